@@ -1,5 +1,21 @@
 """Every error of the engine, one file for each family of codes."""
 
 from handrail.errors.root import HandrailError, every_error, message_parts
+from handrail.errors.transport import (
+    BrokerUnreachable,
+    CommitDoubtful,
+    MembershipRefused,
+    ProducerFenced,
+    RecordRefused,
+)
 
-__all__ = ["HandrailError", "every_error", "message_parts"]
+__all__ = [
+    "BrokerUnreachable",
+    "CommitDoubtful",
+    "HandrailError",
+    "MembershipRefused",
+    "ProducerFenced",
+    "RecordRefused",
+    "every_error",
+    "message_parts",
+]

@@ -1,0 +1,57 @@
+"""What can go wrong between a process and its broker while records are written and read."""
+
+from typing import ClassVar
+
+from handrail.errors.root import HandrailError
+
+
+class BrokerUnreachable(HandrailError):
+    """Cannot reach Kafka at {bootstrap}.
+
+    Why: {reason}
+    Do: handrail up    start a local broker
+    export HANDRAIL_BOOTSTRAP=HOST:PORT    or point at your cluster
+    """
+
+    code: ClassVar[str] = "HR-NET-001"
+    exit_code: ClassVar[int] = 8
+
+
+class ProducerFenced(HandrailError):
+    """Another process has taken over {transactional_id}; nothing was written.
+
+    Why: the partition moved, or this process was silent for longer than its session.
+    Do: handrail agents    who owns the partition now; the lane gives up by itself
+    """
+
+    code: ClassVar[str] = "HR-LANE-001"
+
+
+class CommitDoubtful(HandrailError):
+    """Nobody can know whether the last transaction of {transactional_id} was written.
+
+    Why: {reason}
+    Do: handrail status    the lane reopens by itself and reads back what was written
+    """
+
+    code: ClassVar[str] = "HR-LANE-002"
+
+
+class RecordRefused(HandrailError):
+    """The broker refused a record for topic {topic}.
+
+    Why: {reason}
+    Do: handrail topics    shows whether the topic exists and how large its records may be
+    """
+
+    code: ClassVar[str] = "HR-LANE-003"
+
+
+class MembershipRefused(HandrailError):
+    """The group {group} no longer counts this process as the owner of {where}.
+
+    Why: {reason}
+    Do: handrail agents    who owns the partition now; the lane gives it up by itself
+    """
+
+    code: ClassVar[str] = "HR-LANE-004"
