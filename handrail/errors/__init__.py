@@ -1,5 +1,11 @@
 """Every error of the engine, one file for each family of codes."""
 
+from handrail.errors.lane import (
+    JournalBroken,
+    OffsetMetadataBroken,
+    OffsetsLost,
+    PartitionCountsDiffer,
+)
 from handrail.errors.root import HandrailError, every_error, message_parts
 from handrail.errors.transport import (
     BrokerUnreachable,
@@ -13,7 +19,11 @@ __all__ = [
     "BrokerUnreachable",
     "CommitDoubtful",
     "HandrailError",
+    "JournalBroken",
     "MembershipRefused",
+    "OffsetMetadataBroken",
+    "OffsetsLost",
+    "PartitionCountsDiffer",
     "ProducerFenced",
     "RecordRefused",
     "every_error",

@@ -1,0 +1,51 @@
+"""What can keep a lane from opening or from going on."""
+
+from typing import ClassVar
+
+from handrail.errors.root import HandrailError
+
+
+class OffsetMetadataBroken(HandrailError):
+    """The offset of {group} on {where} was not committed by Handrail: {metadata}
+
+    Why: a tool or a hand has committed or reset offsets of this group. Going on could run
+    finished work again, so the lane stays closed and nothing is run.
+    Do: handrail agents show {agent}    which partitions are closed and why
+    handrail runbook HR-LANE-005    how to set the offset deliberately
+    """
+
+    code: ClassVar[str] = "HR-LANE-005"
+
+
+class OffsetsLost(HandrailError):
+    """Partition {where} has a journal but no committed offset, or one that is gone: {detail}
+
+    Why: offsets expired or were deleted, or records were deleted that nobody had finished.
+    Going on could lose or repeat work, so the lane stays closed and nothing is run.
+    Do: handrail agents show {agent}    which partitions are closed and why
+    handrail runbook HR-LANE-006    how to decide where to go on
+    """
+
+    code: ClassVar[str] = "HR-LANE-006"
+
+
+class PartitionCountsDiffer(HandrailError):
+    """Topic {topic} has {found} partitions, but {inbox} has {expected}.
+
+    Why: an inbox, its answers, its journal and its dead letters must have the same partition
+    count for life, because a lane owns the same number of each.
+    Do: handrail topics plan    what differs; a count cannot be changed, make a new namespace
+    """
+
+    code: ClassVar[str] = "HR-LANE-007"
+
+
+class JournalBroken(HandrailError):
+    """A record of the journal {where} at offset {offset} cannot be read: {detail}
+
+    Why: something other than this agent's lanes has written to its journal.
+    Do: handrail tail {topic}    look at the record
+    handrail runbook HR-LANE-008    how to go on without it
+    """
+
+    code: ClassVar[str] = "HR-LANE-008"

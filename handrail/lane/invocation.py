@@ -1,0 +1,74 @@
+"""One handoff that is being carried out, and the mailbox in which it waits its turn."""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+
+from handrail.lane.gather import Gather
+from handrail.wire.envelope import Envelope
+from handrail.wire.record import Record
+
+
+class Stage(StrEnum):
+    """Where an invocation is on its way through the lane."""
+
+    WAITING = "waiting"  #: behind another of its key, or for a free place
+    RUNNING = "running"  #: its handler was started
+    ENDED = "ended"  #: its end was handed to the committer
+
+
+@dataclass(slots=True, eq=False)
+class Invocation:
+    """A handoff in a lane's hands. A resting one lets go of its record and keeps its place."""
+
+    id: str
+    key: bytes
+    offset: int
+    admitted_ms: int
+    record: Record | None
+    envelope: Envelope | None
+    deadline_ms: int | None = None
+    stage: Stage = Stage.WAITING
+    parked: bool = False
+    gather: Gather | None = None
+    started_ms: int | None = None
+
+
+class Mailboxes:
+    """Invocations by key: of each key one runs, the others wait in order."""
+
+    def __init__(self, per_key_count_max: int) -> None:
+        """Refuse more than that many behind one key."""
+        self._per_key_count_max = per_key_count_max
+        self._boxes: dict[bytes, deque[Invocation]] = {}
+        self._ready: deque[Invocation] = deque()
+
+    def has_room(self, key: bytes) -> bool:
+        """False when as many wait behind this key as may."""
+        box = self._boxes.get(key)
+        return box is None or len(box) < self._per_key_count_max
+
+    def put(self, invocation: Invocation) -> None:
+        """Queue it behind its key; it is ready at once when it is the only one."""
+        box = self._boxes.setdefault(invocation.key, deque())
+        box.append(invocation)
+        if len(box) == 1:
+            self._ready.append(invocation)
+
+    def next_ready(self) -> Invocation | None:
+        """Take the oldest invocation that nothing of its key stands before."""
+        return self._ready.popleft() if self._ready else None
+
+    def remove_head(self, invocation: Invocation) -> None:
+        """Let the next of this key come up; only the head of a key ever ends."""
+        box = self._boxes[invocation.key]
+        head = box.popleft()
+        assert head is invocation
+        if box:
+            self._ready.append(box[0])
+        else:
+            del self._boxes[invocation.key]
+
+    def of_key(self, key: bytes) -> tuple[Invocation, ...]:
+        """All of one key, the running one first."""
+        return tuple(self._boxes.get(key, ()))

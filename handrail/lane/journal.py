@@ -1,0 +1,130 @@
+"""The records of a lane's journal: what it is about to do, and what came out.
+
+The key is invocation / kind / part, so a record supersedes only its own kind. A record that
+holds a message carries it untouched, with its original headers, key and body; what the lane
+has to say stands in one more header. No body at all removes the record.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import orjson
+
+from handrail.errors import JournalBroken
+from handrail.wire.record import Outgoing, Record, TopicPartition
+
+LANE = "lane"  #: stands for the invocation in records that concern the lane itself
+FACTS_HEADER = "handrail-journal"
+
+
+class Kind(StrEnum):
+    """What a journal record says."""
+
+    EPOCH = "epoch"  #: a new owner has opened the lane
+    CLOSED = "closed"  #: the owner has closed the lane with nothing running
+    PARKED = "parked"  #: an invocation rests; its offset is finished
+    GATHERED = "gathered"  #: a part of a fan-out has ended
+    GATHER_CLOSED = "gather_closed"  #: a fan-out was gathered; late parts are refused
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One journal record. `facts` are small; `snapshot` is the message as it was read."""
+
+    kind: Kind
+    invocation: str
+    epoch: int
+    agent_version: str
+    written_ms: int
+    part: int = 0
+    facts: Mapping[str, object] = field(default_factory=dict[str, object])
+    snapshot: Record | None = None
+
+    @property
+    def key(self) -> bytes:
+        """The record's key in the journal."""
+        return entry_key(self.invocation, self.kind, self.part)
+
+
+def entry_key(invocation: str, kind: Kind, part: int = 0) -> bytes:
+    """The key under which this kind of record of this invocation stands."""
+    return f"{invocation}/{kind}/{part}".encode()
+
+
+def encode_entry(entry: Entry, journal: TopicPartition) -> Outgoing:
+    """Turn an entry into the record that a lane writes."""
+    facts: dict[str, object] = {
+        "epoch": entry.epoch,
+        "agent_version": entry.agent_version,
+        "ts": entry.written_ms,
+        **entry.facts,
+    }
+    headers: tuple[tuple[str, bytes], ...] = ()
+    value = b"{}"
+    if entry.snapshot is not None:
+        held = entry.snapshot
+        headers = held.headers
+        value = held.value if held.value is not None else b""
+        facts["snapshot"] = {
+            "topic": held.topic,
+            "partition": held.partition,
+            "offset": held.offset,
+            "timestamp_ms": held.timestamp_ms,
+            "key": None if held.key is None else base64.b64encode(held.key).decode(),
+            "null": held.value is None,
+        }
+    return Outgoing(
+        journal.topic,
+        entry.key,
+        value,
+        (*headers, (FACTS_HEADER, orjson.dumps(facts))),
+        journal.partition,
+    )
+
+
+def tombstone(key: bytes, journal: TopicPartition) -> Outgoing:
+    """Turn a key into the record that removes it."""
+    return Outgoing(journal.topic, key, None, (), journal.partition)
+
+
+def decode_entry(record: Record) -> Entry | None:
+    """Read what `encode_entry` wrote; None for a tombstone. Raises JournalBroken."""
+    try:
+        invocation, kind, part = (record.key or b"").decode().rsplit("/", 2)
+        if record.value is None:
+            return None
+        facts = orjson.loads(record.header(FACTS_HEADER) or b"")
+        return Entry(
+            kind=Kind(kind),
+            invocation=invocation,
+            part=int(part),
+            epoch=int(facts.pop("epoch")),
+            agent_version=str(facts.pop("agent_version")),
+            written_ms=int(facts.pop("ts")),
+            snapshot=_snapshot(record, facts.pop("snapshot", None)),
+            facts=facts,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalBroken(
+            where=f"{record.topic}[{record.partition}]",
+            topic=record.topic,
+            offset=record.offset,
+            detail=repr(error),
+        ) from error
+
+
+def _snapshot(record: Record, held: Mapping[str, object] | None) -> Record | None:
+    if held is None:
+        return None
+    key = held["key"]
+    return Record(
+        topic=str(held["topic"]),
+        partition=int(str(held["partition"])),
+        offset=int(str(held["offset"])),
+        timestamp_ms=int(str(held["timestamp_ms"])),
+        key=None if key is None else base64.b64decode(str(key)),
+        value=None if held["null"] else record.value,
+        headers=tuple(pair for pair in record.headers if pair[0] != FACTS_HEADER),
+    )

@@ -1,0 +1,369 @@
+"""The decisions of one lane: what is taken in, what runs, what rests, what is committed.
+
+A lane is one partition of an inbox in the hands of one process. This state machine knows no
+clock, no broker and no asyncio: times come in as arguments, and what is to be written goes out
+as values. It changes what counts as finished only when it is told that a transaction has
+committed; everything else it holds is rebuilt from the journal and the inbox by the next owner.
+"""
+
+import base64
+import heapq
+from collections.abc import Iterable, Sequence
+
+from handrail.lane.bounds import SNAPSHOT_IN_MEMORY_BYTES_MAX
+from handrail.lane.decision import Due, End, LaneSettings, PartRefused, PartTaken, Rest
+from handrail.lane.gather import Gather, GatherStage, Part, PartEnd, judge_part, open_gather
+from handrail.lane.invocation import Invocation, Mailboxes, Stage
+from handrail.lane.journal import LANE, Entry, Kind, entry_key
+from handrail.lane.progress import OffsetMetadata, Progress
+from handrail.wire.envelope import Envelope
+from handrail.wire.ids import gather_invocation_id
+from handrail.wire.record import Record
+
+NO_DEADLINE_MS = 7 * 86_400_000
+
+
+class Lane:
+    """One partition's state. Not thread-safe; one owner."""
+
+    def __init__(self, settings: LaneSettings, low: int, metadata: OffsetMetadata | None) -> None:
+        """Start from the committed offset; `restore` adds what the journal knows."""
+        self.settings = settings
+        self.epoch = metadata.epoch if metadata else 0
+        self.progress = Progress(low, metadata.done if metadata else 0)
+        self.handed_count = 0  #: ends that the committer holds and has not committed
+        self._answers = metadata.answers if metadata else 0
+        self._journal_end = metadata.journal if metadata else 0
+        self._live: dict[bytes, int] = {}  # journal key → offset, in the order of the offsets
+        self._mailboxes = Mailboxes(settings.bounds.per_key)
+        self._running: dict[Invocation, None] = {}
+        self._unparked: dict[int, Invocation] = {}  # by offset, ascending
+        self._parked_count = 0
+        self._gathers: dict[str, Gather] = {}
+        self._gather_timers: list[tuple[int, str]] = []  # (when, fan-out), soonest first
+
+    # ---- opening
+
+    def restore(
+        self, found: Iterable[tuple[int, bytes, Entry | None]], end: int, now_ms: int
+    ) -> None:
+        """Take over what the journal says from the pointer to its end.
+
+        `found` has (offset, key, entry or None for a tombstone) in order. Resting invocations
+        come first in the order of their offsets; the inbox continues behind them.
+        """
+        entries: dict[bytes, Entry] = {}
+        for offset, key, entry in found:
+            self._live.pop(key, None)
+            entries.pop(key, None)
+            if entry is None:
+                continue
+            self.epoch = max(self.epoch, entry.epoch)
+            if entry.invocation != LANE:
+                self._live[key] = offset
+                entries[key] = entry
+        self._journal_end = max(end, self._journal_end)
+        parked = [entry for entry in entries.values() if entry.kind is Kind.PARKED]
+        for entry in sorted(parked, key=_original_offset):
+            self._restore_parked(entry)
+        for entry in entries.values():
+            if entry.kind is Kind.GATHERED:
+                self._restore_part(entry)
+        for entry in entries.values():
+            if entry.kind is Kind.GATHER_CLOSED:
+                fan_out = str(entry.facts["fan_out"])
+                until_ms = int(str(entry.facts["until_ms"]))
+                self._gathers[fan_out] = Gather(fan_out, 0, 0, until_ms, GatherStage.CLOSED)
+                heapq.heappush(self._gather_timers, (until_ms, fan_out))
+        for gather in self._gathers.values():
+            if gather.stage is GatherStage.OPEN:
+                heapq.heappush(self._gather_timers, (gather.closes_ms, gather.fan_out))
+                if gather.is_complete:
+                    self._run_gather(gather, now_ms)
+
+    def _restore_parked(self, entry: Entry) -> None:
+        deadline = entry.facts.get("deadline_ms")
+        self._mailboxes.put(
+            Invocation(
+                id=entry.invocation,
+                key=base64.b64decode(str(entry.facts["mailbox"])),
+                offset=_original_offset(entry),
+                admitted_ms=int(str(entry.facts["admitted_ms"])),
+                record=None,
+                envelope=None,
+                deadline_ms=None if deadline is None else int(str(deadline)),
+                parked=True,
+            )
+        )
+        self._parked_count += 1
+
+    def _restore_part(self, entry: Entry) -> None:
+        facts = entry.facts
+        fan_out = str(facts["fan_out"])
+        gather = self._gathers.setdefault(
+            fan_out,
+            Gather(
+                fan_out,
+                int(str(facts["parts"])),
+                int(str(facts["closes_ms"])),
+                int(str(facts["until_ms"])),
+            ),
+        )
+        gather.add(Part(entry.part, PartEnd(str(facts["end"]))))
+
+    # ---- what is committed
+
+    def offset_metadata(self, completing: Sequence[int]) -> tuple[int, str]:
+        """Give the offset and metadata for a transaction that finishes these offsets."""
+        low, done = self.progress.plan(set(completing))
+        oldest_live = next(iter(self._live.values()), self._journal_end)
+        pointer = min(oldest_live, self._journal_end)
+        return low, OffsetMetadata(pointer, self.epoch, self._answers, done).encode()
+
+    def committed(
+        self, completed: Sequence[int], written: Iterable[tuple[bytes, int, bool]]
+    ) -> None:
+        """A transaction has committed: offsets are finished, journal records have their place.
+
+        `written` has (key, journal offset, is tombstone) in the order of writing.
+        """
+        self.progress.complete(completed)
+        for key, offset, is_tombstone in written:
+            self._live.pop(key, None)
+            if not is_tombstone and not key.startswith(f"{LANE}/".encode()):
+                self._live[key] = offset
+            self._journal_end = max(self._journal_end, offset + 1)
+
+    def lane_entry(self, kind: Kind, now_ms: int) -> Entry:
+        """Give the record that opens (EPOCH) or closes (CLOSED) this owner's time."""
+        return Entry(kind, LANE, self.epoch, self.settings.agent_version, now_ms)
+
+    def journal_offset(self, invocation: str, kind: Kind, part: int = 0) -> int | None:
+        """Where a committed, live record stands; None when it is not committed."""
+        return self._live.get(entry_key(invocation, kind, part))
+
+    # ---- taking in
+
+    @property
+    def is_full(self) -> bool:
+        """True when the partition should pause until something ends."""
+        bounds = self.settings.bounds
+        return (
+            len(self._unparked) + self.handed_count >= bounds.buffered
+            or self.progress.span >= bounds.span - 1
+            or self._parked_count >= bounds.parked
+        )
+
+    @property
+    def running_count(self) -> int:
+        """How many handlers run."""
+        return len(self._running)
+
+    @property
+    def parked_count(self) -> int:
+        """How many invocations rest."""
+        return self._parked_count
+
+    @property
+    def waiting_count(self) -> int:
+        """How many were taken in and have not ended, resting ones included."""
+        return len(self._unparked) + self._parked_count
+
+    def has_room_behind(self, key: bytes) -> bool:
+        """False when as many wait behind this key as may."""
+        return self._mailboxes.has_room(key)
+
+    def take(self, record: Record, envelope: Envelope, key: bytes, now_ms: int) -> Invocation:
+        """Queue a handoff whose offset was admitted behind its key."""
+        invocation = Invocation(
+            id=envelope.id,
+            key=key,
+            offset=record.offset,
+            admitted_ms=now_ms,
+            record=record,
+            envelope=envelope,
+            deadline_ms=envelope.deadline_ms,
+        )
+        self._mailboxes.put(invocation)
+        self._unparked[record.offset] = invocation
+        return invocation
+
+    def take_part(
+        self, record: Record, envelope: Envelope, end: PartEnd, now_ms: int
+    ) -> PartTaken | PartRefused:
+        """Count a part of a fan-out, or say why it does not count."""
+        fan_out = envelope.fan_outs[-1].fan_out if envelope.fan_outs else ""
+        known = self._gathers.get(fan_out)
+        header, refusal = judge_part(known, envelope, self.settings.inbox, end, now_ms)
+        if header is None:
+            assert refusal is not None
+            return PartRefused(*refusal)
+        deadline_ms = envelope.deadline_ms or now_ms + NO_DEADLINE_MS
+        gather = known or open_gather(header, deadline_ms, now_ms, self.settings.within_ms)
+        if known is None:
+            self._gathers[fan_out] = gather
+            heapq.heappush(self._gather_timers, (gather.closes_ms, fan_out))
+        small = len(record.value or b"") <= SNAPSHOT_IN_MEMORY_BYTES_MAX
+        gather.add(Part(header.part, end, record if small else None))
+        entry = Entry(
+            Kind.GATHERED,
+            gather_invocation_id(fan_out),
+            self.epoch,
+            self.settings.agent_version,
+            now_ms,
+            part=header.part,
+            facts={
+                "fan_out": fan_out,
+                "end": end,
+                "parts": gather.parts_total,
+                "closes_ms": gather.closes_ms,
+                "until_ms": gather.until_ms,
+            },
+            snapshot=record,
+        )
+        invocation = self._run_gather(gather, now_ms) if gather.is_complete else None
+        return PartTaken(entry, known is None, invocation)
+
+    def _run_gather(self, gather: Gather, now_ms: int) -> Invocation:
+        gather.stage = GatherStage.READY
+        invocation = Invocation(
+            id=gather_invocation_id(gather.fan_out),
+            key=f"gather/{gather.fan_out}".encode(),
+            offset=-1,
+            admitted_ms=now_ms,
+            record=None,
+            envelope=None,
+            parked=True,
+            gather=gather,
+        )
+        self._mailboxes.put(invocation)
+        self._parked_count += 1
+        return invocation
+
+    # ---- running and ending
+
+    def start_next(self, now_ms: int) -> Invocation | None:
+        """Take the next invocation whose handler may start now."""
+        if len(self._running) >= self.settings.bounds.running:
+            return None
+        invocation = self._mailboxes.next_ready()
+        if invocation is not None:
+            invocation.stage = Stage.RUNNING
+            invocation.started_ms = now_ms
+            self._running[invocation] = None
+        return invocation
+
+    def end(self, invocation: Invocation, now_ms: int) -> End:
+        """Its outcome is about to be committed: the next of its key may start.
+
+        Ends are committed in the order in which this is called, so order per key holds.
+        """
+        invocation.stage = Stage.ENDED
+        self._running.pop(invocation, None)
+        self._mailboxes.remove_head(invocation)
+        self.handed_count += 1
+        if not invocation.parked:
+            del self._unparked[invocation.offset]
+            return End((invocation.offset,), (), ())
+        self._parked_count -= 1
+        gather = invocation.gather
+        if gather is None:
+            return End((), (entry_key(invocation.id, Kind.PARKED),), ())
+        gather.stage = GatherStage.CLOSED
+        heapq.heappush(self._gather_timers, (gather.until_ms, gather.fan_out))
+        # A fan-out without parts has one record, which says so under part 0.
+        numbers = sorted(gather.parts) or [0]
+        gather.parts = {}
+        closed = Entry(
+            Kind.GATHER_CLOSED,
+            invocation.id,
+            self.epoch,
+            self.settings.agent_version,
+            now_ms,
+            facts={"fan_out": gather.fan_out, "until_ms": gather.until_ms},
+        )
+        removed = [entry_key(invocation.id, Kind.GATHERED, number) for number in numbers]
+        return End((), removed, (closed,))
+
+    # ---- the passing of time
+
+    def tick(self, now_ms: int) -> Due:
+        """Say what is due: what rests from now on, what is past its deadline, what is forgotten."""
+        forgotten: list[bytes] = []
+        while self._gather_timers and self._gather_timers[0][0] <= now_ms:
+            _, fan_out = heapq.heappop(self._gather_timers)
+            gather = self._gathers.get(fan_out)
+            if gather is None:
+                continue
+            if gather.stage is GatherStage.OPEN:
+                self._run_gather(gather, now_ms)
+            elif gather.stage is GatherStage.CLOSED and gather.until_ms <= now_ms:
+                del self._gathers[fan_out]
+                invocation_id = gather_invocation_id(fan_out)
+                forgotten.append(entry_key(invocation_id, Kind.GATHER_CLOSED))
+        late = [
+            invocation
+            for invocation in self._running
+            if invocation.deadline_ms is not None and invocation.deadline_ms <= now_ms
+        ]
+        return Due(self._rest(now_ms), late, forgotten)
+
+    def due_ms(self) -> int | None:
+        """When `tick` is to be asked next; None when nothing depends on time."""
+        times = [i.deadline_ms for i in self._running if i.deadline_ms is not None]
+        if self._gather_timers:
+            times.append(self._gather_timers[0][0])
+        oldest = next(iter(self._unparked.values()), None)
+        if oldest is not None:
+            times.append(oldest.admitted_ms + int(self.settings.bounds.park_after_s * 1000))
+        return min(times, default=None)
+
+    def rested(self, rest: Rest) -> None:
+        """The journal has them: a resting invocation costs no message in memory."""
+        for invocation in rest.invocations:
+            if invocation.stage is Stage.WAITING:
+                invocation.record = invocation.envelope = None
+
+    def _rest(self, now_ms: int) -> Rest | None:
+        bounds = self.settings.bounds
+        admitted_before_ms = now_ms - int(bounds.park_after_s * 1000)
+        offset_below = self.progress.next - bounds.park_span
+        resting: list[Invocation] = []
+        # Both rules take the oldest offsets first, so the resting of a key are always a prefix
+        # of its order: resting by offset, then the inbox from the committed offset.
+        for invocation in self._unparked.values():
+            if invocation.admitted_ms > admitted_before_ms and invocation.offset >= offset_below:
+                break
+            resting.append(invocation)
+        if not resting:
+            return None
+        for invocation in resting:
+            invocation.parked = True
+            del self._unparked[invocation.offset]
+            self._parked_count += 1
+        return Rest(
+            tuple(self._parked_entry(invocation, now_ms) for invocation in resting),
+            tuple(invocation.offset for invocation in resting),
+            tuple(resting),
+        )
+
+    def _parked_entry(self, invocation: Invocation, now_ms: int) -> Entry:
+        return Entry(
+            Kind.PARKED,
+            invocation.id,
+            self.epoch,
+            self.settings.agent_version,
+            now_ms,
+            facts={
+                "mailbox": base64.b64encode(invocation.key).decode(),
+                "admitted_ms": invocation.admitted_ms,
+                "deadline_ms": invocation.deadline_ms,
+                "why": "running" if invocation.stage is Stage.RUNNING else "waiting",
+            },
+            snapshot=invocation.record,
+        )
+
+
+def _original_offset(entry: Entry) -> int:
+    assert entry.snapshot is not None
+    return entry.snapshot.offset
