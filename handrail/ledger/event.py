@@ -1,0 +1,288 @@
+"""What the ledger can say: a closed set of events, each about one task, and their bytes.
+
+Each event is written in the transaction of what it reports, under the task's id as its key, so
+that everything about a task lies in one partition in which a cause precedes its effect. A body is
+complete: key and headers only repeat it. Times are milliseconds since 1970 (UTC).
+
+The open records of a task are counted from these events alone: `wrote` opens one for each record
+that an agent will read, and each event that says so closes the record it was read from.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+TEXT_CHARS_MAX = 200  #: of a summary of what was asked
+SENTENCE_CHARS_MAX = 500  #: of the words that say why something ended badly
+
+
+class WroteKind(StrEnum):
+    """What a record is to whom it was written; the first three are open until an agent ends them."""
+
+    HANDOFF = "handoff"  #: to an inbox
+    MARKER = "marker"  #: to an inbox: a part that carries no message
+    QUESTION = "question"  #: to an inbox, by a step that waits for the reply
+    OUTPUT = "output"  #: to a topic that no agent of the team reads
+    RESULT = "result"  #: to `results`
+
+
+#: What somebody has yet to read and end.
+OPEN_KINDS = frozenset({WroteKind.HANDOFF, WroteKind.MARKER, WroteKind.QUESTION})
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """One record that was written in the same transaction as the event that names it."""
+
+    id: str  #: its `ce_id`, which is the invocation id of whoever reads it
+    topic: str  #: without the namespace
+    kind: WroteKind = WroteKind.HANDOFF
+
+
+class PartKind(StrEnum):
+    """How a part of a fan-out ended."""
+
+    MESSAGE = "message"
+    EMPTY = "empty"
+    LOST = "lost"
+    NONE = "none"  #: the one record that says that the fan-out has no parts
+
+
+class RequestKind(StrEnum):
+    """What a person is asked for. An approval gives `auth_required`, the others `input_required`."""
+
+    APPROVAL = "approval"
+    DOUBT = "doubt"
+    QUESTION = "question"
+    BUDGET = "budget"
+
+
+class DropReason(StrEnum):
+    """Why a record was ended without its handler, which is no failure of its own."""
+
+    COPY = "copy"  #: a repeat of a submission
+    CANCELED = "canceled"  #: its task was canceled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """What every event says."""
+
+    task_id: str
+    tenant: str
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtLane(Happened):
+    """What every event of a lane says: who did it, and which inbox record it was done to."""
+
+    agent: str
+    agent_version: str = ""
+    process: str = ""  #: name of the process, as `handrail status` shows it
+    topic: str  #: the inbox, without the namespace
+    partition: int
+    offset: int  #: -1 for a gathered invocation, which was made of several records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted(Happened):
+    """Somebody asked for work. Written by the submitter, before or after the record itself."""
+
+    ce_id: str  #: of the record on the intake
+    topic: str  #: the intake, without the namespace
+    reference: str | None = None
+    deadline_ms: int | None = None
+    text: str = ""  #: at most 200 characters, made by `summary`
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted(AtLane):
+    """The intake's lane took a submission, before its handler starts. May be written again.
+
+    Opens one record for each `ce_id`, however often it is said; a `ce_id` that was not seen
+    before opens the task anew.
+    """
+
+    ce_id: str
+    reference: str | None = None
+    deadline_ms: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected(AtLane):
+    """The intake's lane refused a submission before any handler saw it; it is a dead letter.
+
+    Closes nothing unless this `ce_id` had been accepted, in which case the task has failed.
+    """
+
+    ce_id: str
+    reason: str  #: the word of `dlq.reason`
+    sentence: str
+    reference: str | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished(AtLane):
+    """An invocation ended well. Closes its record (or its gather) and opens what it wrote."""
+
+    invocation: str
+    run: int = 0
+    started_ms: int
+    waited_ms: int | None = None  #: from the record's timestamp to the start of its handler
+    wrote: tuple[Wrote, ...] = ()
+    opened_fan_out: str | None = None  #: what it wrote are the parts of this fan-out
+    gathered: str | None = None  #: it was made of the parts of this fan-out
+    missing: int = 0  #: of a gathered one: parts that brought no message
+    model_calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_micros: int | None = None  #: millionths of the price list's currency; None: unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartGathered(AtLane):
+    """A part reached its gather. Closes its record; the first part opens the gather itself."""
+
+    ce_id: str
+    fan_out: str
+    part: int
+    parts: int
+    what: PartKind
+    first: bool
+    gather: str  #: invocation id under which the gathering agent will run
+    sentence: str = ""  #: why it is lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkerPassed(AtLane):
+    """A marker went through an agent without running it. Closes its record, opens the next."""
+
+    ce_id: str
+    wrote: tuple[Wrote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLettered(AtLane):
+    """A handoff will not be tried again. Closes its record (or its gather).
+
+    The task has failed unless somebody absorbed the loss: a gather that is told so by a marker in
+    `wrote`, or an asker who gets a failed answer. Reason `late_part` never fails a task.
+    """
+
+    invocation: str
+    run: int = 0
+    reason: str
+    sentence: str
+    absorbed: bool = False
+    attempts: int = 1
+    error: str = ""  #: type of the exception or code of the error
+    started_ms: int | None = None  #: None: its handler was never started
+    waited_ms: int | None = None
+    wrote: tuple[Wrote, ...] = ()
+    gathered: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped(AtLane):
+    """A record was ended without its handler. Closes it if it was open.
+
+    `intake` says that it is a submission, which is open only once it was accepted.
+    """
+
+    ce_id: str
+    reason: DropReason
+    intake: bool
+    wrote: tuple[Wrote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionAsked(AtLane):
+    """A step asked another agent and waits. Opens the question, closes nothing."""
+
+    invocation: str
+    step: str
+    wrote: tuple[Wrote, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redriven(AtLane):
+    """A dead letter was taken back into its lane. Opens its record again."""
+
+    invocation: str
+    by: str = ""
+    absorbed: bool = False  #: as its `DeadLettered` said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAsked(Happened):
+    """A person asked that the task stop. Counts only while the task has not ended."""
+
+    by: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonAsked(Happened):
+    """A request to a person was opened."""
+
+    request: str
+    kind: RequestKind
+    text: str
+    invocation: str
+    agent: str
+    expires_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonAnswered(Happened):
+    """A request to a person was closed: by a decision, by its expiry or with its task."""
+
+    request: str
+    by: str
+    decision: str
+
+
+Event = (
+    Submitted
+    | Accepted
+    | Rejected
+    | Finished
+    | PartGathered
+    | MarkerPassed
+    | DeadLettered
+    | Dropped
+    | QuestionAsked
+    | Redriven
+    | CancelAsked
+    | PersonAsked
+    | PersonAnswered
+)
+
+
+def summary(text: str, chars_max: int = TEXT_CHARS_MAX) -> str:
+    """Give a text on one line, cut to a length; a cut one ends in an ellipsis."""
+    line = " ".join(text[: 4 * chars_max].split())
+    return line if len(line) <= chars_max else line[: chars_max - 1] + "…"
+
+
+def event_id(event: Event) -> str:
+    """Name an event after what it reports, so that the same one said twice has one name."""
+    match event:
+        case Submitted(ce_id=of) | Accepted(ce_id=of) | Rejected(ce_id=of):
+            what = of
+        case PartGathered(ce_id=of) | MarkerPassed(ce_id=of) | Dropped(ce_id=of):
+            what = of
+        case Finished(invocation=of, run=run):
+            what = f"{of}/{run}"
+        case DeadLettered(invocation=of, run=run, attempts=attempts):
+            what = f"{of}/{run}/{attempts}"
+        case QuestionAsked(invocation=of, step=step):
+            what = f"{of}/{step}"
+        case Redriven(invocation=of) | CancelAsked(task_id=of):
+            what = f"{of}/{event.time_ms}"
+        case PersonAsked(request=of) | PersonAnswered(request=of):
+            what = of
+    return f"{type(event).__name__.lower()}/{what}"
