@@ -6,8 +6,9 @@ attributes. Times are milliseconds since 1970 (UTC) in memory and RFC 3339 on th
 
 from dataclasses import dataclass, replace
 
-HOP_COUNT_MAX = 16
-PARTS_COUNT_MAX = 256
+from handrail.wire.limits import HOP_COUNT_MAX, PARTS_COUNT_MAX
+
+__all__ = ["HOP_COUNT_MAX", "PARTS_COUNT_MAX", "Envelope", "FanOutHeader"]
 
 
 @dataclass(frozen=True, slots=True)
