@@ -1,0 +1,1 @@
+"""Handrail's tests: one file for each behaviour, one sentence for each test."""

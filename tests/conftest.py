@@ -1,0 +1,88 @@
+"""What holds for every test: nothing outlives it, and nothing outlives the run."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import leftovers
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_run_folder = pytest.StashKey[Path]()
+_before = pytest.StashKey[frozenset[str]]()
+_outlived = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Mark this run for its children and give it one folder for all temporary files."""
+    os.environ[leftovers.RUN_MARK] = uuid.uuid4().hex
+    folder = Path(tempfile.mkdtemp(prefix="handrail-tests-"))
+    os.environ["TMPDIR"] = str(folder)
+    tempfile.tempdir = str(folder)
+    config.stash[_run_folder] = folder
+    config.stash[_before] = leftovers.entries(ROOT / ".handrail")
+    config.addinivalue_line("markers", "kcat: talks to the broker through kcat, which CI installs")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs kcat where there is none; CI installs it and so runs everything."""
+    if shutil.which("kcat"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("kcat")]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run when a process, a port or a file of it is still there."""
+    folder = session.config.stash[_run_folder]
+    found = leftovers.processes(os.environ[leftovers.RUN_MARK])
+    found += leftovers.listening_ports()
+    found += [
+        f"file {folder / name}"
+        for name in sorted(leftovers.entries(folder))
+        if not name.startswith("pytest-of-")
+    ]
+    new = leftovers.entries(ROOT / ".handrail") - session.config.stash[_before]
+    found += [f"file {ROOT / '.handrail' / name}" for name in sorted(new)]
+    session.config.stash[_outlived] = found
+    if found:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what outlived the run."""
+    for line in config.stash.get(_outlived, []):
+        terminalreporter.write_line(f"outlived the run: {line}", red=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Take the run's folder away, unless something failed that a person may want to look at."""
+    folder = config.stash.get(_run_folder, None)
+    if folder is not None and not config.stash.get(_outlived, []):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def _no_task_outlives_its_test() -> AsyncIterator[None]:
+    before = frozenset(asyncio.all_tasks())
+    yield
+    left = await leftovers.tasks(before)
+    assert not left, "\n".join(["still running after the test:", *left])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Ask for the guard of tasks where there is an event loop; it is the last to be torn down."""
+    if isinstance(request.node, pytest.Function) and asyncio.iscoroutinefunction(request.node.obj):
+        request.getfixturevalue("_no_task_outlives_its_test")
+    yield
