@@ -1,0 +1,201 @@
+"""One SQLite file that several processes share, or a scratch one that nobody else sees.
+
+Readers never wait for a writer (write-ahead log); writers wait for each other. A transaction is
+written whole or not at all, through a crash too. A file that is found damaged when it is opened is
+moved aside, never deleted, and an empty one takes its place: whoever keeps something here can
+make it anew from Kafka.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Generator, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import apsw
+import structlog
+
+from handrail.errors.store import StoreDamaged, StoreTooNew, StoreUnusable
+
+log = structlog.get_logger(__name__)
+
+Value = str | bytes | int | float | None
+Row = tuple[Value, ...]
+
+BUSY_WAIT_MS = 10_000  #: how long a writer waits for another before it gives up
+ASIDE_COUNT_MAX = 100  #: damaged files kept beside the living one; the oldest name is used again
+
+_SIDES: Final = ("-wal", "-shm")  # SQLite 3.54: the files beside a database in WAL mode
+_DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError)
+
+
+class Database:
+    """An open SQLite file. Safe between processes; within one, for one task at a time.
+
+    Every method raises `StoreDamaged` when the file turns out to be damaged and `StoreUnusable`
+    when it cannot be read or written (full disk, missing right, or locked beyond 10 s).
+    """
+
+    def __init__(self, connection: apsw.Connection, path: Path | None) -> None:
+        """Wrap an open connection; use `open` or `scratch`."""
+        self._connection = connection
+        self.path = path  #: None for a scratch database
+        self.moved_aside: Path | None = None  #: where a damaged predecessor lies now
+
+    @classmethod
+    def open(cls, path: Path, migrations: Sequence[str]) -> "Database":
+        """Open a file, made if it is not there, and bring its layout up to date.
+
+        The layout's number is how many of `migrations` were applied; those missing are applied
+        in order, each whole. Raises `StoreTooNew` when the file knows more of them.
+        """
+        _make_folder(path)
+        file = _file_number(path)
+        try:
+            return cls._opened(path, migrations)
+        except StoreDamaged as damage:
+            # Another process may have found the same and put a new file in its place already.
+            aside = _move_aside(path) if _file_number(path) == file else None
+            log.warning("damaged file moved aside", file=str(path), to=str(aside), why=damage.why)
+        database = cls._opened(path, migrations)
+        database.moved_aside = aside
+        return database
+
+    @classmethod
+    def _opened(cls, path: Path, migrations: Sequence[str]) -> "Database":
+        with _border(path):
+            connection = apsw.Connection(str(path))
+        database = cls(connection, path)
+        try:
+            with _border(path):
+                connection.set_busy_timeout(BUSY_WAIT_MS)
+                connection.execute("PRAGMA journal_mode = wal")
+                connection.execute("PRAGMA synchronous = normal")
+            database._migrate(migrations)
+        except BaseException:
+            connection.close(True)
+            raise
+        return database
+
+    @classmethod
+    def scratch(cls, migrations: Sequence[str]) -> "Database":
+        """Open a database of this process alone that vanishes with it; it may grow past memory."""
+        # SQLite 3.54: an empty name is a private database that spills into a temporary file.
+        with _border(None):
+            database = cls(apsw.Connection(""), None)
+            database._connection.execute("PRAGMA journal_mode = memory")
+            database._connection.execute("PRAGMA synchronous = off")
+        database._migrate(migrations)
+        return database
+
+    def _migrate(self, migrations: Sequence[str]) -> None:
+        if self._layout() == len(migrations):
+            return
+        with self.transaction():
+            found = self._layout()
+            if found > len(migrations):
+                raise StoreTooNew(path=self.path, found=found, known=len(migrations))
+            for script in migrations[found:]:
+                self.execute(script)
+            self.execute(f"PRAGMA user_version = {len(migrations)}")
+
+    def _layout(self) -> int:
+        rows = self.rows("PRAGMA user_version")
+        # The table of contents is read too, so that a damaged one is found on opening.
+        self.rows("SELECT count(*) FROM sqlite_schema")
+        number = rows[0][0]
+        assert isinstance(number, int)
+        return number
+
+    @contextlib.contextmanager
+    def transaction(self) -> Generator[None]:
+        """Write all or nothing; other writers wait. What is read inside is current."""
+        with _border(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            with _border(self.path):
+                self._connection.execute("COMMIT")
+        except BaseException:
+            # SQLite rolls back by itself after some errors; a second one would be another error.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def execute(self, sql: str, values: Sequence[Value] = ()) -> None:
+        """Run one statement, or a script of several that takes no values."""
+        with _border(self.path):
+            for _ in self._connection.execute(sql, values or None):
+                pass
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        """Run one statement for each row of values."""
+        with _border(self.path):
+            for _ in self._connection.executemany(sql, rows):
+                pass
+
+    def rows(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        """Give all rows of a query; the query says its own limit."""
+        with _border(self.path):
+            return list(self._connection.execute(sql, values or None))
+
+    def first(self, sql: str, values: Sequence[Value] = ()) -> Row | None:
+        """Give the first row of a query, or None."""
+        # All of them are fetched: an unfinished query would hold its snapshot open.
+        return next(iter(self.rows(sql, values)), None)
+
+    def close(self) -> None:
+        """Give the file back. Never raises; closing twice is nothing."""
+        self._connection.close(True)
+
+
+@contextlib.contextmanager
+def _border(path: Path | None) -> Generator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        raise StoreDamaged(path=path, reason=str(error)) from error
+    except apsw.Error as error:
+        reason = _REASONS.get(type(error), str(error))
+        folder = path.parent if path else tempfile.gettempdir()
+        raise StoreUnusable(path=path or "(scratch)", folder=folder, reason=reason) from error
+
+
+_REASONS: Final[dict[type[Exception], str]] = {
+    apsw.FullError: "the disk is full.",
+    apsw.ReadOnlyError: "it may not be written to.",
+    apsw.CantOpenError: "it cannot be opened: its folder is missing or may not be entered.",
+    apsw.BusyError: f"another process has kept it locked for {BUSY_WAIT_MS // 1000} s.",
+}
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnusable(path=path, folder=path.parent, reason=str(error)) from error
+
+
+def _file_number(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _move_aside(path: Path) -> Path:
+    """Rename a damaged file and what lies beside it."""
+    number = next(
+        (n for n in range(1, ASIDE_COUNT_MAX) if not _aside(path, n).exists()), ASIDE_COUNT_MAX
+    )
+    aside = _aside(path, number)
+    # The log of the damaged file goes first: were it left, it would be taken for that of the new.
+    for side in (*_SIDES, ""):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(f"{path}{side}", f"{aside}{side}")
+    return aside
+
+
+def _aside(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.damaged-{number}")
