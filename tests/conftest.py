@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -81,8 +81,7 @@ async def _no_task_outlives_its_test() -> AsyncIterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[None]:
+def _nothing_outlives_its_test(request: pytest.FixtureRequest) -> None:
     """Ask for the guard of tasks where there is an event loop; it is the last to be torn down."""
     if isinstance(request.node, pytest.Function) and asyncio.iscoroutinefunction(request.node.obj):
         request.getfixturevalue("_no_task_outlives_its_test")
-    yield

@@ -106,7 +106,8 @@ def test_a_team_import_that_runs_downwards_is_allowed(tmp_path: Path) -> None:
     plant(
         tmp_path,
         {
-            "agents/writer": "from topics.findings import Finding\nimport desk.index\nimport tools.publish",
+            "agents/writer": "from topics.findings import Finding\nimport desk.index",
+            "agents/publisher": "import tools.publish",
             "tools/publish": "from topics.findings import Finding",
             "topics/findings": "from desk.passage import Passage\nfrom topics.quotes import Quote",
         },

@@ -109,7 +109,7 @@ def constructors_are_small(root: Path) -> list[str]:
 
 
 def names_say_the_thing(root: Path) -> list[str]:
-    """Report modules and folders that are named after a shelf, or that hide behind an underscore."""
+    """Report modules and folders that are named after a shelf, or that hide by an underscore."""
     found: list[str] = []
     for path in python_files(root):
         for part in (*path.parts[:-1], path.stem):
@@ -157,34 +157,31 @@ def front_pages_exist(root: Path) -> list[str]:
     return [f"{page}: missing" for page in FRONT_PAGES if not (root / page).is_file()]
 
 
-def _called(node: ast.Call) -> str:
-    return ast.unparse(node.func)
+_SKIPS = frozenset({"pytest.skip", "pytest.importorskip", "pytest.xfail"})
+_SKIP_MARKS = frozenset({"pytest.mark.skip", "pytest.mark.skipif", "pytest.mark.xfail"})
 
 
 def tests_are_honest(root: Path) -> list[str]:
     """Report tests that are skipped, that sleep, or that patch the code they test."""
     found: list[str] = []
     for path in python_files(root, "tests"):
-        for imported in imports(root, path):
-            if imported.module.startswith("unittest.mock") or (
-                imported.module == "unittest" and "mock" in imported.names
-            ):
-                found.append(f"{path}:{imported.line}: no mocks; fakes are in handrail.testing")
+        found += [
+            f"{path}:{imported.line}: no mocks; fakes are in handrail.testing"
+            for imported in imports(root, path)
+            if "unittest.mock" in imported.targets or imported.module.startswith("unittest.mock.")
+        ]
         for node in ast.walk(tree(root, path)):
-            if isinstance(node, ast.Attribute) and node.attr in _SKIPS:
+            if isinstance(node, ast.Attribute):
                 whole = ast.unparse(node)
-                if whole.startswith("pytest."):
+                if whole in _SKIPS | _SKIP_MARKS:
                     found.append(f"{path}:{node.lineno}: `{whole}`; a test runs or is not there")
-            if isinstance(node, ast.Call):
+            elif isinstance(node, ast.Call):
                 found.extend(_dishonest_call(path, node))
     return found
 
 
-_SKIPS = frozenset({"skip", "skipif", "xfail", "importorskip"})
-
-
 def _dishonest_call(path: PurePosixPath, node: ast.Call) -> Iterator[str]:
-    called = _called(node)
+    called = ast.unparse(node.func)
     if called in {"time.sleep", "asyncio.sleep"} and path != WAITING:
         pause = node.args[0] if node.args else None
         if not (isinstance(pause, ast.Constant) and pause.value == 0):

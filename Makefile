@@ -1,0 +1,84 @@
+# Everything a person or CI types. Needs make and Python 3.11 or later; the rest it fetches itself
+# into .venv, from the package registries only, and says so while it does.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+RUN := $(VENV)/bin
+PACKAGES := $(wildcard handrail agents topics tools memory desk)
+CHECKED := tests/test_architecture.py tests/test_tidy.py
+
+# The environment is made anew when pyproject.toml changes: its checksum is part of the mark.
+SUM := $(shell cksum < pyproject.toml | tr ' ' '-')
+FOR_RUNNING := $(VENV)/made-for-running-$(SUM)
+FOR_CHECKING := $(VENV)/made-for-checking-$(SUM)
+
+.PHONY: help demo test check format bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name text; \
+		do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+demo: $(FOR_RUNNING) ## one question through the whole team on a real Kafka, then stop
+	@$(RUN)/handrail demo
+
+test: $(FOR_CHECKING) ## the whole suite, with a real Kafka
+	@$(RUN)/python -m pytest
+
+check: $(FOR_CHECKING) ## format, lint, types, tidiness, architecture, unit tests
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/mypy $(PACKAGES)
+	$(RUN)/pyright
+	$(RUN)/python -m pytest -q $(CHECKED) tests/unit
+
+format: $(FOR_CHECKING) ## write the code the way `make check` wants it
+	$(RUN)/ruff format .
+	$(RUN)/ruff check --fix .
+
+bench: $(FOR_CHECKING) ## measure, and print the figures with the machine they are from
+	@$(RUN)/python -m bench
+
+clean: ## stop this project's local broker and take away what was made here
+	@if [ -x $(RUN)/handrail ]; then $(RUN)/handrail down --wipe || true; fi
+	rm -rf $(VENV) .handrail build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The first Python that is new enough, or the one that is named: make demo PYTHON=/usr/bin/python3.12
+define FIND_PYTHON
+found=; \
+for name in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+		found=$$name; break; fi; \
+done; \
+if [ -z "$$found" ]; then \
+	echo "Handrail needs Python 3.11 or later, and there is none on this machine's PATH." >&2; \
+	echo "  Do:  install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; \
+	exit 1; \
+fi
+endef
+
+$(VENV)/bin/python:
+	@$(FIND_PYTHON); \
+	echo "Making an environment in $(VENV) with $$("$$found" --version)."; \
+	if ! "$$found" -m venv --clear $(VENV); then \
+		rm -rf $(VENV); \
+		echo "This Python cannot make virtual environments." >&2; \
+		echo "  Do:  install its venv package (on Debian and Ubuntu: apt install python3-venv)" >&2; \
+		exit 1; \
+	fi
+
+# A mark is written last: an environment that was cut off half-way is finished the next time.
+$(FOR_RUNNING): | $(VENV)/bin/python
+	@echo "Fetching what Handrail runs on (about 110 MB the first time)."
+	@$(RUN)/python -m pip install --disable-pip-version-check --editable '.[all]'
+	@rm -f $(VENV)/made-for-running-*
+	@touch $@
+
+$(FOR_CHECKING): | $(VENV)/bin/python
+	@echo "Fetching what Handrail is checked with (about 300 MB the first time)."
+	@$(RUN)/python -m pip install --disable-pip-version-check --editable '.[dev]'
+	@rm -f $(VENV)/made-for-running-* $(VENV)/made-for-checking-*
+	@touch $@ $(FOR_RUNNING)
