@@ -1,0 +1,59 @@
+"""The entry of the command line: runs one command and turns every failure into words and a code.
+
+Exit codes: 0 ok, 1 the work failed, 2 usage, 3 not found, 4 not allowed, 5 conflict, 6 timed out
+and still running, 7 waiting for a person, 8 broker unreachable, 9 verification failed,
+130 interrupted. Data goes to standard output, everything else to standard error.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from handrail.cli.failure import report, report_defect, report_usage
+from handrail.cli.lazy import LazyGroup
+from handrail.cli.place import Place, place_options
+from handrail.errors import HandrailError
+
+INTERRUPTED = 130
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="A command's own help: handrail COMMAND --help",
+)
+@place_options
+def root(place: Place) -> None:
+    """Run a team of agents on Kafka: typed handoffs, exactly once, in plain Python processes."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code; the process is not ended here."""
+    try:
+        code: object = root.main(args=arguments, prog_name="handrail", standalone_mode=False)
+        _flush()
+    except click.exceptions.NoArgsIsHelpError as no_arguments:
+        click.echo(no_arguments.format_message(), err=True)
+        return 2
+    except click.UsageError as wrong:
+        return report_usage(wrong)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has seen enough (`handrail list | head`). Python would try to
+        # flush standard output once more at exit and complain; give it somewhere to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except HandrailError as error:
+        return report(error)
+    except Exception as error:  # the border: whatever is unforeseen is named and written down
+        return report_defect(error)
+    return code if isinstance(code, int) else 0
+
+
+def _flush() -> None:
+    """Write out what is buffered while a closed pipe can still be told from a defect."""
+    sys.stdout.flush()

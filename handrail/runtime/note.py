@@ -1,0 +1,108 @@
+"""What a process writes down about itself: for its supervisor, for `status`, for a successor.
+
+A note is one JSON file below `.handrail/run`, replaced as a whole, so that a reader never sees half
+of one. It outlives its process: whoever finds the note of a dead process knows under which member
+ids that process sat in its groups, and can tell the groups that it is gone.
+"""
+
+import dataclasses
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import orjson
+
+
+class ProcessState(StrEnum):
+    """How far a process is."""
+
+    STARTING = "starting"  #: imports, connects, joins its groups
+    READY = "ready"  #: every partition it was given is open
+    DRAINING = "draining"  #: takes nothing new, finishes what runs
+    STOPPED = "stopped"  #: left its groups and ended in order
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessNote:
+    """One process: who it is, what it does, how much of it."""
+
+    name: str
+    pid: int
+    born: str  #: with the pid, tells this process from a later one with the same pid
+    state: ProcessState = ProcessState.STARTING
+    agents: tuple[str, ...] = ()
+    members: dict[str, str] = field(default_factory=dict[str, str])  #: group → member id
+    partitions: int = 0
+    handled: int = 0
+    waiting: int | None = None
+    since_ms: int = 0
+
+    @property
+    def alive(self) -> bool:
+        """Say whether that very process still runs."""
+        return born(self.pid) == self.born
+
+
+def run_folder(project: Path) -> Path:
+    """Give the folder of the notes, made if it was not there."""
+    folder = project / ".handrail" / "run"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def note_path(project: Path, name: str) -> Path:
+    """Give where the process of that name keeps its note."""
+    return run_folder(project) / f"{name}.json"
+
+
+def write_note(path: Path, note: ProcessNote) -> None:
+    """Replace the note as a whole."""
+    fresh = path.with_suffix(f".{os.getpid()}.new")
+    fresh.write_bytes(orjson.dumps(note))
+    fresh.replace(path)
+
+
+def read_note(path: Path) -> ProcessNote | None:
+    """Read a note; None when there is none or it cannot be understood."""
+    try:
+        raw = dict(orjson.loads(path.read_bytes()))
+        names = {f.name for f in dataclasses.fields(ProcessNote)}
+        known = {key: value for key, value in raw.items() if key in names}
+        known |= {"state": ProcessState(raw["state"]), "agents": tuple(raw["agents"])}
+        return ProcessNote(**known)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def notes(project: Path) -> Iterator[tuple[Path, ProcessNote]]:
+    """Give every note of a project by name; the notes of dead processes too."""
+    for path in sorted(run_folder(project).glob("*.json")):
+        if note := read_note(path):
+            yield path, note
+
+
+def born(pid: int) -> str | None:
+    """Give the instant at which a process was started, in its system's words; None if it is gone.
+
+    A process that has ended and was not waited for yet counts as gone.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None if Path("/proc/self/stat").exists() else _born_by_ps(pid)
+    except ProcessLookupError:
+        return None
+    # The second field is the name in brackets, which may itself hold blanks and brackets.
+    state, *rest = stat.rpartition(")")[2].split()
+    return None if state in {"Z", "X"} else rest[18]
+
+
+def _born_by_ps(pid: int) -> str | None:
+    # macOS has no /proc; its ps prints the start in seconds, which is fine enough with the pid.
+    asked = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+    state, _, start = answer.stdout.strip().partition(" ")
+    return None if not start or state.startswith("Z") else start.strip()

@@ -1,0 +1,58 @@
+"""Keeps what one process says in a file of bounded size, and its last lines in memory.
+
+At most FILES_KEPT files of BYTES_MAX each are kept for a process: `name.log` and the older
+`name.log.1`, `name.log.2`. A line longer than LINE_BYTES_MAX is cut.
+"""
+
+from collections import deque
+from pathlib import Path
+
+BYTES_MAX = 4 * 1024 * 1024
+FILES_KEPT = 3
+LINES_REMEMBERED = 20
+LINE_BYTES_MAX = 16 * 1024
+assert LINE_BYTES_MAX < BYTES_MAX
+
+
+def log_path(project: Path, name: str) -> Path:
+    """Give the file in which a process's words are kept."""
+    return project / ".handrail" / "logs" / f"{name}.log"
+
+
+class ProcessLog:
+    """The log of one process; written by its supervisor only."""
+
+    def __init__(self, path: Path, *, bytes_max: int = BYTES_MAX) -> None:
+        """Open the file for appending, made with its folder if it was not there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._bytes_max = bytes_max
+        self._file = path.open("ab", buffering=0)
+        self._size = path.stat().st_size
+        self._last: deque[str] = deque(maxlen=LINES_REMEMBERED)
+
+    def write(self, line: bytes) -> None:
+        """Append one line, turning to a fresh file when this one is full."""
+        line = line[:LINE_BYTES_MAX].rstrip(b"\n") + b"\n"
+        if self._size + len(line) > self._bytes_max:
+            self._turn()
+        self._file.write(line)
+        self._size += len(line)
+        self._last.append(line.decode(errors="replace").rstrip())
+
+    def last_lines(self, count: int = 5) -> list[str]:
+        """Give the last lines that are not blank."""
+        return [line for line in self._last if line.strip()][-count:]
+
+    def close(self) -> None:
+        """Give back the file."""
+        self._file.close()
+
+    def _turn(self) -> None:
+        self._file.close()
+        for number in range(FILES_KEPT - 1, 0, -1):
+            older = self.path if number == 1 else self.path.with_suffix(f".log.{number - 1}")
+            if older.exists():
+                older.replace(self.path.with_suffix(f".log.{number}"))
+        self._file = self.path.open("ab", buffering=0)
+        self._size = 0

@@ -1,0 +1,41 @@
+"""The log of a process stays bounded."""
+
+from pathlib import Path
+
+from handrail.runtime.process_log import FILES_KEPT, LINE_BYTES_MAX, ProcessLog
+
+
+def test_a_full_log_turns_and_the_oldest_words_are_let_go(tmp_path: Path) -> None:
+    log = ProcessLog(tmp_path / "greeter.log", bytes_max=100)
+
+    for number in range(100):
+        log.write(b"line %03d" % number)
+    log.close()
+
+    files = sorted(tmp_path.iterdir())
+    assert [f.name for f in files] == ["greeter.log", "greeter.log.1", "greeter.log.2"]
+    assert len(files) == FILES_KEPT
+    assert all(f.stat().st_size <= 100 for f in files)
+    assert files[0].read_text().endswith("line 099\n")
+
+
+def test_a_log_that_is_opened_again_goes_on_where_it_ended(tmp_path: Path) -> None:
+    first = ProcessLog(tmp_path / "greeter.log")
+    first.write(b"before")
+    first.close()
+
+    second = ProcessLog(tmp_path / "greeter.log")
+    second.write(b"after")
+    second.close()
+
+    assert (tmp_path / "greeter.log").read_text() == "before\nafter\n"
+
+
+def test_the_last_lines_leave_out_blank_ones_and_overlong_ones_are_cut(tmp_path: Path) -> None:
+    log = ProcessLog(tmp_path / "greeter.log")
+
+    for line in (b"one", b"", b"two\n", b"x" * (LINE_BYTES_MAX + 1)):
+        log.write(line)
+    log.close()
+
+    assert log.last_lines(3) == ["one", "two", "x" * LINE_BYTES_MAX]
