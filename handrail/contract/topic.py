@@ -1,0 +1,355 @@
+"""A topic as a type: which messages it carries, under which names, keyed by what.
+
+Guarantees: what `encode` writes, `decode` of the same topic accepts; a message of a type, version
+or shape that the topic does not carry raises, and is never guessed at; unknown fields never
+reject a message.
+"""
+
+import re
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Union, cast, get_args, get_origin, overload
+
+from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
+from typing_extensions import TypeVar
+
+from handrail.contract.explain import invalid_in_words
+from handrail.errors.contract import KeyInvalid, NotSendable, TopicInvalid
+from handrail.errors.wire import BodyNotJson, MessageInvalid, TypeUnknown
+from handrail.wire.codec import check_body, decode_body
+from handrail.wire.limits import KEY_BYTES_MAX, TOPIC_CHARS_MAX
+
+M = TypeVar("M")
+R = TypeVar("R", default=None)
+Q = TypeVar("Q")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+
+_NAME = re.compile(r"[a-z][a-z0-9-]*(_[a-z0-9-]+)*")
+_TYPE = re.compile(r"([a-z][a-z0-9_]*)\.v([1-9][0-9]{0,8})")
+RESERVED = frozenset(
+    {"results", "tasks", "ledger", "human", "control", "blobs", "memory", "dead", "answers"}
+)
+_BUILT_IN: tuple[type, ...] = (str, int, float, bool, list, dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageModel:
+    """One type of message that a topic carries."""
+
+    name: str  #: snake case, without version
+    major: int
+    python_type: Any
+    adapter: TypeAdapter[Any]
+
+    @property
+    def type_name(self) -> str:
+        """The name on the wire, such as `greeting.v1`."""
+        return f"{self.name}.v{self.major}"
+
+
+class Topic(Generic[M, R]):
+    """One conversation: a name and the messages that may stand on it.
+
+    `carries` is a type, or a tuple of types. `key` gives the record key of a message; without it
+    the engine chooses (the task, or the part of a fan-out). `replies` is the type in which a
+    question on this topic is answered. Two topics of one name and the same types are equal.
+    Raises TopicInvalid with its cure.
+    """
+
+    @overload
+    def __init__(
+        self: "Topic[Q, None]",
+        name: str,
+        *,
+        carries: type[Q],
+        key: Callable[[Q], str] | None = None,
+        replies: None = None,
+        purpose: str = "",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "Topic[Q, A]",
+        name: str,
+        *,
+        carries: type[Q],
+        key: Callable[[Q], str] | None = None,
+        replies: type[A],
+        purpose: str = "",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "Topic[A | B, None]",
+        name: str,
+        *,
+        carries: tuple[type[A], type[B]],
+        key: Callable[[A | B], str] | None = None,
+        replies: None = None,
+        purpose: str = "",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "Topic[A | B | C, None]",
+        name: str,
+        *,
+        carries: tuple[type[A], type[B], type[C]],
+        key: Callable[[A | B | C], str] | None = None,
+        replies: None = None,
+        purpose: str = "",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "Topic[A | B | C | D, None]",
+        name: str,
+        *,
+        carries: tuple[type[A], type[B], type[C], type[D]],
+        key: Callable[[A | B | C | D], str] | None = None,
+        replies: None = None,
+        purpose: str = "",
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "Topic[Q, None]",
+        name: str,
+        *,
+        carries: tuple[type[Q], ...],
+        key: Callable[[Q], str] | None = None,
+        replies: None = None,
+        purpose: str = "",
+    ) -> None: ...
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        carries: Any,
+        key: Callable[[Any], str] | None = None,
+        replies: Any = None,
+        purpose: str = "",
+    ) -> None:
+        """Declare a topic; nothing is created on a broker."""
+        _check_name(name)
+        self.name = name
+        self.carries: tuple[Any, ...] = carries if isinstance(carries, tuple) else (carries,)
+        self.key = key
+        self.replies = replies
+        self.purpose = purpose
+        self.models = _models(name, self.carries)
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether any type may stand on the topic, as on `results`."""
+        return False
+
+    def model_of(self, message: object) -> MessageModel:
+        """Give the model under which a message is sent; raises NotSendable."""
+        for python_type in type(message).__mro__:
+            for model in self.models.values():
+                if (get_origin(model.python_type) or model.python_type) is python_type:
+                    return model
+        raise NotSendable(
+            given=type(message).__name__, topic=self.name, known=", ".join(self.models)
+        )
+
+    def type_of(self, message: M) -> str:
+        """Give the name of a message's type on the wire, such as `greeting.v1`."""
+        return self.model_of(message).type_name
+
+    def encode(self, message: M) -> bytes:
+        """Give the JSON of a message; raises NotSendable, TooLarge or TooDeep."""
+        model = self.model_of(message)
+        if isinstance(message, BaseModel):
+            # By alias and without computed fields, since that is what decoding accepts; a subclass
+            # keeps its additional fields, which readers of the declared type may ignore.
+            return check_body(message.model_dump_json(by_alias=True, round_trip=True).encode())
+        return check_body(model.adapter.dump_json(message, by_alias=True, round_trip=True))
+
+    def decode(self, type_name: str | None, body: bytes | None) -> M:
+        """Read a message; without a type name each declared type is tried in order.
+
+        Raises BodyNotJson, TooLarge, TooDeep, TypeUnknown or MessageInvalid, which says in words
+        what is wrong and where.
+        """
+        checked = check_body(body)
+        if type_name is not None:
+            return cast("M", self._validate(self._model_named(type_name), checked))
+        first_failure: MessageInvalid | None = None
+        for model in self.models.values():
+            try:
+                return cast("M", self._validate(model, checked))
+            except MessageInvalid as error:
+                first_failure = first_failure or error
+        assert first_failure is not None, "a topic carries at least one type"
+        raise first_failure
+
+    def key_of(self, message: M) -> str | None:
+        """Give the record key that the topic's own rule names; None when the engine chooses.
+
+        Raises KeyInvalid when the rule gives no usable text.
+        """
+        if self.key is None:
+            return None
+        try:
+            key: object = self.key(message)
+        except Exception as error:
+            raise KeyInvalid(
+                topic=self.name, detail=f"the rule raised {error!r}", limit=KEY_BYTES_MAX
+            ) from error
+        if not isinstance(key, str) or not 0 < len(key.encode(errors="replace")) <= KEY_BYTES_MAX:
+            raise KeyInvalid(topic=self.name, detail=f"it is {key!r:.80}", limit=KEY_BYTES_MAX)
+        return key
+
+    def _model_named(self, type_name: str) -> MessageModel:
+        model = self.models.get(type_name)
+        if model is None:
+            known = ", ".join(self.models)
+            raise TypeUnknown(topic=self.name, type=repr(type_name[:80]), known=known)
+        return model
+
+    def _validate(self, model: MessageModel, body: bytes) -> object:
+        try:
+            return model.adapter.validate_json(body, strict=True, extra=_extra(model))
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_context=False, include_input=False)
+            if problems[0]["type"] == "json_invalid":
+                raise BodyNotJson(detail=problems[0]["msg"]) from error
+            raise MessageInvalid(
+                topic=self.name, type=model.type_name, detail=invalid_in_words(error)
+            ) from error
+
+    def __eq__(self, other: object) -> bool:
+        """Two topics are equal when name and types are."""
+        if not isinstance(other, Topic):
+            return NotImplemented
+        return self.name == other.name and self.carries == other.carries
+
+    def __hash__(self) -> int:
+        """Topics of one name share a hash."""
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        """Show the name and what is carried."""
+        return f"Topic({self.name!r}, carries={', '.join(self.models) or 'anything'})"
+
+
+class OpenTopic(Topic[Any, None]):
+    """A topic on which any type may stand; its messages are read as plain values."""
+
+    def __init__(self, name: str, *, purpose: str) -> None:
+        """Declare an open topic; only the engine does."""
+        self.name = name
+        self.carries = ()
+        self.key = None
+        self.replies = None
+        self.purpose = purpose
+        self.models = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Say that any type may stand here."""
+        return True
+
+    def model_of(self, message: object) -> MessageModel:
+        """Give a model for the very type of the message; raises NotSendable when it has none."""
+        try:
+            (model,) = _models(self.name, (type(message),)).values()
+        except TopicInvalid as error:
+            raise NotSendable(
+                given=type(message).__name__, topic=self.name, known="pydantic models and JSON types"
+            ) from error
+        return model
+
+    def decode(self, type_name: str | None, body: bytes | None) -> Any:
+        """Read a message as plain values, whatever type it names; raises BodyNotJson and the like."""
+        return decode_body(body)
+
+
+def split_type(type_name: str) -> tuple[str, int] | None:
+    """Split `greeting.v1` into name and major version; None when it has another form."""
+    match = _TYPE.fullmatch(type_name)
+    return (match[1], int(match[2])) if match else None
+
+
+def snake_case(name: str) -> str:
+    """Give the name of a class as it stands in a type name: `HTTPRequest2` is `http_request2`."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return spaced.lower()
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name) or len(name) > TOPIC_CHARS_MAX:
+        raise TopicInvalid(
+            topic=name[:120],
+            detail="its name is not allowed",
+            cure="start with a small letter and go on with small letters, digits, - and single _,"
+            f" {TOPIC_CHARS_MAX} characters at most",
+        )
+    if name in RESERVED:
+        raise TopicInvalid(
+            topic=name,
+            detail="the engine keeps this name for itself",
+            cure="use another name"
+            if name != "results"
+            else "from handrail import results    every team has this topic",
+        )
+
+
+def _models(topic: str, carries: tuple[Any, ...]) -> dict[str, MessageModel]:
+    if not carries:
+        raise TopicInvalid(topic=topic, detail="it carries nothing", cure="name a type in carries=")
+    models: dict[str, MessageModel] = {}
+    for python_type in carries:
+        model = _model(topic, python_type)
+        if model.type_name in models:
+            raise TopicInvalid(
+                topic=topic,
+                detail=f"two of its types are called {model.type_name}",
+                cure="rename one, or give it `schema_version: ClassVar[int] = 2`",
+            )
+        models[model.type_name] = model
+    return models
+
+
+def _model(topic: str, python_type: Any) -> MessageModel:
+    if isinstance(python_type, types.UnionType) or get_origin(python_type) is Union:
+        names = ", ".join(getattr(t, "__name__", str(t)) for t in get_args(python_type))
+        raise TopicInvalid(
+            topic=topic, detail="it carries a union", cure=f"write carries=({names}), a tuple"
+        )
+    origin = get_origin(python_type) or python_type
+    is_model = isinstance(origin, type) and issubclass(origin, BaseModel) and origin is not BaseModel
+    if not is_model and origin not in _BUILT_IN:
+        raise TopicInvalid(
+            topic=topic,
+            detail=f"{python_type!r} is neither a pydantic model nor a JSON type",
+            cure="derive the message from pydantic.BaseModel; str, int, float, bool, list and dict"
+            " may be carried as they are",
+        )
+    major = getattr(origin, "schema_version", 1) if is_model else 1
+    own_name = getattr(origin, "schema_name", None) if is_model else None
+    name = own_name or snake_case(re.sub(r"\[.*", "", origin.__name__))
+    type_name = f"{name}.v{major}"
+    if type(major) is not int or split_type(type_name) is None:
+        raise TopicInvalid(
+            topic=topic,
+            detail=f"{python_type!r} would be called {type_name!r} on the wire",
+            cure="use an ASCII class name and `schema_version: ClassVar[int]` of 1 or more",
+        )
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(python_type)
+    except PydanticUserError as error:
+        raise TopicInvalid(topic=topic, detail=str(error), cure="correct the model") from error
+    return MessageModel(name, major, python_type, adapter)
+
+
+def _extra(model: MessageModel) -> Any:
+    # A model that forbids unknown fields would break every reader on the day a field is added.
+    config = getattr(model.python_type, "model_config", {})
+    return "ignore" if config.get("extra") == "forbid" else None
+
+
+#: What the whole task gives back to whoever asked; every team has it, any type may stand on it.
+results = OpenTopic("results", purpose="What a task gives back to whoever asked.")
