@@ -15,6 +15,7 @@ class Passage(BaseModel):
 
     id: str = Field(min_length=1, description="Unique among the passages of one call.")
     text: str
+    heading: str = Field(default="", description="What it stands under; read, but never quoted.")
     source: str = Field(default="", description="The name of the file within its collection.")
     source_sha256: str = ""
     start: int = Field(default=0, ge=0, description="First byte of the range.")
