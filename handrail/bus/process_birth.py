@@ -1,0 +1,40 @@
+"""Tells one process from a later one that was given the same number.
+
+A pid alone proves nothing: the system hands it on. A pid together with the moment of its birth
+names one process for as long as the machine is up.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+GONE = ("Z", "X", "x")  #: ended, and only waiting for its parent to look
+
+
+def birth_of(pid: int) -> str | None:
+    """Say when a process was born, in the system's own words; None when it is not alive."""
+    if sys.platform == "linux":
+        return _birth_by_proc(pid)
+    return _birth_by_ps(pid)
+
+
+def _birth_by_proc(pid: int) -> str | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The second field is a name in brackets, which may itself hold spaces and brackets.
+    fields = text.rpartition(")")[2].split()
+    state, born = fields[0], fields[19]
+    return None if state in GONE else born
+
+
+def _birth_by_ps(pid: int) -> str | None:
+    told = subprocess.run(
+        ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    state, _, born = told.partition(" ")
+    return None if not told or state[0] in GONE else " ".join(born.split())
