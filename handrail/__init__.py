@@ -1,0 +1,75 @@
+"""Handrail runs a team of agents on Kafka; these names are all that a team needs.
+
+Importing `handrail` itself loads nothing else: each name is loaded when it is first used, and no
+name that an agent file needs loads a Kafka client.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from handrail.contract.agent import agent
+    from handrail.contract.context import Context
+    from handrail.contract.effect import Effect, Idempotent, Queryable
+    from handrail.contract.failure import Refused, State
+    from handrail.contract.handoff import Handoff
+    from handrail.contract.parts import Parts
+    from handrail.contract.passage import Passage
+    from handrail.contract.tool import ToolContext, tool
+    from handrail.contract.topic import Topic, results
+    from handrail.errors.root import HandrailError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Context",
+    "Effect",
+    "HandrailError",
+    "Handoff",
+    "Idempotent",
+    "Parts",
+    "Passage",
+    "Queryable",
+    "Refused",
+    "State",
+    "ToolContext",
+    "Topic",
+    "agent",
+    "results",
+    "tool",
+]
+
+_ROOM_OF = {
+    "Context": "handrail.contract.context",
+    "Effect": "handrail.contract.effect",
+    "HandrailError": "handrail.errors.root",
+    "Handoff": "handrail.contract.handoff",
+    "Idempotent": "handrail.contract.effect",
+    "Parts": "handrail.contract.parts",
+    "Passage": "handrail.contract.passage",
+    "Queryable": "handrail.contract.effect",
+    "Refused": "handrail.contract.failure",
+    "State": "handrail.contract.failure",
+    "ToolContext": "handrail.contract.tool",
+    "Topic": "handrail.contract.topic",
+    "agent": "handrail.contract.agent",
+    "results": "handrail.contract.topic",
+    "tool": "handrail.contract.tool",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a name of the front door on its first use."""
+    try:
+        room = _ROOM_OF[name]
+    except KeyError:
+        message = f"module 'handrail' has no attribute {name!r}"
+        raise AttributeError(message) from None
+    value: object = getattr(import_module(room), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the front door, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -258,7 +258,9 @@ class OpenTopic(Topic[Any, None]):
             (model,) = _models(self.name, (type(message),)).values()
         except TopicInvalid as error:
             raise NotSendable(
-                given=type(message).__name__, topic=self.name, known="pydantic models and JSON types"
+                given=type(message).__name__,
+                topic=self.name,
+                known="pydantic models and JSON types",
             ) from error
         return model
 
@@ -320,7 +322,9 @@ def _model(topic: str, python_type: Any) -> MessageModel:
             topic=topic, detail="it carries a union", cure=f"write carries=({names}), a tuple"
         )
     origin = get_origin(python_type) or python_type
-    is_model = isinstance(origin, type) and issubclass(origin, BaseModel) and origin is not BaseModel
+    is_model = (
+        isinstance(origin, type) and issubclass(origin, BaseModel) and origin is not BaseModel
+    )
     if not is_model and origin not in _BUILT_IN:
         raise TopicInvalid(
             topic=topic,

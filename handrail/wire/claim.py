@@ -42,7 +42,11 @@ class Claim:
         sha256 = fields.get("sha256")
         numbers = [fields.get(name) for name in ("size", "partition", "offset")]
         whole = [n for n in numbers if type(n) is int and n >= 0]
-        if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256) or len(whole) != len(numbers):
+        if (
+            not isinstance(sha256, str)
+            or not _SHA256.fullmatch(sha256)
+            or len(whole) != len(numbers)
+        ):
             raise ClaimBroken(detail="the claim itself cannot be read")
         size, partition, offset = whole
         if size > BLOB_BYTES_MAX:
@@ -73,7 +77,9 @@ def chunk(data: bytes, topic: str, partitions: int) -> tuple[Outgoing, ...]:
     if len(data) > BLOB_BYTES_MAX:
         raise TooLarge(what_is_large="body", size=len(data), limit=BLOB_BYTES_MAX)
     sha256 = hashlib.sha256(data).hexdigest()
-    pieces = [data[i : i + BLOB_CHUNK_BYTES] for i in range(0, len(data), BLOB_CHUNK_BYTES)] or [b""]
+    pieces = [data[i : i + BLOB_CHUNK_BYTES] for i in range(0, len(data), BLOB_CHUNK_BYTES)] or [
+        b""
+    ]
     return tuple(
         Outgoing(
             topic=topic,

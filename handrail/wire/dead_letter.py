@@ -111,7 +111,9 @@ class DeadLetter:
         facts = self._facts()
         room = DLQ_HEADERS_BYTES_MAX - _size(facts)
         stack = (self.failure.stack or "").encode(errors="replace")[-DLQ_STACK_BYTES_MAX:]
-        kept = _that_fit(self.headers, room - min(len(stack) + len(_STACK), DLQ_FACTS_BYTES_MAX // 4))
+        kept = _that_fit(
+            self.headers, room - min(len(stack) + len(_STACK), DLQ_FACTS_BYTES_MAX // 4)
+        )
         if len(kept) < len(self.headers):
             left_out = str(len(self.headers) - len(kept)).encode()
             facts = (*facts, ("dlq.headers-left-out", left_out))

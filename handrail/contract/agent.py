@@ -1,0 +1,234 @@
+"""An agent: one handler, the one topic it reads, the topics it may write to.
+
+Guarantee: an agent that could be declared has a handler that fits its topics. The decorated
+function stays callable as it was, so that a test may await it directly.
+"""
+
+import inspect
+import math
+import re
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Generic, Never, ParamSpec, TypedDict, TypeVar, overload
+
+from handrail.contract.handler_check import check_handler
+from handrail.contract.handoff import Handoff
+from handrail.contract.topic import Topic
+from handrail.errors.contract import AgentInvalid, NotSendable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Unpack
+
+    from handrail.contract.handler_shape import Declare
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+M = TypeVar("M")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+
+AGENT_NAME_CHARS_MAX = 64
+WITHIN_S_MAX = 30 * 24 * 3600.0
+_NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
+
+
+class AgentOptions(TypedDict, total=False):
+    """What may be said about an agent beside its topics."""
+
+    name: str  #: by default the name of the function
+    within_s: float  #: only for a gathering agent: how long it waits, from the first part on
+    version: str  #: grows when a running invocation of the former version cannot be carried on
+
+
+class Agent(Generic[P, R_co]):
+    """One declared agent."""
+
+    def __init__(
+        self,
+        handler: "Callable[P, Coroutine[Any, Any, R_co]]",
+        *,
+        reads: Topic[Any, Any],
+        writes: tuple[Topic[Any, Any], ...] = (),
+        options: AgentOptions | None = None,
+    ) -> None:
+        """Declare an agent; `@agent` does. Raises AgentInvalid with its cure."""
+        given = AgentOptions() if options is None else options
+        self.name = given.get("name") or getattr(handler, "__name__", "")
+        self.handler = handler
+        self.reads = reads
+        self.writes = writes
+        self.version = given.get("version", "1")
+        self.within_s = given.get("within_s")
+        self.source_file = inspect.getsourcefile(handler) or ""
+        self._check_own_facts(set(given))
+        shape = check_handler(self.name, handler, reads, writes)
+        self.gathers = shape.gathers
+        self.wants_context = shape.wants_context
+        self.fans_out = shape.fans_out
+        self._check_gather()
+        self.__doc__ = handler.__doc__
+        self.__name__ = self.name
+        self.__module__ = handler.__module__
+        self.__wrapped__ = handler
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
+        """Call the handler as the plain function that it is; nothing is recorded or sent."""
+        return self.handler(*args, **kwargs)
+
+    @property
+    def purpose(self) -> str:
+        """The first sentence of the handler's docstring; empty when it has none."""
+        return (inspect.getdoc(self.handler) or "").split("\n\n")[0].replace("\n", " ")
+
+    def topic_for(self, message: object) -> tuple[Topic[Any, Any], Any]:
+        """Give the topic that a returned message goes to, and the message without its Handoff.
+
+        A plain message goes to the one topic in `writes` that carries its type; `results` is taken
+        only when no other does. Raises NotSendable when none does or several do.
+        """
+        known = ", ".join(f"{t.name} ({', '.join(t.models) or 'anything'})" for t in self.writes)
+        if isinstance(message, Handoff):
+            topic: Topic[Any, Any] = message.topic
+            if topic not in self.writes:
+                raise NotSendable(
+                    given="message", topic=topic.name, known=f"for {self.name}: {known}"
+                )
+            topic.model_of(message.message)
+            return topic, message.message
+        fitting = [t for t in self.writes if not t.is_open and _carries(t, message)]
+        fitting = fitting or [t for t in self.writes if t.is_open and _carries(t, message)]
+        if len(fitting) != 1:
+            topics = " or ".join(t.name for t in fitting or self.writes) or "(none)"
+            raise NotSendable(given=type(message).__name__, topic=topics, known=known or "nothing")
+        return fitting[0], message
+
+    def _check_own_facts(self, given: set[str]) -> None:
+        if not _NAME.fullmatch(self.name) or len(self.name) > AGENT_NAME_CHARS_MAX:
+            raise AgentInvalid(
+                agent=self.name[:100],
+                detail="its name is not allowed",
+                cure="use small letters, digits, single - and _, at most"
+                f" {AGENT_NAME_CHARS_MAX}; or give name=",
+            )
+        strange = given - set(AgentOptions.__annotations__)
+        if strange:
+            raise AgentInvalid(
+                agent=self.name,
+                detail=f"@agent knows no {', '.join(sorted(strange))}",
+                cure=f"use {', '.join(AgentOptions.__annotations__)}",
+            )
+        if not isinstance(self.reads, Topic) or self.reads.is_open:
+            raise AgentInvalid(
+                agent=self.name,
+                detail="reads= is no topic that agents read",
+                cure="give reads= one Topic of the team, results excepted",
+            )
+        if any(not isinstance(topic, Topic) for topic in self.writes):
+            raise AgentInvalid(
+                agent=self.name,
+                detail="writes= holds something that is no topic",
+                cure="give writes= a Topic, or a tuple of them",
+            )
+        names = [topic.name for topic in self.writes]
+        if len(names) != len(set(names)):
+            raise AgentInvalid(
+                agent=self.name, detail="writes= names a topic twice", cure="name each once"
+            )
+        if not self.version or not self.version.isascii() or len(self.version) > 64:
+            raise AgentInvalid(
+                agent=self.name,
+                detail=f"its version is {self.version!r:.80}",
+                cure="give version= a short text such as '2'",
+            )
+
+    def _check_gather(self) -> None:
+        if self.within_s is not None and not self.gathers:
+            raise AgentInvalid(
+                agent=self.name,
+                detail="within_s= is for an agent that gathers, and its handler takes one message",
+                cure="take Parts[...] as the first parameter, or leave within_s= out",
+            )
+        within_s = 1.0 if self.within_s is None else self.within_s
+        if not 0 < within_s <= WITHIN_S_MAX or math.isnan(within_s):
+            raise AgentInvalid(
+                agent=self.name,
+                detail=f"within_s={self.within_s} is out of bounds",
+                cure=f"use more than 0 and at most {WITHIN_S_MAX:.0f} seconds",
+            )
+        if self.gathers and self.reads.key is not None:
+            raise AgentInvalid(
+                agent=self.name,
+                detail=f"it gathers from {self.reads.name}, whose key= would part what belongs"
+                " together",
+                cure=f"remove key= from topic {self.reads.name}",
+            )
+
+    def __repr__(self) -> str:
+        """Show the name and what goes in and out."""
+        writes = ", ".join(topic.name for topic in self.writes) or "nothing"
+        return f"<agent {self.name}: reads {self.reads.name}, writes {writes}>"
+
+
+def _carries(topic: Topic[Any, Any], message: object) -> bool:
+    try:
+        topic.model_of(message)
+    except NotSendable:
+        return False
+    return True
+
+
+@overload
+def agent(
+    *, reads: Topic[M, Any], writes: tuple[()] = (), **options: "Unpack[AgentOptions]"
+) -> "Declare[M, Never]": ...
+@overload
+def agent(
+    *, reads: Topic[M, Any], writes: Topic[A, Any], **options: "Unpack[AgentOptions]"
+) -> "Declare[M, A]": ...
+@overload
+def agent(
+    *, reads: Topic[M, Any], writes: tuple[Topic[A, Any]], **options: "Unpack[AgentOptions]"
+) -> "Declare[M, A]": ...
+@overload
+def agent(
+    *,
+    reads: Topic[M, Any],
+    writes: tuple[Topic[A, Any], Topic[B, Any]],
+    **options: "Unpack[AgentOptions]",
+) -> "Declare[M, A | B]": ...
+@overload
+def agent(
+    *,
+    reads: Topic[M, Any],
+    writes: tuple[Topic[A, Any], Topic[B, Any], Topic[C, Any]],
+    **options: "Unpack[AgentOptions]",
+) -> "Declare[M, A | B | C]": ...
+@overload
+def agent(
+    *,
+    reads: Topic[M, Any],
+    writes: tuple[Topic[A, Any], Topic[B, Any], Topic[C, Any], Topic[D, Any]],
+    **options: "Unpack[AgentOptions]",
+) -> "Declare[M, A | B | C | D]": ...
+@overload
+def agent(
+    *, reads: Topic[M, Any], writes: tuple[Topic[Any, Any], ...], **options: "Unpack[AgentOptions]"
+) -> "Declare[M, Any]": ...
+
+
+def agent(*, reads: Any, writes: Any = (), **options: Any) -> Any:
+    """Declare an async function as an agent that reads one topic and writes to others.
+
+    The handler takes a message, or `Parts[M]` to gather a fan-out, and a `Context` if it wants
+    one. It returns one message, a list (a fan-out), a Handoff or nothing. Raises AgentInvalid with
+    its cure when handler and topics do not fit.
+    """
+    topics = writes if isinstance(writes, tuple) else (writes,)
+
+    def declare(handler: Any) -> Agent[..., Any]:
+        given: Any = options
+        return Agent(handler, reads=reads, writes=topics, options=given)
+
+    return declare

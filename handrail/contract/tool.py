@@ -1,0 +1,281 @@
+"""What a tool declares: its effect, its arguments, its result, and how it may fail.
+
+Guarantee: a registered tool has an effect class, a description, an annotated result and a JSON
+schema of its arguments; anything less raises ToolInvalid with its cure when it is declared.
+"""
+
+import inspect
+import math
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+
+from handrail.contract.annotation import annotations_of
+from handrail.contract.effect import (
+    Effect,
+    EffectDeclaration,
+    Idempotent,
+    Queryable,
+    effect_of,
+)
+from handrail.contract.explain import invalid_in_words
+from handrail.contract.failure import Refused, State
+from handrail.errors.contract import ToolInvalid
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TOOL_TIMEOUT_S_DEFAULT = 10.0
+TOOL_TIMEOUT_S_MAX = 3600.0
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What a tool may know about the call: the facts that a receiver outside needs."""
+
+    idem_key: str  #: the same for every try of the same step; hand it to the receiver
+    task_id: str
+    tenant: str
+    deadline_ms: int  #: when the task's time is over, in milliseconds since 1970 (UTC)
+
+
+class Tool(Generic[P, R]):
+    """One registered tool. It is not callable: handlers call it by `await ctx.call(tool, ...)`."""
+
+    def __init__(self, function: Callable[..., Awaitable[R]], contract: "ToolContract") -> None:
+        """Pair a function with its contract; `@tool` does."""
+        self.function = function
+        self.contract = contract
+        self.name = contract.name
+        self.description = contract.description
+        self.effect = effect_of(contract.effect)
+        self.timeout_s = contract.timeout_s
+        self.failures = contract.failures
+
+    @property
+    def args_schema(self) -> dict[str, Any]:
+        """The JSON schema of the arguments, derived from the signature."""
+        return self.contract.args_model.model_json_schema()
+
+    def bind(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
+        """Give the arguments of a call by name, as given; raises Refused (`invalid_input`)."""
+        try:
+            bound = self.contract.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise Refused(State.INVALID_INPUT, f"{self.name}: {error}") from error
+        return dict(bound.arguments)
+
+    def checked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Give arguments converted to the declared types; raises Refused (`invalid_input`).
+
+        For arguments that a model wrote, which arrive as plain JSON values.
+        """
+        try:
+            model = self.contract.args_model.model_validate(dict(arguments))
+        except ValidationError as error:
+            raise Refused(State.INVALID_INPUT, f"{self.name}: {invalid_in_words(error)}") from error
+        return {name: getattr(model, field) for field, name in self.contract.fields.items()}
+
+    async def run(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> R:
+        """Carry the tool out once and check its result; raises Refused (`output_invalid`).
+
+        Applies no rail: the engine comes through here after every check has passed.
+        """
+        if self.contract.wants_context:
+            result = await self.function(ctx, **arguments)
+        else:
+            result = await self.function(**arguments)
+        try:
+            return cast("R", self.contract.returns.validate_python(result))
+        except ValidationError as error:
+            raise Refused(
+                State.OUTPUT_INVALID, f"{self.name}: {invalid_in_words(error)}"
+            ) from error
+
+    def result_as_json(self, result: R) -> bytes:
+        """Give a result as JSON, as the model reads it."""
+        return self.contract.returns.dump_json(result, by_alias=True)
+
+    def __repr__(self) -> str:
+        """Show name and effect."""
+        return f"Tool({self.name!r}, effect={self.effect.value!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolContract:
+    """Everything that a tool declares; the function's signature is read once."""
+
+    name: str
+    description: str
+    effect: EffectDeclaration
+    timeout_s: float
+    failures: frozenset[State]
+    signature: inspect.Signature  #: without the context
+    wants_context: bool
+    args_model: type[BaseModel]
+    returns: TypeAdapter[Any]
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])  #: field name to argument
+
+
+class Register(Protocol):
+    """The decorator that `tool(...)` gives."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[ToolContext, P], Awaitable[R]], /
+    ) -> Tool[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, Awaitable[R]], /) -> Tool[P, R]: ...
+
+
+def tool(
+    *,
+    effect: EffectDeclaration,
+    timeout_s: float = TOOL_TIMEOUT_S_DEFAULT,
+    name: str | None = None,
+    failures: Iterable[State] = (),
+) -> Register:
+    """Register an async function as a tool of agents.
+
+    `effect` says what a crash in the middle leaves behind. `failures` are the states in which the
+    tool says it may fail, beside those that the engine itself reports. A first parameter of type
+    ToolContext is filled by the engine. Raises ToolInvalid with its cure.
+    """
+
+    def register(function: Callable[..., Awaitable[Any]]) -> Tool[..., Any]:
+        return Tool(function, _contract(function, effect, timeout_s, name, failures))
+
+    return cast("Register", register)
+
+
+def _contract(
+    function: Callable[..., Awaitable[Any]],
+    effect: EffectDeclaration,
+    timeout_s: float,
+    name: str | None,
+    failures: Iterable[State],
+) -> ToolContract:
+    tool_name = name or getattr(function, "__name__", repr(function))
+    description = inspect.getdoc(function) or ""
+    problem = _problem(function, tool_name, description, effect, timeout_s)
+    if problem:
+        raise ToolInvalid(tool=tool_name, detail=problem[0], cure=problem[1])
+    hints = annotations_of(function, _refuse(tool_name))
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())
+    wants_context = bool(parameters) and hints.get(parameters[0].name) is ToolContext
+    parameters = parameters[1:] if wants_context else parameters
+    args_model, fields = _args_model(tool_name, parameters, hints)
+    if "return" not in hints:
+        raise ToolInvalid(
+            tool=tool_name,
+            detail="it does not say what it gives back",
+            cure="annotate the result: `-> Receipt`, or `-> None` when there is none",
+        )
+    try:
+        returns: TypeAdapter[Any] = TypeAdapter(hints["return"])
+    except Exception as error:
+        raise ToolInvalid(
+            tool=tool_name,
+            detail=f"its result has no JSON form: {hints['return']!r}",
+            cure="give back a pydantic model or a JSON type",
+        ) from error
+    return ToolContract(
+        name=tool_name,
+        description=description,
+        effect=effect,
+        timeout_s=timeout_s,
+        failures=frozenset(State(state) for state in failures),
+        signature=signature.replace(parameters=parameters),
+        wants_context=wants_context,
+        args_model=args_model,
+        returns=returns,
+        fields=fields,
+    )
+
+
+def _problem(
+    function: object, name: str, description: str, effect: object, timeout_s: float
+) -> tuple[str, str] | None:
+    """Say what is wrong with what `@tool` was given, and its cure."""
+    if not inspect.iscoroutinefunction(function):
+        return "it is not an async function", "write `async def`"
+    if not _NAME.fullmatch(name):
+        return (
+            f"{name[:80]!r} is no name that every model accepts",
+            "use at most 64 small letters, digits and _, a letter first; or give name=",
+        )
+    if not description:
+        return (
+            "it has no docstring",
+            "say in its docstring what it does, for the model that reads it",
+        )
+    if not isinstance(effect, Effect | Idempotent | Queryable):
+        return (
+            f"{effect!r} is no effect",
+            "use effect=Effect.READ, Idempotent(ttl_s=...) or the like",
+        )
+    if effect is Effect.IDEMPOTENT or effect is Effect.QUERYABLE:
+        return (
+            f"effect {effect.value} leaves out what it depends on",
+            "write effect=Idempotent(ttl_s=...), or effect=Queryable(reconcile=...)",
+        )
+    if not 0 < timeout_s <= TOOL_TIMEOUT_S_MAX or math.isnan(timeout_s):
+        return f"timeout_s={timeout_s} is out of bounds", f"use up to {TOOL_TIMEOUT_S_MAX:.0f} s"
+    return None
+
+
+def _refuse(tool_name: str) -> Callable[[str, str], Exception]:
+    return lambda detail, cure: ToolInvalid(tool=tool_name, detail=detail, cure=cure)
+
+
+def _args_model(
+    tool_name: str, parameters: list[inspect.Parameter], hints: Mapping[str, Any]
+) -> tuple[type[BaseModel], dict[str, str]]:
+    fields: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for number, parameter in enumerate(parameters):
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise ToolInvalid(
+                tool=tool_name,
+                detail=f"it takes any arguments by *{parameter.name}",
+                cure="name each argument, so that its schema can be derived",
+            )
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise ToolInvalid(
+                tool=tool_name,
+                detail=f"its argument {parameter.name} cannot be given by name",
+                cure="remove the / from its parameters",
+            )
+        if parameter.name not in hints:
+            raise ToolInvalid(
+                tool=tool_name,
+                detail=f"its argument {parameter.name} has no type",
+                cure=f"annotate it: `{parameter.name}: str`",
+            )
+        default = ... if parameter.default is parameter.empty else parameter.default
+        # Field names of our own, so that an argument may be called `json` or `copy` as well.
+        names[f"argument_{number}"] = parameter.name
+        fields[f"argument_{number}"] = (hints[parameter.name], _field(parameter.name, default))
+    try:
+        model = create_model(
+            tool_name, __config__=ConfigDict(extra="forbid", populate_by_name=False), **fields
+        )
+        model.model_json_schema()
+    except Exception as error:
+        raise ToolInvalid(
+            tool=tool_name,
+            detail=f"its arguments have no JSON schema: {error}",
+            cure="use pydantic models and JSON types as arguments",
+        ) from error
+    return model, names
+
+
+def _field(name: str, default: Any) -> Any:
+    from pydantic import Field
+
+    return Field(default, alias=name, title=name)
