@@ -1,0 +1,172 @@
+"""Decides whether a sentence holds the kind of thing that a question asks for.
+
+Guarantees: pure; what stands in the question itself is never taken for its answer.
+"""
+
+import re
+
+from handrail.models.question import Answer, Question
+from handrail.models.words import stem, words
+
+_NUMBER_WORD = (
+    r"(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen"
+    r"|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty"
+    r"|ninety|hundreds?|thousands?|millions?|billions?|dozens?|half|quarter|third|twice|once"
+    r"|single|both|none|no|pair|couple|every|all)"
+)
+_COUNT = rf"(?:\d[\d,.\u202f]*|\b{_NUMBER_WORD}\b)"
+_SPAN = (
+    r"(?:nanoseconds?|microseconds?|milliseconds?|seconds?|minutes?|hours?|days?|nights?|weeks?"
+    r"|fortnights?|months?|quarters?|years?|decades?|century|centuries|ms|sec|mins?|hrs?|[smhd])\b"
+)
+_MONTH = (
+    r"(?:january|february|march|april|may|june|july|august|september|october|november|december"
+    r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)"
+)
+_WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
+_YEAR = r"\b(?:1\d{3}|20\d{2})\b|\b\d{3,4}\s*(?:bc|ad|bce|ce)\b"
+_DATE = rf"{_YEAR}|\b\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b|\b{_MONTH}\s+\d|\d+(?:st|nd|rd|th) century"
+_CLOCK = r"\b\d{1,2}[:.]\d{2}\b|\b\d{1,2}\s*(?:am|pm|a\.m|p\.m|o'clock|h)\b|\bnoon\b|\bmidnight\b|\bdawn\b|\bdusk\b|\bsun(?:rise|set)\b"
+_CONDITION = (
+    r"\b(?:when|whenever|if|once|after|before|until|unless|as soon as|while|during|on|at|within"
+    r"|upon|since|by|in|every|each|daily|weekly|monthly|never|always|immediately|only)\b"
+)
+_PLACE = (
+    r"\b(?:in|at|on|under|inside|near|beside|behind|above|below|from|into|to|within|between|along"
+    r"|next to|opposite|outside|over|beneath|around|through|across|by|off|via)\b|[/\\]\w"
+)
+_REASON = (
+    r"\b(?:because|since|so|so that|in order to|to|therefore|reason|due|otherwise|for|as|avoid"
+    r"|prevent|would|means?|cannot|without|else|thus|hence|which)\b"
+)
+_COLOR = (
+    r"\b(?:red|orange|yellow|green|blue|indigo|violet|purple|pink|brown|black|white|gr[ae]y|gold"
+    r"|golden|silver|beige|turquoise|cyan|magenta|crimson|scarlet|amber|bronze|cream|navy|teal"
+    r"|maroon|olive|copper|ivory|lilac|tan|transparent|colou?rless)\b"
+)
+_SHARE = rf"{_COUNT}\s*(?:%|per\s?cent|percentage|percent)|\b(?:half|third|quarter|fifth|tenth|all|none)s?\b"
+_DISTANCE = (
+    rf"{_COUNT}[\s-]*(?:km|kilomet(?:re|er)s?|miles?|met(?:re|er)s?|cm|mm|centimet(?:re|er)s?"
+    r"|millimet(?:re|er)s?|feet|foot|ft|inch(?:es)?|yards?|nautical|fathoms?|m|pages?|hops?)\b"
+)
+_MONEY = rf"[$€£¥]\s*\d|{_COUNT}\s*(?:[$€£¥]|euros?|dollars?|pounds?|cents?|pence|eur|usd|gbp|chf|francs?|yen|crowns?)\b|\bfree\b|\bno charge\b"
+_OFTEN = (
+    r"\b(?:every|each|daily|weekly|monthly|yearly|hourly|annually|quarterly|once|twice|per"
+    r"|always|never|continuously|constantly|a (?:day|week|month|year|second|minute))\b"
+)
+
+_PATTERN = {
+    Answer.COUNT: _COUNT,
+    Answer.DURATION: rf"{_COUNT}[\s-]*(?:\w+[\s-]+)?{_SPAN}|\b(?:forever|indefinitely|permanently|until|overnight|as long as|an? (?:\w+ )?(?:second|minute|hour|day|week|month|year|decade|century))\b|{_COUNT}[\s-]*(?:met(?:re|er)s?|km|kilomet|mm|cm|feet|miles?|m)\b",
+    Answer.DISTANCE: _DISTANCE,
+    Answer.FREQUENCY: _OFTEN,
+    Answer.MONEY: _MONEY,
+    Answer.SHARE: _SHARE,
+    Answer.DATE: rf"{_DATE}|\b{_WEEKDAY}\b|\b{_MONTH}\b",
+    Answer.YEAR: _YEAR,
+    Answer.CLOCK: _CLOCK,
+    Answer.MOMENT: rf"{_DATE}|{_CLOCK}|{_CONDITION}|\b{_WEEKDAY}\b|\b{_MONTH}\b",
+    Answer.COLOR: _COLOR,
+    Answer.PLACE: _PLACE,
+    Answer.REASON: _REASON,
+}
+_COMPILED = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _PATTERN.items()}
+
+_ROLE = re.compile(
+    r"\b(?:team|group|staff|department|committee|council|board|company|crew|nobody|anyone|everyone"
+    r"|somebody|someone|person|people|men|women|man|woman|members?|family|king|queen|nurse|cook"
+    r"|clerk|guard|lead|head|chief|captain|mate|police|"
+    r"[a-z]{3,}(?:ers?|ors?|ists?|ians?|ants?|ees?|yst))\b"
+)
+#: Words that end like a role and are none.
+_NO_ROLE = frozenset(
+    """after other whether over under number never ever order however either offer together later
+    another water paper letter matter better further former latter computer server broker folder
+    center power layer buffer header cluster counter error color factor vector sector monitor
+    important constant instant relevant warrant current different restaurant plant grant want
+    want variant significant distant invariant three degree free tree agree fee see need between
+    guarantee been exist consist list first river summer winter corner timer marker pointer
+    container register filter parameter diameter meter per her infer refer prefer enter consider
+    remember deliver cover answer trigger transfer tower quarter master cylinder mirror motor
+    tractor reactor door floor for nor or minor major prior interior exterior""".split()
+)
+#: Groups of answers whose absence from a quote refuses it, whatever else it says.
+HARD = frozenset(
+    {
+        Answer.COUNT,
+        Answer.DURATION,
+        Answer.DISTANCE,
+        Answer.FREQUENCY,
+        Answer.MONEY,
+        Answer.SHARE,
+        Answer.DATE,
+        Answer.YEAR,
+        Answer.CLOCK,
+        Answer.COLOR,
+        Answer.PERSON,
+    }
+)
+
+
+def answers(question: Question, text: str) -> bool:
+    """Say whether a text holds the kind of thing that would answer the question."""
+    if question.answer is Answer.ANYTHING:
+        return True
+    if question.answer is Answer.PERSON:
+        return _has_person(question, text)
+    asked = question.text.lower()
+    pattern = _COMPILED[question.answer]
+    for match in pattern.finditer(text):
+        said = match.group().strip().lower()
+        if question.answer in _MEASURED and not _is_new(said, asked):
+            continue
+        return True
+    return question.answer is Answer.FREQUENCY and bool(
+        _COMPILED[Answer.DURATION].search(text) or _COMPILED[Answer.MOMENT].search(text)
+    )
+
+
+_MEASURED = frozenset(
+    {Answer.COUNT, Answer.DURATION, Answer.DISTANCE, Answer.MONEY, Answer.SHARE, Answer.YEAR}
+    | {Answer.DATE, Answer.CLOCK}
+)
+
+
+def _is_new(said: str, asked: str) -> bool:
+    """Say whether a figure is not one that the question itself gives."""
+    return not re.search(rf"(?<!\w){re.escape(said)}(?!\w)", asked)
+
+
+def _has_person(question: Question, text: str) -> bool:
+    asked = {term.stem for term in question.terms}
+    found = words(text)
+    for index, word in enumerate(found):
+        if word.stem in asked:
+            continue
+        follows = index > 0 and text[found[index - 1].end : word.start].strip(" \n*_`\"“'(") == ""
+        if word.text[0].isupper() and word.text.lower() not in _NOT_NAMES and follows:
+            return True
+        lower = word.text.lower()
+        if lower not in _NO_ROLE and stem(lower) not in asked and _ROLE.fullmatch(lower):
+            return True
+    # A name may open the sentence; two capitals in a row are read as one.
+    first = found[0].text if found else ""
+    return bool(
+        first
+        and first[0].isupper()
+        and first.lower() not in _NOT_NAMES
+        and found[0].stem not in asked
+        and not first.lower().endswith(("ing", "ed", "ly"))
+        and len(found) > 1
+        and _VERB.match(found[1].text.lower())
+    )
+
+
+_VERB = re.compile(r"\w+(?:s|ed)$|(?:was|is|has|had|will|wrote|made|built|led|won|and)$")
+_NOT_NAMES = frozenset(
+    """the a an this that these those it its they he she we you i in on at by for from to of and or
+    but if when while after before since because as with without every each all any some no not
+    there here then so yet only also once one two three monday tuesday wednesday thursday friday
+    saturday sunday january february march april may june july august september october november
+    december""".split()
+)

@@ -1,0 +1,205 @@
+"""Reads an English question: what it is about, and what kind of answer would answer it.
+
+Guarantees: pure; a question without any word of its own yields no terms, which the selection
+refuses. The reading is by word lists and order, not by grammar.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from handrail.models.vocabulary import GENERIC, STOP
+from handrail.models.words import Word, identifiers, stem, words
+
+#: How much each kind of term weighs in what an answer must cover.
+WEIGHT_NAME, WEIGHT_PLAIN, WEIGHT_GENERIC = 1.6, 1.0, 0.3
+assert WEIGHT_GENERIC < WEIGHT_PLAIN < WEIGHT_NAME
+
+#: Above this part of capitalised words a question is a headline, and capitals name nothing.
+HEADLINE_PART_MIN = 0.7
+
+
+class Answer(StrEnum):
+    """What kind of thing would answer a question."""
+
+    ANYTHING = "an answer"  #: no kind could be read from the question
+    COUNT = "a number"
+    DURATION = "a length of time"
+    DISTANCE = "a length"
+    FREQUENCY = "how often"
+    MONEY = "an amount of money"
+    SHARE = "a percentage"
+    MOMENT = "a time or a condition"
+    DATE = "a date"
+    YEAR = "a year"
+    CLOCK = "a time of day"
+    PERSON = "a person or a group"
+    PLACE = "a place"
+    COLOR = "a colour"
+    REASON = "a reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One word that the answer has to cover."""
+
+    text: str
+    stem: str
+    weight: float
+    name: bool  #: written like a name; a passage without it speaks of something else
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a question is about and what would answer it."""
+
+    text: str
+    terms: tuple[Term, ...]
+    identifiers: tuple[str, ...]
+    answer: Answer
+    counted: str | None  #: the stem of what is counted in "how many X"
+    subject: str | None  #: the stem of X in "what is X"
+
+
+_OPENING = re.compile(
+    r"\b(how\s+(?:many|much|long|often|frequently|far|big|large|small|old|tall|high|deep|wide|heavy"
+    r"|fast|hot|cold|soon|late|early|quickly|thick|loud)|who|whom|whose|when|where|why|how"
+    r"|what|which)\b",
+    re.IGNORECASE,
+)
+_BY_OPENING = {
+    "how many": Answer.COUNT, "how much": Answer.COUNT, "how long": Answer.DURATION,
+    "how often": Answer.FREQUENCY, "how frequently": Answer.FREQUENCY, "how far": Answer.DISTANCE,
+    "how old": Answer.COUNT, "how big": Answer.COUNT, "how large": Answer.COUNT,
+    "how tall": Answer.DISTANCE, "how high": Answer.COUNT, "how deep": Answer.DISTANCE,
+    "how wide": Answer.DISTANCE, "how heavy": Answer.COUNT, "how fast": Answer.COUNT,
+    "how hot": Answer.COUNT, "how cold": Answer.COUNT, "how soon": Answer.MOMENT,
+    "how late": Answer.MOMENT, "how early": Answer.MOMENT, "how quickly": Answer.MOMENT,
+    "how thick": Answer.DISTANCE, "how loud": Answer.COUNT, "how small": Answer.COUNT,
+    "who": Answer.PERSON, "whom": Answer.PERSON, "whose": Answer.PERSON, "when": Answer.MOMENT,
+    "where": Answer.PLACE, "why": Answer.REASON,
+}  # fmt: skip
+_BY_NOUN = {
+    "year": Answer.YEAR, "date": Answer.DATE, "day": Answer.MOMENT, "month": Answer.DATE,
+    "percentage": Answer.SHARE, "percent": Answer.SHARE, "share": Answer.SHARE,
+    "number": Answer.COUNT, "amount": Answer.COUNT, "port": Answer.COUNT, "size": Answer.COUNT,
+    "speed": Answer.COUNT, "age": Answer.COUNT, "temperature": Answer.COUNT,
+    "price": Answer.MONEY, "cost": Answer.MONEY, "fee": Answer.MONEY, "salary": Answer.MONEY,
+    "fare": Answer.MONEY, "budget": Answer.MONEY, "length": Answer.COUNT, "weight": Answer.COUNT,
+    "height": Answer.COUNT, "depth": Answer.COUNT, "color": Answer.COLOR, "colour": Answer.COLOR,
+    "population": Answer.COUNT, "version": Answer.COUNT, "time": Answer.MOMENT,
+    "distance": Answer.DISTANCE, "capacity": Answer.COUNT, "frequency": Answer.FREQUENCY,
+    "duration": Answer.DURATION, "limit": Answer.COUNT, "phone": Answer.COUNT,
+    "person": Answer.PERSON, "reason": Answer.REASON, "place": Answer.PLACE, "hour": Answer.COUNT,
+    "area": Answer.COUNT, "fraction": Answer.COUNT, "rate": Answer.COUNT, "hours": Answer.COUNT,
+}  # fmt: skip
+_MONEY = re.compile(
+    r"\bhow much\b.*\b(cost|costs|pay|paid|charge|charged|fee|fine|earn|price|refund(?:ed)?|worth"
+    r"|spend|spent|money)\b",
+    re.IGNORECASE,
+)
+_PAST = re.compile(r"^\W*\w*\s*when\s+(was|were|did)\b", re.IGNORECASE)
+_CLOCK = re.compile(r"\b(what|which)\s+time\b", re.IGNORECASE)
+_NOUN_AFTER = re.compile(
+    r"\b(?:what|which)\b\s+(?:(?:is|are|was|were|'s)\s+)?(?:the\s+|a\s+|an\s+|its\s+|their\s+)?"
+    r"((?:[\w'’.-]+\s*){1,5})",
+    re.IGNORECASE,
+)
+_SUBJECT = re.compile(
+    r"^\W*(?:what|who)\s+(?:is|are|was|were)\s+(?:an?\s+|the\s+)?([\w’'.-]+(?:\s+[\w’'.-]+){0,2})\W*$",
+    re.IGNORECASE,
+)
+
+
+def read(text: str) -> Question:
+    """Read a question; nothing in it raises."""
+    found = words(text)
+    answer, used = _kind(text)
+    names = _names(text, found)
+    terms: dict[str, Term] = {}
+    for word in found:
+        lower = word.text.lower()
+        if lower in STOP or lower in used or word.stem in terms:
+            continue
+        name = word.stem in names
+        generic = not name and (lower in GENERIC or word.stem in _GENERIC_STEMS)
+        weight = WEIGHT_NAME if name else WEIGHT_GENERIC if generic else WEIGHT_PLAIN
+        terms[word.stem] = Term(word.text, word.stem, weight, name)
+    return Question(
+        text, tuple(terms.values()), identifiers(text), answer, _counted(text), _subject(text)
+    )
+
+
+_GENERIC_STEMS = frozenset(stem(word) for word in GENERIC)
+
+
+def _kind(text: str) -> tuple[Answer, frozenset[str]]:
+    """Say what would answer, and which words of the question only ask for it."""
+    opening = _OPENING.search(text)
+    if opening is None:
+        return Answer.ANYTHING, frozenset()
+    said = " ".join(opening.group().lower().split())
+    used = frozenset(said.split())
+    if _MONEY.search(text):
+        return Answer.MONEY, used
+    if _CLOCK.search(text):
+        return Answer.CLOCK, used | {"time"}
+    if said == "when" and _PAST.search(text):
+        return Answer.DATE, used
+    if said in {"what", "which"}:
+        noun = _noun(text)
+        if noun in _BY_NOUN:
+            return _BY_NOUN[noun], used if noun not in _ASKED_ONLY else used | {noun}
+        return Answer.ANYTHING, used
+    return _BY_OPENING.get(said, Answer.ANYTHING), used
+
+
+#: Nouns that name the kind of answer and are not repeated by it: "in what year", "what colour".
+_ASKED_ONLY = frozenset("year date day month color colour number amount person reason place".split())
+
+
+def _noun(text: str) -> str:
+    """Find the head of the phrase after "what": the word before "of", "is", "does" or the end."""
+    match = _NOUN_AFTER.search(text)
+    if match is None:
+        return ""
+    head = ""
+    for word in match.group(1).lower().replace("’", "'").split():
+        plain = word.strip(".'-")
+        if plain in STOP and head:
+            break
+        head = plain
+    return head
+
+
+def _counted(text: str) -> str | None:
+    match = re.search(r"\bhow many\s+((?:[\w-]+\s+){0,2}?)([\w-]+)", text, re.IGNORECASE)
+    if match is None:
+        return None
+    return stem(match.group(2))
+
+
+def _subject(text: str) -> str | None:
+    match = _SUBJECT.match(text)
+    if match is None:
+        return None
+    return words(match.group(1))[-1].stem if words(match.group(1)) else None
+
+
+def _names(text: str, found: tuple[Word, ...]) -> frozenset[str]:
+    """Find stems of words written like names: capitals within the sentence, digits, quotes."""
+    bare = [w for w in found if w.text.lower() not in STOP]
+    capital = [w for w in bare if w.text[0].isupper() and not _opens(text, w)]
+    headline = len(bare) > 3 and len(capital) > HEADLINE_PART_MIN * len(bare)
+    names = {w.stem for w in bare if any(c.isdigit() for c in w.text)}
+    if not headline:
+        names |= {w.stem for w in capital}
+    names |= {w.stem for w in bare if len(w.text) > 1 and w.text.isupper() and not text.isupper()}
+    for quoted in re.findall(r"[`\"“]([^`\"”]{1,80})[`\"”]", text):
+        names |= {w.stem for w in words(quoted) if w.text.lower() not in STOP}
+    return frozenset(names)
+
+
+def _opens(text: str, word: Word) -> bool:
+    before = text[: word.start].rstrip()
+    return not before or before[-1] in ".!?:"
