@@ -137,7 +137,9 @@ def _first_failure(fetches: list[Future[None]]) -> None:
         fetch.result()
 
 
-def _fetch_one(jar: Jar, *, arriving: Path, folder: Path, url: str | None, arrived: Arrived) -> None:
+def _fetch_one(
+    jar: Jar, *, arriving: Path, folder: Path, url: str | None, arrived: Arrived
+) -> None:
     path = _download(jar, arriving, url, arrived)
     found = _digest(path)
     if found != jar.sha256:

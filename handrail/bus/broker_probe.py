@@ -22,7 +22,9 @@ class Answer(NamedTuple):
 
 def ask(host: str, port: int, *, timeout_s: float) -> Answer | None:
     """Give the answer of the broker at a port; None when nothing there answers as Kafka does."""
-    body = struct.pack(">hhih", METADATA, VERSION, 1, len(CLIENT)) + CLIENT + struct.pack(">ib", 0, 0)
+    body = (
+        struct.pack(">hhih", METADATA, VERSION, 1, len(CLIENT)) + CLIENT + struct.pack(">ib", 0, 0)
+    )
     try:
         with socket.create_connection((host, port), timeout=timeout_s) as line:
             line.settimeout(timeout_s)

@@ -22,54 +22,80 @@ JVM_FLAGS = (
 )
 
 
+#: What holds for every single broker that Handrail starts, in a container too.
+SINGLE_BROKER: dict[str, object] = {
+    # One broker can hold one copy of anything.
+    "default.replication.factor": 1,
+    "min.insync.replicas": 1,
+    "offsets.topic.replication.factor": 1,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    # Ten partitions spread the coordinators of a team's groups well enough and start faster.
+    "offsets.topic.num.partitions": 10,
+    "transaction.state.log.num.partitions": 10,
+    "share.coordinator.state.topic.num.partitions": 4,
+    # Topics come from `handrail topics apply` alone; a mistyped name must not make one.
+    "auto.create.topics.enable": "false",
+    # A process that joins a group alone should not wait for company.
+    "group.initial.rebalance.delay.ms": 0,
+    "group.min.session.timeout.ms": 1_000,
+    "offsets.retention.minutes": OFFSETS_KEPT_MINUTES,
+    # A transaction whose producer died is looked for every second, so readers wait no longer.
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
+    "message.max.bytes": RECORD_BYTES_MAX,
+    "replica.fetch.max.bytes": RECORD_BYTES_MAX,
+    "log.retention.check.interval.ms": 60_000,
+    # The default cleaner buffer of 128 MB would take a quarter of the heap.
+    "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
+    # Each open segment maps two index files of this size.
+    "log.index.size.max.bytes": 1024 * 1024,
+    "num.network.threads": 2,
+    "num.io.threads": 4,
+    "background.threads": 2,
+    "num.recovery.threads.per.data.dir": 2,
+    # The broker waits for its own controller at this pace before it serves.
+    "broker.heartbeat.interval.ms": 500,
+}
+
+
 def server_properties(*, data: Path, client_port: int, controller_port: int) -> str:
     """Write the broker's settings for a data folder and two ports."""
-    settings: dict[str, object] = {
-        "process.roles": "broker,controller",
-        "node.id": 1,
-        "listeners": f"PLAINTEXT://{HOST}:{client_port},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": (
-            f"PLAINTEXT://{HOST}:{client_port},CONTROLLER://{HOST}:{controller_port}"
-        ),
-        "controller.listener.names": "CONTROLLER",
-        "controller.quorum.bootstrap.servers": f"{HOST}:{controller_port}",
-        "inter.broker.listener.name": "PLAINTEXT",
+    listeners = f"PLAINTEXT://{HOST}:{client_port},CONTROLLER://{HOST}:{controller_port}"
+    settings = {
+        **_roles(controller=f"{HOST}:{controller_port}"),
+        "listeners": listeners,
+        "advertised.listeners": listeners,
         "log.dirs": _escaped(data),
-        # One broker can hold one copy of anything.
-        "default.replication.factor": 1,
-        "min.insync.replicas": 1,
-        "offsets.topic.replication.factor": 1,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
-        # Ten partitions spread the coordinators of a team's groups well enough and start faster.
-        "offsets.topic.num.partitions": 10,
-        "transaction.state.log.num.partitions": 10,
-        "share.coordinator.state.topic.num.partitions": 4,
-        # Topics come from `handrail topics apply` alone; a mistyped name must not make one.
-        "auto.create.topics.enable": "false",
-        # A process that joins a group alone should not wait for company.
-        "group.initial.rebalance.delay.ms": 0,
-        "group.min.session.timeout.ms": 1_000,
-        "offsets.retention.minutes": OFFSETS_KEPT_MINUTES,
-        # A transaction whose producer died is looked for every second, so readers wait no longer.
-        "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
-        "message.max.bytes": RECORD_BYTES_MAX,
-        "replica.fetch.max.bytes": RECORD_BYTES_MAX,
-        "log.retention.check.interval.ms": 60_000,
-        # The default cleaner buffer of 128 MB would take a quarter of the heap.
-        "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
-        # Each open segment maps two index files of this size.
-        "log.index.size.max.bytes": 1024 * 1024,
-        "num.network.threads": 2,
-        "num.io.threads": 4,
-        "background.threads": 2,
-        "num.recovery.threads.per.data.dir": 2,
-        # The broker waits for its own controller at this pace before it serves.
-        "broker.heartbeat.interval.ms": 500,
+        **SINGLE_BROKER,
     }
     return "".join(f"{key}={value}\n" for key, value in settings.items())
+
+
+def container_environment(*, host: str, port: int, container_port: int) -> dict[str, str]:
+    """Give the same settings as variables of the official image, reached at `host:port`."""
+    inside = container_port + 1
+    settings = {
+        **_roles(controller=f"localhost:{inside}"),
+        "controller.quorum.voters": f"1@localhost:{inside}",
+        "listeners": f"PLAINTEXT://:{container_port},CONTROLLER://:{inside}",
+        "advertised.listeners": f"PLAINTEXT://{host}:{port}",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        **SINGLE_BROKER,
+    }
+    del settings["controller.quorum.bootstrap.servers"]
+    return {f"KAFKA_{key.upper().replace('.', '_')}": str(value) for key, value in settings.items()}
+
+
+def _roles(*, controller: str) -> dict[str, object]:
+    return {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.listener.names": "CONTROLLER",
+        "controller.quorum.bootstrap.servers": controller,
+        "inter.broker.listener.name": "PLAINTEXT",
+    }
 
 
 def log4j_properties(log: Path) -> str:

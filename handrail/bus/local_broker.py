@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from handrail.bus.broker_properties import HOST, JVM_FLAGS, log4j_properties, se
 from handrail.bus.file_lock import file_lock
 from handrail.bus.process_birth import birth_of
 from handrail.bus.progress import Progress, Silent
+from handrail.bus.waiting import until
 from handrail.errors.broker import (
     BrokerDied,
     BrokerFolderUnusable,
@@ -37,7 +37,6 @@ FORMAT_S_MAX = 60.0
 ENDING_S_MAX = 20.0  #: how long the broker may take to close its files before it is killed
 KILLED_S_MAX = 10.0
 LOCK_S_MAX = READY_S_MAX + FORMAT_S_MAX + ENDING_S_MAX + KILLED_S_MAX
-LOOK_AGAIN_S = 0.05
 PROBE_S_MAX = 1.0
 PORT_CHOICES = 3  #: how often a port that was snatched away at the last moment is chosen anew
 
@@ -95,9 +94,7 @@ class LocalBroker:
         if running := self._answering():
             return running
         java = find_java()
-        jars = fetch_jars(
-            self._cache, self._progress, jars=locked_jars(), url=self._jars_url
-        )
+        jars = fetch_jars(self._cache, self._progress, jars=locked_jars(), url=self._jars_url)
         try:
             self._folder.path.mkdir(parents=True, exist_ok=True)
             with file_lock(self._folder.lock, wait_s=LOCK_S_MAX):
@@ -238,22 +235,23 @@ class LocalBroker:
 
     def _wait_until_ready(self, run: Run, ready_s: float) -> bool:
         """Wait for the broker to serve; False when it ended. Raises BrokerNeverReady."""
-        deadline = time.monotonic() + ready_s
         port = int(run.bootstrap.rpartition(":")[2])
+
+        def serves() -> bool:
+            answer = ask(HOST, port, timeout_s=PROBE_S_MAX)
+            return bool(answer and answer.cluster_id == run.cluster_id and answer.brokers)
+
         try:
-            while time.monotonic() < deadline:
-                if birth_of(run.pid) != run.born:
-                    self._stop()
-                    return False
-                answer = ask(HOST, port, timeout_s=PROBE_S_MAX)
-                if answer and answer.cluster_id == run.cluster_id and answer.brokers:
-                    return True
-                time.sleep(LOOK_AGAIN_S)
+            settled = until(lambda: not _lives(run) or serves(), within_s=ready_s)
+            if settled and _lives(run):
+                return True
         except BaseException:
             # Ctrl-C while it starts: nothing may be left running that nobody has waited for.
             self._stop()
             raise
         self._stop()
+        if settled:
+            return False
         reason = self._folder.last_words() or "it said nothing."
         raise BrokerNeverReady(waited_s=round(ready_s), reason=reason, log=self._folder.log)
 
@@ -278,12 +276,13 @@ def _end(run: Run) -> None:
             return
         except PermissionError as error:
             raise BrokerWillNotEnd(pid=run.pid, reason="it belongs to somebody else.") from error
-        deadline = time.monotonic() + patience_s
-        while time.monotonic() < deadline:
-            if birth_of(run.pid) != run.born:
-                return
-            time.sleep(LOOK_AGAIN_S)
+        if until(lambda: not _lives(run), within_s=patience_s):
+            return
     raise BrokerWillNotEnd(pid=run.pid, reason="the system does not end it.")
+
+
+def _lives(run: Run) -> bool:
+    return birth_of(run.pid) == run.born
 
 
 def _java_runs(java: str) -> bool:
