@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 RUN := $(VENV)/bin
-PACKAGES := $(wildcard handrail agents topics tools memory desk)
+PACKAGES := $(wildcard handrail agents topics tools memory desk deploy)
 CHECKED := tests/test_architecture.py tests/test_tidy.py
 
 # The environment is made anew when pyproject.toml changes: its checksum is part of the mark.
