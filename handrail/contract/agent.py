@@ -8,11 +8,11 @@ import inspect
 import math
 import re
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Generic, Never, ParamSpec, TypedDict, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, ParamSpec, TypedDict, TypeVar, cast, overload
 
 from handrail.contract.handler_check import check_handler
-from handrail.contract.handoff import Handoff
-from handrail.contract.topic import Topic
+from handrail.contract.handoff import is_handoff
+from handrail.contract.topic import Topic, is_topic
 from handrail.errors.contract import AgentInvalid, NotSendable
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ C = TypeVar("C")
 D = TypeVar("D")
 
 AGENT_NAME_CHARS_MAX = 64
+VERSION_CHARS_MAX = 64
 WITHIN_S_MAX = 30 * 24 * 3600.0
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 
@@ -55,7 +56,7 @@ class Agent(Generic[P, R_co]):
     ) -> None:
         """Declare an agent; `@agent` does. Raises AgentInvalid with its cure."""
         given = AgentOptions() if options is None else options
-        self.name = given.get("name") or getattr(handler, "__name__", "")
+        self.name: str = given.get("name") or str(getattr(handler, "__name__", ""))
         self.handler = handler
         self.reads = reads
         self.writes = writes
@@ -89,8 +90,8 @@ class Agent(Generic[P, R_co]):
         only when no other does. Raises NotSendable when none does or several do.
         """
         known = ", ".join(f"{t.name} ({', '.join(t.models) or 'anything'})" for t in self.writes)
-        if isinstance(message, Handoff):
-            topic: Topic[Any, Any] = message.topic
+        if is_handoff(message):
+            topic = message.topic
             if topic not in self.writes:
                 raise NotSendable(
                     given="message", topic=topic.name, known=f"for {self.name}: {known}"
@@ -119,13 +120,13 @@ class Agent(Generic[P, R_co]):
                 detail=f"@agent knows no {', '.join(sorted(strange))}",
                 cure=f"use {', '.join(AgentOptions.__annotations__)}",
             )
-        if not isinstance(self.reads, Topic) or self.reads.is_open:
+        if not is_topic(self.reads) or self.reads.is_open:
             raise AgentInvalid(
                 agent=self.name,
                 detail="reads= is no topic that agents read",
                 cure="give reads= one Topic of the team, results excepted",
             )
-        if any(not isinstance(topic, Topic) for topic in self.writes):
+        if not all(is_topic(topic) for topic in self.writes):
             raise AgentInvalid(
                 agent=self.name,
                 detail="writes= holds something that is no topic",
@@ -136,7 +137,7 @@ class Agent(Generic[P, R_co]):
             raise AgentInvalid(
                 agent=self.name, detail="writes= names a topic twice", cure="name each once"
             )
-        if not self.version or not self.version.isascii() or len(self.version) > 64:
+        if not self.version or not self.version.isascii() or len(self.version) > VERSION_CHARS_MAX:
             raise AgentInvalid(
                 agent=self.name,
                 detail=f"its version is {self.version!r:.80}",
@@ -225,9 +226,9 @@ def agent(*, reads: Any, writes: Any = (), **options: Any) -> Any:
     one. It returns one message, a list (a fan-out), a Handoff or nothing. Raises AgentInvalid with
     its cure when handler and topics do not fit.
     """
-    topics = writes if isinstance(writes, tuple) else (writes,)
+    topics = cast("tuple[Topic[Any, Any], ...]", writes if isinstance(writes, tuple) else (writes,))
 
-    def declare(handler: Any) -> Agent[..., Any]:
+    def declare(handler: "Callable[..., Coroutine[Any, Any, Any]]") -> Agent[..., Any]:
         given: Any = options
         return Agent(handler, reads=reads, writes=topics, options=given)
 

@@ -1,13 +1,15 @@
 """Reads the annotations of a function as types, wherever the function was defined."""
 
-import sys
+# ruff: noqa: ANN401 - an annotation as a value may be anything that Python lets it be.
+
+import inspect
 import types
 from collections.abc import Callable, Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 Refuse = Callable[[str, str], Exception]
 
-_DEPTH_MAX = 6
+_DEPTH_MAX = 12
 
 
 def annotations_of(function: Callable[..., Any], refuse: Refuse) -> dict[str, Any]:
@@ -27,16 +29,12 @@ def annotations_of(function: Callable[..., Any], refuse: Refuse) -> dict[str, An
 
 
 def _names_in_sight() -> Mapping[str, Any]:
-    names: dict[str, Any] = {}
-    frame = sys._getframe(2)  # noqa: SLF001 - inspect.currentframe is the same with less certainty
+    frame = inspect.currentframe()
     for _ in range(_DEPTH_MAX):
-        if frame is None:
-            break
-        if not frame.f_globals.get("__name__", "").startswith("handrail.contract."):
-            names = {**frame.f_locals, **names}
-            break
-        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
-    return names
+        frame = frame.f_back if frame else None
+        if frame and not str(frame.f_globals.get("__name__")).startswith("handrail.contract."):
+            return dict(frame.f_locals)
+    return {}
 
 
 def members(annotation: Any) -> tuple[Any, ...]:

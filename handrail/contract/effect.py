@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Effect(StrEnum):
-    """The seven classes; after a crash between beginning and outcome a step is handled by its own."""
+    """The seven classes; each says what is done with a step that began and has no outcome."""
 
     PURE = "pure"  #: computes only; runs again
     READ = "read"  #: looks at the world and leaves it as it is; runs again

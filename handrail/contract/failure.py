@@ -42,12 +42,12 @@ class State(StrEnum):
     INTERNAL = "internal"
 
     @property
-    def retry(self) -> RetryClass:
+    def retry_class(self) -> RetryClass:
         """What may be done with the request now."""
         return _FACTS[self][0]
 
     @property
-    def title(self) -> str:
+    def headline(self) -> str:
         """The state in a few words."""
         return _FACTS[self][1]
 
@@ -176,7 +176,7 @@ _FACTS: dict[State, tuple[RetryClass, str, str]] = {
 }
 
 
-class Refused(Exception):  # noqa: N818 - the word that handlers read: `except Refused as no`
+class Refused(Exception):
     """An act did not take place as asked, or its outcome is not known; `state` says which.
 
     A handler may catch it and go on. Uncaught, the handoff fails. Title and remedy are those of
@@ -194,7 +194,7 @@ class Refused(Exception):  # noqa: N818 - the word that handlers read: `except R
     ) -> None:
         """Refuse in one of the 23 states; `detail` says what happened this time."""
         self.state = State(state)
-        self.title = title or self.state.title
+        self.title = title or self.state.headline
         self.detail = detail or self.title
         self.remedy = remedy or self.state.remedy
         self.retry_after_s = retry_after_s

@@ -4,6 +4,8 @@ Guarantee: a handler that passes reads what its inbox carries and gives back onl
 it writes to carry; a mismatch is told with the names of both and its cure.
 """
 
+# ruff: noqa: ANN401 - an annotation as a value may be anything that Python lets it be.
+
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from handrail.contract.topic import Topic
 from handrail.errors.contract import AgentInvalid
 
 _ANYTHING = (Any, object)
+_PARAMETER_COUNTS = (1, 2)  #: the message, and perhaps a context
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,9 @@ def check_handler(
     hints = annotations_of(handler, refuse)
     parameters = list(inspect.signature(handler).parameters.values())
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    if not 1 <= len(parameters) <= 2 or any(p.kind not in positional for p in parameters):
+    if len(parameters) not in _PARAMETER_COUNTS or any(
+        p.kind not in positional for p in parameters
+    ):
         raise refuse(
             "its handler takes other parameters than a message and perhaps a context",
             "write `(message: M)` or `(message: M, ctx: Context)`, or Parts[M] for the message",
@@ -53,7 +58,7 @@ def check_handler(
         if name not in hints:
             what = "does not say what it gives back" if name == "return" else f"leaves {name} open"
             raise refuse(f"its handler {what}", "annotate every parameter and the result")
-    wants_context = len(parameters) == 2
+    wants_context = len(parameters) == max(_PARAMETER_COUNTS)
     if wants_context and hints[parameters[1].name] is not Context:
         raise refuse(
             f"its second parameter is a {shown(hints[parameters[1].name])}",

@@ -1,6 +1,6 @@
-"""A message together with the topic it is for: what a handler returns when the type is not enough."""
+"""A message together with its topic: what a handler returns when the type alone is not enough."""
 
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, TypeGuard
 
 from typing_extensions import TypeVar
 
@@ -26,7 +26,7 @@ class Handoff(Generic[T_co]):
 
     def __eq__(self, other: object) -> bool:
         """Two handoffs are equal when topic and message are."""
-        if not isinstance(other, Handoff):
+        if not is_handoff(other):
             return NotImplemented
         return bool(self.topic == other.topic and self.message == other.message)
 
@@ -35,3 +35,8 @@ class Handoff(Generic[T_co]):
     def __repr__(self) -> str:
         """Show topic and message."""
         return f"Handoff({self.topic!r}, {self.message!r})"
+
+
+def is_handoff(value: object) -> TypeGuard[Handoff[Any]]:
+    """Say whether a returned value is a Handoff."""
+    return isinstance(value, Handoff)

@@ -6,7 +6,7 @@ both are in the order of the parts' numbers, whatever order they arrived in.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, overload
+from typing import Any, Generic, TypeGuard, overload
 
 from typing_extensions import TypeVar
 
@@ -34,7 +34,7 @@ class Parts(Sequence[T_co], Generic[T_co]):
         missing: Iterable[Missing] = (),
         numbers: Iterable[int] | None = None,
     ) -> None:
-        """Hold messages; `numbers` are their part numbers, by default those that are not missing."""
+        """Hold messages; `numbers` are their part numbers, by default those not missing."""
         self._messages = tuple(messages)
         self.missing = tuple(sorted(missing, key=lambda m: m.part))
         self.total = len(self._messages) + len(self.missing)
@@ -56,10 +56,10 @@ class Parts(Sequence[T_co], Generic[T_co]):
 
     def __eq__(self, other: object) -> bool:
         """Parts are equal when messages, their numbers and what is missing are."""
-        if not isinstance(other, Parts):
+        if not _is_parts(other):
             return NotImplemented
-        return (self._messages, self.numbers, self.missing) == (
-            other._messages,
+        return (tuple(self), self.numbers, self.missing) == (
+            tuple(other),
             other.numbers,
             other.missing,
         )
@@ -71,3 +71,7 @@ class Parts(Sequence[T_co], Generic[T_co]):
     def __repr__(self) -> str:
         """Show the messages and what is missing."""
         return f"Parts({list(self._messages)!r}, missing={list(self.missing)!r})"
+
+
+def _is_parts(value: object) -> TypeGuard[Parts[Any]]:
+    return isinstance(value, Parts)

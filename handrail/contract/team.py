@@ -103,7 +103,7 @@ class TeamDescription:
         )
 
     def notes(self) -> tuple[Problem, ...]:
-        """Give what is allowed but perhaps not meant; a part of a team, run alone, has such notes."""
+        """Give what is allowed but perhaps not meant; a part of a team, run alone, has some."""
         return (*self._unread_topics(), *self._unreached_gathers())
 
     def check(self) -> None:
@@ -167,7 +167,7 @@ class TeamDescription:
         for agent in self.agents:
             if agent.gathers and agent.reads.name not in gathered:
                 yield Problem(
-                    f"agent {agent.name} gathers from {agent.reads.name}, and no fan-out leads there",
+                    f"agent {agent.name} gathers from {agent.reads.name}, where no fan-out leads",
                     "let an agent before it return a list, or take one message instead of Parts",
                 )
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from handrail.contract.annotation import annotations_of
 from handrail.contract.effect import (
@@ -159,7 +159,7 @@ def _contract(
     name: str | None,
     failures: Iterable[State],
 ) -> ToolContract:
-    tool_name = name or getattr(function, "__name__", repr(function))
+    tool_name: str = name or str(getattr(function, "__name__", function))
     description = inspect.getdoc(function) or ""
     problem = _problem(function, tool_name, description, effect, timeout_s)
     if problem:
@@ -260,7 +260,10 @@ def _args_model(
         default = ... if parameter.default is parameter.empty else parameter.default
         # Field names of our own, so that an argument may be called `json` or `copy` as well.
         names[f"argument_{number}"] = parameter.name
-        fields[f"argument_{number}"] = (hints[parameter.name], _field(parameter.name, default))
+        fields[f"argument_{number}"] = (
+            hints[parameter.name],
+            Field(default, alias=parameter.name, title=parameter.name),
+        )
     try:
         model = create_model(
             tool_name, __config__=ConfigDict(extra="forbid", populate_by_name=False), **fields
@@ -273,9 +276,3 @@ def _args_model(
             cure="use pydantic models and JSON types as arguments",
         ) from error
     return model, names
-
-
-def _field(name: str, default: Any) -> Any:
-    from pydantic import Field
-
-    return Field(default, alias=name, title=name)

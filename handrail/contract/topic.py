@@ -5,11 +5,13 @@ or shape that the topic does not carry raises, and is never guessed at; unknown 
 reject a message.
 """
 
+# ruff: noqa: ANN401 - an annotation as a value may be anything that Python lets it be.
+
 import re
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Union, cast, get_args, get_origin, overload
+from typing import Any, Generic, TypeGuard, Union, cast, get_args, get_origin, overload
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 from typing_extensions import TypeVar
@@ -193,7 +195,7 @@ class Topic(Generic[M, R]):
         if self.key is None:
             return None
         try:
-            key: object = self.key(message)
+            key: Any = self.key(message)
         except Exception as error:
             raise KeyInvalid(
                 topic=self.name, detail=f"the rule raised {error!r}", limit=KEY_BYTES_MAX
@@ -264,9 +266,14 @@ class OpenTopic(Topic[Any, None]):
             ) from error
         return model
 
-    def decode(self, type_name: str | None, body: bytes | None) -> Any:
-        """Read a message as plain values, whatever type it names; raises BodyNotJson and the like."""
+    def decode(self, type_name: str | None, body: bytes | None) -> Any:  # noqa: ARG002 - any
+        """Read a message as plain values, whatever type it names; raises like `decode_body`."""
         return decode_body(body)
+
+
+def is_topic(value: object) -> TypeGuard[Topic[Any, Any]]:
+    """Say whether a value is a Topic."""
+    return isinstance(value, Topic)
 
 
 def split_type(type_name: str) -> tuple[str, int] | None:
@@ -321,10 +328,8 @@ def _model(topic: str, python_type: Any) -> MessageModel:
         raise TopicInvalid(
             topic=topic, detail="it carries a union", cure=f"write carries=({names}), a tuple"
         )
-    origin = get_origin(python_type) or python_type
-    is_model = (
-        isinstance(origin, type) and issubclass(origin, BaseModel) and origin is not BaseModel
-    )
+    origin: Any = get_origin(python_type) or python_type
+    is_model = _is_message_class(origin)
     if not is_model and origin not in _BUILT_IN:
         raise TopicInvalid(
             topic=topic,
@@ -347,6 +352,14 @@ def _model(topic: str, python_type: Any) -> MessageModel:
     except PydanticUserError as error:
         raise TopicInvalid(topic=topic, detail=str(error), cure="correct the model") from error
     return MessageModel(name, major, python_type, adapter)
+
+
+def _is_message_class(python_type: object) -> bool:
+    return (
+        isinstance(python_type, type)
+        and issubclass(python_type, BaseModel)
+        and python_type is not BaseModel
+    )
 
 
 def _extra(model: MessageModel) -> Any:

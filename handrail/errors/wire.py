@@ -64,7 +64,7 @@ class TypeUnknown(WireError):
     """Topic {topic} does not carry messages of type {type}.
 
     Why: it carries {known}.
-    Do: handrail topics    what each topic carries; deploy the agent that knows the new version first
+    Do: handrail topics    what each topic carries; deploy the reader of a new version first
     """
 
     code: ClassVar[str] = "HR-WIRE-006"

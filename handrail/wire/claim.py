@@ -14,7 +14,7 @@ import re
 from dataclasses import asdict, dataclass, field
 
 from handrail.errors.wire import ClaimBroken, TooLarge
-from handrail.wire.codec import CLAIM_TYPE, content_type, decode_body, encode_body
+from handrail.wire.codec import CLAIM_TYPE, content_type, decode_object, encode_body
 from handrail.wire.limits import BLOB_BYTES_MAX, BLOB_CHUNK_BYTES, CLAIM_OVER_BYTES
 from handrail.wire.record import Outgoing, Record
 
@@ -37,8 +37,7 @@ class Claim:
     @classmethod
     def decode(cls, body: bytes | None) -> "Claim":
         """Read a claim; raises a WireError when the bytes are none."""
-        found = decode_body(body)
-        fields: dict[object, object] = found if isinstance(found, dict) else {}
+        fields = decode_object(body)
         sha256 = fields.get("sha256")
         numbers = [fields.get(name) for name in ("size", "partition", "offset")]
         whole = [n for n in numbers if type(n) is int and n >= 0]

@@ -8,7 +8,7 @@ sees it.
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 import orjson
 
@@ -55,6 +55,7 @@ KNOWN_HEADERS: Final = frozenset(
     | {"ce_specversion", "ce_time", "ce_hop", "ce_deadline", "ce_chain", CONTENT_TYPE}
 )
 
+_DIGITS_MAX: Final = 9
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 TIME_MS_MAX: Final = 253_402_300_799_999  #: the last millisecond of the year 9999
@@ -170,6 +171,12 @@ def decode_body(body: bytes | None) -> object:
     return found
 
 
+def decode_object(body: bytes | None) -> dict[str, object]:
+    """Read a JSON object into a dict, any other JSON as an empty one; raises like `decode_body`."""
+    found = decode_body(body)
+    return cast("dict[str, object]", found) if isinstance(found, dict) else {}
+
+
 def check_body(body: bytes | None) -> bytes:
     """Give a body back that is there, small enough and flat enough to be parsed.
 
@@ -216,7 +223,7 @@ def _text(value: bytes, header: str) -> str:
 
 
 def _number(text: str, header: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
         raise EnvelopeInvalid(header=header, detail=f"{text[:40]!r} is not a whole number")
     return int(text)
 
@@ -228,9 +235,7 @@ def _chain(text: str | None) -> tuple[str, ...]:
         found: object = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise EnvelopeInvalid(header="ce_chain", detail="it is not JSON") from error
-    if not isinstance(found, list):
-        raise EnvelopeInvalid(header="ce_chain", detail="it is not a list of texts")
-    items: list[object] = found
+    items = cast("list[object]", found) if isinstance(found, list) else [None]
     texts = tuple(item for item in items if isinstance(item, str))
     if len(texts) != len(items):
         raise EnvelopeInvalid(header="ce_chain", detail="it is not a list of texts")

@@ -2,7 +2,7 @@
 
 Guarantees: key, partition number and body are those of the original, byte for byte; a body that
 would not fit with its headers is kept as a claim and its first 64 KiB. Headers are replaced, never
-appended, and take at most 8 KiB together. `DeadLetter.from_record` reads back what `outgoing` wrote.
+appended, and take at most 8 KiB together. `DeadLetter.from_record` reads what `outgoing` wrote.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from handrail.wire.record import Headers, Outgoing, Record
 
 PREFIXES: Final = ("dlq.", "kafka_dlt-")
 _STACK: Final = "dlq.exception-stack"
+_DIGITS_MAX: Final = 19  #: of a Kafka offset
 _FACT_BYTES_MAX: Final = 128  #: of a fact that has no bound of its own
 
 
@@ -254,7 +255,7 @@ def _reason(texts: dict[str, str]) -> Reason:
 
 def _whole(texts: dict[str, str], name: str) -> int:
     text = _need(texts, name)
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
         raise EnvelopeInvalid(header=name, detail=f"{text[:40]!r} is not a whole number")
     return int(text)
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from handrail.errors.wire import MessageInvalid
-from handrail.wire.codec import decode_body, encode_body
+from handrail.wire.codec import decode_object, encode_body
 
 MARKER_TYPE: Final = "handrail_marker.v1"
 
@@ -38,8 +38,7 @@ class Marker:
     @classmethod
     def decode(cls, body: bytes | None) -> "Marker":
         """Read a marker; raises a WireError when the body is none."""
-        found = decode_body(body)
-        fields: dict[object, object] = found if isinstance(found, dict) else {}
+        fields = decode_object(body)
         kind, reason, dead_letter = (fields.get(n) for n in ("kind", "reason", "dead_letter"))
         if (
             kind not in tuple(MarkerKind)
