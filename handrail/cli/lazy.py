@@ -10,14 +10,21 @@ from handrail.cli.commands import COMMANDS, Entry
 class LazyGroup(click.Group):
     """A group whose commands are listed from a table and loaded one at a time."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    # The parameter is Click's, who passes it by name.
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Give the names, without importing anything."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the file of one command; None when there is no such command."""
         entry = COMMANDS.get(cmd_name)
         return None if entry is None else load(entry)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
         """List the commands by group, in the order in which one meets them."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for name, entry in COMMANDS.items():

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except HandrailError as error:
         return report(error)
-    except Exception as error:  # the border: whatever is unforeseen is named and written down
+    except Exception as error:  # noqa: BLE001  # the border: the unforeseen is written down
         return report_defect(error)
     return code if isinstance(code, int) else 0
 

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 import click
 import orjson
@@ -52,9 +52,13 @@ def output_option(function: Callable[P, R]) -> Callable[P, R]:
         type=click.Choice([shape.value for shape in Shape]),
         default=Shape.TABLE.value,
         show_default=True,
-        callback=lambda _context, _parameter, value: Shape(value),
+        callback=_shape,
         help="How data is written.",
     )(function)
+
+
+def _shape(_context: click.Context, _parameter: click.Parameter, value: str) -> Shape:
+    return Shape(value)
 
 
 def show_rows(
@@ -91,13 +95,13 @@ def on_terminal() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _cell(value: Any, column: Column) -> str:
+def _cell(value: object, column: Column) -> str:
     if value is None:
         return column.absent
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(str(part) for part in value) or column.absent
+    if isinstance(value, list):
+        return inert(", ".join(map(str, cast("list[object]", value)))) or column.absent
     if isinstance(value, float):
         return f"{value:.1f}"
     return inert(str(value))

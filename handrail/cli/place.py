@@ -61,13 +61,13 @@ def place_options(function: Callable[Concatenate[Place, P], R]) -> Callable[...,
 
     @functools.wraps(function)
     def with_place(
-        *args: Any, project: Path | None, broker: str | None, namespace: str | None, **rest: Any
+        project: Path | None, broker: str | None, namespace: str | None, **rest: P.kwargs
     ) -> R:
         context = click.get_current_context()
         outer = context.obj if isinstance(context.obj, Place) else Place()
         place = Place(project, broker, namespace).over(outer)
         context.obj = place
-        return function(place, *args, **rest)
+        return function(place, **rest)
 
     for option in (
         click.option("--namespace", metavar="NAME", help="First part of every topic's name."),

@@ -66,6 +66,7 @@ from handrail.errors.team import (
     NoAgentInFile,
     ProjectNotFound,
     SeveralAgentsInFile,
+    SeveralAgentsOfOneName,
     TeamFileFailed,
     TeamFileMissing,
 )
@@ -152,6 +153,7 @@ __all__ = [
     "ScaleWrong",
     "SettingUnknown",
     "SeveralAgentsInFile",
+    "SeveralAgentsOfOneName",
     "TaskUnknown",
     "TeamFileFailed",
     "TeamFileMissing",

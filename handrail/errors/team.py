@@ -71,3 +71,14 @@ class TeamFileMissing(HandrailError):
 
     code: ClassVar[str] = "HR-LOAD-006"
     exit_code: ClassVar[int] = 3
+
+
+class SeveralAgentsOfOneName(HandrailError):
+    """Two agents of this team are called {agent}; the second is in {file}.
+
+    Why: the name of an agent is the name of its consumer group and of its journal.
+    Do: rename one of the two functions, or give it @agent(..., name="ANOTHER")
+    """
+
+    code: ClassVar[str] = "HR-LOAD-007"
+    exit_code: ClassVar[int] = 2

@@ -7,13 +7,14 @@ ids that process sat in its groups, and can tell the groups that it is gone.
 
 import dataclasses
 import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 import orjson
+
+from handrail.bus.process_birth import birth_of
 
 
 class ProcessState(StrEnum):
@@ -43,7 +44,7 @@ class ProcessNote:
     @property
     def alive(self) -> bool:
         """Say whether that very process still runs."""
-        return born(self.pid) == self.born
+        return birth_of(self.pid) == self.born
 
 
 def run_folder(project: Path) -> Path:
@@ -82,27 +83,3 @@ def notes(project: Path) -> Iterator[tuple[Path, ProcessNote]]:
     for path in sorted(run_folder(project).glob("*.json")):
         if note := read_note(path):
             yield path, note
-
-
-def born(pid: int) -> str | None:
-    """Give the instant at which a process was started, in its system's words; None if it is gone.
-
-    A process that has ended and was not waited for yet counts as gone.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return None if Path("/proc/self/stat").exists() else _born_by_ps(pid)
-    except ProcessLookupError:
-        return None
-    # The second field is the name in brackets, which may itself hold blanks and brackets.
-    state, *rest = stat.rpartition(")")[2].split()
-    return None if state in {"Z", "X"} else rest[18]
-
-
-def _born_by_ps(pid: int) -> str | None:
-    # macOS has no /proc; its ps prints the start in seconds, which is fine enough with the pid.
-    asked = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
-    answer = subprocess.run(asked, capture_output=True, text=True, check=False)
-    state, _, start = answer.stdout.strip().partition(" ")
-    return None if not start or state.startswith("Z") else start.strip()

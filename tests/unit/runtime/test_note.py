@@ -1,14 +1,12 @@
 """What a process writes down about itself."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+from handrail.bus.process_birth import birth_of
 from handrail.runtime.note import (
     ProcessNote,
     ProcessState,
-    born,
     note_path,
     notes,
     read_note,
@@ -29,7 +27,7 @@ def a_note(pid: int, instant: str) -> ProcessNote:
 
 
 def test_a_note_is_read_as_it_was_written(tmp_path: Path) -> None:
-    note = a_note(os.getpid(), born(os.getpid()) or "")
+    note = a_note(os.getpid(), birth_of(os.getpid()) or "")
 
     write_note(note_path(tmp_path, "greeter"), note)
 
@@ -49,13 +47,3 @@ def test_half_a_note_and_a_foreign_file_count_as_none(tmp_path: Path) -> None:
 
 def test_a_later_process_with_the_same_pid_is_not_the_one_that_wrote() -> None:
     assert not a_note(os.getpid(), "another instant").alive
-
-
-def test_a_process_that_ended_is_gone_even_while_nobody_waited_for_it() -> None:
-    with subprocess.Popen([sys.executable, "-c", "pass"], stdout=subprocess.PIPE) as ended:
-        assert ended.stdout is not None
-        ended.stdout.read()
-        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
-
-        assert born(ended.pid) is None
-    assert born(ended.pid) is None

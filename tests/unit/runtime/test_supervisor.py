@@ -6,20 +6,22 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from handrail.bus.process_birth import birth_of
 from handrail.errors import CrashLoop, NeverReady
 from handrail.runtime.child import ChildSpec, Kind
-from handrail.runtime.note import ProcessNote, ProcessState, born, note_path, read_note, write_note
+from handrail.runtime.note import ProcessNote, ProcessState, note_path, read_note, write_note
 from handrail.runtime.supervisor import Event, Hooks, Supervisor, What
+from tests.waiting import until, until_now
 
 PREAMBLE = """
 import os, pathlib, signal, sys, time
 from handrail.runtime.deadman import end_with_supervisor
-from handrail.runtime.note import ProcessNote, ProcessState, born, write_note
+from handrail.runtime.note import ProcessNote, ProcessState, write_note
+from handrail.bus.process_birth import birth_of as born
 end_with_supervisor()
 path = pathlib.Path(os.environ["HANDRAIL_NOTE"])
 def say(state):
@@ -57,12 +59,6 @@ class Watcher:
 
     def happened(self, what: What) -> list[str]:
         return [event.name for event in self.events if event.what is what]
-
-
-async def until(condition: Callable[[], object], within_s: float = 20.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 def pid_of(tmp_path: Path, name: str) -> int:
@@ -194,4 +190,4 @@ def test_no_child_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
         supervisor.wait()
 
     assert all(pids)
-    asyncio.run(until(lambda: not any(born(pid) for pid in pids), within_s=5))
+    until_now(lambda: not any(birth_of(pid) for pid in pids), within_s=5)
