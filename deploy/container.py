@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from handrail.runtime.note import ProcessState, read_note
 
@@ -35,16 +36,21 @@ def health(path: Path) -> str:
     return ""
 
 
-def main(arguments: list[str]) -> int:
-    """Check the health, or become the Handrail process that the arguments ask for."""
-    path = note_file()
-    if arguments == ["healthy"]:
-        wrong = health(path)
-        sys.stderr.write(wrong + "\n" if wrong else "")
-        return 1 if wrong else 0
+def become_handrail(arguments: list[str], path: Path) -> NoReturn:
+    """Turn this process into the Handrail process that the arguments ask for."""
     path.parent.mkdir(parents=True, exist_ok=True)
     os.environ["HANDRAIL_NOTE"] = str(path)
     os.execvp("handrail", ["handrail", *arguments])  # noqa: S606  # no shell is wanted
+
+
+def main(arguments: list[str]) -> int:
+    """Check the health when asked to, else become the Handrail process that was asked for."""
+    path = note_file()
+    if arguments != ["healthy"]:
+        become_handrail(arguments, path)
+    wrong = health(path)
+    sys.stderr.write(f"{wrong}\n" if wrong else "")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
