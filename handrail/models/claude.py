@@ -1,0 +1,247 @@
+"""Claude through the Messages API: streams, calls tools, answers in a schema, caches the sources.
+
+The SDK is loaded when the first call is made, in a thread: a process that asks no model does not
+pay its 68 MB. Checked against anthropic 2.12.0, which repeats 408, 409, 429, 5xx and failed
+connections by itself, up to `retries_max` times, and never a stream that has begun.
+"""
+
+import asyncio
+import importlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from handrail.contract.effect import Effect
+from handrail.errors import (
+    HandrailError,
+    ModelFailed,
+    ModelKeyRefused,
+    ModelNotInstalled,
+    ModelOverloaded,
+    ModelRequestRefused,
+    ModelStreamCut,
+    ModelTimedOut,
+    ModelUnreachable,
+)
+from handrail.models.claude_schema import enforceable
+from handrail.models.claude_turns import Incoming, asked_in_words, body
+from handrail.models.port import JsonObject, ModelReply, ModelRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from anthropic import APIRequest, APIStatusError, AsyncAnthropic, AsyncAPIResponse
+    from anthropic.types import RawMessageStreamEvent
+
+MODEL_DEFAULT = "claude-sonnet-5-5"
+RETRIES_MAX_DEFAULT = 4
+CONNECT_TIMEOUT_S, SILENCE_TIMEOUT_S = 10.0, 60.0  #: the API sends pings while it thinks
+assert CONNECT_TIMEOUT_S <= SILENCE_TIMEOUT_S
+
+REASON_CHARS_MAX = 500
+STATUS_OK, STATUS_SERVER_MIN = 200, 500
+#: What the API calls its errors (also in a stream, where the status is 200), and what they are.
+ERRORS: dict[str | int, type[HandrailError]] = {
+    "authentication_error": ModelKeyRefused,
+    "billing_error": ModelKeyRefused,
+    "permission_error": ModelKeyRefused,
+    "rate_limit_error": ModelOverloaded,
+    "overloaded_error": ModelOverloaded,
+    "api_error": ModelFailed,
+    "timeout_error": ModelFailed,
+    401: ModelKeyRefused,
+    402: ModelKeyRefused,
+    403: ModelKeyRefused,
+    408: ModelFailed,
+    409: ModelFailed,
+    429: ModelOverloaded,
+    529: ModelOverloaded,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaudeSettings:
+    """How to reach Claude; the key is never shown."""
+
+    model: str = MODEL_DEFAULT
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None  #: None: ANTHROPIC_BASE_URL, else the SDK's own address
+    retries_max: int = RETRIES_MAX_DEFAULT
+    silence_timeout_s: float = SILENCE_TIMEOUT_S
+
+
+class ClaudeModel:
+    """The adapter for Claude. One connection pool for each adapter; `close` gives it back.
+
+    Raises, beside what the port names: ModelKeyRefused, ModelUnreachable, ModelStreamCut,
+    ModelFailed, ModelNotInstalled.
+    """
+
+    def __init__(self, settings: ClaudeSettings) -> None:
+        """Keep the settings; nothing is loaded and nothing is connected yet."""
+        self._settings = settings
+        self._sdk: AsyncAnthropic | None = None
+        self._loading = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        """The model's id."""
+        return self._settings.model
+
+    @property
+    def effect(self) -> Effect:
+        """Every turn is billed."""
+        return Effect.PAID
+
+    async def respond(self, request: ModelRequest) -> ModelReply:
+        """Give the next turn; a stream that breaks off gives an error and no part of a turn."""
+        sdk = await self._loaded()
+        attempts = _Attempts(self.name, asyncio.get_running_loop().time() + request.timeout_s)
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                return await self._turn(sdk, request, attempts)
+        except TimeoutError as error:
+            raise attempts.out_of_time(request.timeout_s) from error
+
+    async def close(self) -> None:
+        """Give the connections back; a later call opens new ones."""
+        sdk, self._sdk = self._sdk, None
+        if sdk is not None:
+            await sdk.close()
+
+    async def _turn(
+        self, sdk: "AsyncAnthropic", request: ModelRequest, attempts: "_Attempts"
+    ) -> ModelReply:
+        import anthropic
+        import httpx2
+
+        incoming = Incoming()
+        try:
+            stream = await sdk.with_middleware(attempts.watch).messages.create(
+                **cast("Any", _with_schema(body(request, self.name), request)), stream=True
+            )
+            async with stream:
+                event: RawMessageStreamEvent
+                async for event in stream:
+                    incoming.take(cast("JsonObject", event.to_dict(mode="json")))
+        except anthropic.APIStatusError as error:
+            raise attempts.refused(error) from error
+        except anthropic.APITimeoutError as error:
+            raise attempts.silent(self._settings.silence_timeout_s) from error
+        except anthropic.APIConnectionError as error:
+            reason = str(error.__cause__ or error)
+            address = f"{sdk.base_url.scheme}://{sdk.base_url.host}"
+            raise ModelUnreachable(model=self.name, address=address, reason=reason) from error
+        except httpx2.ReadTimeout as error:
+            raise attempts.silent(self._settings.silence_timeout_s) from error
+        except (httpx2.HTTPError, ValueError) as error:
+            # A half line of a broken stream is no JSON; the SDK lets the ValueError through.
+            raise ModelStreamCut(model=self.name, reason=repr(error)) from error
+        if not incoming.ended:
+            raise ModelStreamCut(model=self.name, reason="it closed before it said it was done")
+        return incoming.reply()
+
+    async def _loaded(self) -> "AsyncAnthropic":
+        async with self._loading:
+            if self._sdk is None:
+                try:
+                    # Importing takes about two seconds; heartbeats must go on meanwhile.
+                    await asyncio.to_thread(importlib.import_module, "anthropic")
+                except ImportError as error:
+                    raise ModelNotInstalled(
+                        model=self.name, reason=str(error), cure="pip install 'handrail[claude]'"
+                    ) from error
+                self._sdk = _client(self._settings)
+            return self._sdk
+
+
+class _Attempts:
+    """What became of the attempts of one turn; the SDK tells nobody but its middleware."""
+
+    def __init__(self, model: str, deadline: float) -> None:
+        self._model = model
+        self._deadline = deadline  # on the clock of the event loop
+        self._count = 0
+        self._status: int | None = None
+
+    async def watch(
+        self,
+        request: "APIRequest",
+        call_next: "Callable[[APIRequest], Awaitable[AsyncAPIResponse[Any]]]",
+    ) -> "AsyncAPIResponse[Any]":
+        """Count an attempt; refuse at once when the server asks for a wait beyond the deadline."""
+        self._count += 1
+        response = await call_next(request)
+        self._status = response.status_code
+        if ERRORS.get(response.status_code) is ModelOverloaded:
+            wait_s = _seconds(response.headers.get("retry-after"))
+            # The SDK would sleep for as long as it is told to, an hour too.
+            if asyncio.get_running_loop().time() + wait_s >= self._deadline:
+                await response.close()
+                raise self._error(
+                    ModelOverloaded,
+                    response.status_code,
+                    f"the provider asks to wait {wait_s:g} s, longer than this call may take",
+                    retry_after_s=wait_s,
+                )
+        return response
+
+    def refused(self, error: "APIStatusError") -> HandrailError:
+        """Name the error of a status, or of an error event in a stream that began well."""
+        known = ERRORS.get(error.type or "") or ERRORS.get(error.status_code)
+        if known is None:
+            failed = error.status_code >= STATUS_SERVER_MIN or error.status_code == STATUS_OK
+            known = ModelFailed if failed else ModelRequestRefused
+        wait_s = _seconds(error.response.headers.get("retry-after"))
+        reason = (error.api_message or error.message)[:REASON_CHARS_MAX]
+        return self._error(known, error.status_code, reason, retry_after_s=wait_s)
+
+    def silent(self, timeout_s: float) -> HandrailError:
+        """Name the error of a connection on which nothing came for too long."""
+        return ModelTimedOut(
+            model=self._model, timeout_s=timeout_s, reason="nothing was heard from it for so long"
+        )
+
+    def out_of_time(self, timeout_s: float) -> HandrailError:
+        """Name the error of a turn that was not over in time."""
+        known = ERRORS.get(self._status or 0)
+        if self._status is not None and (known or self._status >= STATUS_SERVER_MIN):
+            reason = f"{timeout_s:g} s were over before another attempt was due"
+            return self._error(known or ModelFailed, self._status, reason)
+        return ModelTimedOut(
+            model=self._model, timeout_s=timeout_s, reason="its answer had not come to its end"
+        )
+
+    def _error(
+        self, known: type[HandrailError], status: int, reason: str, **facts: object
+    ) -> HandrailError:
+        return known(model=self._model, status=status, attempts=self._count, reason=reason, **facts)
+
+
+def _seconds(header: str | None) -> float:
+    try:
+        return max(0.0, float(header or 0))
+    except ValueError:
+        return 0.0  # A date; the deadline of the call bounds the wait then.
+
+
+def _client(settings: ClaudeSettings) -> "AsyncAnthropic":
+    import anthropic
+
+    return anthropic.AsyncAnthropic(
+        api_key=settings.api_key,
+        base_url=settings.base_url,
+        max_retries=settings.retries_max,
+        timeout=anthropic.Timeout(settings.silence_timeout_s, connect=CONNECT_TIMEOUT_S),
+    )
+
+
+def _with_schema(asked: JsonObject, request: ModelRequest) -> JsonObject:
+    import anthropic
+
+    if request.returns is None:
+        return asked
+    if enforceable(request.returns):
+        schema = anthropic.transform_schema(cast("dict[str, Any]", request.returns))
+        return {**asked, "output_config": {"format": {"type": "json_schema", "schema": schema}}}
+    words: JsonObject = {"type": "text", "text": asked_in_words(request.returns)}
+    return {**asked, "system": [*cast("list[JsonObject]", asked.get("system", [])), words]}
