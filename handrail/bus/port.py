@@ -249,6 +249,10 @@ class Bus(Protocol):
         """The first offset that is still there."""
         ...
 
+    async def offset_at(self, where: TopicPartition, timestamp_ms: int) -> int:
+        """The first offset whose record is that young or younger; the end when there is none."""
+        ...
+
     def fetch(self, where: TopicPartition, start: int, end: int) -> AsyncIterator[Record]:
         """Read committed records from `start` up to, not including, `end`, and stop there.
 

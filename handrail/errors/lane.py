@@ -49,3 +49,63 @@ class JournalBroken(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-008"
+
+
+class FanOutRefused(HandrailError):
+    """Agent {agent} returned a list of {count} messages that cannot become a fan-out.
+
+    Why: {detail}
+    Do: handrail agents show {agent}    what it writes and where its parts meet again
+    """
+
+    code: ClassVar[str] = "HR-LANE-010"
+
+
+class GatherMissed(HandrailError):
+    """A record on {inbox} was not gathered: {detail}
+
+    Why: each part of a fan-out counts once, and only while its gather is open.
+    Do: handrail show {task}    what became of the task
+    """
+
+    code: ClassVar[str] = "HR-LANE-011"
+
+
+class DeadlinePassed(HandrailError):
+    """The task's deadline had passed {where}.
+
+    Why: every task has a deadline, so that nothing waits for ever; this one was {deadline}.
+    Do: handrail submit --deadline ...    ask again with more time
+    """
+
+    code: ClassVar[str] = "HR-LANE-012"
+
+
+class HopLimitReached(HandrailError):
+    """The handoff has gone through {hops} agents; {hops_max} is the limit.
+
+    Why: agents that hand work back and forth without end would never stop on their own.
+    Do: handrail show {task}    which agents it went through; give the loop an end
+    """
+
+    code: ClassVar[str] = "HR-LANE-013"
+
+
+class KeyOverflow(HandrailError):
+    """{count} handoffs wait behind the key {key} already; this one was not taken in.
+
+    Why: handoffs of one key run one at a time, and they arrive faster than they are carried out.
+    Do: handrail agents show {agent}    give the topic a key that spreads the work
+    """
+
+    code: ClassVar[str] = "HR-LANE-014"
+
+
+class HandlerFailed(HandrailError):
+    """Agent {agent} failed on this handoff: {error}
+
+    Why: its handler raised {type}; the trace stands in the dead letter.
+    Do: handrail dead show {id}    the message, the trace and where it came from
+    """
+
+    code: ClassVar[str] = "HR-LANE-015"

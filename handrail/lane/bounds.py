@@ -6,6 +6,7 @@ RUNNING_COUNT_MAX = 64  #: handlers of one lane that run side by side
 BUFFERED_COUNT_MAX = 256  #: taken in and not yet committed; above it the partition pauses
 PER_KEY_COUNT_MAX = 1_000  #: waiting behind one key, parked ones included
 SPAN_OFFSETS_MAX = 10_000  #: from the oldest open offset to the newest; the bitmap's length
+SPAN_HEADROOM_OFFSETS = 1_000  #: kept free for what one more poll can bring
 PARKED_COUNT_MAX = 100_000  #: resting invocations of one lane; above it the partition pauses
 PARK_AFTER_S = 30.0  #: what runs longer gives its offset free
 PARK_SPAN_OFFSETS = 5_000  #: what holds back more than this is parked without waiting
@@ -13,7 +14,8 @@ GATHER_KEPT_AFTER_DEADLINE_S = 3_600.0  #: how long a closed gather still knows 
 SNAPSHOT_IN_MEMORY_BYTES_MAX = 4_096  #: larger gathered parts are read back from the journal
 TIMER_RESOLUTION_S = 1.0  #: timers of a lane are looked at no more often than this
 
-assert RUNNING_COUNT_MAX < BUFFERED_COUNT_MAX < PARK_SPAN_OFFSETS < SPAN_OFFSETS_MAX
+assert RUNNING_COUNT_MAX < BUFFERED_COUNT_MAX < PARK_SPAN_OFFSETS
+assert PARK_SPAN_OFFSETS < SPAN_OFFSETS_MAX - SPAN_HEADROOM_OFFSETS
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import base64
 import heapq
 from collections.abc import Iterable, Sequence
 
-from handrail.lane.bounds import SNAPSHOT_IN_MEMORY_BYTES_MAX
+from handrail.lane.bounds import SNAPSHOT_IN_MEMORY_BYTES_MAX, SPAN_HEADROOM_OFFSETS
 from handrail.lane.decision import Due, End, LaneSettings, PartRefused, PartTaken, Rest
 from handrail.lane.gather import Gather, GatherStage, Part, PartEnd, judge_part, open_gather
 from handrail.lane.invocation import Invocation, Mailboxes, Stage
@@ -33,7 +33,7 @@ class Lane:
         self.progress = Progress(low, metadata.done if metadata else 0)
         self.handed_count = 0  #: ends that the committer holds and has not committed
         self._answers = metadata.answers if metadata else 0
-        self._journal_end = metadata.journal if metadata else 0
+        self.journal_end = metadata.journal if metadata else 0  #: everything below was read
         self._live: dict[bytes, int] = {}  # journal key → offset, in the order of the offsets
         self._mailboxes = Mailboxes(settings.bounds.per_key)
         self._running: dict[Invocation, None] = {}
@@ -62,7 +62,7 @@ class Lane:
             if entry.invocation != LANE:
                 self._live[key] = offset
                 entries[key] = entry
-        self._journal_end = max(end, self._journal_end)
+        self.journal_end = max(end, self.journal_end)
         parked = [entry for entry in entries.values() if entry.kind is Kind.PARKED]
         for entry in sorted(parked, key=_original_offset):
             self._restore_parked(entry)
@@ -116,8 +116,8 @@ class Lane:
     def offset_metadata(self, completing: Sequence[int]) -> tuple[int, str]:
         """Give the offset and metadata for a transaction that finishes these offsets."""
         low, done = self.progress.plan(set(completing))
-        oldest_live = next(iter(self._live.values()), self._journal_end)
-        pointer = min(oldest_live, self._journal_end)
+        oldest_live = next(iter(self._live.values()), self.journal_end)
+        pointer = min(oldest_live, self.journal_end)
         return low, OffsetMetadata(pointer, self.epoch, self._answers, done).encode()
 
     def committed(
@@ -132,7 +132,7 @@ class Lane:
             self._live.pop(key, None)
             if not is_tombstone and not key.startswith(f"{LANE}/".encode()):
                 self._live[key] = offset
-            self._journal_end = max(self._journal_end, offset + 1)
+            self.journal_end = max(self.journal_end, offset + 1)
 
     def lane_entry(self, kind: Kind, now_ms: int) -> Entry:
         """Give the record that opens (EPOCH) or closes (CLOSED) this owner's time."""
@@ -149,10 +149,15 @@ class Lane:
         """True when the partition should pause until something ends."""
         bounds = self.settings.bounds
         return (
-            len(self._unparked) + self.handed_count >= bounds.buffered
-            or self.progress.span >= bounds.span - 1
+            self.held_count >= bounds.buffered
+            or self.progress.span >= bounds.span - SPAN_HEADROOM_OFFSETS
             or self._parked_count >= bounds.parked
         )
+
+    @property
+    def held_count(self) -> int:
+        """How many were taken in and are neither resting nor committed."""
+        return len(self._unparked) + self.handed_count
 
     @property
     def running_count(self) -> int:

@@ -1,0 +1,236 @@
+"""Whether a record is carried out, and as whose: every record that arrives gets a verdict.
+
+Pure. Nothing that a record can hold raises here: bad bytes become `Refuse`, with the reason and
+the words that its dead letter will carry. On a submission the engine decides who it belongs to;
+what the record says about tenant, label, hop and cause is not believed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from handrail.contract import Agent
+from handrail.errors.lane import DeadlinePassed, HopLimitReached
+from handrail.errors.root import HandrailError
+from handrail.errors.wire import WireError
+from handrail.lane.gather import PartEnd
+from handrail.lane.references import SeenReferences
+from handrail.runtime.worker.place import TeamPlace
+from handrail.wire.claim import is_claim
+from handrail.wire.codec import (
+    KNOWN_HEADERS,
+    content_type,
+    decode_envelope,
+    encode_headers,
+    encode_time,
+    is_foreign,
+)
+from handrail.wire.dead_letter import Reason
+from handrail.wire.envelope import Envelope
+from handrail.wire.ids import id_of_foreign, task_id_of
+from handrail.wire.limits import HOP_COUNT_MAX, KEY_BYTES_MAX, REFERENCE_CHARS_MAX
+from handrail.wire.marker import MARKER_TYPE, Marker, MarkerKind
+from handrail.wire.record import Outgoing, Record
+
+_PART_ENDS = {
+    MarkerKind.EMPTY: PartEnd.EMPTY,
+    MarkerKind.LOST: PartEnd.LOST,
+    MarkerKind.NO_PARTS: PartEnd.NO_PARTS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionRules:
+    """What one lane admits by."""
+
+    agent: Agent[..., Any]
+    place: TeamPlace
+    tenant: str
+    deadline_ms_max: int  #: how far away a task's deadline may be
+    home_of: Callable[[bytes], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Carry it out; `submission` says that a task begins here."""
+
+    envelope: Envelope
+    mailbox: bytes
+    submission: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TakePart:
+    """It ends a part of a fan-out that meets here."""
+
+    envelope: Envelope
+    end: PartEnd
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """It is a marker that is gathered elsewhere: send it there without running anything."""
+
+    envelope: Envelope
+    gather: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """It lies on another partition than its reference's: write it there, with an envelope."""
+
+    envelope: Envelope
+    outgoing: Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The same reference was taken in within the last day: it is the same task."""
+
+    envelope: Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """It will not be carried out."""
+
+    envelope: Envelope  #: what is known of it; made from its place when it says nothing readable
+    reason: Reason
+    error: HandrailError
+    submission: bool
+
+
+Verdict = Take | TakePart | Pass | Forward | Copy | Refuse
+
+
+def judge(
+    record: Record, rules: AdmissionRules, seen: SeenReferences, now_ms: int
+) -> Verdict:
+    """Give the verdict on a record of this lane's inbox."""
+    foreign = is_foreign(record)
+    envelope = _of_foreign(record, rules)
+    try:
+        if foreign:
+            message = rules.agent.reads.decode(None, record.value or b"")
+            envelope = envelope.but(type=rules.agent.reads.type_of(message))
+        else:
+            envelope = decode_envelope(record)
+    except WireError as error:
+        return Refuse(envelope, Reason(error.reason), error, submission=True)
+    if envelope.causation_id is None:
+        return _submission(record, _owned(envelope, record, rules), rules, seen, now_ms)
+    return _handoff(record, envelope, rules, now_ms)
+
+
+def _of_foreign(record: Record, rules: AdmissionRules) -> Envelope:
+    """Make an envelope for a record that has none: its key is its reference."""
+    own_id = id_of_foreign(record.topic, record.partition, record.offset)
+    reference = _as_reference(record.key)
+    return Envelope(
+        id=own_id,
+        type=MARKER_TYPE,  # replaced as soon as the body is understood
+        source=f"kafka/{record.topic}",
+        time_ms=max(record.timestamp_ms, 0),
+        task_id=task_id_of(rules.tenant, reference) if reference else own_id,
+        tenant=rules.tenant,
+        reference=reference,
+    )
+
+
+def _as_reference(key: bytes | None) -> str | None:
+    if not key or len(key) > KEY_BYTES_MAX:
+        return None
+    try:
+        text = key.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if len(text) <= REFERENCE_CHARS_MAX else None
+
+
+def _owned(envelope: Envelope, record: Record, rules: AdmissionRules) -> Envelope:
+    """Set what a submitter may not choose, and cap what it may ask for."""
+    latest_ms = max(record.timestamp_ms, 0) + rules.deadline_ms_max
+    asked_ms = envelope.deadline_ms
+    task_id = envelope.task_id
+    if envelope.reference is not None:
+        task_id = task_id_of(rules.tenant, envelope.reference)
+    return envelope.but(
+        task_id=task_id,
+        tenant=rules.tenant,
+        hop=0,
+        label=None,
+        fan_outs=(),
+        deadline_ms=latest_ms if asked_ms is None else min(asked_ms, latest_ms),
+    )
+
+
+def _submission(
+    record: Record,
+    envelope: Envelope,
+    rules: AdmissionRules,
+    seen: SeenReferences,
+    now_ms: int,
+) -> Verdict:
+    if envelope.reference is not None:
+        key = envelope.task_id.encode()
+        if rules.home_of(key) != record.partition:
+            headers = with_envelope(record, envelope).headers
+            return Forward(envelope, Outgoing(record.topic, key, record.value, headers))
+        if not seen.take(envelope.task_id, envelope.id, record.timestamp_ms):
+            return Copy(envelope)
+    if envelope.deadline_ms is not None and now_ms > envelope.deadline_ms:
+        return _too_late(envelope, submission=True)
+    return Take(envelope, _mailbox(record, envelope), submission=True)
+
+
+def _handoff(record: Record, envelope: Envelope, rules: AdmissionRules, now_ms: int) -> Verdict:
+    is_marker = envelope.type == MARKER_TYPE
+    innermost = envelope.fan_outs[-1] if envelope.fan_outs else None
+    gathers = rules.agent.gathers
+    if envelope.hop > HOP_COUNT_MAX and not is_marker:
+        error = HopLimitReached(
+            hops=envelope.hop, hops_max=HOP_COUNT_MAX, task=envelope.task_id
+        )
+        return Refuse(envelope, Reason.HOP_LIMIT, error, submission=False)
+    if is_marker and innermost is not None and not gathers:
+        return Pass(envelope, innermost.gather)
+    if gathers:
+        return _part(record, envelope, rules, is_marker=is_marker)
+    if envelope.deadline_ms is not None and now_ms > envelope.deadline_ms:
+        return _too_late(envelope, submission=False)
+    return Take(envelope, _mailbox(record, envelope), submission=False)
+
+
+def _part(
+    record: Record, envelope: Envelope, rules: AdmissionRules, *, is_marker: bool
+) -> Verdict:
+    try:
+        if is_marker:
+            found = Marker.decode(record.value)
+            return TakePart(envelope, _PART_ENDS[found.kind], found.reason or "")
+        if not is_claim(record):
+            rules.agent.reads.decode(envelope.type, record.value or b"")
+    except WireError as error:
+        return Refuse(envelope, Reason(error.reason), error, submission=False)
+    return TakePart(envelope, PartEnd.MESSAGE)
+
+
+def _too_late(envelope: Envelope, *, submission: bool) -> Refuse:
+    assert envelope.deadline_ms is not None
+    error = DeadlinePassed(
+        where="before its handler could start", deadline=encode_time(envelope.deadline_ms)
+    )
+    return Refuse(envelope, Reason.DEADLINE, error, submission=submission)
+
+
+def _mailbox(record: Record, envelope: Envelope) -> bytes:
+    """Records without a key do not wait for one another."""
+    return record.key if record.key else f"{envelope.id}".encode()
+
+
+def with_envelope(record: Record, envelope: Envelope) -> Record:
+    """Give the record as if it had come with this envelope; body and foreign headers stay."""
+    own = encode_headers(envelope, content_type(record))
+    foreign = tuple(pair for pair in record.headers if pair[0] not in KNOWN_HEADERS)
+    return replace(record, headers=(*own, *foreign))

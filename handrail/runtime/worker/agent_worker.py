@@ -1,0 +1,197 @@
+"""One agent in one process: its place in the group, and a lane for each partition it is given.
+
+Only inbox partitions are assigned by the group. Every join or leave takes all of them away and
+gives most of them back; lanes whose partition comes back are kept with all that they hold.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from handrail.bus.port import GroupConsumer, Membership
+from handrail.errors import BrokerUnreachable, PartitionCountsDiffer
+from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
+from handrail.runtime.worker.opening import LanePlace
+from handrail.runtime.worker.place import WorkerPlace
+from handrail.wire.record import Record, TopicPartition
+
+log = structlog.get_logger("handrail.agent")
+
+POLL_S = 0.5
+POLL_RECORDS_MAX = 500
+SILENCE_S_MAX = 3.0  #: half of the shortest session; after a longer silence nothing is believed
+SAY_CLOSED_DEADLINE_S = 5.0
+
+
+class AgentWorker:
+    """Serves an agent until it is drained. Implements `GroupListener`."""
+
+    def __init__(self, worker: WorkerPlace) -> None:
+        """Do nothing until `start`."""
+        self.worker = worker
+        self.lanes: dict[TopicPartition, LaneRunner] = {}
+        self.assigned_count = 0  #: how often the group has given us partitions
+        self._consumer: GroupConsumer | None = None
+        self._partitions = 0
+        self._polling: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._draining = False
+
+    async def start(self) -> None:
+        """Check the topics and join the group.
+
+        Raises PartitionCountsDiffer, TopicMissing and BrokerUnreachable.
+        """
+        worker = self.worker
+        self._partitions = await _checked_partitions(worker)
+        self._consumer = worker.bus.group_consumer(worker.group, [worker.inbox], self)
+        await self._consumer.start()
+        self._polling = asyncio.create_task(self._poll(), name=f"poll {worker.inbox}")
+
+    @property
+    def membership(self) -> Membership | None:
+        """Who we are in the group now; None while it has no place for us."""
+        return self._consumer.membership() if self._consumer is not None else None
+
+    @property
+    def is_ready(self) -> bool:
+        """True once the group has answered and every lane it gave us is open."""
+        return self.assigned_count > 0 and all(
+            runner.state in (LaneState.OPEN, LaneState.STOPPED) for runner in self.lanes.values()
+        )
+
+    def check_alive(self) -> None:
+        """Raise what ended the poll loop, if anything has."""
+        if self._polling is not None and self._polling.done() and not self._draining:
+            self._polling.result()
+
+    # ---- what the group says
+
+    def on_assigned(self, membership: Membership, partitions: frozenset[TopicPartition]) -> None:
+        """Keep the lanes that came back, open the new ones, close those that moved."""
+        assert self._consumer is not None
+        self.assigned_count += 1
+        for where in [known for known in self.lanes if known not in partitions]:
+            self._close_aside(self.lanes.pop(where))
+        for where in sorted(partitions):
+            known = self.lanes.get(where)
+            if known is not None:
+                known.keep(membership)
+                continue
+            runner = LaneRunner(
+                self.worker, self._place(where), self._consumer, self._partitions
+            )
+            if self._draining:
+                runner.drain()
+            self.lanes[where] = runner
+            runner.open(membership)
+        log.info("partitions assigned", group=self.worker.group, count=len(partitions))
+
+    async def on_revoked(self, partitions: frozenset[TopicPartition]) -> None:
+        """Suspend: what is in flight settles, handlers go on until we know who owns them."""
+        runners = [self.lanes[where] for where in partitions if where in self.lanes]
+        await asyncio.gather(*(runner.suspend() for runner in runners))
+
+    def on_lost(self) -> None:
+        """Another member may own everything already: close without committing."""
+        log.warning("membership lost", group=self.worker.group)
+        for where in list(self.lanes):
+            self._close_aside(self.lanes.pop(where))
+
+    # ---- work
+
+    async def _poll(self) -> None:
+        consumer = self._consumer
+        assert consumer is not None
+        heard_s = time.monotonic()
+        while True:
+            try:
+                records = await consumer.poll(timeout_s=POLL_S, records_max=POLL_RECORDS_MAX)
+            except BrokerUnreachable as error:
+                log.warning("broker unreachable", group=self.worker.group, why=str(error))
+                await asyncio.sleep(POLL_S)
+                heard_s = time.monotonic()
+                continue
+            silent_s = time.monotonic() - heard_s
+            heard_s = time.monotonic()
+            if silent_s > SILENCE_S_MAX:
+                # The process was stopped or starved: somebody else may own our partitions.
+                log.warning("this process was silent", seconds=round(silent_s, 1))
+                for runner in self.lanes.values():
+                    runner.reopen()
+            self._deliver(records)
+
+    def _deliver(self, records: Sequence[Record]) -> None:
+        by_partition: dict[TopicPartition, list[Record]] = {}
+        for record in records:
+            by_partition.setdefault(record.where, []).append(record)
+        for where, found in by_partition.items():
+            runner = self.lanes.get(where)
+            if runner is not None and runner.takes_records:
+                runner.admit(found)
+
+    # ---- ending
+
+    async def drain(self, drain_s: float) -> None:
+        """Take in nothing more, let what runs end and commit, say so, and leave the group."""
+        self._draining = True
+        consumer = self._consumer
+        if consumer is None:
+            return
+        consumer.pause(*self.lanes)
+        for runner in self.lanes.values():
+            runner.drain()
+        try:
+            async with asyncio.timeout(drain_s):
+                await asyncio.gather(*(runner.drained() for runner in self.lanes.values()))
+        except TimeoutError:
+            log.warning("drain ended early", group=self.worker.group, seconds=drain_s)
+        else:
+            await asyncio.gather(
+                *(runner.say_closed(SAY_CLOSED_DEADLINE_S) for runner in self.lanes.values())
+            )
+        await self.close()
+
+    async def close(self) -> None:
+        """Leave the group and let go of everything; what runs is cancelled."""
+        self._draining = True
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+        # Lanes close before the group hears of it: a successor never waits for our handlers.
+        await asyncio.gather(*(runner.close() for runner in self.lanes.values()))
+        if self._closing:
+            await asyncio.gather(*self._closing, return_exceptions=True)
+        self.lanes.clear()
+        if self._consumer is not None:
+            await self._consumer.close()
+            self._consumer = None
+
+    def _close_aside(self, runner: LaneRunner) -> None:
+        task = asyncio.create_task(runner.close(), name=f"close {runner.place.inbox}")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _place(self, where: TopicPartition) -> LanePlace:
+        worker = self.worker
+        return LanePlace(
+            group=worker.group,
+            inbox=where,
+            answers=worker.side("answers", where.partition),
+            journal=worker.side("journal", where.partition),
+            dead=worker.side("dead", where.partition),
+        )
+
+
+async def _checked_partitions(worker: WorkerPlace) -> int:
+    counts: Mapping[str, int] = await worker.bus.admin.topics()
+    expected = counts.get(worker.inbox, 0)
+    for kind in ("answers", "journal", "dead"):
+        topic = worker.side(kind, 0).topic
+        if counts.get(topic, 0) != expected or not expected:
+            raise PartitionCountsDiffer(
+                topic=topic, found=counts.get(topic, 0), inbox=worker.inbox, expected=expected
+            )
+    return expected

@@ -1,0 +1,113 @@
+"""The end of a handoff that will not be carried out: its dead letter, and who is told.
+
+The dead letter keeps the original bytes. A dead part of a fan-out tells its gather, so that
+nobody waits for it.
+"""
+
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from handrail.ledger.event import Event, Wrote
+from handrail.runtime.worker.outputs import Origin, marker
+from handrail.wire.dead_letter import DeadLetter, Failure, Reason, needs_body_claim
+from handrail.wire.envelope import Envelope
+from handrail.wire.limits import BODY_BYTES_MAX
+from handrail.wire.marker import Marker, MarkerKind
+from handrail.wire.record import Outgoing, Record, TopicPartition
+
+if TYPE_CHECKING:
+    from handrail.lane.invocation import Invocation
+    from handrail.runtime.worker.opening import LanePlace
+    from handrail.runtime.worker.packing import Packer
+    from handrail.runtime.worker.place import WorkerPlace
+    from handrail.runtime.worker.saying import Saying
+
+
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """A handoff that died, and of what."""
+
+    record: Record
+    envelope: Envelope
+    reason: Reason
+    error: BaseException
+    submission: bool = False  #: refused before any handler saw it
+    absorbed: bool = False  #: nobody misses it: its gather has closed without it
+
+
+class Burial:
+    """Writes dead letters for one lane."""
+
+    def __init__(
+        self, worker: "WorkerPlace", place: "LanePlace", packer: "Packer", saying: "Saying"
+    ) -> None:
+        """Write to the lane's own partition of the agent's dead letters."""
+        self._worker = worker
+        self._place = place
+        self._packer = packer
+        self._saying = saying
+
+    async def records(
+        self, buried: Buried, invocation: "Invocation | None"
+    ) -> tuple[list[Outgoing], list[Event]]:
+        """Give what is to be written in the transaction that ends the handoff."""
+        now_ms = self._worker.clock.now_ms()
+        claim = None
+        if needs_body_claim(buried.record):
+            claim = await self._packer.store(buried.record.value or b"")
+        letter = DeadLetter.of(buried.record, self._failure(buried, now_ms), claim)
+        records = [letter.outgoing(self._place.dead.topic)]
+        wrote: list[Wrote] = []
+        fan_outs = buried.envelope.fan_outs
+        if fan_outs and not buried.absorbed and not buried.submission:
+            origin = Origin(buried.envelope.id, buried.envelope)
+            if invocation is not None:
+                origin = Origin(invocation.id, buried.envelope)
+            lost = Marker(MarkerKind.LOST, buried.reason, letter.where)
+            told = marker(self._worker.agent, self._worker.team, origin, lost)
+            records.append(self._packer.pack_small(told, now_ms))
+            wrote.append(told.wrote)
+        event = self._saying.dead(buried, invocation, wrote, str(buried.error))
+        return records, [event]
+
+    def _failure(self, buried: Buried, now_ms: int) -> Failure:
+        error = buried.error
+        return Failure(
+            reason=buried.reason,
+            agent=self._worker.agent.name,
+            agent_version=self._worker.agent.version,
+            failed_ms=now_ms,
+            exception_type=type(error).__name__,
+            exception_message=str(error),
+            stack="".join(traceback.format_exception(error)),
+        )
+
+
+def record_of_parts(
+    inbox: TopicPartition, key: str, bodies: list[tuple[int, bytes | None]], written_ms: int
+) -> Record:
+    """Make the one record that stands for a gather in its dead letter: its parts as one JSON list.
+
+    Parts that do not fit any more are named without their bodies.
+    """
+    listed: list[dict[str, object]] = []
+    room = BODY_BYTES_MAX // 2
+    for number, body in bodies:
+        room -= len(body or b"")
+        entry: dict[str, object] = {"part": number}
+        if body is not None and room > 0:
+            entry["message"] = _json_or_text(body)
+        listed.append(entry)
+    return Record(
+        inbox.topic, inbox.partition, 0, written_ms, key.encode(), orjson.dumps(listed), ()
+    )
+
+
+def _json_or_text(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode(errors="replace")

@@ -1,0 +1,324 @@
+"""Carrying out what a lane decides: admitted records become running handlers, and their ends
+become items for the committer.
+
+Every end, good or bad, goes through one transaction together with its ledger event, its journal
+records and its offset. A handler's exception is its handoff's end, never the lane's.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+
+import structlog
+
+from handrail.bus.murmur2 import partition_for
+from handrail.errors.lane import KeyOverflow
+from handrail.errors.transport import RecordRefused
+from handrail.lane.bounds import PER_KEY_COUNT_MAX
+from handrail.lane.decision import End, PartRefused, PartTaken, Rest
+from handrail.lane.gather import PartEnd
+from handrail.lane.invocation import Invocation
+from handrail.lane.journal import encode_entry, tombstone
+from handrail.lane.lane import Lane
+from handrail.lane.references import REPEAT_WITHIN_MS, SeenReferences
+from handrail.ledger.event import Event, PartKind
+from handrail.runtime.worker.admission import (
+    AdmissionRules,
+    Copy,
+    Forward,
+    Pass,
+    Refuse,
+    Take,
+    TakePart,
+    judge,
+    with_envelope,
+)
+from handrail.runtime.worker.burial import Burial, Buried
+from handrail.runtime.worker.committer import Committer, Item
+from handrail.runtime.worker.execution import Ended, Execution
+from handrail.runtime.worker.opening import LanePlace
+from handrail.runtime.worker.outputs import Origin, marker
+from handrail.runtime.worker.packing import Packer
+from handrail.runtime.worker.place import WorkerPlace
+from handrail.runtime.worker.saying import Saying
+from handrail.wire.dead_letter import Reason
+from handrail.wire.envelope import Envelope
+from handrail.wire.marker import Marker
+from handrail.wire.record import Outgoing, Record
+
+log = structlog.get_logger("handrail.lane")
+
+_PART_KINDS = {
+    PartEnd.MESSAGE: PartKind.MESSAGE,
+    PartEnd.EMPTY: PartKind.EMPTY,
+    PartEnd.LOST: PartKind.LOST,
+    PartEnd.NO_PARTS: PartKind.NONE,
+}
+
+
+class Carrier:
+    """Does the work of one open lane; thrown away when the lane is opened anew."""
+
+    def __init__(
+        self,
+        worker: WorkerPlace,
+        place: LanePlace,
+        lane: Lane,
+        committer: Committer,
+        partitions: int,
+    ) -> None:
+        """Serve this lane until `cancel_all`."""
+        self.trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.on_room: Callable[[], None] = lambda: None
+        self._worker = worker
+        self._place = place
+        self._lane = lane
+        self._committer = committer
+        self._packer = Packer(worker.bus, worker.team, committer)
+        self._saying = Saying(worker, place)
+        self._burial = Burial(worker, place, self._packer, self._saying)
+        self._execution = Execution(worker, place, lane, committer, self._packer)
+        self._seen = SeenReferences()
+        self._rules = AdmissionRules(
+            agent=worker.agent,
+            place=worker.team,
+            tenant=worker.limits.tenant,
+            deadline_ms_max=int(worker.limits.task_deadline_s * 1000),
+            home_of=lambda key: partition_for(key, partitions),
+        )
+        self._handlers: dict[Invocation, asyncio.Task[None]] = {}
+        self._side_tasks: set[asyncio.Task[None]] = set()
+        self._expired: set[Invocation] = set()
+        self._starting = True
+
+    # ---- taking in
+
+    async def learn_references(self) -> None:
+        """Read the partition's last day, so that a reference which comes again is known.
+
+        Only submissions have references of their own to be known by, and they come from nobody
+        of the team; an agent that gathers never sees one.
+        """
+        if self._worker.agent.gathers:
+            return
+        now_ms = self._worker.clock.now_ms()
+        inbox, bus = self._place.inbox, self._worker.bus
+        start = await bus.offset_at(inbox, now_ms - REPEAT_WITHIN_MS)
+        async for record in bus.fetch(inbox, start, self._lane.progress.low):
+            judge(record, self._rules, self._seen, now_ms)
+
+    def admit(self, record: Record) -> None:
+        """Take one record in, in the order of the partition."""
+        now_ms = self._worker.clock.now_ms()
+        if not self._lane.progress.admit(record.offset):
+            judge(record, self._rules, self._seen, now_ms)
+            return
+        self._worker.counts.taken += 1
+        match judge(record, self._rules, self._seen, now_ms):
+            case Take(envelope, mailbox, submission):
+                self._take(record, envelope, mailbox, submission=submission)
+            case TakePart(envelope, end, sentence):
+                self._take_part(record, envelope, end, sentence)
+            case Pass(envelope, gather):
+                self._pass(record, envelope, gather)
+            case Forward(envelope, outgoing):
+                del envelope  # the home lane says that the task began
+                self._hand([outgoing], (), [record.offset])
+            case Copy(envelope):
+                event = self._saying.copy(record, envelope)
+                self._hand([], [event], [record.offset])
+            case Refuse(envelope, reason, error, submission):
+                self._bury_record(
+                    record,
+                    Buried(record, envelope, reason, error, submission=submission),
+                )
+
+    def _take(
+        self, record: Record, envelope: Envelope, mailbox: bytes, *, submission: bool
+    ) -> None:
+        lane = self._lane
+        if not lane.has_room_behind(mailbox):
+            error = KeyOverflow(
+                count=PER_KEY_COUNT_MAX,
+                key=mailbox.decode(errors="replace"),
+                agent=self._worker.agent.name,
+            )
+            buried = Buried(record, envelope, Reason.KEY_OVERFLOW, error, submission=submission)
+            self._bury_record(record, buried)
+            return
+        if submission:
+            record = with_envelope(record, envelope)
+            self._hand([], [self._saying.accepted(record, envelope)], [])
+        lane.take(record, envelope, mailbox, self._worker.clock.now_ms())
+
+    def _take_part(
+        self, record: Record, envelope: Envelope, end: PartEnd, sentence: str
+    ) -> None:
+        taken = self._lane.take_part(record, envelope, end, self._worker.clock.now_ms())
+        match taken:
+            case PartTaken(entry, first, _):
+                kind = _PART_KINDS[end]
+                event = self._saying.part(record, envelope, kind, sentence, first=first)
+                journal = encode_entry(entry, self._place.journal)
+                self._hand([journal], [event], [record.offset])
+            case PartRefused(reason, words):
+                error = self._saying.gather_missed(envelope, words)
+                buried = Buried(record, envelope, Reason(reason), error, absorbed=True)
+                self._bury_record(record, buried)
+
+    def _pass(self, record: Record, envelope: Envelope, gather: str) -> None:
+        origin = Origin(envelope.id, envelope.but(hop=min(envelope.hop, 15)))
+        found = Marker.decode(record.value)
+        onward = marker(self._worker.agent, self._worker.team, origin, found)
+        assert onward.topic == gather
+        outgoing = self._packer.pack_small(onward, self._worker.clock.now_ms())
+        event = self._saying.passed(record, envelope, [onward.wrote])
+        self._hand([outgoing], [event], [record.offset])
+
+    # ---- running
+
+    @property
+    def running_count(self) -> int:
+        """How many handlers and burials are under way."""
+        return len(self._handlers) + len(self._side_tasks)
+
+    def stop_starting(self) -> None:
+        """Let what runs end, and start nothing more."""
+        self._starting = False
+
+    def start_ready(self) -> None:
+        """Start every handler that may run now."""
+        while self._starting:
+            invocation = self._lane.start_next(self._worker.clock.now_ms())
+            if invocation is None:
+                return
+            self._handlers[invocation] = asyncio.create_task(
+                self._carry_out(invocation), name=f"handler {invocation.id}"
+            )
+
+    async def _carry_out(self, invocation: Invocation) -> None:
+        try:
+            ended = await self._execution.run(invocation, lambda: invocation in self._expired)
+            if isinstance(ended, Buried):
+                await self._bury_invocation(invocation, ended)
+            else:
+                self._finish(invocation, ended)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - told to the lane, which opens anew
+            self._tell_trouble(error)
+        finally:
+            self._handlers.pop(invocation, None)
+            self._expired.discard(invocation)
+
+    def _finish(self, invocation: Invocation, ended: Ended) -> None:
+        now_ms = self._worker.clock.now_ms()
+        end = self._lane.end(invocation, now_ms)
+        self._worker.counts.finished += 1
+        events = [self._saying.finished(invocation, ended, now_ms)]
+
+        def refused(error: RecordRefused) -> None:
+            buried = Buried(ended.record, ended.envelope, Reason.SIZE, error)
+            self._aside(self._bury_refused(invocation, end, buried))
+
+        self._hand_end(end, ended.records, events, refused)
+
+    async def _bury_refused(self, invocation: Invocation, end: End, buried: Buried) -> None:
+        """What it wrote was refused by the broker: its end is a dead letter instead."""
+        records, events = await self._burial.records(buried, invocation)
+        self._hand_end(end, records, events)
+
+    async def _bury_invocation(self, invocation: Invocation, buried: Buried) -> None:
+        records, events = await self._burial.records(buried, invocation)
+        self._worker.counts.dead += 1
+        end = self._lane.end(invocation, self._worker.clock.now_ms())
+        self._hand_end(end, records, events)
+
+    def _bury_record(self, record: Record, buried: Buried) -> None:
+        async def bury() -> None:
+            records, events = await self._burial.records(buried, None)
+            self._worker.counts.dead += 1
+            self._hand(records, events, [record.offset])
+
+        self._aside(bury())
+
+    # ---- time
+
+    def tick(self) -> None:
+        """Do what the passing of time asks for."""
+        due = self._lane.tick(self._worker.clock.now_ms())
+        if due.rest is not None:
+            self._rest(due.rest)
+        for invocation in due.past_deadline:
+            task = self._handlers.get(invocation)
+            if task is not None and invocation not in self._expired:
+                self._expired.add(invocation)
+                task.cancel()
+        if due.forgotten:
+            self._hand([tombstone(key, self._place.journal) for key in due.forgotten], (), [])
+        self.start_ready()
+
+    def _rest(self, rest: Rest) -> None:
+        def rested(_: Sequence[int]) -> None:
+            self._lane.rested(rest)
+            self.on_room()
+
+        records = [encode_entry(entry, self._place.journal) for entry in rest.entries]
+        self._committer.hand(Item(records, tuple(rest.offsets), rested))
+
+    # ---- ending
+
+    async def cancel_all(self) -> None:
+        """Cancel every handler and wait until all have let go."""
+        self._starting = False
+        tasks = [*self._handlers.values(), *self._side_tasks]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=5.0)
+        if not self.trouble.done():
+            self.trouble.cancel()
+
+    def _hand_end(
+        self,
+        end: End,
+        records: Sequence[Outgoing],
+        events: Sequence[Event],
+        on_refused: Callable[[RecordRefused], None] | None = None,
+    ) -> None:
+        journal = self._place.journal
+        own = [tombstone(key, journal) for key in end.removed]
+        own += [encode_entry(entry, journal) for entry in end.entries]
+        said = [self._saying.record(event) for event in events]
+        self._committer.hand(
+            Item([*records, *own, *said], tuple(end.offsets), self._ended, on_refused)
+        )
+        self.start_ready()
+
+    def _ended(self, _: Sequence[int]) -> None:
+        self._lane.handed_count -= 1
+        self.on_room()
+
+    def _hand(
+        self, records: Sequence[Outgoing], events: Sequence[Event], offsets: Sequence[int]
+    ) -> None:
+        said = [self._saying.record(event) for event in events]
+        self._committer.hand(
+            Item([*records, *said], tuple(offsets), on_committed=lambda _: self.on_room())
+        )
+
+    def _aside(self, work: Coroutine[object, object, None]) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - told to the lane, which opens anew
+                self._tell_trouble(error)
+
+        task = asyncio.create_task(run(), name=f"burial {self._place.inbox.topic}")
+        self._side_tasks.add(task)
+        task.add_done_callback(self._side_tasks.discard)
+
+    def _tell_trouble(self, error: Exception) -> None:
+        if not self.trouble.done():
+            self.trouble.set_exception(error)

@@ -1,0 +1,179 @@
+"""The only writer of a lane: gathers what is ready and commits it in one transaction.
+
+Items are committed in the order in which they were handed over. While a commit is in flight
+the next batch gathers, so a busy lane pays for a transaction once per batch, not once per
+handoff. Nothing is retried here except a batch with a record that the broker refuses: its
+items are committed one by one and the refused one is told. After any other error the committer
+is over, and the lane has to be opened anew to learn what was written.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from handrail.bus.port import LaneProducer, OffsetCommit
+from handrail.errors import RecordRefused
+from handrail.lane.lane import Lane
+from handrail.runtime.worker.opening import LanePlace
+from handrail.wire.record import Outgoing
+
+BATCH_ITEMS_MAX = 100
+BATCH_BYTES_MAX = 4_000_000
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """Records and finished offsets that belong together: all or nothing."""
+
+    records: Sequence[Outgoing]
+    completes: Sequence[int] = ()
+    on_committed: Callable[[Sequence[int]], None] | None = None
+    on_refused: Callable[[RecordRefused], None] | None = None
+    done: "asyncio.Future[Sequence[int]] | None" = field(default=None)
+
+    @property
+    def size_bytes(self) -> int:
+        """How much its bodies weigh."""
+        return sum(len(record.value or b"") for record in self.records)
+
+
+class Committer:
+    """Commits the items of one lane, one transaction at a time."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        producer: LaneProducer,
+        place: LanePlace,
+        renew: Callable[[LaneProducer], Awaitable[LaneProducer]],
+    ) -> None:
+        """Write through `producer`; `renew` gives another one after an aborted transaction."""
+        self._lane = lane
+        self._producer = producer
+        self._place = place
+        self._renew = renew
+        self._queue: deque[Item] = deque()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._running = asyncio.Event()
+        self._running.set()
+        self._in_flight = False
+
+    def hand(self, item: Item) -> None:
+        """Queue an item; it commits after everything that was handed over before."""
+        self._queue.append(item)
+        self._idle.clear()
+        self._wake.set()
+
+    async def commit(self, item: Item) -> Sequence[int]:
+        """Queue an item and wait until it has committed; give its records' offsets.
+
+        Raises RecordRefused when the broker will not take one of its records.
+        """
+        item.done = asyncio.get_running_loop().create_future()
+        self.hand(item)
+        return await item.done
+
+    async def flush(self) -> None:
+        """Wait until nothing is queued or in flight."""
+        await self._idle.wait()
+
+    @property
+    def is_idle(self) -> bool:
+        """True when nothing is queued or in flight."""
+        return self._idle.is_set()
+
+    @property
+    def producer(self) -> LaneProducer:
+        """The producer that writes now."""
+        return self._producer
+
+    def suspend(self) -> None:
+        """Start no further transaction; what is in flight ends."""
+        self._running.clear()
+
+    def resume(self) -> None:
+        """Go on with what was queued."""
+        self._running.set()
+
+    async def settle(self) -> None:
+        """After `suspend`: wait until no transaction is in flight."""
+        while self._in_flight:
+            await asyncio.sleep(0.001)
+
+    async def run(self) -> None:
+        """Commit until cancelled. Raises what ended the lane: fenced, doubtful, unreachable."""
+        while True:
+            await self._wake.wait()
+            await self._running.wait()
+            # Let everything that is ready to run add its item to this batch.
+            await asyncio.sleep(0)
+            if not self._running.is_set():
+                continue
+            batch = self._next_batch()
+            if batch:
+                await self._commit_batch(batch)
+            if not self._queue:
+                self._wake.clear()
+                self._idle.set()
+
+    def _next_batch(self) -> list[Item]:
+        batch: list[Item] = []
+        size_bytes = 0
+        while self._queue and len(batch) < BATCH_ITEMS_MAX:
+            size_bytes += self._queue[0].size_bytes
+            if batch and size_bytes > BATCH_BYTES_MAX:
+                break
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _commit_batch(self, batch: list[Item]) -> None:
+        try:
+            await self._transact(batch)
+        except RecordRefused as refused:
+            self._producer = await self._renew(self._producer)
+            if len(batch) == 1:
+                self._refuse(batch[0], refused)
+                return
+            for item in batch:
+                await self._commit_batch([item])
+
+    async def _transact(self, batch: list[Item]) -> None:
+        records = [record for item in batch for record in item.records]
+        completes = [offset for item in batch for offset in item.completes]
+        low, metadata = self._lane.offset_metadata(completes)
+        commit = OffsetCommit(self._place.group, self._place.inbox, low, metadata) if completes else None
+        self._in_flight = True
+        try:
+            offsets = await self._producer.commit(records, commit)
+        finally:
+            self._in_flight = False
+        self._lane.committed(completes, self._journal_writes(records, offsets))
+        at = 0
+        for item in batch:
+            end = at + len(item.records)
+            if item.on_committed is not None:
+                item.on_committed(offsets[at:end])
+            if item.done is not None and not item.done.done():
+                item.done.set_result(offsets[at:end])
+            at = end
+
+    def _journal_writes(
+        self, records: Sequence[Outgoing], offsets: Sequence[int]
+    ) -> list[tuple[bytes, int, bool]]:
+        return [
+            (record.key or b"", offset, record.value is None)
+            for record, offset in zip(records, offsets, strict=True)
+            if record.topic == self._place.journal.topic
+        ]
+
+    @staticmethod
+    def _refuse(item: Item, refused: RecordRefused) -> None:
+        if item.done is not None and not item.done.done():
+            item.done.set_exception(refused)
+        elif item.on_refused is not None:
+            item.on_refused(refused)
+        else:
+            raise refused

@@ -1,0 +1,233 @@
+"""Running one handler: from the record to what leaves, or to why nothing can.
+
+What the handoff or its handler did wrong becomes a `Buried` value. What the broker did wrong is
+raised, because it is not the handoff's fault.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from handrail.contract import Missing, Parts
+from handrail.errors.lane import DeadlinePassed, FanOutRefused
+from handrail.errors.root import HandrailError
+from handrail.errors.transport import BrokerUnreachable, RecordRefused
+from handrail.errors.wire import WireError
+from handrail.lane.gather import Gather, PartEnd
+from handrail.lane.invocation import Invocation
+from handrail.lane.journal import Kind, decode_entry
+from handrail.lane.lane import Lane
+from handrail.runtime.worker.burial import Buried, record_of_parts
+from handrail.runtime.worker.committer import Committer
+from handrail.runtime.worker.context import RunContext, Spent, StepRunner
+from handrail.runtime.worker.opening import LanePlace
+from handrail.runtime.worker.outputs import Origin, Outputs, outputs_of
+from handrail.runtime.worker.packing import Packer
+from handrail.runtime.worker.place import WorkerPlace
+from handrail.wire.codec import decode_envelope, encode_time
+from handrail.wire.dead_letter import Reason
+from handrail.wire.envelope import Envelope
+from handrail.wire.marker import Marker
+from handrail.wire.record import Outgoing, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An invocation that ended well, and what it leaves."""
+
+    record: Record  #: what its dead letter would hold
+    envelope: Envelope
+    outputs: Outputs
+    records: Sequence[Outgoing]
+    spent: Spent
+    written_ms: int  #: when the record that it was made of was written
+    missing_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """What a handler is called with."""
+
+    record: Record  #: what its dead letter would hold
+    envelope: Envelope
+    message: object
+    missing_count: int = 0
+
+
+class Execution:
+    """Runs handlers for one open lane."""
+
+    def __init__(
+        self,
+        worker: WorkerPlace,
+        place: LanePlace,
+        lane: Lane,
+        committer: Committer,
+        packer: Packer,
+    ) -> None:
+        """Read what rests from the lane's journal, write large bodies through its committer."""
+        self._worker = worker
+        self._place = place
+        self._lane = lane
+        self._committer = committer
+        self._packer = packer
+
+    async def run(
+        self, invocation: Invocation, is_expired: Callable[[], bool]
+    ) -> Ended | Buried:
+        """Carry an invocation out. Raises only what is the broker's fault, and CancelledError."""
+        given = await self._input(invocation)
+        if isinstance(given, Buried):
+            return given
+        spent = Spent()
+        try:
+            returned = await self._call(invocation, given, spent)
+        except asyncio.CancelledError:
+            if not is_expired():
+                raise
+            return self._expired(given)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises
+            return Buried(given.record, given.envelope, Reason.ATTEMPTS, error)
+        try:
+            return await self._pack(invocation, given, returned, spent)
+        except BrokerUnreachable:
+            raise
+        except RecordRefused as error:
+            return Buried(given.record, given.envelope, Reason.SIZE, error)
+        except FanOutRefused as error:
+            return Buried(given.record, given.envelope, Reason.FANOUT, error)
+        except WireError as error:
+            return Buried(given.record, given.envelope, Reason(error.reason), error)
+        except HandrailError as error:
+            return Buried(given.record, given.envelope, Reason.VALIDATION, error)
+
+    async def _call(self, invocation: Invocation, given: _Input, spent: Spent) -> object:
+        agent = self._worker.agent
+        if not agent.wants_context:
+            return await agent.handler(given.message)
+        now_ms = invocation.started_ms or self._worker.clock.now_ms()
+        steps = StepRunner(self._worker.model, spent)
+        return await agent.handler(
+            given.message, RunContext(invocation.id, given.envelope, now_ms, steps)
+        )
+
+    async def _pack(
+        self, invocation: Invocation, given: _Input, returned: object, spent: Spent
+    ) -> Ended:
+        worker = self._worker
+        outputs = outputs_of(
+            worker.agent,
+            worker.team,
+            Origin(invocation.id, given.envelope),
+            returned,
+            worker.limits.fan_out_parts_max,
+        )
+        now_ms = worker.clock.now_ms()
+        records = [await self._packer.pack(message, now_ms) for message in outputs.messages]
+        return Ended(
+            record=given.record,
+            envelope=given.envelope,
+            outputs=outputs,
+            records=records,
+            spent=spent,
+            written_ms=given.record.timestamp_ms,
+            missing_count=given.missing_count,
+        )
+
+    def _expired(self, given: _Input) -> Buried:
+        deadline_ms = given.envelope.deadline_ms or 0
+        error = DeadlinePassed(where="while its handler ran", deadline=encode_time(deadline_ms))
+        return Buried(given.record, given.envelope, Reason.DEADLINE, error)
+
+    # ---- what the handler is called with
+
+    async def _input(self, invocation: Invocation) -> _Input | Buried:
+        if invocation.gather is not None:
+            return await self._parts(invocation, invocation.gather)
+        record = invocation.record
+        if record is None:
+            record = await self._read_back(invocation.id, Kind.PARKED, 0)
+        envelope = invocation.envelope or decode_envelope(record)
+        if envelope.deadline_ms is not None:
+            invocation.deadline_ms = envelope.deadline_ms
+            if self._worker.clock.now_ms() > envelope.deadline_ms:
+                return self._expired(_Input(record, envelope, None))
+        try:
+            body = await self._packer.body_of(record)
+            message = self._worker.agent.reads.decode(envelope.type, body)
+        except WireError as error:
+            return Buried(record, envelope, Reason(error.reason), error)
+        return _Input(record, envelope, message)
+
+    async def _read_back(self, invocation: str, kind: Kind, part: int) -> Record:
+        """Give the message that the journal holds; it may still be on its way there."""
+        offset = self._lane.journal_offset(invocation, kind, part)
+        if offset is None:
+            await self._committer.flush()
+            offset = self._lane.journal_offset(invocation, kind, part)
+        assert offset is not None, "what rests or was gathered is in the journal"
+        async for record in self._worker.bus.fetch(self._place.journal, offset, offset + 1):
+            entry = decode_entry(record)
+            assert entry is not None
+            assert entry.snapshot is not None
+            return entry.snapshot
+        raise BrokerUnreachable(
+            bootstrap="the journal",
+            reason=f"offset {offset} of {self._place.journal.topic} could not be read",
+        )
+
+    async def _parts(self, invocation: Invocation, gather: Gather) -> _Input | Buried:
+        records: dict[int, Record] = {}
+        for number, part in sorted(gather.parts.items()):
+            held = part.record
+            records[number] = held or await self._read_back(invocation.id, Kind.GATHERED, number)
+        first = next(iter(records.values()), None)
+        if first is None:
+            first = await self._read_back(invocation.id, Kind.GATHERED, 0)
+        envelope = _in_common([decode_envelope(r) for r in records.values()] or [decode_envelope(first)])
+        invocation.deadline_ms = envelope.deadline_ms
+        messages: list[object] = []
+        numbers: list[int] = []
+        missing: list[Missing] = []
+        for number in range(gather.parts_total):
+            record = records.get(number)
+            found = await self._part(number, gather, record)
+            if isinstance(found, Missing):
+                missing.append(found)
+            else:
+                messages.append(found[0])
+                numbers.append(number)
+        bodies = [(number, record.value) for number, record in records.items()]
+        stands_for = replace(
+            record_of_parts(self._place.inbox, gather.fan_out, bodies, first.timestamp_ms),
+            offset=first.offset,
+            headers=first.headers,
+        )
+        parts = Parts(messages, missing=missing, numbers=numbers)
+        return _Input(stands_for, envelope, parts, len(missing))
+
+    async def _part(
+        self, number: int, gather: Gather, record: Record | None
+    ) -> tuple[object] | Missing:
+        if record is None:
+            return Missing(number, "late")
+        end = gather.parts[number].end
+        if end is PartEnd.EMPTY:
+            return Missing(number, "empty")
+        try:
+            if end is PartEnd.LOST:
+                marker = Marker.decode(record.value)
+                return Missing(number, marker.reason or "lost", marker.dead_letter)
+            envelope = decode_envelope(record)
+            body = await self._packer.body_of(record)
+            return (self._worker.agent.reads.decode(envelope.type, body),)
+        except WireError as error:
+            return Missing(number, error.reason)
+
+
+def _in_common(envelopes: list[Envelope]) -> Envelope:
+    """What the gathered invocation inherits: its task, the outer fan-outs, the longest way."""
+    first = envelopes[0]
+    return first.but(
+        fan_outs=first.fan_outs[:-1], hop=max(envelope.hop for envelope in envelopes)
+    )

@@ -1,0 +1,309 @@
+"""One lane in the hands of this process: opened, kept through rebalances, reopened, closed.
+
+The runner carries out what the lane decides. It never writes outside the committer, and it
+reports an end to the lane only after its transaction has committed. After any error on the
+transaction path it throws its state away and opens the lane anew, because only the broker
+knows what was written.
+"""
+
+import asyncio
+from collections.abc import Callable
+from enum import StrEnum
+
+import structlog
+
+from handrail.bus.port import GroupConsumer, LaneProducer, Membership
+from handrail.errors import (
+    BrokerUnreachable,
+    CommitDoubtful,
+    HandrailError,
+    MembershipRefused,
+    ProducerFenced,
+)
+from handrail.lane.bounds import TIMER_RESOLUTION_S
+from handrail.lane.journal import Kind, encode_entry
+from handrail.lane.lane import Lane
+from handrail.runtime.worker.carrying import Carrier
+from handrail.runtime.worker.committer import Committer, Item
+from handrail.runtime.worker.opening import PROOF_DEADLINE_S, LanePlace, begin_epoch, open_lane
+from handrail.runtime.worker.place import WorkerPlace
+from handrail.wire.record import Record
+
+log = structlog.get_logger("handrail.lane")
+
+REOPEN_DELAY_S_MIN, REOPEN_DELAY_S_MAX = 0.1, 2.0
+RESUME_BELOW_SHARE = 0.5
+_REOPEN = (ProducerFenced, CommitDoubtful, BrokerUnreachable)
+
+
+class LaneState(StrEnum):
+    """What a lane is doing, in the words that people see."""
+
+    OPENING = "opening"  #: fencing the predecessor and reading the journal
+    OPEN = "open"  #: carrying out handoffs
+    SUSPENDED = "suspended"  #: the group is rearranging itself; handlers go on, nothing commits
+    GIVEN_UP = "given up"  #: somebody else owns the partition; waits for the next assignment
+    STOPPED = "stopped"  #: going on could lose or repeat work; a person has to look
+    CLOSED = "closed"  #: this process has let go of it
+
+
+class LaneRunner:
+    """Runs one lane until it is closed. All methods belong to the event loop's thread."""
+
+    def __init__(
+        self, worker: WorkerPlace, place: LanePlace, consumer: GroupConsumer, partitions: int
+    ) -> None:
+        """Do nothing until `open`."""
+        self.place = place
+        self.state = LaneState.OPENING
+        self.trouble: HandrailError | None = None
+        self.lane: Lane | None = None
+        self._worker = worker
+        self._consumer = consumer
+        self._number = place.inbox.partition
+        self._partitions = partitions
+        self._membership: Membership | None = None
+        self._committer: Committer | None = None
+        self._carrier: Carrier | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._reopen = asyncio.Event()
+        self._paused = False
+        self._draining = False
+
+    # ---- what the group says
+
+    def open(self, membership: Membership) -> None:
+        """Take the partition: open the lane in a task of its own; the partition is paused."""
+        self._membership = membership
+        self._task = self._spawn(self._live(), "open")
+
+    def keep(self, membership: Membership) -> None:
+        """The same partition came back: prove that nobody was in between, and go on."""
+        self._membership = membership
+        self._keeping = self._spawn(self._keep(membership), "keep")
+
+    async def suspend(self) -> None:
+        """Let go for now: nothing commits until the partition comes back. Handlers go on."""
+        await _end(self._keeping)
+        self._keeping = None
+        if self.state is LaneState.OPEN and self._committer is not None:
+            self.state = LaneState.SUSPENDED
+            self._committer.suspend()
+            await self._committer.settle()
+        elif self.state in (LaneState.OPENING, LaneState.GIVEN_UP):
+            # An opener that goes on after the hand-over would fence the new owner.
+            await _end(self._task)
+            self._task = None
+
+    async def close(self) -> None:
+        """Let go for good: running handlers are cancelled, the successor runs them afresh."""
+        self.state = LaneState.CLOSED
+        await _end(self._keeping)
+        await _end(self._task)
+
+    def reopen(self) -> None:
+        """Throw the state away and open anew, as after an error."""
+        self._reopen.set()
+
+    # ---- work
+
+    @property
+    def takes_records(self) -> bool:
+        """True while records of its partition may be handed to `admit`."""
+        return self.state is LaneState.OPEN and not self._draining
+
+    def admit(self, records: list[Record]) -> None:
+        """Take in what was read, in order, and start what may start."""
+        carrier, lane = self._carrier, self.lane
+        if carrier is None or lane is None:
+            return
+        for record in records:
+            carrier.admit(record)
+        carrier.start_ready()
+        if lane.is_full and not self._paused:
+            self._paused = True
+            self._consumer.pause(self.place.inbox)
+
+    def drain(self) -> None:
+        """Take in nothing more and start nothing more; what runs may end and commit."""
+        self._draining = True
+        if self._carrier is not None:
+            self._carrier.stop_starting()
+
+    async def drained(self) -> None:
+        """Wait until nothing runs and everything that ended is committed."""
+        while self.state in (LaneState.OPEN, LaneState.SUSPENDED, LaneState.OPENING):
+            carrier, committer = self._carrier, self._committer
+            if self.state is LaneState.OPENING or carrier is None or committer is None:
+                return
+            if carrier.running_count == 0 and committer.is_idle:
+                return
+            await asyncio.sleep(0.01)
+
+    async def say_closed(self, deadline_s: float) -> None:
+        """Write that this owner has closed the lane with nothing running, if it still may."""
+        lane, committer = self.lane, self._committer
+        if self.state is not LaneState.OPEN or lane is None or committer is None:
+            return
+        entry = lane.lane_entry(Kind.CLOSED, self._worker.clock.now_ms())
+        try:
+            async with asyncio.timeout(deadline_s):
+                await committer.commit(Item([encode_entry(entry, self.place.journal)]))
+        except (TimeoutError, HandrailError):
+            log.warning("lane not closed in words", **self._facts())
+
+    # ---- inside
+
+    async def _live(self) -> None:
+        delay_s = REOPEN_DELAY_S_MIN
+        while self.state is not LaneState.SUSPENDED:
+            self.state = LaneState.OPENING
+            self._reopen.clear()
+            try:
+                await self._open_and_run()
+                delay_s = REOPEN_DELAY_S_MIN
+            except MembershipRefused as refused:
+                self.state, self.trouble = LaneState.GIVEN_UP, refused
+                log.info("lane given up", **self._facts(), why=str(refused))
+                return
+            except _REOPEN as error:
+                self.trouble = error
+                if self.state is LaneState.OPEN:
+                    self.state = LaneState.OPENING
+                log.warning("lane opens anew", **self._facts(), why=str(error))
+                await self._worker.clock.sleep(delay_s)
+                delay_s = min(delay_s * 2, REOPEN_DELAY_S_MAX)
+            except HandrailError as error:
+                self.state, self.trouble = LaneState.STOPPED, error
+                log.error("lane stopped", **self._facts(), why=str(error))
+                return
+        # While the group rearranges itself nobody may fence the next owner: wait to be asked.
+        self.state = LaneState.GIVEN_UP
+
+    async def _open_and_run(self) -> None:
+        worker = self._worker
+        assert self._membership is not None
+        opened = await open_lane(
+            worker.bus,
+            self._consumer,
+            self._membership,
+            self.place,
+            worker.lane_settings,
+            worker.clock.now_ms(),
+        )
+        lane = opened.lane
+        committer = Committer(lane, opened.producer, self.place, self._renew)
+        carrier = Carrier(worker, self.place, lane, committer, self._partitions)
+        carrier.on_room = self._after_commit
+        self.lane, self._committer, self._carrier = lane, committer, carrier
+        try:
+            await carrier.learn_references()
+            self.trouble = None
+            if self._draining:
+                carrier.stop_starting()
+            self.state = LaneState.OPEN
+            self._go_on_reading()
+            log.info("lane open", **self._facts(), low=lane.progress.low, parked=lane.parked_count)
+            carrier.start_ready()
+            await self._until_trouble(committer, carrier)
+        finally:
+            self._consumer.pause(self.place.inbox)
+            self._committer = self._carrier = None
+            await carrier.cancel_all()
+            await committer.producer.close()
+
+    async def _until_trouble(self, committer: Committer, carrier: Carrier) -> None:
+        tasks = [
+            self._spawn(committer.run(), "commit"),
+            self._spawn(self._tick(carrier), "time"),
+            self._spawn(self._reopen.wait(), "reopen"),
+        ]
+        try:
+            done, _ = await asyncio.wait(
+                [*tasks, carrier.trouble], return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                await _end(task)
+
+    async def _tick(self, carrier: Carrier) -> None:
+        while True:
+            await self._worker.clock.sleep(TIMER_RESOLUTION_S)
+            carrier.tick()
+
+    async def _keep(self, membership: Membership) -> None:
+        lane, committer = self.lane, self._committer
+        if self.state is not LaneState.SUSPENDED or lane is None or committer is None:
+            await _end(self._task)
+            self.open(membership)
+            return
+        try:
+            await self._prove(membership)
+            await begin_epoch(committer.producer, self.place, lane, self._worker.clock.now_ms())
+        except HandrailError as error:
+            log.info("lane not kept", **self._facts(), why=str(error))
+            await _end(self._task)
+            self.open(membership)
+            return
+        self.state = LaneState.OPEN
+        committer.resume()
+        self._go_on_reading()
+
+    async def _prove(self, membership: Membership) -> None:
+        await self._consumer.prove_membership(
+            membership, self.place.answers, deadline_s=PROOF_DEADLINE_S
+        )
+
+    async def _renew(self, producer: LaneProducer) -> LaneProducer:
+        """Replace a producer whose transaction was aborted; the same fences as at opening."""
+        await producer.close()
+        lane = self.lane
+        assert lane is not None
+        assert self._membership is not None
+        fresh = self._worker.bus.lane_producer(self.place.transactional_id)
+        try:
+            await fresh.init(deadline_s=5.0)
+            await self._prove(self._membership)
+            await begin_epoch(fresh, self.place, lane, self._worker.clock.now_ms())
+        except BaseException:
+            await fresh.close()
+            raise
+        return fresh
+
+    def _go_on_reading(self) -> None:
+        assert self.lane is not None
+        self._consumer.seek(self.place.inbox, self.lane.progress.next)
+        self._paused = self.lane.is_full
+        if not self._paused and not self._draining:
+            self._consumer.resume(self.place.inbox)
+
+    def _after_commit(self) -> None:
+        lane = self.lane
+        if lane is None or not self._paused or self.state is not LaneState.OPEN:
+            return
+        held = lane.settings.bounds.buffered * RESUME_BELOW_SHARE
+        if not lane.is_full and lane.held_count <= held and not self._draining:
+            self._paused = False
+            self._consumer.resume(self.place.inbox)
+
+    def _spawn(self, work: object, name: str) -> "asyncio.Task[None]":
+        full = f"lane {self.place.inbox.topic}[{self._number}] {name}"
+        return asyncio.create_task(work, name=full)  # type: ignore[arg-type]  # any coroutine
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "group": self.place.group,
+            "partition": self._number,
+            "epoch": self.lane.epoch if self.lane else None,
+        }
+
+
+async def _end(task: "asyncio.Task[None] | None") -> None:
+    """Cancel a task and wait until it has let go of everything."""
+    if task is None or task is asyncio.current_task():
+        return
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

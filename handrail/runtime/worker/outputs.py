@@ -1,0 +1,200 @@
+"""From what a handler returned to the messages that leave: where, for whom, under which key.
+
+Pure: the same invocation and the same return value give the same messages with the same ids,
+whoever computes them and however often.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from handrail.contract import Agent, Topic, results
+from handrail.errors.lane import FanOutRefused
+from handrail.ledger.event import Wrote, WroteKind
+from handrail.runtime.worker.place import TeamPlace
+from handrail.wire.envelope import Envelope, FanOutHeader
+from handrail.wire.ids import fan_out_id, handoff_id
+from handrail.wire.marker import MARKER_TYPE, Marker, MarkerKind
+
+RETURN_PATH = "return"
+MARKER_INDEX = -1  #: place of the marker that an invocation leaves when it returns nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose return value it is, and what its messages inherit."""
+
+    invocation: str
+    envelope: Envelope  #: for a gather: what the parts have in common
+    run: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One message on its way out; its body may still have to become a claim."""
+
+    topic: str  #: without namespace
+    envelope: Envelope
+    key: bytes
+    body: bytes
+    kind: WroteKind
+
+    @property
+    def wrote(self) -> Wrote:
+        """How the ledger names it."""
+        return Wrote(self.envelope.id, self.topic, self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """All that an invocation leaves behind when it ends well."""
+
+    messages: Sequence[Outbound]
+    fan_out: str | None = None
+
+
+def outputs_of(
+    agent: Agent[..., Any], place: TeamPlace, origin: Origin, returned: object, parts_max: int
+) -> Outputs:
+    """Say what leaves.
+
+    Raises NotSendable or FanOutRefused when the handler returned what its topics or its place in
+    the team do not allow.
+    """
+    many = isinstance(returned, list | tuple)
+    items: Sequence[object] = returned if many else [] if returned is None else [returned]  # type: ignore[assignment]  # narrowed above
+    routed = [agent.topic_for(item) for item in items]
+    if many:
+        _check_width(agent, place, origin, len(routed), parts_max)
+    fan_out = fan_out_id(origin.invocation, origin.run) if many else None
+    messages = [
+        _message(agent, place, origin, topic, message, _Slot(index, len(routed), fan_out))
+        for index, (topic, message) in enumerate(routed)
+    ]
+    if many and not routed and place.gather_of is not None and fan_out is not None:
+        header = FanOutHeader(place.gather_of, fan_out, 0, 0)
+        envelope = replace(origin.envelope, fan_outs=(*origin.envelope.fan_outs, header))
+        messages.append(marker(agent, place, replace(origin, envelope=envelope), NO_PARTS))
+    elif origin.envelope.fan_outs and not any(m.envelope.fan_outs for m in messages):
+        messages.append(marker(agent, place, origin, EMPTY))
+    return Outputs(messages, fan_out)
+
+
+EMPTY = Marker(kind=MarkerKind.EMPTY)
+NO_PARTS = Marker(kind=MarkerKind.NO_PARTS)
+
+
+def marker(
+    agent: Agent[..., Any], place: TeamPlace, origin: Origin, what: Marker
+) -> Outbound:
+    """The record that ends a part of a fan-out without a message, straight to its gather."""
+    header = origin.envelope.fan_outs[-1]
+    envelope = _child(agent, place, origin, MARKER_INDEX, MARKER_TYPE, origin.envelope.fan_outs)
+    return Outbound(
+        header.gather, envelope, header.fan_out.encode(), what.encode(), WroteKind.MARKER
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    index: int
+    count: int
+    fan_out: str | None
+
+
+def _check_width(
+    agent: Agent[..., Any], place: TeamPlace, origin: Origin, count: int, parts_max: int
+) -> None:
+    detail = None
+    if count > parts_max:
+        detail = f"at most {parts_max} messages may leave at once"
+    elif count > 1 and place.gather_of is None and origin.envelope.fan_outs:
+        detail = (
+            "it is itself a part of a fan-out, and no agent between here and the gather on "
+            f"{origin.envelope.fan_outs[-1].gather} brings these messages together"
+        )
+    if detail is not None:
+        raise FanOutRefused(agent=agent.name, count=count, detail=detail)
+
+
+def _message(
+    agent: Agent[..., Any],
+    place: TeamPlace,
+    origin: Origin,
+    topic: Topic[Any, Any],
+    message: object,
+    slot: _Slot,
+) -> Outbound:
+    inherited = _carried_on(place, topic, origin.envelope.fan_outs)
+    fan_outs = inherited
+    if slot.fan_out is not None and place.gather_of is not None:
+        opened = FanOutHeader(place.gather_of, slot.fan_out, slot.index, slot.count)
+        fan_outs = (*origin.envelope.fan_outs, opened)
+    envelope = _child(agent, place, origin, slot.index, topic.type_of(message), fan_outs)
+    return Outbound(
+        topic.name,
+        envelope,
+        _key(topic, message, envelope, slot).encode(),
+        topic.encode(message),
+        _kind(place, topic),
+    )
+
+
+def _carried_on(
+    place: TeamPlace, topic: Topic[Any, Any], fan_outs: tuple[FanOutHeader, ...]
+) -> tuple[FanOutHeader, ...]:
+    """A message carries its fan-outs on only where they can still meet again."""
+    reachable = place.leads_to.get(topic.name, frozenset())
+    if fan_outs and fan_outs[-1].gather in reachable:
+        return fan_outs
+    return ()
+
+
+def _key(topic: Topic[Any, Any], message: object, envelope: Envelope, slot: _Slot) -> str:
+    if topic.name == results.name:
+        return envelope.reference or envelope.task_id
+    innermost = envelope.fan_outs[-1] if envelope.fan_outs else None
+    if innermost is not None and innermost.gather == topic.name:
+        return innermost.fan_out
+    own = topic.key_of(message)
+    if own is not None:
+        return own
+    if innermost is not None:
+        return f"{innermost.fan_out}/{innermost.part}"
+    if slot.fan_out is not None:
+        return f"{slot.fan_out}/{slot.index}"
+    return envelope.task_id
+
+
+def _kind(place: TeamPlace, topic: Topic[Any, Any]) -> WroteKind:
+    if topic.name == results.name:
+        return WroteKind.RESULT
+    return WroteKind.HANDOFF if topic.name in place.inboxes else WroteKind.OUTPUT
+
+
+def _child(
+    agent: Agent[..., Any],
+    place: TeamPlace,
+    origin: Origin,
+    index: int,
+    type_name: str,
+    fan_outs: tuple[FanOutHeader, ...],
+) -> Envelope:
+    parent = origin.envelope
+    return Envelope(
+        id=handoff_id(origin.invocation, origin.run, RETURN_PATH, index),
+        type=type_name,
+        source=f"handrail/{place.namespace}/{agent.name}",
+        time_ms=0,
+        task_id=parent.task_id,
+        tenant=parent.tenant,
+        reference=parent.reference,
+        causation_id=origin.invocation,
+        hop=parent.hop + 1,
+        deadline_ms=parent.deadline_ms,
+        budget=parent.budget,
+        priority=parent.priority,
+        fan_outs=fan_outs,
+        label=parent.label,
+        trace_parent=parent.trace_parent,
+    )

@@ -1,0 +1,78 @@
+"""From messages to records: small bodies travel in their record, large ones as a claim.
+
+The bytes of a large body are committed to the blobs topic first, in a transaction of their own.
+A crash between the two leaves bytes that nobody claims, and nothing else.
+"""
+
+from handrail.bus.port import Bus
+from handrail.errors.wire import ClaimBroken
+from handrail.runtime.worker.committer import Committer, Item
+from handrail.runtime.worker.outputs import Outbound
+from handrail.runtime.worker.place import TeamPlace
+from handrail.wire.claim import Assembly, Claim, chunk, claim_of, is_claim, needs_claim
+from handrail.wire.codec import CLAIM_TYPE, JSON_TYPE, encode_headers
+from handrail.wire.record import Outgoing, Record, TopicPartition
+
+BLOBS = "blobs"
+
+
+class Packer:
+    """Packs what a lane writes and unpacks what it reads."""
+
+    def __init__(self, bus: Bus, place: TeamPlace, committer: Committer) -> None:
+        """Write blobs through the lane's committer."""
+        self._bus = bus
+        self._place = place
+        self._committer = committer
+        self._blob_partitions = 0
+
+    async def store(self, data: bytes) -> Claim:
+        """Commit bytes to the blobs topic and give the claim on them."""
+        topic = self._place.full(BLOBS)
+        if not self._blob_partitions:
+            self._blob_partitions = (await self._bus.admin.topics()).get(topic, 1)
+        chunks = chunk(data, topic, self._blob_partitions)
+        offsets = await self._committer.commit(Item(chunks))
+        return claim_of(chunks, offsets[0])
+
+    async def pack(self, message: Outbound, now_ms: int) -> Outgoing:
+        """Give the record of one message, its large body stored before."""
+        body, content_type = message.body, JSON_TYPE
+        if needs_claim(body):
+            body, content_type = (await self.store(body)).encode(), CLAIM_TYPE
+        return self.pack_small(message, now_ms, body, content_type)
+
+    def pack_small(
+        self,
+        message: Outbound,
+        now_ms: int,
+        body: bytes | None = None,
+        content_type: str = JSON_TYPE,
+    ) -> Outgoing:
+        """Give the record of a message whose body fits."""
+        headers = encode_headers(message.envelope.but(time_ms=now_ms), content_type)
+        value = message.body if body is None else body
+        return Outgoing(self._place.full(message.topic), message.key, value, headers)
+
+    async def body_of(self, record: Record) -> bytes | None:
+        """Give the body of a record; a claimed one is fetched and its digest checked.
+
+        Raises a WireError when the bytes are gone or are not the ones that were claimed.
+        """
+        return await fetch_body(self._bus, self._place.full(BLOBS), record)
+
+
+async def fetch_body(bus: Bus, blobs_topic: str, record: Record) -> bytes | None:
+    """Give the body of a record; a claimed one is fetched from the blobs topic and checked."""
+    if not is_claim(record):
+        return record.value
+    claim = Claim.decode(record.value)
+    assembly = Assembly(claim)
+    where = TopicPartition(blobs_topic, claim.partition)
+    end = await bus.end_offset(where)
+    start = max(claim.offset, await bus.begin_offset(where))
+    async for piece in bus.fetch(where, start, end):
+        whole = assembly.take(piece)
+        if whole is not None:
+            return whole
+    raise ClaimBroken(detail="its bytes are no longer on the topic, or not all of them")

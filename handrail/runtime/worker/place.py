@@ -1,0 +1,90 @@
+"""What the lanes of one agent in one process share: the broker, the clock, the team around."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from handrail.bus.port import Bus
+from handrail.contract import Agent
+from handrail.lane.bounds import LaneBounds
+from handrail.lane.decision import LaneSettings
+from handrail.models.port import Model
+from handrail.runtime.clock import Clock
+from handrail.wire.record import TopicPartition
+
+DRAIN_S = 120.0
+TASK_DEADLINE_S = 7 * 86_400.0
+FAN_OUT_PARTS_MAX = 16
+TENANT_DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class TeamPlace:
+    """What an agent has to know of its team to address what it writes."""
+
+    namespace: str
+    inboxes: frozenset[str]  #: topics that an agent of the team reads
+    gather_of: str | None  #: where the parts meet that this agent's lists open
+    leads_to: Mapping[str, frozenset[str]]  #: topic → gathering topics that can follow it
+
+    def full(self, name: str) -> str:
+        """The name of a topic as the broker knows it."""
+        return f"{self.namespace}.{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What `handrail.toml` may set about carrying out."""
+
+    tenant: str = TENANT_DEFAULT
+    task_deadline_s: float = TASK_DEADLINE_S
+    fan_out_parts_max: int = FAN_OUT_PARTS_MAX
+    lane: LaneBounds = field(default_factory=LaneBounds)
+
+
+@dataclass(slots=True, eq=False)
+class Counts:
+    """What an agent has done in this process since it started."""
+
+    finished: int = 0
+    dead: int = 0
+    taken: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlace:
+    """Everything that the lanes of one agent in one process have in common."""
+
+    bus: Bus
+    clock: Clock
+    agent: Agent[..., Any]
+    team: TeamPlace
+    model: Model
+    process: str  #: this process's name, as people see it
+    limits: Limits = field(default_factory=Limits)
+    counts: Counts = field(default_factory=Counts)
+
+    @property
+    def group(self) -> str:
+        """The consumer group of the agent."""
+        return self.team.full(self.agent.name)
+
+    @property
+    def inbox(self) -> str:
+        """The inbox as the broker knows it."""
+        return self.team.full(self.agent.reads.name)
+
+    def side(self, kind: str, partition: int) -> TopicPartition:
+        """The same partition of the agent's `answers`, `journal` or `dead`."""
+        return TopicPartition(self.team.full(f"{self.agent.name}.{kind}"), partition)
+
+    @property
+    def lane_settings(self) -> LaneSettings:
+        """What each of its lanes knows of the agent."""
+        within_s = self.agent.within_s
+        return LaneSettings(
+            agent_version=self.agent.version,
+            inbox=self.agent.reads.name,
+            within_ms=None if within_s is None else int(within_s * 1000),
+            bounds=self.limits.lane,
+        )

@@ -1,0 +1,164 @@
+"""One process that serves one or several agents: started, watched, drained.
+
+The process owns nothing that outlives it. It can be killed at any moment; whoever gets its
+partitions goes on from what was committed.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from handrail.bus.port import Bus
+from handrail.contract import Agent
+from handrail.contract.team import TeamDescription
+from handrail.models.port import Model
+from handrail.runtime.clock import Clock, WallClock
+from handrail.runtime.worker.agent_worker import AgentWorker
+from handrail.runtime.worker.lane_runner import LaneState
+from handrail.runtime.worker.place import DRAIN_S, Limits, TeamPlace, WorkerPlace
+
+WATCH_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSettings:
+    """How a process serves its agents."""
+
+    namespace: str
+    process: str = "process"
+    limits: Limits = field(default_factory=Limits)
+    drain_s: float = DRAIN_S
+    clock: Clock = field(default_factory=WallClock)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStatus:
+    """What people see of one agent in one process."""
+
+    agent: str
+    group: str
+    member_id: str | None
+    partitions: Mapping[int, str]  #: number → state of its lane, in words
+    running: int
+    waiting: int
+    parked: int
+    finished: int
+    dead: int
+    ready: bool
+    trouble: str | None
+
+
+class AgentProcess:
+    """The agents of one process."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        agents: Sequence[Agent[..., Any]],
+        team: TeamDescription,
+        model: Model,
+        settings: ProcessSettings,
+    ) -> None:
+        """Serve `agents`, which are some or all of `team`, through `bus`."""
+        self._settings = settings
+        self._workers = [
+            AgentWorker(
+                WorkerPlace(
+                    bus=bus,
+                    clock=settings.clock,
+                    agent=agent,
+                    team=team_place(settings.namespace, team, agent),
+                    model=model,
+                    process=settings.process,
+                    limits=settings.limits,
+                )
+            )
+            for agent in agents
+        ]
+
+    async def start(self) -> None:
+        """Join the group of every agent. Raises the first thing that is wrong."""
+        for worker in self._workers:
+            await worker.start()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, then drain. Raises what ended an agent's loop."""
+        try:
+            while not stop.is_set():
+                for worker in self._workers:
+                    worker.check_alive()
+                try:
+                    async with asyncio.timeout(WATCH_S):
+                        await stop.wait()
+                except TimeoutError:
+                    continue
+            await asyncio.gather(*(w.drain(self._settings.drain_s) for w in self._workers))
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Let go at once; what runs is cancelled and will be run afresh by the next owner."""
+        await asyncio.gather(*(worker.close() for worker in self._workers))
+
+    @property
+    def is_ready(self) -> bool:
+        """True once every agent has its partitions and every lane is open."""
+        return all(worker.is_ready for worker in self._workers)
+
+    def status(self) -> list[AgentStatus]:
+        """Say what each agent is doing here."""
+        return [_status(worker) for worker in self._workers]
+
+
+def _status(worker: AgentWorker) -> AgentStatus:
+    membership = worker.membership
+    runners = sorted(worker.lanes.items())
+    lanes = [runner.lane for _, runner in runners if runner.lane is not None]
+    troubles = [
+        str(runner.trouble)
+        for _, runner in runners
+        if runner.trouble is not None and runner.state is not LaneState.OPEN
+    ]
+    return AgentStatus(
+        agent=worker.worker.agent.name,
+        group=worker.worker.group,
+        member_id=membership.member_id if membership else None,
+        partitions={where.partition: str(runner.state) for where, runner in runners},
+        running=sum(lane.running_count for lane in lanes),
+        waiting=sum(lane.waiting_count for lane in lanes),
+        parked=sum(lane.parked_count for lane in lanes),
+        finished=worker.worker.counts.finished,
+        dead=worker.worker.counts.dead,
+        ready=worker.is_ready,
+        trouble=troubles[0] if troubles else None,
+    )
+
+
+def team_place(namespace: str, team: TeamDescription, agent: Agent[..., Any]) -> TeamPlace:
+    """Say what an agent has to know of its team. Raises TeamInvalid for an ambiguous gather."""
+    gather = team.gather_of(agent)
+    return TeamPlace(
+        namespace=namespace,
+        inboxes=frozenset(a.reads.name for a in team.agents),
+        gather_of=gather.name if gather is not None else None,
+        leads_to={name: _gathers_behind(team, name) for name in team.topics},
+    )
+
+
+def _gathers_behind(team: TeamDescription, topic: str) -> frozenset[str]:
+    """The gathering topics that a message on this topic can reach, the topic itself included."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    frontier = [topic]
+    while frontier:
+        name = frontier.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        readers: Iterable[Agent[..., Any]] = (a for a in team.agents if a.reads.name == name)
+        for reader in readers:
+            if reader.gathers:
+                found.add(name)
+            frontier.extend(written.name for written in reader.writes)
+    return frozenset(found)

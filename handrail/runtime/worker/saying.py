@@ -1,0 +1,158 @@
+"""What a lane tells the ledger: one event for each thing that happened, in its transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from handrail.errors.lane import GatherMissed
+from handrail.lane.invocation import Invocation
+from handrail.ledger.event import (
+    SENTENCE_CHARS_MAX,
+    Accepted,
+    DeadLettered,
+    Dropped,
+    DropReason,
+    Event,
+    Finished,
+    MarkerPassed,
+    PartGathered,
+    PartKind,
+    Rejected,
+    Wrote,
+    summary,
+)
+from handrail.ledger.event_record import LEDGER, encode
+from handrail.runtime.worker.burial import Buried
+from handrail.runtime.worker.execution import Ended
+from handrail.runtime.worker.opening import LanePlace
+from handrail.runtime.worker.place import WorkerPlace
+from handrail.wire.envelope import Envelope
+from handrail.wire.ids import gather_invocation_id
+from handrail.wire.record import Outgoing, Record
+
+
+class Saying:
+    """Puts what a lane does into the ledger's words."""
+
+    def __init__(self, worker: WorkerPlace, place: LanePlace) -> None:
+        """Speak for this lane."""
+        self._worker = worker
+        self._partition = place.inbox.partition
+        self._topic = worker.team.full(LEDGER)
+
+    def record(self, event: Event) -> Outgoing:
+        """Give the record of an event."""
+        return encode(event, self._topic)
+
+    def accepted(self, record: Record, envelope: Envelope) -> Event:
+        """A task begins here."""
+        return Accepted(
+            **self._lane(envelope, record.offset),
+            ce_id=envelope.id,
+            reference=envelope.reference,
+            deadline_ms=envelope.deadline_ms,
+            text=_text(record),
+        )
+
+    def copy(self, record: Record, envelope: Envelope) -> Event:
+        """A repeat of a submission was dropped."""
+        return Dropped(
+            **self._lane(envelope, record.offset),
+            ce_id=envelope.id,
+            reason=DropReason.COPY,
+            intake=True,
+        )
+
+    def part(
+        self, record: Record, envelope: Envelope, what: PartKind, sentence: str, *, first: bool
+    ) -> Event:
+        """A part of a fan-out has reached its gather."""
+        header = envelope.fan_outs[-1]
+        return PartGathered(
+            **self._lane(envelope, record.offset),
+            ce_id=envelope.id,
+            fan_out=header.fan_out,
+            part=header.part,
+            parts=header.parts,
+            what=what,
+            first=first,
+            gather=gather_invocation_id(header.fan_out),
+            sentence=sentence,
+        )
+
+    def passed(self, record: Record, envelope: Envelope, wrote: Sequence[Wrote]) -> Event:
+        """A marker went on to its gather."""
+        return MarkerPassed(
+            **self._lane(envelope, record.offset), ce_id=envelope.id, wrote=tuple(wrote)
+        )
+
+    def finished(self, invocation: Invocation, ended: Ended, now_ms: int) -> Event:
+        """An invocation ended well."""
+        gather = invocation.gather
+        usage = ended.spent.usage
+        started_ms = invocation.started_ms or now_ms
+        return Finished(
+            **self._lane(ended.envelope, invocation.offset),
+            invocation=invocation.id,
+            started_ms=started_ms,
+            waited_ms=max(0, started_ms - ended.written_ms),
+            wrote=tuple(message.wrote for message in ended.outputs.messages),
+            opened_fan_out=ended.outputs.fan_out,
+            gathered=gather.fan_out if gather is not None else None,
+            missing=ended.missing_count,
+            model_calls=ended.spent.model_calls,
+            tokens_in=usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens,
+            tokens_out=usage.output_tokens,
+        )
+
+    def dead(
+        self, buried: Buried, invocation: Invocation | None, wrote: Sequence[Wrote], text: str
+    ) -> Event:
+        """A handoff will not be tried again."""
+        envelope = buried.envelope
+        offset = buried.record.offset if invocation is None else invocation.offset
+        lane = self._lane(envelope, offset)
+        sentence = text[:SENTENCE_CHARS_MAX]
+        if buried.submission:
+            return Rejected(
+                **lane,
+                ce_id=envelope.id,
+                reason=buried.reason,
+                sentence=sentence,
+                reference=envelope.reference,
+                text=_text(buried.record),
+            )
+        gather = invocation.gather if invocation is not None else None
+        return DeadLettered(
+            **lane,
+            invocation=invocation.id if invocation is not None else envelope.id,
+            reason=buried.reason,
+            sentence=sentence,
+            absorbed=bool(wrote) or buried.absorbed,
+            error=type(buried.error).__name__,
+            started_ms=invocation.started_ms if invocation is not None else None,
+            wrote=tuple(wrote),
+            gathered=gather.fan_out if gather is not None else None,
+        )
+
+    def gather_missed(self, envelope: Envelope, words: str) -> GatherMissed:
+        """The error for a part that does not count."""
+        return GatherMissed(
+            inbox=self._worker.agent.reads.name, detail=words, task=envelope.task_id
+        )
+
+    def _lane(self, envelope: Envelope, offset: int) -> dict[str, Any]:
+        return {
+            "task_id": envelope.task_id,
+            "tenant": envelope.tenant,
+            "time_ms": self._worker.clock.now_ms(),
+            "agent": self._worker.agent.name,
+            "agent_version": self._worker.agent.version,
+            "process": self._worker.process,
+            "topic": self._worker.agent.reads.name,
+            "partition": self._partition,
+            "offset": offset,
+        }
+
+
+def _text(record: Record) -> str:
+    return summary((record.value or b"")[:800].decode(errors="replace"))
