@@ -31,6 +31,7 @@ D = TypeVar("D")
 
 AGENT_NAME_CHARS_MAX = 64
 VERSION_CHARS_MAX = 64
+RESERVED_NAMES = frozenset({"memory", "keeper", "registrar", "purse"})
 WITHIN_S_MAX = 30 * 24 * 3600.0
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 
@@ -112,6 +113,12 @@ class Agent(Generic[P, R_co]):
                 detail="its name is not allowed",
                 cure="use small letters, digits, single - and _, at most"
                 f" {AGENT_NAME_CHARS_MAX}; or give name=",
+            )
+        if self.name in RESERVED_NAMES:
+            raise AgentInvalid(
+                agent=self.name,
+                detail="the engine keeps this name for a process of its own",
+                cure="use another name, or give name=",
             )
         strange = given - set(AgentOptions.__annotations__)
         if strange:

@@ -1,8 +1,6 @@
 """A message together with its topic: what a handler returns when the type alone is not enough."""
 
-from typing import TYPE_CHECKING, Any, Generic, TypeGuard
-
-from typing_extensions import TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
 if TYPE_CHECKING:
     from handrail.contract.topic import Topic

@@ -6,9 +6,7 @@ both are in the order of the parts' numbers, whatever order they arrived in.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeGuard, overload
-
-from typing_extensions import TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar, overload
 
 T_co = TypeVar("T_co", covariant=True)
 

@@ -19,6 +19,8 @@ AnyAgent = Agent[..., Any]
 AnyTopic = Topic[Any, Any]
 AnyTool = Tool[..., Any]
 
+SIDES = ("answers", "journal", "dead")  #: the topics that every agent has beside its inbox
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -97,6 +99,7 @@ class TeamDescription:
         return (
             *self._same_names(),
             *self._topics_that_differ(),
+            *self._topics_that_collide(),
             *self._several_readers(),
             *self._ambiguous_gathers(),
             *self._intake(),
@@ -135,6 +138,17 @@ class TeamDescription:
                 yield Problem(
                     f"topic {name} is declared with different messages: {carried}",
                     "declare it once, in topics/, and import it",
+                )
+
+    def _topics_that_collide(self) -> Iterable[Problem]:
+        # Apache Kafka 4.4.0 refuses a topic whose name differs from another's by . and _ alone.
+        owners = {f"{a.name}_{side}": f"agent {a.name}" for a in self.agents for side in SIDES}
+        owners |= {f"{name}_high": f"topic {name}" for name in self.topics}
+        for name in sorted(self.topics):
+            if name in owners or name.startswith("memory_"):
+                yield Problem(
+                    f"topic {name} has the name of a side topic of {owners.get(name, 'the memory')}",
+                    "rename the topic",
                 )
 
     def _several_readers(self) -> Iterable[Problem]:

@@ -48,6 +48,11 @@ class MessageModel:
     adapter: TypeAdapter[Any]
 
     @property
+    def plain_type(self) -> Any:
+        """The class of the messages: `list` for `list[str]`."""
+        return get_origin(self.python_type) or self.python_type
+
+    @property
     def type_name(self) -> str:
         """The name on the wire, such as `greeting.v1`."""
         return f"{self.name}.v{self.major}"
@@ -150,7 +155,8 @@ class Topic(Generic[M, R]):
         """Give the model under which a message is sent; raises NotSendable."""
         for python_type in type(message).__mro__:
             for model in self.models.values():
-                if (get_origin(model.python_type) or model.python_type) is python_type:
+                # A bool is an int to Python and none in JSON.
+                if model.plain_type is python_type and (type(message), python_type) != (bool, int):
                     return model
         raise NotSendable(
             given=type(message).__name__, topic=self.name, known=", ".join(self.models)
@@ -161,13 +167,22 @@ class Topic(Generic[M, R]):
         return self.model_of(message).type_name
 
     def encode(self, message: M) -> bytes:
-        """Give the JSON of a message; raises NotSendable, TooLarge or TooDeep."""
+        """Give the JSON of a message.
+
+        Raises NotSendable, TooLarge, TooDeep, or MessageInvalid for what JSON cannot hold: half a
+        character, or a NaN where a number is needed. In an optional field a NaN becomes null.
+        """
         model = self.model_of(message)
-        if isinstance(message, BaseModel):
-            # By alias and without computed fields, since that is what decoding accepts; a subclass
-            # keeps its additional fields, which readers of the declared type may ignore.
-            return check_body(message.model_dump_json(by_alias=True, round_trip=True).encode())
-        return check_body(model.adapter.dump_json(message, by_alias=True, round_trip=True))
+        try:
+            body = _json_of(model, message)
+        except (ValueError, RecursionError) as error:  # pydantic's own is a ValueError
+            raise MessageInvalid(
+                topic=self.name, type=model.type_name, detail=f"it has no JSON form: {error}"
+            ) from error
+        check_body(body)
+        if b"null" in body:
+            self._validate(model, body)
+        return body
 
     def decode(self, type_name: str | None, body: bytes | None) -> M:
         """Read a message; without a type name each declared type is tried in order.
@@ -360,6 +375,14 @@ def _is_message_class(python_type: object) -> bool:
         and issubclass(python_type, BaseModel)
         and python_type is not BaseModel
     )
+
+
+def _json_of(model: MessageModel, message: object) -> bytes:
+    if isinstance(message, BaseModel):
+        # By alias and without computed fields, since that is what decoding accepts; a subclass
+        # keeps its additional fields, which readers of the declared type may ignore.
+        return message.model_dump_json(by_alias=True, round_trip=True, warnings="none").encode()
+    return model.adapter.dump_json(message, by_alias=True, round_trip=True, warnings="none")
 
 
 def _extra(model: MessageModel) -> Any:

@@ -6,11 +6,12 @@ appended, and take at most 8 KiB together. `DeadLetter.from_record` reads what `
 """
 
 import hashlib
+import traceback
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 
-from handrail.errors.wire import EnvelopeInvalid
+from handrail.errors.wire import EnvelopeInvalid, WireError
 from handrail.wire.claim import Claim
 from handrail.wire.codec import KNOWN_HEADERS, decode_time, encode_time
 from handrail.wire.limits import (
@@ -65,6 +66,35 @@ class Failure:
     cost: str | None = None
     journal: Claim | None = None  #: what its invocation had recorded
     redrive: int = 0  #: how often it had been sent back before
+
+    @classmethod
+    def of(  # noqa: PLR0913 - all that an error alone does not say
+        cls,
+        error: BaseException,
+        *,
+        agent: str,
+        agent_version: str,
+        failed_ms: int,
+        first_failed_ms: int | None = None,
+        reason: Reason | None = None,
+        attempts: int = 1,
+        redrive: int = 0,
+    ) -> Self:
+        """Describe an error; without a reason the error's own, else `attempts`."""
+        own = Reason(error.reason) if isinstance(error, WireError) else Reason.ATTEMPTS
+        kind = type(error)
+        return cls(
+            reason=own if reason is None else reason,
+            agent=agent,
+            agent_version=agent_version,
+            failed_ms=failed_ms,
+            first_failed_ms=first_failed_ms,
+            attempts=attempts,
+            exception_type=f"{kind.__module__}.{kind.__qualname__}",
+            exception_message=str(error),
+            stack="".join(traceback.format_exception(error)),
+            redrive=redrive,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
