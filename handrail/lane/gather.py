@@ -97,6 +97,11 @@ def judge_part(
             Refusal.NOT_A_PART,
             f"{inbox} gathers the parts of fan-outs, and this handoff is not part of one.",
         )
+    if gather is not None and gather.stage is not GatherStage.OPEN:
+        return None, (
+            Refusal.LATE,
+            f"Fan-out {header.fan_out} was gathered before part {header.part} arrived.",
+        )
     if end is PartEnd.NO_PARTS:
         fits = header.parts == 0
     else:
@@ -105,11 +110,6 @@ def judge_part(
         return None, (
             Refusal.NOT_A_PART,
             f"Part {header.part} of {header.parts} does not fit its fan-out {header.fan_out}.",
-        )
-    if gather is not None and gather.stage is not GatherStage.OPEN:
-        return None, (
-            Refusal.LATE,
-            f"Fan-out {header.fan_out} was gathered before part {header.part} arrived.",
         )
     if gather is not None and header.part in gather.parts:
         return None, (
