@@ -6,7 +6,7 @@ so that a stray record cannot stop the readers of the ledger.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, get_args
@@ -51,28 +51,50 @@ def rfc3339(time_ms: int) -> str:
     return f"{_second(seconds)}.{ms:03}Z"
 
 
+def as_bytes(text: str) -> bytes:
+    """Give the bytes of a text; what was no valid UTF-8 and kept by `surrogateescape` as it was."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def to_json(value: object) -> bytes:
+    """Write dataclasses as JSON, fast, and lone surrogates too."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # orjson 3.11 refuses lone surrogates; the standard library writes them as escapes.
+        return json.dumps(value, default=_fields).encode()
+
+
+def _fields(value: object) -> dict[str, object]:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(type(value).__name__)
+
+
+def from_json(value: bytes) -> Any:  # noqa: ANN401  # whatever JSON there is; the reader checks it
+    """Read JSON, lone surrogates too. Raises ValueError."""
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return json.loads(value)
+
+
 def encode(event: Event, topic: str) -> Outgoing:
     """Make the record of an event for the ledger's topic (named as the broker names it).
 
     A reference that is no valid UTF-8, kept with `surrogateescape`, survives the way.
     """
-    try:
-        value = orjson.dumps(event)
-    except TypeError:
-        # orjson refuses the lone surrogates that stand for such bytes; the standard library
-        # writes them as escapes.
-        value = json.dumps(asdict(event)).encode()
     return Outgoing(
         topic=topic,
-        key=event.task_id.encode("utf-8", "surrogateescape"),
-        value=value,
+        key=as_bytes(event.task_id),
+        value=to_json(event),
         headers=(
             ("ce_specversion", b"1.0"),
             ("ce_type", _TYPES[type(event)]),
             ("ce_source", SOURCE),
-            ("ce_id", event_id(event).encode("utf-8", "surrogateescape")),
+            ("ce_id", as_bytes(event_id(event))),
             ("ce_time", rfc3339(event.time_ms).encode()),
-            ("ce_tenant", event.tenant.encode("utf-8", "surrogateescape")),
+            ("ce_tenant", as_bytes(event.tenant)),
             ("content-type", b"application/json"),
         ),
     )
@@ -87,17 +109,10 @@ def decode(record: Record) -> Event | UnknownEvent:
     if reader is None:
         return UnknownEvent("its type is not known here", name.decode("utf-8", "replace"))
     try:
-        event = reader.validate_python(_loads(record.value or b""))
+        event = reader.validate_python(from_json(record.value or b""))
     except (ValueError, ValidationError, RecursionError) as error:
         return UnknownEvent(f"its body does not fit: {error}"[:500], name.decode())
-    if record.key != event.task_id.encode("utf-8", "surrogateescape"):
+    if record.key != as_bytes(event.task_id):
         # Its place among the events of its task would be chance.
         return UnknownEvent("its key is not the id of its task", name.decode())
     return event
-
-
-def _loads(value: bytes) -> Any:  # noqa: ANN401  # whatever JSON there is; the reader checks it
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return json.loads(value)

@@ -1,0 +1,229 @@
+"""The one writer of something: task states now, memory and budgets by the same mechanism.
+
+Several processes share the partitions of what is read through a consumer group; each partition
+has one owner at a time, which fences its predecessor before it writes. Every batch is one
+transaction: state, answers and offset together or not at all, so that nothing read is counted
+twice or not at all through crash, rebalance or an undecided commit.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any
+
+import structlog
+
+from handrail.bus.port import Bus, GroupConsumer, Membership
+from handrail.errors.transport import (
+    BrokerUnreachable,
+    CommitDoubtful,
+    MembershipRefused,
+    ProducerFenced,
+)
+from handrail.runtime.clock import Clock
+from handrail.runtime.single_writer_partition import Book, WriterPartition, WriterPlan
+from handrail.wire.record import Record, TopicPartition
+
+log = structlog.get_logger(__name__)
+
+BATCH_RECORDS_MAX = 500
+POLL_S = 0.25
+TIDY_EVERY_MS = 60_000
+REOPEN_DELAY_S_MIN, REOPEN_DELAY_S_MAX = 0.1, 5.0
+
+assert REOPEN_DELAY_S_MIN <= REOPEN_DELAY_S_MAX
+
+_REOPENS = (ProducerFenced, CommitDoubtful, BrokerUnreachable)
+
+
+class SingleWriter:
+    """A member of the group of one single writer. `run` works until `stop`.
+
+    An error that reopening cannot mend ends `run` with that error: its supervisor starts the
+    process again, and names it when it keeps failing.
+    """
+
+    def __init__(
+        self, bus: Bus, plan: WriterPlan, make_book: Callable[[int], Book], clock: Clock
+    ) -> None:
+        """`make_book` gives an empty book for a partition number."""
+        self._bus = bus
+        self._plan = plan
+        self._make_book = make_book
+        self._clock = clock
+        self._stopping = asyncio.Event()
+        self._consumer: GroupConsumer | None = None
+        self._memberships: dict[TopicPartition, Membership] = {}
+        self._shelf: dict[TopicPartition, WriterPartition] = {}
+        self._open: dict[TopicPartition, object] = {}  #: partition → a token of this opening
+        self._openers: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
+        self._tidied_ms = clock.now_ms()
+
+    @property
+    def holds(self) -> frozenset[int]:
+        """The partitions that are open here now."""
+        return frozenset(where.partition for where in self._open)
+
+    def stop(self) -> None:
+        """Ask `run` to finish the batch in hand and leave the group."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Join the group and work.
+
+        Raises what reopening cannot mend, and BrokerUnreachable when the group cannot be joined.
+        """
+        self._consumer = self._bus.group_consumer(self._plan.group, [self._plan.input_topic], self)
+        try:
+            await self._consumer.start()
+            while not self._stopping.is_set():
+                await self._turn(self._consumer)
+        finally:
+            self._memberships.clear()
+            await self._close_all()
+            await self._consumer.close()
+
+    async def _turn(self, consumer: GroupConsumer) -> None:
+        # Only what was open before the poll may take its records: those of an earlier opening
+        # could lie beyond the place to which a new one has just gone back.
+        open_before = dict(self._open)
+        records = await consumer.poll(timeout_s=POLL_S, records_max=BATCH_RECORDS_MAX)
+        if self._failure is not None:
+            raise self._failure
+        batches: dict[TopicPartition, list[Record]] = {}
+        for record in records:
+            batches.setdefault(record.where, []).append(record)
+        await asyncio.gather(
+            *(
+                self._take(where, batch)
+                for where, batch in batches.items()
+                if where in open_before and self._open.get(where) is open_before[where]
+            )
+        )
+        if self._clock.now_ms() - self._tidied_ms >= TIDY_EVERY_MS:
+            self._tidied_ms = self._clock.now_ms()
+            await asyncio.gather(*(self._tidy(where) for where in list(self._open)))
+
+    async def _take(self, where: TopicPartition, batch: Sequence[Record]) -> None:
+        with self._reopening(where):
+            await self._shelf[where].take(batch, self._clock.now_ms())
+
+    async def _tidy(self, where: TopicPartition) -> None:
+        with self._reopening(where):
+            await self._shelf[where].tidy(self._clock.now_ms())
+
+    @contextlib.contextmanager
+    def _reopening(self, where: TopicPartition) -> Iterator[None]:
+        try:
+            yield
+        except _REOPENS as error:
+            self._say("single writer reopens", where, error)
+            self._open.pop(where, None)
+            membership = self._memberships.get(where)
+            if membership is not None and self._consumer is not None:
+                self._consumer.pause(where)
+                self._start_opener(where, membership)
+
+    def on_assigned(self, membership: Membership, partitions: frozenset[TopicPartition]) -> None:
+        """Open these; what is known of partitions that went elsewhere is forgotten."""
+        for where in [where for where in self._shelf if where not in partitions]:
+            self._leave(self._shelf.pop(where).discard(), where)
+        for where in partitions:
+            self._memberships[where] = membership
+            if where not in self._shelf:
+                book = self._make_book(where.partition)
+                self._shelf[where] = WriterPartition(self._bus, self._plan, where.partition, book)
+            self._start_opener(where, membership)
+
+    async def on_revoked(self, partitions: frozenset[TopicPartition]) -> None:
+        """Finish the transactions in hand and let go; what is known is kept for a return."""
+        await asyncio.gather(*(self._let_go(where) for where in partitions))
+
+    async def _let_go(self, where: TopicPartition) -> None:
+        self._memberships.pop(where, None)
+        self._open.pop(where, None)
+        await self._end_opener(where)
+        partition = self._shelf.get(where)
+        if partition is not None:
+            await partition.close()
+
+    def on_lost(self) -> None:
+        """Begin nothing more; whatever is still in flight is decided by the fence."""
+        self._memberships.clear()
+        self._open.clear()
+        for opener in self._openers.values():
+            opener.cancel()
+
+    def _leave(self, act: Coroutine[Any, Any, None], where: TopicPartition) -> None:
+        name = f"{self._plan.name} leaves {where.partition}"
+        task = asyncio.get_running_loop().create_task(act, name=name)
+        self._leaving.add(task)
+        task.add_done_callback(self._left)
+
+    def _left(self, task: asyncio.Task[None]) -> None:
+        self._leaving.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
+
+    def _start_opener(self, where: TopicPartition, membership: Membership) -> None:
+        # One opener per partition: a second one, started too early, could fence the first.
+        before = self._openers.get(where)
+        if before is not None:
+            before.cancel()
+        name = f"{self._plan.name} opens {where.partition}"
+        opener = asyncio.get_running_loop().create_task(
+            self._open_after(before, where, membership), name=name
+        )
+        opener.add_done_callback(self._opener_ended)
+        self._openers[where] = opener
+
+    def _opener_ended(self, opener: asyncio.Task[None]) -> None:
+        if not opener.cancelled() and opener.exception() is not None:
+            self._failure = opener.exception()
+
+    async def _end_opener(self, where: TopicPartition) -> None:
+        opener = self._openers.pop(where, None)
+        if opener is not None:
+            opener.cancel()
+            await asyncio.wait([opener])
+
+    async def _open_after(
+        self, before: asyncio.Task[None] | None, where: TopicPartition, membership: Membership
+    ) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        delay_s, prove_first = REOPEN_DELAY_S_MIN, False
+        while self._memberships.get(where) == membership and self._consumer is not None:
+            try:
+                low = await self._shelf[where].open(
+                    self._consumer, membership, prove_first=prove_first
+                )
+            except (*_REOPENS, MembershipRefused) as error:
+                # Who was refused once fences nobody again before it is accepted: two processes
+                # that both believe to own a partition would fence each other for ever.
+                prove_first = prove_first or isinstance(error, MembershipRefused)
+                self._say("single writer waits", where, error)
+                await self._clock.sleep(delay_s)
+                delay_s = min(2 * delay_s, REOPEN_DELAY_S_MAX)
+                continue
+            # Nothing is awaited from here on, so that no rebalance can come in between.
+            self._consumer.seek(where, low)
+            self._consumer.resume(where)
+            self._open[where] = object()
+            log.info("single writer holds", writer=self._plan.name, partition=where.partition, start=low)
+            return
+
+    def _say(self, event: str, where: TopicPartition, error: Exception) -> None:
+        log.warning(event, writer=self._plan.name, partition=where.partition, why=str(error))
+
+    async def _close_all(self) -> None:
+        self._open.clear()
+        for where in list(self._openers):
+            await self._end_opener(where)
+        for where in list(self._shelf):
+            await self._shelf.pop(where).discard()
+        if self._leaving:
+            await asyncio.wait(self._leaving)
+

@@ -1,0 +1,260 @@
+"""One partition of what a single writer reads: its producer, what it knows, and its transactions.
+
+State, answers and offset are written in one transaction, so that a crash at any point leaves all
+of them or none. What is known is always what the writer's own partition says, and it is read from
+there again whenever a transaction failed or the partition was away.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from handrail.bus.port import Bus, GroupConsumer, LaneProducer, Membership, OffsetCommit
+from handrail.errors.ledger import LedgerCut, LedgerShrunk
+from handrail.errors.transport import ProducerFenced
+from handrail.wire.record import Outgoing, Record, TopicPartition
+
+INIT_DEADLINE_S = 30.0
+PROOF_DEADLINE_S = 5.0
+RECALL_GAP_OFFSETS_MAX = 200  #: own records that lie closer are read back in one go
+
+
+class Book(Protocol):
+    """What a single writer knows of one partition. It decides and touches neither clock nor bus.
+
+    A batch goes `begin`, `recall`, `decide`, and then either `committed` or `undo`.
+    """
+
+    @property
+    def read_to(self) -> int | None:
+        """The next offset to read, by what the own partition says; None when it says nothing."""
+        ...
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Take in records of the own partition, each once and in order."""
+        ...
+
+    def begin(self, records: Sequence[Record]) -> Sequence[int]:
+        """Take a batch of what is read; give offsets of own records that are needed for it."""
+        ...
+
+    def recall(self, records: Sequence[Record]) -> None:
+        """Take own records that were asked for, and perhaps others."""
+        ...
+
+    def decide(self, now_ms: int) -> Sequence[Outgoing]:
+        """Give everything that has to be written for the batch."""
+        ...
+
+    def overdue(self, now_ms: int) -> Sequence[Outgoing]:
+        """Give some records that time alone makes due; then `committed` or `undo`."""
+        ...
+
+    def committed(self, offsets: Sequence[int]) -> None:
+        """Learn that everything decided was written, and at which offsets."""
+        ...
+
+    def undo(self) -> None:
+        """Forget everything that was decided and not committed."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WriterPlan:
+    """Which topic a single writer reads and which is its own; both have the same partitions."""
+
+    namespace: str
+    name: str
+    reads: str
+    owns: str
+
+    @property
+    def group(self) -> str:
+        """The consumer group whose members share the partitions."""
+        return f"{self.namespace}.{self.name}"
+
+    @property
+    def input_topic(self) -> str:
+        """What is read, as the broker names it."""
+        return f"{self.namespace}.{self.reads}"
+
+    @property
+    def own_topic(self) -> str:
+        """The compacted topic that only this writer writes, as the broker names it."""
+        return f"{self.namespace}.{self.owns}"
+
+    def transactional_id(self, partition: int) -> str:
+        """The producer's name, one per partition for ever."""
+        return f"{self.namespace}.{self.name}.{partition}"
+
+
+class WriterPartition:
+    """Opens one partition, takes batches from it, and lets it go. One call at a time waits."""
+
+    def __init__(self, bus: Bus, plan: WriterPlan, partition: int, book: Book) -> None:
+        """Nothing is sent or read before `open`."""
+        self.reads = TopicPartition(plan.input_topic, partition)
+        self.owns = TopicPartition(plan.own_topic, partition)
+        self._bus = bus
+        self._plan = plan
+        self._book = book
+        self._id = plan.transactional_id(partition)
+        self._producer: LaneProducer | None = None
+        self._own_next = 0  #: the first own offset that the book has not seen
+        self._next = 0  #: the first offset of the input that is not folded
+        self._lock = asyncio.Lock()
+
+    async def open(
+        self, consumer: GroupConsumer, membership: Membership, *, prove_first: bool = False
+    ) -> int:
+        """Fence the predecessor, prove ownership, catch up on the own partition.
+
+        With `prove_first` nobody is fenced before the group has accepted us once. Gives the offset to read on from. Raises MembershipRefused, ProducerFenced,
+        BrokerUnreachable, LedgerCut, LedgerShrunk or StateBroken; nothing is open then.
+        """
+        async with self._lock:
+            await self._let_go()
+            if prove_first:
+                await self._prove(consumer, membership)
+            producer = self._bus.lane_producer(self._id)
+            try:
+                await producer.init(deadline_s=INIT_DEADLINE_S)
+                committed = await self._committed_offset()
+                await self._prove(consumer, membership)
+                await self._catch_up()
+                self._next = await self._place_to_read(committed)
+            except BaseException:
+                await producer.close()
+                raise
+            self._producer = producer
+            return self._next
+
+    async def _prove(self, consumer: GroupConsumer, membership: Membership) -> None:
+        await consumer.prove_membership(membership, self.owns, deadline_s=PROOF_DEADLINE_S)
+
+    async def _committed_offset(self) -> int | None:
+        # Exact only after the init above, which settled the predecessor's transaction.
+        offsets = await self._bus.admin.committed(self._plan.group, self.reads.topic)
+        found = offsets.get(self.reads.partition)
+        return None if found is None else found.offset
+
+    async def _catch_up(self) -> None:
+        begin = await self._bus.begin_offset(self.owns)
+        end = await self._bus.end_offset(self.owns)
+        if self._own_next > end:
+            raise self._shrunk(self.owns, self._own_next, end)
+        batch: list[Record] = []
+        async for record in self._bus.fetch(self.owns, max(begin, self._own_next), end):
+            batch.append(record)
+            if len(batch) >= RECALL_GAP_OFFSETS_MAX:
+                self._book.restore(batch)
+                batch.clear()
+        self._book.restore(batch)
+        self._own_next = end
+
+    async def _place_to_read(self, committed: int | None) -> int:
+        first = await self._bus.begin_offset(self.reads)
+        end = await self._bus.end_offset(self.reads)
+        # A group's offset expires when nobody was there for long; the own records know it too.
+        place = committed if committed is not None else self._book.read_to
+        if place is None:
+            return first
+        if place > end:
+            raise self._shrunk(self.reads, place, end)
+        if place < first:
+            where = self._name(self.reads)
+            raise LedgerCut(where=where, reader=self._plan.name, read=place, first=first)
+        return place
+
+    def _shrunk(self, where: TopicPartition, read: int, end: int) -> LedgerShrunk:
+        return LedgerShrunk(where=self._name(where), reader=self._plan.name, read=read, end=end)
+
+    @staticmethod
+    def _name(where: TopicPartition) -> str:
+        return f"{where.topic}[{where.partition}]"
+
+    async def take(self, records: Sequence[Record], now_ms: int) -> None:
+        """Write what a batch leads to, and that it was read, in one transaction.
+
+        Records that were taken before are passed over. Raises ProducerFenced, CommitDoubtful,
+        RecordRefused or BrokerUnreachable; the partition must be opened again then.
+        """
+        async with self._lock:
+            fresh = [record for record in records if record.offset >= self._next]
+            if not fresh:
+                return
+            if self._producer is None:
+                # Passing over a batch would lose it as soon as the next one is committed.
+                raise ProducerFenced(transactional_id=self._id)
+            place = fresh[-1].offset + 1
+            offset = OffsetCommit(self._plan.group, self.reads, place, "")
+            try:
+                await self._recall(self._book.begin(fresh))
+                await self._write(self._producer, self._book.decide(now_ms), offset)
+            except BaseException:
+                # A cancelled commit is as doubtful as a failed one.
+                await self._let_go()
+                raise
+            self._next = place
+
+    async def tidy(self, now_ms: int) -> None:
+        """Write what time alone has made due. Raises as `take` does."""
+        async with self._lock:
+            if self._producer is None:
+                return
+            try:
+                records = self._book.overdue(now_ms)
+                if records:
+                    await self._write(self._producer, records, None)
+            except BaseException:
+                await self._let_go()
+                raise
+
+    async def _write(
+        self, producer: LaneProducer, records: Sequence[Outgoing], offset: OffsetCommit | None
+    ) -> None:
+        offsets = await producer.commit(records, offset)
+        self._book.committed(offsets)
+        own = [
+            at + 1
+            for record, at in zip(records, offsets, strict=True)
+            if record.topic == self.owns.topic
+        ]
+        self._own_next = max([self._own_next, *own])
+
+    async def _recall(self, offsets: Sequence[int]) -> None:
+        for start, end in _runs(offsets):
+            found = [record async for record in self._bus.fetch(self.owns, start, end)]
+            self._book.recall(found)
+
+    async def close(self) -> None:
+        """Let a running transaction end, then give the producer back. What is known is kept."""
+        async with self._lock:
+            await self._let_go()
+
+    async def discard(self) -> None:
+        """Close, and forget what is known."""
+        await self.close()
+        self._book.close()
+
+    async def _let_go(self) -> None:
+        self._book.undo()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.close()
+
+
+def _runs(offsets: Sequence[int]) -> list[tuple[int, int]]:
+    """Join offsets that lie close together into ranges [start, end)."""
+    runs: list[tuple[int, int]] = []
+    for offset in sorted(offsets):
+        if runs and offset - runs[-1][1] <= RECALL_GAP_OFFSETS_MAX:
+            runs[-1] = (runs[-1][0], offset + 1)
+        else:
+            runs.append((offset, offset + 1))
+    return runs
