@@ -155,7 +155,7 @@ def test_a_test_of_the_project_sees_the_very_classes_of_the_team(tmp_path: Path)
     test_file = tmp_path / "tests" / "test_it.py"
     scope: dict[str, object] = {"__name__": "test_it", "__file__": str(test_file)}
 
-    exec("from topics.findings import Finding", scope)  # noqa: S102
+    exec("from topics.findings import Finding", scope)
 
     assert scope["Finding"] is team.topics["findings"].carries[0]
 
