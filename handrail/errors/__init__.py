@@ -54,6 +54,12 @@ from handrail.errors.model import (
     ModelUnreachable,
 )
 from handrail.errors.root import HandrailError, every_error, message_parts
+from handrail.errors.settings import (
+    SettingMisspelt,
+    SettingsClash,
+    SettingsUnreadable,
+    SettingWrong,
+)
 from handrail.errors.supervision import (
     AlreadyUp,
     CrashLoop,
@@ -151,7 +157,11 @@ __all__ = [
     "RecordRefused",
     "RunbookUnknown",
     "ScaleWrong",
+    "SettingMisspelt",
     "SettingUnknown",
+    "SettingWrong",
+    "SettingsClash",
+    "SettingsUnreadable",
     "SeveralAgentsInFile",
     "SeveralAgentsOfOneName",
     "TaskUnknown",
