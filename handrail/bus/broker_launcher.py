@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 ENDING_S_MAX = 10.0
 LOOK_AGAIN_S = 0.5
@@ -20,7 +21,7 @@ def main(way: str, output: str, command: list[str]) -> int:
     """Start the command in a session of its own and say its pid."""
     # Ctrl-C in a terminal is meant for the asker, which ends the broker in its own order.
     os.setsid()
-    with open(output, "ab") as out:
+    with Path(output).open("ab") as out:
         try:
             broker = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
@@ -38,7 +39,11 @@ def main(way: str, output: str, command: list[str]) -> int:
 
 def watch(broker: subprocess.Popen[bytes]) -> int:
     """End the broker once standard input is closed; return when the broker has ended."""
-    signal.signal(signal.SIGTERM, lambda *_: os.close(0))
+
+    def told_to_end(_sign: int, _frame: object) -> None:
+        os.close(0)
+
+    signal.signal(signal.SIGTERM, told_to_end)
     while broker.poll() is None:
         try:
             readable, _, _ = select.select([0], [], [], LOOK_AGAIN_S)

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ LOOK_AGAIN_S = 0.05
 
 
 @contextmanager
-def file_lock(path: Path, *, wait_s: float) -> Iterator[None]:
+def file_lock(path: Path, *, wait_s: float) -> Generator[None]:
     """Hold the lock for the body; it cannot go stale, and the file itself is left behind.
 
     Raises BrokerBusy when somebody else holds it for longer than `wait_s`. Threads of one process

@@ -139,9 +139,8 @@ class LocalBroker:
         for _ in range(PORT_CHOICES):
             chosen = self._folder.with_free_ports(identity)
             if chosen.client_port != identity.client_port:
-                self._progress.say(
-                    f"Port {identity.client_port} is taken; the broker moves to {chosen.client_port}."
-                )
+                moved = f"{identity.client_port} is taken; it moves to {chosen.client_port}"
+                self._progress.say(f"The local Kafka's port {moved}.")
             identity = chosen
             self._prepare(command, identity)
             run = self._launch(command, identity)
@@ -202,9 +201,10 @@ class LocalBroker:
 
     def _launch(self, command: list[str], identity: Identity) -> Run:
         way = "tied" if self._tied else "free"
+        script = broker_launcher.__file__
+        launch = [sys.executable, "-I", "-S", script, way, str(self._folder.output)]
         launcher = subprocess.Popen(
-            [sys.executable, "-I", "-S", broker_launcher.__file__, way, str(self._folder.output)]
-            + [*command, "kafka.Kafka", str(self._folder.properties)],
+            [*launch, *command, "kafka.Kafka", str(self._folder.properties)],
             stdin=subprocess.PIPE if self._tied else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -5,17 +5,15 @@ names one process for as long as the machine is up.
 """
 
 import subprocess
-import sys
 from pathlib import Path
 
+PROC = Path("/proc/self")  #: Linux has it, macOS has not
 GONE = ("Z", "X", "x")  #: ended, and only waiting for its parent to look
 
 
 def birth_of(pid: int) -> str | None:
     """Say when a process was born, in the system's own words; None when it is not alive."""
-    if sys.platform == "linux":
-        return _birth_by_proc(pid)
-    return _birth_by_ps(pid)
+    return _birth_by_proc(pid) if PROC.is_dir() else _birth_by_ps(pid)
 
 
 def _birth_by_proc(pid: int) -> str | None:

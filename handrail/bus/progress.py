@@ -1,6 +1,6 @@
 """What a long wait of the bus tells whoever is watching; nothing is printed here."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -27,7 +27,7 @@ class Silent:
         """Drop the sentence."""
 
     @contextmanager
-    def download(self, title: str, total_bytes: int) -> Iterator[Arrived]:
+    def download(self, title: str, total_bytes: int) -> Generator[Arrived]:
         """Count for nobody."""
         del title, total_bytes
         yield lambda _: None

@@ -7,7 +7,7 @@ A key that is not here is an error, so a misspelt one is never silently ignored.
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, StringConstraints
 
@@ -86,7 +86,6 @@ class BrokerSettings(BaseModel):
     bootstrap: Bootstrap | None = Field(
         None,
         description="A Kafka cluster, HOST:PORT[,HOST:PORT…]; left out, a local Kafka is started.",
-        json_schema_extra={"variable": "HANDRAIL_BOOTSTRAP"},
     )
     security: Security = Field(
         Security.PLAINTEXT,
@@ -115,6 +114,10 @@ class BrokerSettings(BaseModel):
     sasl_password_env: str | None = Field(
         None, description="Name of the variable that holds the password, if it is not this one's."
     )
+
+
+def _no_cluster() -> BrokerSettings:
+    return BrokerSettings.model_validate({})
 
 
 class Settings(BaseModel):
@@ -152,7 +155,7 @@ class Settings(BaseModel):
     fan_out_parts_max: int = Field(
         16, ge=1, le=10_000, description="Most parts that one handler may hand out as a list."
     )
-    broker: BrokerSettings = Field(default_factory=BrokerSettings)
+    broker: BrokerSettings = Field(default_factory=_no_cluster)
     scale: dict[Name, Processes] = Field(
         default_factory=dict[str, int], description="Processes of each agent; those not named: 1."
     )
@@ -209,13 +212,15 @@ class Settings(BaseModel):
         return listed
 
     def _value(self, key: str) -> str | None:
-        value: Any = self
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, dict) else getattr(value, part)
+        family, dot, name = key.partition(".")
+        value: object = self.model_dump()[family]
+        if dot:
+            value = cast("dict[str, object]", value).get(name)
         if isinstance(value, SecretStr):
             return "(set, not shown)"
-        if isinstance(value, dict):
-            return ", ".join(f"{name}={item}" for name, item in value.items()) or None
+        if key in TABLES:
+            items = cast("dict[str, object]", value).items()
+            return ", ".join(f"{name}={item}" for name, item in items) or None
         return None if value is None else str(value)
 
 
@@ -229,6 +234,8 @@ class Described(NamedTuple):
     secret: bool
 
 
+#: Variables that are not simply named after their setting.
+VARIABLES = {"broker.bootstrap": "HANDRAIL_BOOTSTRAP"}
 TABLES = frozenset({"scale", "documents"})  #: settings whose keys a project chooses itself
 
 
@@ -244,8 +251,7 @@ def _describe(model: type[BaseModel], prefix: str) -> list[Described]:
         if key == "broker":
             listed.extend(_describe(BrokerSettings, "broker."))
             continue
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        variable = str(extra.get("variable") or f"HANDRAIL_{key.replace('.', '_').upper()}")
+        variable = VARIABLES.get(key) or f"HANDRAIL_{key.replace('.', '_').upper()}"
         default = "" if key in TABLES or field.default is None else f"{field.default}"
         secret = "SecretStr" in str(field.annotation)
         listed.append(Described(key, default, field.description or "", variable, secret))

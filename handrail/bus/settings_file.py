@@ -9,9 +9,9 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from handrail.bus.settings import TABLES, Found, Origin, Settings, described
 from handrail.errors.cli import SettingUnknown
@@ -50,8 +50,8 @@ def load_settings(
         settings = Settings.model_validate(_nested({key: item[0] for key, item in found.items()}))
     except ValidationError as error:
         raise _wrong(error, found) from error
-    settings = _with_paths(settings, folder)
-    _check_together(settings, variables)
+    settings = _with_password(_with_paths(settings, folder), variables)
+    _check_together(settings)
     return settings.remembering(places, folder)
 
 
@@ -104,7 +104,7 @@ def _of_flags(overrides: Mapping[str, str]) -> Iterator[tuple[str, tuple[Any, Fo
 def _flat(written: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in written.items():
         if isinstance(value, dict) and (not prefix and name in {"broker", *TABLES}):
-            yield from _flat(value, f"{name}.")
+            yield from _flat(cast("dict[str, Any]", value), f"{name}.")
         else:
             yield f"{prefix}{name}", value
 
@@ -135,6 +135,10 @@ def _lines(text: str) -> dict[str, int]:
 
 
 def _misspelt(key: str, place: str, path: Path) -> SettingMisspelt:
+    if key == "broker":
+        cure = "write [broker] on a line of its own, and bootstrap = … below it"
+        reason = "the broker is a table of settings."
+        return SettingMisspelt(key=key, where=place, reason=reason, file=path, cure=cure)
     near = difflib.get_close_matches(key, described(), n=1)
     last = {known.rpartition(".")[2]: known for known in described()}
     meant = near[0] if near else last.get(key.rpartition(".")[2])
@@ -178,7 +182,19 @@ def _placed(path: Path, folder: Path) -> Path:
     return folder / path.expanduser()
 
 
-def _check_together(settings: Settings, variables: Mapping[str, str]) -> None:
+def _with_password(settings: Settings, variables: Mapping[str, str]) -> Settings:
+    named = settings.broker.sasl_password_env
+    if named is None:
+        return settings
+    if not variables.get(named):
+        reason = f"sasl_password_env names {named}, and there is no such variable."
+        raise SettingsClash(key="broker.sasl_password_env", reason=reason)
+    password = SecretStr(variables[named])
+    broker = settings.broker.model_copy(update={"sasl_password": password})
+    return settings.model_copy(update={"broker": broker})
+
+
+def _check_together(settings: Settings) -> None:
     broker = settings.broker
     for name in ("tls_ca", "tls_cert", "tls_key"):
         path: Path | None = getattr(broker, name)
@@ -190,12 +206,7 @@ def _check_together(settings: Settings, variables: Mapping[str, str]) -> None:
     if broker.tls_key is not None and broker.tls_cert is None:
         reason = "tls_key is set without its certificate, tls_cert."
         raise SettingsClash(key="broker.tls_cert", reason=reason)
-    named = broker.sasl_password_env
-    if named is not None and named not in variables:
-        reason = f"sasl_password_env names {named}, and there is no such variable."
-        raise SettingsClash(key="broker.sasl_password_env", reason=reason)
-    password = broker.sasl_password or named
-    if broker.security.by_password and (not broker.sasl_username or not password):
+    if broker.security.by_password and (not broker.sasl_username or not broker.sasl_password):
         missing = "sasl_password" if broker.sasl_username else "sasl_username"
         reason = f"security {broker.security} needs a name and a password; {missing} is missing."
         raise SettingsClash(key=f"broker.{missing}", reason=reason)

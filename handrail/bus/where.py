@@ -1,7 +1,6 @@
 """Says which Kafka a project works on, starting the local one where no cluster is given."""
 
 import asyncio
-import os
 import ssl
 from dataclasses import dataclass
 
@@ -55,20 +54,15 @@ def connection_for(settings: Settings, bootstrap: str) -> Connection:
     if broker.bootstrap is None:
         return Connection(bootstrap, "PLAINTEXT")
     by_password = broker.security.by_password
+    secret = broker.sasl_password if by_password else None
     return Connection(
         bootstrap,
         broker.security.value,
         tls=_tls(broker) if broker.security.encrypted else None,
         mechanism=broker.sasl_mechanism.value if by_password else None,
         username=broker.sasl_username if by_password else None,
-        password=_password(broker) if by_password else None,
+        password=secret.get_secret_value() if secret else None,
     )
-
-
-def _password(broker: BrokerSettings) -> str | None:
-    if broker.sasl_password is not None:
-        return broker.sasl_password.get_secret_value()
-    return os.environ.get(broker.sasl_password_env or "")
 
 
 def _tls(broker: BrokerSettings) -> ssl.SSLContext:

@@ -8,14 +8,14 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from handrail.bus.broker_folder import free_ports
 from handrail.bus.broker_jars import KAFKA_VERSION
 from handrail.bus.broker_probe import ask
-from handrail.bus.broker_properties import HOST, container_environment
+from handrail.bus.broker_properties import container_environment
 from handrail.bus.local_broker import LocalBroker
 from handrail.bus.progress import Progress
 from handrail.bus.waiting import until
@@ -29,7 +29,7 @@ ENGINE_SOCKET = "/var/run/docker.sock"
 
 
 @contextmanager
-def broker_for_tests(progress: Progress | None = None) -> Iterator[str]:
+def broker_for_tests(progress: Progress | None = None) -> Generator[str]:
     """Give the bootstrap address of a Kafka that answers; end afterwards what was started here."""
     given = os.environ.get("HANDRAIL_BOOTSTRAP")
     if given:
@@ -60,8 +60,9 @@ def engine_answers() -> bool:
 
 
 @contextmanager
-def _in_container() -> Iterator[str]:
-    from testcontainers.core.container import DockerContainer
+def _in_container() -> Generator[str]:
+    # Only where an engine answers is its client needed at all.
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415
 
     (port,) = free_ports(1)
     container = DockerContainer(IMAGE).with_bind_ports(CONTAINER_PORT, port)
@@ -89,7 +90,7 @@ def _brokers(host: str, port: int) -> int:
 
 
 @contextmanager
-def _local(progress: Progress | None) -> Iterator[str]:
+def _local(progress: Progress | None) -> Generator[str]:
     folder = Path(tempfile.mkdtemp(prefix="handrail-broker-"))
     broker = LocalBroker(folder, progress=progress, tied=True)
     try:
