@@ -130,11 +130,6 @@ class MessagesApi:
         """Answer whatever is not scripted by this function of the request's body."""
         self._answer = answer
 
-    @property
-    def unused(self) -> int:
-        """How many scripted replies nobody has asked for."""
-        return len(self._script)
-
     async def close(self) -> None:
         """End every connection."""
         for task in list(self._connections):

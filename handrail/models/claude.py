@@ -48,6 +48,8 @@ ERRORS: dict[str | int, type[HandrailError]] = {
     "overloaded_error": ModelOverloaded,
     "api_error": ModelFailed,
     "timeout_error": ModelFailed,
+    "invalid_request_error": ModelRequestRefused,
+    "not_found_error": ModelRequestRefused,
     401: ModelKeyRefused,
     402: ModelKeyRefused,
     403: ModelKeyRefused,
@@ -129,7 +131,7 @@ class ClaudeModel:
             raise attempts.silent(self._settings.silence_timeout_s) from error
         except anthropic.APIConnectionError as error:
             reason = str(error.__cause__ or error)
-            address = f"{sdk.base_url.scheme}://{sdk.base_url.host}"
+            address = f"{sdk.base_url.scheme}://{sdk.base_url.netloc.decode()}"
             raise ModelUnreachable(model=self.name, address=address, reason=reason) from error
         except httpx2.ReadTimeout as error:
             raise attempts.silent(self._settings.silence_timeout_s) from error
@@ -193,7 +195,10 @@ class _Attempts:
             known = ModelFailed if failed else ModelRequestRefused
         wait_s = _seconds(error.response.headers.get("retry-after"))
         reason = (error.api_message or error.message)[:REASON_CHARS_MAX]
-        return self._error(known, error.status_code, reason, retry_after_s=wait_s)
+        status = (
+            error.status_code if error.status_code != STATUS_OK else f"{error.type} in a stream"
+        )
+        return self._error(known, status, reason, retry_after_s=wait_s)
 
     def silent(self, timeout_s: float) -> HandrailError:
         """Name the error of a connection on which nothing came for too long."""
@@ -212,7 +217,7 @@ class _Attempts:
         )
 
     def _error(
-        self, known: type[HandrailError], status: int, reason: str, **facts: object
+        self, known: type[HandrailError], status: int | str, reason: str, **facts: object
     ) -> HandrailError:
         return known(model=self._model, status=status, attempts=self._count, reason=reason, **facts)
 

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from anthropic.resources.messages.messages import DEPRECATED_MODELS
+from anthropic.types import Model
 from pydantic import BaseModel
 
 from handrail.contract.effect import Effect
@@ -286,7 +288,14 @@ async def test_calls_of_several_tasks_do_not_wait_for_one_another() -> None:
         assert [reply.text for reply in replies] == texts
 
 
-async def test_the_key_is_never_shown() -> None:
+def test_the_default_model_is_one_that_the_sdk_knows_and_does_not_call_old() -> None:
+    known = {name for part in get_args(Model) for name in get_args(part)}
+
+    assert MODEL_DEFAULT in known
+    assert MODEL_DEFAULT not in DEPRECATED_MODELS
+
+
+def test_the_key_is_never_shown() -> None:
     settings = ClaudeSettings(api_key="sk-secret")
 
     assert "sk-secret" not in repr(settings)

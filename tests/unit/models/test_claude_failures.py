@@ -1,0 +1,233 @@
+"""Everything that can go wrong with Claude ends in an error with a name, and in no half answer."""
+
+import asyncio
+import socket
+import sys
+import textwrap
+from typing import Any
+
+import pytest
+
+from handrail.errors import (
+    HandrailError,
+    ModelFailed,
+    ModelKeyRefused,
+    ModelOverloaded,
+    ModelRequestRefused,
+    ModelStreamCut,
+    ModelTimedOut,
+    ModelUnreachable,
+)
+from handrail.models.claude import ClaudeModel, ClaudeSettings
+from handrail.models.port import ModelRequest
+from tests.messages_api import (
+    KEY,
+    Cut,
+    ErrorInStream,
+    Garbled,
+    Held,
+    MessagesApi,
+    Reply,
+    Status,
+    calls,
+    events,
+    says,
+    serving,
+)
+
+HELLO = ModelRequest(prompt="Hello")
+SOON = (("retry-after-ms", "1"),)
+OVERLOADED = Status(529, "overloaded_error", headers=SOON)
+LIMITED = Status(429, "rate_limit_error", headers=SOON)
+BROKEN = Status(500, "api_error", headers=SOON)
+ANSWER = says("Hello, and a good day to you.")
+
+
+async def failure(
+    api: MessagesApi, request: ModelRequest = HELLO, **settings: Any
+) -> HandrailError:
+    """Ask once and give the error that comes of it."""
+    options = {"api_key": KEY, "base_url": api.url, "retries_max": 2, **settings}
+    model = ClaudeModel(ClaudeSettings(**options))
+    try:
+        with pytest.raises(HandrailError) as raised:
+            await model.respond(request)
+    finally:
+        await model.close()
+    return raised.value
+
+
+@pytest.mark.parametrize("hiccup", [LIMITED, OVERLOADED, BROKEN])
+async def test_what_passes_within_the_retries_is_not_noticed(hiccup: Reply) -> None:
+    async with serving() as api:
+        api.script(hiccup, hiccup, ANSWER)
+        model = ClaudeModel(ClaudeSettings(api_key=KEY, base_url=api.url, retries_max=2))
+
+        reply = await model.respond(HELLO)
+        await model.close()
+
+        assert reply.text == "Hello, and a good day to you."
+        assert len(api.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "attempts", "failure_class"),
+    [
+        (LIMITED, ModelOverloaded, 3, "throttled"),
+        (OVERLOADED, ModelOverloaded, 3, "throttled"),
+        (BROKEN, ModelFailed, 3, "transient"),
+        (Status(503, "api_error", headers=SOON), ModelFailed, 3, "transient"),
+        (Status(401, "authentication_error"), ModelKeyRefused, 1, "fatal"),
+        (Status(402, "billing_error"), ModelKeyRefused, 1, "fatal"),
+        (Status(403, "permission_error"), ModelKeyRefused, 1, "fatal"),
+        (Status(400, "invalid_request_error"), ModelRequestRefused, 1, "fatal"),
+        (Status(404, "not_found_error"), ModelRequestRefused, 1, "fatal"),
+        (Status(413, "request_too_large"), ModelRequestRefused, 1, "fatal"),
+    ],
+)
+async def test_a_status_that_stays_has_its_error(
+    reply: Reply, kind: type[HandrailError], attempts: int, failure_class: str
+) -> None:
+    async with serving() as api:
+        api.script(*[reply] * 5)
+
+        error = await failure(api)
+
+        assert type(error) is kind
+        assert (error.attempts, len(api.requests)) == (attempts, attempts)
+        assert error.failure_class == failure_class
+        assert "scripted" in error.why
+        assert "(unknown)" not in str(error)
+
+
+async def test_a_pause_longer_than_the_call_may_take_is_not_slept_through() -> None:
+    async with serving() as api:
+        api.script(Status(429, "rate_limit_error", headers=(("retry-after", "3600"),)))
+
+        error = await asyncio.wait_for(failure(api), timeout=5)
+
+        assert type(error) is ModelOverloaded
+        assert error.retry_after_s == 3600
+        assert "asks to wait 3600 s" in error.why
+
+
+async def test_a_deadline_between_attempts_names_what_was_waited_for() -> None:
+    async with serving() as api:
+        api.script(Status(529, "overloaded_error"))
+
+        error = await failure(api, ModelRequest(prompt="Hello", timeout_s=0.2))
+
+        assert type(error) is ModelOverloaded
+        assert error.status == 529
+
+
+CALL = calls(("refund", {"order": "42", "amount": 150}))
+
+
+@pytest.mark.parametrize("torn", [True, False])
+@pytest.mark.parametrize("count", range(len(events(CALL, "m", {}))))
+async def test_a_stream_that_ends_early_gives_an_error_wherever_it_ends(
+    count: int, *, torn: bool
+) -> None:
+    async with serving() as api:
+        api.script(Cut(CALL, count, torn=torn))
+
+        error = await failure(api)
+
+        assert type(error) is ModelStreamCut
+
+
+async def test_an_event_that_is_no_json_is_a_broken_stream() -> None:
+    async with serving() as api:
+        api.script(Garbled())
+
+        error = await failure(api)
+
+        assert type(error) is ModelStreamCut
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("overloaded_error", ModelOverloaded),
+        ("rate_limit_error", ModelOverloaded),
+        ("api_error", ModelFailed),
+        ("invalid_request_error", ModelRequestRefused),
+        ("an_error_of_next_year", ModelFailed),
+    ],
+)
+async def test_an_error_within_a_stream_has_the_name_of_its_kind(
+    kind: str, expected: type[HandrailError]
+) -> None:
+    async with serving() as api:
+        api.script(ErrorInStream(ANSWER, events=5, kind=kind))
+
+        error = await failure(api)
+
+        assert type(error) is expected
+
+
+async def test_a_silent_stream_is_given_up() -> None:
+    async with serving() as api:
+        api.script(Held(ANSWER, events=3))
+
+        error = await failure(api, silence_timeout_s=0.1)
+
+        assert type(error) is ModelTimedOut
+        assert "nothing was heard" in error.why
+
+
+async def test_an_answer_that_does_not_end_in_time_is_given_up() -> None:
+    async with serving() as api:
+        api.script(Held(ANSWER, events=3))
+
+        error = await failure(api, ModelRequest(prompt="Hello", timeout_s=0.2))
+
+        assert type(error) is ModelTimedOut
+        assert "had not come to its end" in error.why
+
+
+async def test_an_address_where_nothing_listens_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        api = MessagesApi(url=f"http://127.0.0.1:{taken.getsockname()[1]}")
+
+        error = await failure(api, retries_max=0)
+
+    assert type(error) is ModelUnreachable
+    assert error.address == api.url
+
+
+async def test_a_cancelled_call_lets_its_connection_go() -> None:
+    async with serving() as api:
+        api.script(Held(ANSWER, events=3), ANSWER)
+        model = ClaudeModel(ClaudeSettings(api_key=KEY, base_url=api.url))
+        running = asyncio.create_task(model.respond(HELLO))
+        await api.held.wait()
+
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        reply = await model.respond(HELLO)
+        await model.close()
+
+        assert reply.text == "Hello, and a good day to you."
+
+
+async def test_the_sdk_is_not_loaded_before_the_first_call() -> None:
+    program = textwrap.dedent(
+        """
+        import sys
+        from handrail.models.choose import model_from_environment
+        model = model_from_environment({"ANTHROPIC_API_KEY": "a key"})
+        assert model.name.startswith("claude-"), model.name
+        heavy = {"anthropic", "httpx2"} & set(sys.modules)
+        assert not heavy, heavy
+        """
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE
+    )
+    _, stderr = await process.communicate()
+
+    assert process.returncode == 0, stderr.decode()
