@@ -17,20 +17,25 @@ if TYPE_CHECKING:
     from handrail.contract.passage import Passage
     from handrail.contract.tool import ToolContext, tool
     from handrail.contract.topic import Topic, results
+    from handrail.errors.model import ModelNeeded
     from handrail.errors.root import HandrailError
+    from handrail.models.answer import Excerpt, Selected
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Context",
     "Effect",
+    "Excerpt",
     "HandrailError",
     "Handoff",
     "Idempotent",
+    "ModelNeeded",
     "Parts",
     "Passage",
     "Queryable",
     "Refused",
+    "Selected",
     "State",
     "ToolContext",
     "Topic",
@@ -42,13 +47,16 @@ __all__ = [
 _ROOM_OF = {
     "Context": "handrail.contract.context",
     "Effect": "handrail.contract.effect",
+    "Excerpt": "handrail.models.answer",
     "HandrailError": "handrail.errors.root",
     "Handoff": "handrail.contract.handoff",
     "Idempotent": "handrail.contract.effect",
+    "ModelNeeded": "handrail.errors.model",
     "Parts": "handrail.contract.parts",
     "Passage": "handrail.contract.passage",
     "Queryable": "handrail.contract.effect",
     "Refused": "handrail.contract.failure",
+    "Selected": "handrail.models.answer",
     "State": "handrail.contract.failure",
     "ToolContext": "handrail.contract.tool",
     "Topic": "handrail.contract.topic",

@@ -16,7 +16,7 @@ from handrail.contract.topic import Topic, is_topic
 from handrail.errors.contract import AgentInvalid, NotSendable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from typing import Unpack
 
     from handrail.contract.handler_shape import Declare
@@ -42,6 +42,7 @@ class AgentOptions(TypedDict, total=False):
     name: str  #: by default the name of the function
     within_s: float  #: only for a gathering agent: how long it waits, from the first part on
     version: str  #: grows when a running invocation of the former version cannot be carried on
+    before_start: "Callable[[], Awaitable[None]]"  #: done once by each process before it takes work
 
 
 class Agent(Generic[P, R_co]):
@@ -63,6 +64,7 @@ class Agent(Generic[P, R_co]):
         self.writes = writes
         self.version = given.get("version", "1")
         self.within_s = given.get("within_s")
+        self.before_start = given.get("before_start")
         self.source_file = inspect.getsourcefile(handler) or ""
         self._check_own_facts(set(given))
         shape = check_handler(self.name, handler, reads, writes)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from handrail.contract import Agent
+from handrail.contract.agent import Agent
 from handrail.errors.lane import DeadlinePassed, HopLimitReached
 from handrail.errors.root import HandrailError
 from handrail.errors.wire import WireError

@@ -45,6 +45,8 @@ class AgentWorker:
         Raises PartitionCountsDiffer, TopicMissing and BrokerUnreachable.
         """
         worker = self.worker
+        if worker.agent.before_start is not None:
+            await worker.agent.before_start()
         self._partitions = await _checked_partitions(worker)
         self._consumer = worker.bus.group_consumer(worker.group, [worker.inbox], self)
         await self._consumer.start()

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
-from handrail.contract import Passage, Refused, State, Tool, ToolContext
+from handrail.contract.failure import Refused, State
+from handrail.contract.passage import Passage
+from handrail.contract.tool import Tool, ToolContext
 from handrail.models.loop import ModelCall, converse
 from handrail.models.port import (
     JsonObject,

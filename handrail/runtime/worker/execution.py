@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from handrail.contract import Missing, Parts
+from handrail.contract.parts import Missing, Parts
 from handrail.errors.lane import DeadlinePassed, FanOutRefused
 from handrail.errors.root import HandrailError
 from handrail.errors.transport import BrokerUnreachable, RecordRefused

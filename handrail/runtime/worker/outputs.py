@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from handrail.contract import Agent, Topic, results
+from handrail.contract.agent import Agent
+from handrail.contract.topic import Topic, results
 from handrail.errors.lane import FanOutRefused
 from handrail.ledger.event import Wrote, WroteKind
 from handrail.runtime.worker.place import TeamPlace

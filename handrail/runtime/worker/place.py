@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handrail.bus.port import Bus
-from handrail.contract import Agent
+from handrail.contract.agent import Agent
 from handrail.lane.bounds import LaneBounds
 from handrail.lane.decision import LaneSettings
 from handrail.models.port import Model

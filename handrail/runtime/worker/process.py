@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handrail.bus.port import Bus
-from handrail.contract import Agent
+from handrail.contract.agent import Agent
 from handrail.contract.team import TeamDescription
 from handrail.models.port import Model
 from handrail.runtime.clock import Clock, WallClock

@@ -1,0 +1,20 @@
+"""Publishes a reviewed brief and gives it back to whoever asked."""
+
+from desk.brief import Brief, is_refusal, render
+from handrail import Context, agent, results
+from tools.publish_brief import publish_brief
+from topics.briefs import PublishedBrief, reviewed
+
+
+@agent(reads=reviewed, writes=results)
+async def publisher(brief: Brief, ctx: Context) -> PublishedBrief:
+    """Write the brief once, whatever happens, and hand over what it says."""
+    markdown = render(brief)
+    published = await ctx.call(publish_brief, markdown=markdown)
+    return PublishedBrief(
+        path=published.path,
+        sha256=published.sha256,
+        refused=is_refusal(brief),
+        markdown=markdown,
+        brief=brief,
+    )

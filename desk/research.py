@@ -1,0 +1,35 @@
+"""Between what an index finds and what a brief claims: passages as sources, excerpts as claims."""
+
+from collections.abc import Sequence
+
+from desk.brief import Claim
+from desk.index import Shelf
+from desk.passages import Passage
+from desk.quotes import quote_words
+from handrail import Passage as Source
+from handrail import Selected
+
+
+def to_source(passage: Passage) -> Source:
+    """Give a passage in the form in which a model gets it."""
+    return Source(id=passage.id, text=passage.text, source=f"{passage.source}: {passage.heading}")
+
+
+def as_claims(question: str, chosen: Selected, found: Sequence[Passage]) -> tuple[Claim, ...]:
+    """Turn each excerpt into a claim that rests on it; one that is in no passage makes none."""
+    by_id = {passage.id: passage for passage in found}
+    claims: list[Claim] = []
+    for excerpt in chosen.excerpts:
+        passage = by_id.get(excerpt.passage)
+        quote = None if passage is None else quote_words(passage, excerpt.text)
+        if quote is not None:
+            text = " ".join(excerpt.text.split())
+            claims.append(Claim(question=question, text=text, quotes=(quote,)))
+    return tuple(claims)
+
+
+def nothing_on_the_shelf(collection: str, shelf: Shelf) -> str:
+    """Say why a collection has nothing to search."""
+    if not shelf.files and not shelf.left_out:
+        return f"The collection {collection} holds no documents."
+    return f"No document of the collection {collection} could be read."
