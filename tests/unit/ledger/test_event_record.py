@@ -1,0 +1,128 @@
+"""An event survives its bytes, and no record on the ledger can stop a reader."""
+
+import string
+import timeit
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handrail.ledger.event import Event, Finished, Wrote, summary
+from handrail.ledger.event_record import UnknownEvent, decode, encode, rfc3339
+from handrail.wire.record import Record
+from tests.unit.ledger.test_task_state import STATES
+from tests.unit.ledger.told import TASK, Story, as_record
+
+EVENTS = [event for _, _, story in STATES.values() for event in story]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_what_is_encoded_is_decoded(event: Event) -> None:
+    assert decode(as_record(event, 7)) == event
+
+
+def test_an_event_is_a_cloud_event_under_the_id_of_its_task() -> None:
+    out = encode(Story(start_ms=1_790_000_000_123).accepted(), "ns.ledger")
+
+    assert (out.topic, out.key, out.partition) == ("ns.ledger", TASK.encode(), None)
+    assert dict(out.headers) == {
+        "ce_specversion": b"1.0",
+        "ce_type": b"handrail_accepted.v1",
+        "ce_source": b"handrail/ledger",
+        "ce_id": b"accepted/s1",
+        "ce_time": b"2026-09-21T14:13:21.123Z",
+        "ce_tenant": b"default",
+        "content-type": b"application/json",
+    }
+
+
+def test_the_same_event_said_twice_has_one_id_and_different_ones_differ() -> None:
+    story = Story()
+
+    first, again = (dict(encode(story.accepted(), "l").headers)["ce_id"] for _ in range(2))
+    other = dict(encode(story.finished(), "l").headers)["ce_id"]
+
+    assert first == again != other
+
+
+def test_a_reference_that_is_no_utf_8_survives() -> None:
+    reference = b"invoice-\xff".decode("utf-8", "surrogateescape")
+    event = Story().accepted(reference=reference)
+
+    assert decode(as_record(event, 0)) == event
+
+
+@given(st.text(), st.text())
+def test_any_text_survives(text: str, reference: str) -> None:
+    event = Story().accepted(text=text, reference=reference)
+
+    assert decode(as_record(event, 0)) == event
+
+
+@given(
+    st.binary(max_size=60) | st.none(),
+    st.sampled_from([None, b"handrail_finished.v1", b"handrail_finished.v9", b"\xff"]),
+    st.binary(max_size=20) | st.none(),
+)
+def test_garbage_is_unknown_and_never_an_error(
+    value: bytes | None, kind: bytes | None, key: bytes | None
+) -> None:
+    headers = () if kind is None else (("ce_type", kind),)
+
+    assert isinstance(decode(Record("ns.ledger", 0, 0, 0, key, value, headers)), UnknownEvent)
+
+
+def test_deeply_nested_json_is_unknown() -> None:
+    value = b"[" * 200_000 + b"]" * 200_000
+    record = Record("l", 0, 0, 0, b"k", value, (("ce_type", b"handrail_finished.v1"),))
+
+    assert isinstance(decode(record), UnknownEvent)
+
+
+def test_an_event_of_another_task_than_its_key_says_is_unknown() -> None:
+    record = replace(as_record(Story().accepted(), 0), key=b"another")
+
+    assert decode(record) == UnknownEvent(
+        "its key is not the id of its task", "handrail_accepted.v1"
+    )
+
+
+def test_a_field_that_a_later_version_adds_is_ignored() -> None:
+    event = Story().accepted()
+    record = as_record(event, 0)
+    longer = (record.value or b"")[:-1] + b',"colour":"red"}'
+
+    assert decode(replace(record, value=longer)) == event
+
+
+def test_a_summary_is_one_line_of_at_most_200_characters() -> None:
+    assert summary("a\n  b\tc") == "a b c"
+    assert summary("x" * 201) == "x" * 199 + "…"
+    assert len(summary(string.printable * 50)) <= 200
+
+
+def test_times_are_rfc_3339_with_milliseconds() -> None:
+    assert rfc3339(7) == "1970-01-01T00:00:00.007Z"
+
+
+def test_making_and_encoding_an_event_costs_microseconds() -> None:
+    def once() -> None:
+        event = Finished(
+            task_id=TASK,
+            tenant="default",
+            time_ms=1_790_000_000_123,
+            agent="researcher",
+            topic="questions",
+            partition=3,
+            offset=1234,
+            invocation=TASK,
+            started_ms=1_790_000_000_100,
+            wrote=(Wrote(TASK, "findings"),),
+        )
+        encode(event, "ns.ledger")
+
+    best_us = min(timeit.repeat(once, number=500, repeat=20)) / 500 * 1e6
+
+    # The budget is 15 µs on an idle core; a busy one is given room, a tenfold loss is not.
+    assert best_us < 60
