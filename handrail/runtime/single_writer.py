@@ -66,6 +66,16 @@ class SingleWriter:
         """The partitions that are open here now."""
         return frozenset(where.partition for where in self._open)
 
+    @property
+    def membership(self) -> Membership | None:
+        """Who this process is in the writer's group; None while it has no place there."""
+        return self._consumer.membership() if self._consumer is not None else None
+
+    @property
+    def is_ready(self) -> bool:
+        """True once the group has answered and every partition it gave is open."""
+        return self.membership is not None and self._memberships.keys() <= self._open.keys()
+
     def stop(self) -> None:
         """Ask `run` to finish the batch in hand and leave the group."""
         self._stopping.set()
