@@ -147,7 +147,7 @@ class TeamDescription:
         for name in sorted(self.topics):
             if name in owners or name.startswith("memory_"):
                 yield Problem(
-                    f"topic {name} has the name of a side topic of {owners.get(name, 'the memory')}",
+                    f"topic {name} is called like a side topic of {owners.get(name, 'the memory')}",
                     "rename the topic",
                 )
 

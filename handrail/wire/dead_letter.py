@@ -68,7 +68,7 @@ class Failure:
     redrive: int = 0  #: how often it had been sent back before
 
     @classmethod
-    def of(  # noqa: PLR0913 - all that an error alone does not say
+    def of(
         cls,
         error: BaseException,
         *,
