@@ -1,0 +1,108 @@
+"""One record of every kind that the engine writes, from fixed facts."""
+
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from handrail import Topic
+from handrail.wire import ids
+from handrail.wire.claim import Claim, chunk, claim_of
+from handrail.wire.codec import CLAIM_TYPE, encode_headers
+from handrail.wire.dead_letter import DeadLetter, Failure, Reason
+from handrail.wire.envelope import Envelope, FanOutHeader
+from handrail.wire.key import record_key
+from handrail.wire.marker import MARKER_TYPE, Marker, MarkerKind
+from handrail.wire.record import Outgoing, Record
+
+
+class Question(BaseModel):
+    """A message of the second major version, with signs beyond ASCII."""
+
+    schema_version: ClassVar[int] = 2
+    text: str
+    weight: float = 1.0
+    tags: list[str] = []
+
+
+questions = Topic("questions", carries=Question)
+QUESTION = Question(text="Was heißt „genau einmal“? 🤝", tags=["kafka"])
+INVOCATION = "6a1f0c9e-8f43-5a27-b1c8-5d2f0f4c7a11"
+FAN_OUT = ids.fan_out_id(INVOCATION, 0)
+ENVELOPE = Envelope(
+    id=ids.handoff_id(INVOCATION, 0),
+    type=questions.type_of(QUESTION),
+    source="/agents/planner",
+    time_ms=1_767_225_600_007,
+    task_id=ids.task_id_of("default", "invoice-7"),
+    tenant="default",
+    reference="invoice-7",
+    causation_id=INVOCATION,
+    hop=1,
+    deadline_ms=1_767_830_400_000,
+    trace_parent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+)
+PART = ENVELOPE.but(
+    id=ids.handoff_id(INVOCATION, 0, index=1),
+    fan_outs=(FanOutHeader("findings", FAN_OUT, 1, 3),),
+)
+
+
+def _sent(envelope: Envelope, body: bytes, topic: str = "questions") -> Outgoing:
+    key = record_key(envelope, topic)
+    return Outgoing(f"handrail.{topic}", key, body, encode_headers(envelope))
+
+
+def handoff() -> Outgoing:
+    """A message from one agent to another."""
+    return _sent(ENVELOPE, questions.encode(QUESTION))
+
+
+def fan_out_part() -> Outgoing:
+    """One part of a fan-out."""
+    return _sent(PART, questions.encode(QUESTION))
+
+
+def marker() -> Outgoing:
+    """What stands for a part that was lost, where its fan-out is gathered."""
+    lost = Marker(MarkerKind.LOST, "attempts", "handrail.researcher.dead/3/7")
+    return _sent(PART.but(type=MARKER_TYPE), lost.encode(), "findings")
+
+
+def stored_chunk() -> Outgoing:
+    """A stored piece of a large body."""
+    return chunk(b"a body that is taken to be large", "handrail.blobs", 12)[0]
+
+
+def claim() -> Outgoing:
+    """A message whose body is stored elsewhere."""
+    found = claim_of((stored_chunk(),), 71)
+    headers = encode_headers(ENVELOPE, CLAIM_TYPE)
+    return Outgoing(
+        "handrail.questions", record_key(ENVELOPE, "questions"), found.encode(), headers
+    )
+
+
+def dead_letter() -> Outgoing:
+    """A message that will not be tried again."""
+    sent = fan_out_part()
+    died = Record(sent.topic, 3, 42, 1_767_225_600_010, sent.key, b'{"text": \xff', sent.headers)
+    failure = Failure(
+        reason=Reason.DECODE,
+        agent="researcher",
+        agent_version="1",
+        failed_ms=1_767_225_601_000,
+        exception_type="handrail.errors.wire.BodyNotJson",
+        exception_message="The body of a message is not JSON.",
+        stack="Traceback (most recent call last):\n  ...\n",
+        step="2",
+        cost="0.02 USD",
+        journal=Claim("ab" * 32, 4_096, 5, 6),
+        redrive=1,
+    )
+    return DeadLetter.of(died, failure).outgoing("handrail.researcher.dead")
+
+
+KINDS = {
+    kind.__name__: kind
+    for kind in (handoff, fan_out_part, marker, claim, stored_chunk, dead_letter)
+}
