@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 RUN := $(VENV)/bin
 PACKAGES := $(wildcard handrail agents topics tools memory desk deploy)
-CHECKED := tests/test_architecture.py tests/test_tidy.py
+CHECKED := tests/test_architecture.py tests/test_tidy.py tests/test_pages.py
 
 # The environment is made anew when pyproject.toml changes: its checksum is part of the mark.
 SUM := $(shell cksum < pyproject.toml | tr ' ' '-')

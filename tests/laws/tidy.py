@@ -46,6 +46,9 @@ FRONT_PAGES = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE")
 
 BINARY_SUFFIXES = frozenset({".pdf", ".png", ".gif", ".ico", ".jar", ".bin", ".gz", ".zip"})
 
+#: Folders of documents that ship to be read by the desk, not by whoever works on it.
+READING_MATTER = frozenset({"library", "documents"})
+
 #: The one place where tests may let time pass; everything else waits for a condition there.
 WAITING = PurePosixPath("tests/waiting.py")
 
@@ -53,9 +56,9 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def text_files(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
-    """Give every file that is text; whoever ships documents for reading is not asked."""
+    """Give every file of ours that is text; documents that the desk reads are not asked."""
     for path in files(root):
-        if path.suffix in BINARY_SUFFIXES:
+        if path.suffix in BINARY_SUFFIXES or READING_MATTER & set(path.parts[:-1]):
             continue
         try:
             yield path, (root / path).read_text(encoding="utf-8")

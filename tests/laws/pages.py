@@ -1,0 +1,93 @@
+"""What pages say must be so: commands exist with their flags, links lead somewhere.
+
+Only code is read for commands, never prose: fenced blocks, and spans in backquotes.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import click
+
+from tests.laws.sources import files
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+SPAN = re.compile(r"`(handrail [^`]+)`")
+SHELL = re.compile(r"^\s*(?:\$ )?(handrail .*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command line of ours as a page shows it, without the word `handrail`."""
+
+    where: str
+    words: tuple[str, ...]
+
+
+def pages(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
+    """Give the pages that people read."""
+    for path in files(root):
+        ours = path.parts[0] == "docs" or len(path.parts) == 1
+        if path.suffix == ".md" and ours and path.name != "CHANGELOG.md":
+            yield path, (root / path).read_text(encoding="utf-8")
+
+
+def command(where: str, line: str) -> Command:
+    """Read one line: what follows two blanks or a hash explains, and a pipe leads elsewhere."""
+    shown = re.split(r"\s{2,}|\s#|[|>;&]", line.strip())[0]
+    try:
+        words = shlex.split(shown)
+    except ValueError:
+        words = shown.split()
+    return Command(where, tuple(words[1:]))
+
+
+def commands(root: Path) -> Iterator[Command]:
+    """Give every command line that a page shows in code."""
+    for path, text in pages(root):
+        fenced = False
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.lstrip().startswith("```"):
+                fenced = not fenced
+            found = SHELL.findall(line) if fenced else SPAN.findall(line)
+            yield from (command(f"{path}:{number}", shown) for shown in found)
+
+
+def wrong_commands(shown: Iterable[Command], root: click.Command) -> list[str]:
+    """Report commands, subcommands and flags that the command line does not have."""
+    return [wrong for line in shown if (wrong := _wrong(line, root))]
+
+
+def _wrong(line: Command, root: click.Command) -> str:
+    here, context = root, click.Context(root)
+    flags = _flags(here)
+    for word in line.words:
+        if word.startswith("-"):
+            if word.split("=")[0] not in flags:
+                return f"{line.where}: `handrail {' '.join(line.words)}`: no flag {word}"
+        elif isinstance(here, click.Group) and word.islower():
+            inner = here.get_command(context, word)
+            if inner is None:
+                return f"{line.where}: `handrail {' '.join(line.words)}`: no command {word}"
+            here, context = inner, click.Context(inner, parent=context)
+            flags |= _flags(here)
+    return ""
+
+
+def _flags(of: click.Command) -> set[str]:
+    own = {flag for option in of.params for flag in (*option.opts, *option.secondary_opts)}
+    return own | {"--help", "-h", "--version"}
+
+
+def broken_links(root: Path) -> list[str]:
+    """Report links between our own pages that lead nowhere."""
+    return [
+        f"{path}: the link to {target} leads nowhere"
+        for path, text in pages(root)
+        for target in LINK.findall(text)
+        if "://" not in target
+        and not target.startswith("#")
+        and not (root / path.parent / target.split("#")[0]).exists()
+    ]

@@ -1,0 +1,97 @@
+"""Pages say only what is so: their commands exist, their links lead somewhere, their code runs."""
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+import handrail.errors
+from handrail.cli.main import root as command_line
+from tests.laws import pages as law
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def cures() -> list[law.Command]:
+    """List the commands that the errors tell people to type."""
+    for module in pkgutil.iter_modules(handrail.errors.__path__, "handrail.errors."):
+        importlib.import_module(module.name)
+    return [
+        law.command(error.code, line)
+        for error in handrail.errors.every_error()
+        for line in handrail.errors.message_parts(error)["do"].splitlines()
+        if line.startswith("handrail ")
+    ]
+
+
+def test_every_command_on_a_page_exists_with_its_flags() -> None:
+    assert law.wrong_commands(law.commands(ROOT), command_line) == []
+
+
+def test_every_command_that_an_error_advises_exists_with_its_flags() -> None:
+    assert law.wrong_commands(cures(), command_line) == []
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    assert law.broken_links(ROOT) == []
+
+
+async def test_the_agent_of_the_front_page_runs() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    names: dict = {"__name__": "greeter"}
+
+    exec(compile(code, "README.md", "exec"), names)
+
+    assert (await names["greeter"]("Ada")).text == "Hello, Ada"
+
+
+@click.group()
+def small() -> None:
+    """Stand for the command line in the tests of the law."""
+
+
+@small.command()
+@click.option("--where")
+def show(where: str) -> None:
+    """Show nothing."""
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "Type `handrail tell`.",
+        "Type `handrail show --were x`.",
+        "```\nhandrail tell ID   # all of it\n```",
+        "```\n$ handrail show --all\n```",
+    ],
+)
+def test_a_command_that_does_not_exist_is_reported(tmp_path: Path, shown: str) -> None:
+    (tmp_path / "README.md").write_text(shown)
+
+    assert len(law.wrong_commands(law.commands(tmp_path), small)) == 1
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "`handrail show ID` and `handrail show --where=x`",
+        "handrail tell is prose",
+        "```\nhandrail show ID --where x | grep --all y\n```",
+    ],
+)
+def test_a_command_that_exists_and_prose_are_left_alone(tmp_path: Path, shown: str) -> None:
+    (tmp_path / "README.md").write_text(shown)
+
+    assert law.wrong_commands(law.commands(tmp_path), small) == []
+
+
+def test_a_link_that_leads_nowhere_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(
+        "[here](README.md) [there](docs/gone.md) [web](https://x.y)"
+    )
+
+    assert law.broken_links(tmp_path) == ["README.md: the link to docs/gone.md leads nowhere"]
