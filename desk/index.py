@@ -161,7 +161,8 @@ class Library:
                 db.executemany("INSERT INTO left_out VALUES (?, ?)", [(o.source, o.reason) for o in left])
                 for one, total in sums.items():
                     self._add(db, one.source, total)
-                db.executescript(f"COMMIT; PRAGMA user_version={LAYOUT};")
+                db.execute("COMMIT")
+                db.execute(f"PRAGMA user_version={LAYOUT}")
             put_in_place(aside, path)
         finally:
             aside.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ class _Sheet(FPDF):
 
 def make(source: str) -> bytes:
     """Lay one source out: `#` is the title, `##` a heading, every other line a paragraph."""
-    sheet = _Sheet(format="A5")
+    sheet = _Sheet(format=(148, 210))
     sheet.set_creation_date(datetime(2026, 1, 1, tzinfo=UTC))
     sheet.set_auto_page_break(auto=True, margin=18)
     sheet.add_page()

@@ -40,12 +40,14 @@ def extract_pdf(data: bytes) -> Extract:
         )
     joined = _joined(pages)
     blocks: list[Block] = []
-    trail: tuple[str, ...] = ()
+    title, trail = "", tuple[str, ...]()
     offset = 0
     for number, page in enumerate(joined, start=1):
         for start, end, heading in _paragraphs(page):
             if heading is not None:
-                trail = (heading,)
+                # A heading before any text is the document's title and stands above the others.
+                title = title or (heading if not blocks else "")
+                trail = (title, heading) if title and title != heading else (heading,)
             else:
                 blocks.append(Block(offset + start, offset + end, trail, number))
         offset += len(page) + 2

@@ -27,7 +27,7 @@ _SETTINGS = {
     "sectsubtitle_xform": False,
     "docinfo_xform": False,
 }
-_LEAVES = (nodes.paragraph, nodes.literal_block, nodes.table, nodes.doctest_block)
+_LEAVES = (nodes.paragraph, nodes.term, nodes.literal_block, nodes.table, nodes.doctest_block)
 _LEFT_OUT = (nodes.system_message, nodes.comment, nodes.substitution_definition)
 
 

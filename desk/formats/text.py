@@ -17,12 +17,14 @@ _UNDERLINE = re.compile(r"[=\-~^*#]{3,}\s*")
 def extract_text(text: str) -> Extract:
     """Cut a plain text into blocks; ranges are those of the text as given."""
     blocks: list[Block] = []
-    heading: tuple[str, ...] = ()
+    # The first heading is the document's title as long as no other stands above it.
+    title, heading = "", tuple[str, ...]()
     for match in _PARAGRAPH.finditer(text):
         lines = list(_LINES.finditer(text, match.start(), match.end()))
-        title, used = _heading([line.group().strip() for line in lines])
-        if title:
-            heading = (title,)
+        found, used = _heading([line.group().strip() for line in lines])
+        if found:
+            title = title or (found if not blocks else "")
+            heading = (title, found) if title and title != found else (found,)
         if used < len(lines):
             blocks.append(Block(lines[used].start(), lines[-1].end(), heading))
     return Extract(text, tuple(blocks), PARSER, VERSION)

@@ -6,15 +6,14 @@ Guarantees: pure; what stands in the question itself is never taken for its answ
 import re
 
 from handrail.models.question import Answer, Question
-from handrail.models.words import stem, words
+from handrail.models.words import likeness, words
 
 _NUMBER_WORD = (
     r"(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen"
     r"|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty"
-    r"|ninety|hundreds?|thousands?|millions?|billions?|dozens?|half|quarter|third|twice|once"
-    r"|single|both|none|no|pair|couple|every|all)"
+    r"|ninety|hundreds?|thousands?|millions?|billions?|dozens?|half|quarter|third|twice|once)"
 )
-_COUNT = rf"(?:\d[\d,.\u202f]*|\b{_NUMBER_WORD}\b)"
+_COUNT = rf"(?:(?<![\w.])\d[\d,.\u202f]*|\b{_NUMBER_WORD}\b)"
 _SPAN = (
     r"(?:nanoseconds?|microseconds?|milliseconds?|seconds?|minutes?|hours?|days?|nights?|weeks?"
     r"|fortnights?|months?|quarters?|years?|decades?|century|centuries|ms|sec|mins?|hrs?|[smhd])\b"
@@ -50,6 +49,10 @@ _DISTANCE = (
     r"|millimet(?:re|er)s?|feet|foot|ft|inch(?:es)?|yards?|nautical|fathoms?|m|pages?|hops?)\b"
 )
 _MONEY = rf"[$€£¥]\s*\d|{_COUNT}\s*(?:[$€£¥]|euros?|dollars?|pounds?|cents?|pence|eur|usd|gbp|chf|francs?|yen|crowns?)\b|\bfree\b|\bno charge\b"
+_WEIGHT = rf"{_COUNT}[\s-]*(?:kg|kilos?|kilograms?|g|grams?|mg|milligrams?|tons?|tonnes?|pounds?|lbs?|ounces?|oz|stone)\b"
+_DEGREES = rf"{_COUNT}\s*(?:°|degrees?|celsius|fahrenheit|kelvin)|\b(?:boiling|freezing|room temperature)\b|\d{{2,4}}\s*\|?$"
+_SPEED = rf"{_COUNT}[\s-]*(?:knots?|km/h|kmh|mph|m/s|[\w ]{{0,20}}(?:per|an?|each|/)\s*(?:second|minute|hour|day|s|h))\b|{_COUNT}[\s-]*(?:\w+[\s-]+)?{_SPAN}"
+_AGE = rf"{_COUNT}[\s-]*(?:years?|months?|weeks?|days?|centur\w+|decades?|millennia)\b|{_YEAR}"
 _OFTEN = (
     r"\b(?:every|each|daily|weekly|monthly|yearly|hourly|annually|quarterly|once|twice|per"
     r"|always|never|continuously|constantly|a (?:day|week|month|year|second|minute))\b"
@@ -59,9 +62,15 @@ _PATTERN = {
     Answer.COUNT: _COUNT,
     Answer.DURATION: rf"{_COUNT}[\s-]*(?:\w+[\s-]+)?{_SPAN}|\b(?:forever|indefinitely|permanently|until|overnight|as long as|an? (?:\w+ )?(?:second|minute|hour|day|week|month|year|decade|century))\b|{_COUNT}[\s-]*(?:met(?:re|er)s?|km|kilomet|mm|cm|feet|miles?|m)\b",
     Answer.DISTANCE: _DISTANCE,
+    Answer.LENGTH: rf"{_COUNT}\s*(?:characters?|letters?|signs?|bytes?|[kmg]i?b|words?|lines?|pages?|digits?|levels?)\b|{_DISTANCE}",
+    Answer.PHONE: r"\+?\d[\d ()/-]{3,}\d",
     Answer.FREQUENCY: _OFTEN,
     Answer.MONEY: _MONEY,
     Answer.SHARE: _SHARE,
+    Answer.WEIGHT: _WEIGHT,
+    Answer.TEMPERATURE: _DEGREES,
+    Answer.SPEED: _SPEED,
+    Answer.AGE: _AGE,
     Answer.DATE: rf"{_DATE}|\b{_WEEKDAY}\b|\b{_MONTH}\b",
     Answer.YEAR: _YEAR,
     Answer.CLOCK: _CLOCK,
@@ -74,9 +83,16 @@ _COMPILED = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _PATT
 
 _ROLE = re.compile(
     r"\b(?:team|group|staff|department|committee|council|board|company|crew|nobody|anyone|everyone"
-    r"|somebody|someone|person|people|men|women|man|woman|members?|family|king|queen|nurse|cook"
-    r"|clerk|guard|lead|head|chief|captain|mate|police|"
-    r"[a-z]{3,}(?:ers?|ors?|ists?|ians?|ants?|ees?|yst))\b"
+    r"|person|people|men|women|man|woman|members?|family|king|queen|nurse|cook|clerk|guard|lead|chief"
+    r"|captain|police|university|(?:the|an?|our|your|each|every|any|two|three|first|line|by)\s+"
+    r"(?:\w+\s+)?[a-z]{3,}(?:ers?|ors?|ists?|ians?|ants?|ees?|yst))\b",
+    re.IGNORECASE,
+)
+#: "Who built it" is answered by a name; "who approves it" may be answered by a role.
+_WHO_DID = re.compile(
+    r"\bwho(?:m|se)?\s+(?:(?:first|once|originally)\s+)?(?:\w+ed|was|were|did|wrote|built|made|found"
+    r"|led|won|began|gave|took|sold|bought|drew|wrote|taught|brought|became|came|sang|ran|held|chose)\b",
+    re.IGNORECASE,
 )
 #: Words that end like a role and are none.
 _NO_ROLE = frozenset(
@@ -96,9 +112,15 @@ HARD = frozenset(
         Answer.COUNT,
         Answer.DURATION,
         Answer.DISTANCE,
+        Answer.LENGTH,
+        Answer.PHONE,
         Answer.FREQUENCY,
         Answer.MONEY,
         Answer.SHARE,
+        Answer.WEIGHT,
+        Answer.TEMPERATURE,
+        Answer.SPEED,
+        Answer.AGE,
         Answer.DATE,
         Answer.YEAR,
         Answer.CLOCK,
@@ -110,25 +132,35 @@ HARD = frozenset(
 
 def answers(question: Question, text: str) -> bool:
     """Say whether a text holds the kind of thing that would answer the question."""
+    if _AT_MOST.search(question.text) and not _BOUND.search(text):
+        return False
     if question.answer is Answer.ANYTHING:
         return True
     if question.answer is Answer.PERSON:
         return _has_person(question, text)
+    if question.counted is not None:
+        return _counts(question, text)
     asked = question.text.lower()
-    pattern = _COMPILED[question.answer]
-    for match in pattern.finditer(text):
+    for match in _COMPILED[question.answer].finditer(text):
         said = match.group().strip().lower()
-        if question.answer in _MEASURED and not _is_new(said, asked):
-            continue
-        return True
+        if question.answer not in _MEASURED or _is_new(said, asked):
+            return True
     return question.answer is Answer.FREQUENCY and bool(
         _COMPILED[Answer.DURATION].search(text) or _COMPILED[Answer.MOMENT].search(text)
     )
 
 
+#: A question for a limit is answered where a limit is stated.
+_AT_MOST = re.compile(r"\b(?:maximum|max|at most|longest|largest|greatest|upper limit)\b", re.I)
+_BOUND = re.compile(
+    r"\b(?:max\w*|at most|up to|no more|not more|limit\w*|longest|largest|greatest|highest|biggest|until"
+    r"|more than|less than|below|under|within|exceed\w*|cap\w*|upper|bound|between|may have|beyond)\b",
+    re.IGNORECASE,
+)
 _MEASURED = frozenset(
     {Answer.COUNT, Answer.DURATION, Answer.DISTANCE, Answer.MONEY, Answer.SHARE, Answer.YEAR}
-    | {Answer.DATE, Answer.CLOCK}
+    | {Answer.DATE, Answer.CLOCK, Answer.WEIGHT, Answer.TEMPERATURE, Answer.SPEED, Answer.AGE}
+    | {Answer.LENGTH}
 )
 
 
@@ -137,31 +169,60 @@ def _is_new(said: str, asked: str) -> bool:
     return not re.search(rf"(?<!\w){re.escape(said)}(?!\w)", asked)
 
 
-def _has_person(question: Question, text: str) -> bool:
-    asked = {term.stem for term in question.terms}
+#: How far a figure may stand before and behind the word that it counts, in words.
+COUNTED_BEFORE, COUNTED_BEHIND = 4, 6
+
+
+def _counts(question: Question, text: str) -> bool:
+    """Say whether a figure stands near what is counted, as in "14 cars" or "4,312 of them"."""
     found = words(text)
+    asked = question.text.lower()
+    figures = [
+        index
+        for index, word in enumerate(found)
+        if _COMPILED[Answer.COUNT].fullmatch(word.text)
+        and word.text.lower() not in _LOOSE_FIGURES
+        and _is_new(word.text.lower(), asked)
+    ]
     for index, word in enumerate(found):
-        if word.stem in asked:
+        if likeness(question.counted or "", word.stem) == 0.0:
             continue
-        follows = index > 0 and text[found[index - 1].end : word.start].strip(" \n*_`\"“'(") == ""
-        if word.text[0].isupper() and word.text.lower() not in _NOT_NAMES and follows:
+        if index and found[index - 1].text.lower() in {"one", "a", "no", "single"}:
+            figures.append(index - 1)
+        if any(index - COUNTED_BEFORE <= at <= index + COUNTED_BEHIND for at in figures):
             return True
-        lower = word.text.lower()
-        if lower not in _NO_ROLE and stem(lower) not in asked and _ROLE.fullmatch(lower):
-            return True
-    # A name may open the sentence; two capitals in a row are read as one.
-    first = found[0].text if found else ""
-    return bool(
-        first
-        and first[0].isupper()
-        and first.lower() not in _NOT_NAMES
-        and found[0].stem not in asked
-        and not first.lower().endswith(("ing", "ed", "ly"))
-        and len(found) > 1
-        and _VERB.match(found[1].text.lower())
+    return any(
+        [w.text.lower() for w in found[at + 1 : at + 3]] == ["of", "them"] for at in figures
     )
 
 
+_LOOSE_FIGURES = frozenset({"one", "once", "half", "third", "quarter"})
+
+
+def _has_person(question: Question, text: str) -> bool:
+    asked = {term.stem for term in question.terms}
+    found = words(text)
+    if not _WHO_DID.search(question.text):
+        for match in _ROLE.finditer(text):
+            last = words(match.group())[-1]
+            if last.text.lower() not in _NO_ROLE and last.stem not in asked:
+                return True
+    for index, word in enumerate(found):
+        if not _NAME.fullmatch(word.text) or word.stem in asked:
+            continue
+        if word.text.lower() in _NOT_NAMES:
+            continue
+        between = text[found[index - 1].end : word.start] if index else "."
+        if between.strip(" \n*_`\"“'(,") == "":
+            return True
+        # A name may open the sentence: then something follows that a name does.
+        follows = found[index + 1].text if index + 1 < len(found) else ""
+        if _NAME.fullmatch(follows) or _VERB.match(follows.lower()):
+            return not word.text.lower().endswith(("ing", "ed", "ly", "s"))
+    return False
+
+
+_NAME = re.compile(r"[A-ZÀ-Þ][a-zß-ÿ]+(?:['’]s)?|Mc[A-Z][a-z]+|O['’][A-Z][a-z]+")
 _VERB = re.compile(r"\w+(?:s|ed)$|(?:was|is|has|had|will|wrote|made|built|led|won|and)$")
 _NOT_NAMES = frozenset(
     """the a an this that these those it its they he she we you i in on at by for from to of and or

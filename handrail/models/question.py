@@ -8,12 +8,12 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from handrail.models.vocabulary import GENERIC, STOP
+from handrail.models.vocabulary import GENERIC, LOOSE, STOP
 from handrail.models.words import Word, identifiers, stem, words
 
 #: How much each kind of term weighs in what an answer must cover.
-WEIGHT_NAME, WEIGHT_PLAIN, WEIGHT_GENERIC = 1.6, 1.0, 0.3
-assert WEIGHT_GENERIC < WEIGHT_PLAIN < WEIGHT_NAME
+WEIGHT_NAME, WEIGHT_PLAIN, WEIGHT_LOOSE, WEIGHT_GENERIC = 1.6, 1.0, 0.5, 0.25
+assert WEIGHT_GENERIC < WEIGHT_LOOSE < WEIGHT_PLAIN < WEIGHT_NAME
 
 #: Above this part of capitalised words a question is a headline, and capitals name nothing.
 HEADLINE_PART_MIN = 0.7
@@ -25,9 +25,15 @@ class Answer(StrEnum):
     ANYTHING = "an answer"  #: no kind could be read from the question
     COUNT = "a number"
     DURATION = "a length of time"
-    DISTANCE = "a length"
+    DISTANCE = "a distance"
+    LENGTH = "a length"
+    PHONE = "a telephone number"
     FREQUENCY = "how often"
     MONEY = "an amount of money"
+    WEIGHT = "a weight"
+    TEMPERATURE = "a temperature"
+    SPEED = "a speed"
+    AGE = "an age"
     SHARE = "a percentage"
     MOMENT = "a time or a condition"
     DATE = "a date"
@@ -70,10 +76,10 @@ _OPENING = re.compile(
 _BY_OPENING = {
     "how many": Answer.COUNT, "how much": Answer.COUNT, "how long": Answer.DURATION,
     "how often": Answer.FREQUENCY, "how frequently": Answer.FREQUENCY, "how far": Answer.DISTANCE,
-    "how old": Answer.COUNT, "how big": Answer.COUNT, "how large": Answer.COUNT,
+    "how old": Answer.AGE, "how big": Answer.COUNT, "how large": Answer.COUNT,
     "how tall": Answer.DISTANCE, "how high": Answer.COUNT, "how deep": Answer.DISTANCE,
-    "how wide": Answer.DISTANCE, "how heavy": Answer.COUNT, "how fast": Answer.COUNT,
-    "how hot": Answer.COUNT, "how cold": Answer.COUNT, "how soon": Answer.MOMENT,
+    "how wide": Answer.DISTANCE, "how heavy": Answer.WEIGHT, "how fast": Answer.SPEED,
+    "how hot": Answer.TEMPERATURE, "how cold": Answer.TEMPERATURE, "how soon": Answer.MOMENT,
     "how late": Answer.MOMENT, "how early": Answer.MOMENT, "how quickly": Answer.MOMENT,
     "how thick": Answer.DISTANCE, "how loud": Answer.COUNT, "how small": Answer.COUNT,
     "who": Answer.PERSON, "whom": Answer.PERSON, "whose": Answer.PERSON, "when": Answer.MOMENT,
@@ -83,13 +89,13 @@ _BY_NOUN = {
     "year": Answer.YEAR, "date": Answer.DATE, "day": Answer.MOMENT, "month": Answer.DATE,
     "percentage": Answer.SHARE, "percent": Answer.SHARE, "share": Answer.SHARE,
     "number": Answer.COUNT, "amount": Answer.COUNT, "port": Answer.COUNT, "size": Answer.COUNT,
-    "speed": Answer.COUNT, "age": Answer.COUNT, "temperature": Answer.COUNT,
+    "speed": Answer.SPEED, "age": Answer.AGE, "temperature": Answer.TEMPERATURE,
     "price": Answer.MONEY, "cost": Answer.MONEY, "fee": Answer.MONEY, "salary": Answer.MONEY,
-    "fare": Answer.MONEY, "budget": Answer.MONEY, "length": Answer.COUNT, "weight": Answer.COUNT,
-    "height": Answer.COUNT, "depth": Answer.COUNT, "color": Answer.COLOR, "colour": Answer.COLOR,
+    "fare": Answer.MONEY, "budget": Answer.MONEY, "length": Answer.COUNT, "weight": Answer.WEIGHT,
+    "height": Answer.DISTANCE, "depth": Answer.DISTANCE, "color": Answer.COLOR, "colour": Answer.COLOR,
     "population": Answer.COUNT, "version": Answer.COUNT, "time": Answer.MOMENT,
     "distance": Answer.DISTANCE, "capacity": Answer.COUNT, "frequency": Answer.FREQUENCY,
-    "duration": Answer.DURATION, "limit": Answer.COUNT, "phone": Answer.COUNT,
+    "duration": Answer.DURATION, "limit": Answer.COUNT, "phone": Answer.PHONE,
     "person": Answer.PERSON, "reason": Answer.REASON, "place": Answer.PLACE, "hour": Answer.COUNT,
     "area": Answer.COUNT, "fraction": Answer.COUNT, "rate": Answer.COUNT, "hours": Answer.COUNT,
 }  # fmt: skip
@@ -98,6 +104,8 @@ _MONEY = re.compile(
     r"|spend|spent|money)\b",
     re.IGNORECASE,
 )
+_HOW_LONG_BE = re.compile(r"\bhow long (?:may|can|must|should|could)\b.*\bbe\W*$", re.I)
+_PHONE = re.compile(r"\b(?:phone|telephone|mobile|fax) number\b", re.I)
 _PAST = re.compile(r"^\W*\w*\s*when\s+(was|were|did)\b", re.IGNORECASE)
 _CLOCK = re.compile(r"\b(what|which)\s+time\b", re.IGNORECASE)
 _NOUN_AFTER = re.compile(
@@ -116,21 +124,44 @@ def read(text: str) -> Question:
     found = words(text)
     answer, used = _kind(text)
     names = _names(text, found)
+    head = stem(_typed(text)) if _typed(text) else ""
     terms: dict[str, Term] = {}
     for word in found:
         lower = word.text.lower()
         if lower in STOP or lower in used or word.stem in terms:
             continue
         name = word.stem in names
-        generic = not name and (lower in GENERIC or word.stem in _GENERIC_STEMS)
-        weight = WEIGHT_NAME if name else WEIGHT_GENERIC if generic else WEIGHT_PLAIN
-        terms[word.stem] = Term(word.text, word.stem, weight, name)
+        terms[word.stem] = Term(word.text, word.stem, _weight(word, name, head, answer), name)
     return Question(
         text, tuple(terms.values()), identifiers(text), answer, _counted(text), _subject(text)
     )
 
 
 _GENERIC_STEMS = frozenset(stem(word) for word in GENERIC)
+_LOOSE_STEMS = frozenset(stem(word) for word in LOOSE)
+
+#: Questions whose verb is the point of them: who did it, when was it done.
+_BY_VERB = frozenset({Answer.PERSON, Answer.DATE, Answer.YEAR})
+
+
+def _weight(word: Word, name: bool, head: str, answer: Answer) -> float:  # noqa: FBT001
+    if name:
+        return WEIGHT_NAME
+    if word.text.lower() in GENERIC or word.stem in _GENERIC_STEMS:
+        return WEIGHT_GENERIC
+    loose = word.stem in _LOOSE_STEMS and answer not in _BY_VERB
+    # "Which algorithm signs it" is answered by the algorithm's name, not by the word.
+    return WEIGHT_LOOSE if loose or (word.stem == head and answer is Answer.ANYTHING) else WEIGHT_PLAIN
+
+
+_WHICH = re.compile(
+    r"\b(?:what|which)\s+(?!is\b|are\b|was\b|were\b|do\b|does\b|did\b|has\b|can\b)([\w-]+)", re.I
+)
+
+
+def _typed(text: str) -> str:
+    match = _WHICH.search(text)
+    return match.group(1) if match else ""
 
 
 def _kind(text: str) -> tuple[Answer, frozenset[str]]:
@@ -139,9 +170,14 @@ def _kind(text: str) -> tuple[Answer, frozenset[str]]:
     if opening is None:
         return Answer.ANYTHING, frozenset()
     said = " ".join(opening.group().lower().split())
+    # "Heavy" in "how heavy" asks for a weight, and weighs lightly itself; "how" asks only.
     used = frozenset(said.split())
     if _MONEY.search(text):
         return Answer.MONEY, used
+    if _HOW_LONG_BE.search(text):
+        return Answer.LENGTH, used
+    if _PHONE.search(text):
+        return Answer.PHONE, used
     if _CLOCK.search(text):
         return Answer.CLOCK, used | {"time"}
     if said == "when" and _PAST.search(text):
@@ -172,11 +208,28 @@ def _noun(text: str) -> str:
     return head
 
 
+_COUNTED = re.compile(r"\bhow many\s+([\w’'.-]+(?:\s+[\w’'.-]+){0,3})", re.IGNORECASE)
+_NUMBERED = frozenset("port version level layer chapter".split())
+#: Words before which a phrase such as "leap seconds" or "study rooms" has ended.
+_PHRASE_ENDS = frozenset(
+    """in on at of for from to by with per fit work make go take need keep live exist happen there
+    left remain use get come belong""".split()
+)
+
+
 def _counted(text: str) -> str | None:
-    match = re.search(r"\bhow many\s+((?:[\w-]+\s+){0,2}?)([\w-]+)", text, re.IGNORECASE)
+    """Find what is counted: the last noun of "how many leap seconds have", "which port"."""
+    match = _COUNTED.search(text)
     if match is None:
-        return None
-    return stem(match.group(2))
+        noun = _noun(text) if _OPENING.search(text) else ""
+        return stem(noun) if noun in _NUMBERED else None
+    last = ""
+    for word in match.group(1).lower().split():
+        plain = word.strip(".?'")
+        if last and (plain in STOP or plain in _PHRASE_ENDS or plain in LOOSE):
+            break
+        last = plain
+    return stem(last) if last else None
 
 
 def _subject(text: str) -> str | None:

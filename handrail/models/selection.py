@@ -6,6 +6,7 @@ The judgement is lexical, by what the sentence covers of the question and by the
 that is asked for, and it is stricter about names than about ordinary words.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ PASSAGES_MAX, PASSAGE_CHARS_MAX = 64, 20_000
 COVER_MIN = 0.72
 #: The part of it that the quote's own words must cover.
 OWN_COVER_MIN = 0.3
+#: The part of the question's ordinary words that stand in one piece with the figure asked for.
+ABOUT_MIN, ABOUT_MIN_SOFT = 0.45, 0.3
 assert OWN_COVER_MIN < COVER_MIN < 1.0
 
 #: What a term counts that is met not in the quote but beside it, in the heading, in the passage.
@@ -126,8 +129,9 @@ def _rarity(asked: Question, kept: Sequence[_Read]) -> dict[str, float]:
     """Weigh each term: what every passage mentions tells them apart the least."""
     weights: dict[str, float] = {}
     for term in asked.terms:
-        held = sum(_best(term.stem, passage.every) > 0 for passage in kept)
-        weights[term.stem] = term.weight * (1.0 - 0.4 * held / len(kept))
+        held = sum(_best(term.stem, passage.every) > 0 for passage in kept) / len(kept)
+        # That a loose word is missing everywhere says nothing: it may be said in other words.
+        weights[term.stem] = term.weight * (1.0 - 0.4 * (held if term.weight >= 1.0 else 1.0))
     return weights
 
 
@@ -147,13 +151,43 @@ def _judge(asked: Question, passage: _Read, weights: dict[str, float]) -> Iterat
             start, end = passage.pieces[first].start, passage.pieces[last].end
             own, cover, missing = _cover(asked, passage, weights, credit, (first, last))
             text = texts[start:end]
-            kind = answers(asked, text)
+            kind = any(
+                answers(asked, texts[p.start : p.end]) and _is_about(asked, passage, weights, credit, at)
+                for at, p in enumerate(passage.pieces[first : last + 1], start=first)
+            )
             score = 0.75 * cover + 0.25 * own - 0.06 * (last - first)
             score += 0.08 if kind and asked.answer is not Answer.ANYTHING else 0.0
             score += 0.08 if _defines(asked, text) else 0.0
-            score += 0.06 if _counts(asked, text) else 0.0
             pick = Pick(passage.source.id, start, end, round(min(max(score, 0.0), 1.0), 4))
             yield _Judged(pick, cover, own, missing, kind)
+
+
+def _is_about(
+    asked: Question,
+    passage: _Read,
+    weights: dict[str, float],
+    credit: dict[str, tuple[float, ...]],
+    at: int,
+) -> bool:
+    """Say whether a piece that holds a figure or a name also says what it is the figure of."""
+    common = [term for term in asked.terms if not term.name]
+    total = sum(weights[term.stem] for term in common)
+    # "It" and "they" stand for what the sentence before speaks of.
+    text = passage.source.text[passage.pieces[at].start :]
+    before = CREDIT_BESIDE if at and _REFERS.match(text) else 0.0
+    held = sum(
+        weights[term.stem]
+        * max(
+            credit[term.stem][at],
+            CREDIT_HEADING * _best(term.stem, passage.heading),
+            before * credit[term.stem][at - 1],
+        )
+        for term in common
+    )
+    return held >= (ABOUT_MIN if asked.answer in HARD else ABOUT_MIN_SOFT) * total
+
+
+_REFERS = re.compile(r"\W*(?:it|its|they|their|these|this|that|she|he|her|his|each|both)\b", re.I)
 
 
 def _cover(
@@ -198,17 +232,6 @@ def _defines(asked: Question, text: str) -> bool:
 
 
 _BE = frozenset({"is", "are", "was", "were", "means", "denotes", "describes"})
-
-
-def _counts(asked: Question, text: str) -> bool:
-    """Say whether a figure stands shortly before what "how many" counts."""
-    if asked.counted is None:
-        return False
-    found = words(text)
-    for index, word in enumerate(found):
-        if word.stem == asked.counted:
-            return any(w.stem[:1].isdigit() for w in found[max(0, index - 4) : index + 4])
-    return False
 
 
 def _is_answer(one: _Judged) -> bool:

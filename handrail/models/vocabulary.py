@@ -17,7 +17,7 @@ STOP = frozenset(
 GENERIC = frozenset(
     """according account actual actually allow amount answer apply approximate approximately are
     aspect available average become benefit behave call case cause certain collection come
-    consider contain current currently default define definition describe description detail
+    consider contain current currently define definition describe description detail
     determine difference different document documentation ensure exact exactly example exist
     explain fact feature file find general generally get give go good guide handbook happen have
     help identify important include information involve kind know known like list long look main
@@ -28,6 +28,26 @@ GENERIC = frozenset(
     total true try type typical typically use used useful usual usually value want way work
     world write typically single several other official originally together first role effect
     does keep kept turn step process system say says stated written""".split()
+)
+
+#: Verbs, and adverbs of degree, that many sentences say in other words: half a term.
+LOOSE = frozenset(
+    """accept accommodate achieve add advise affect afford aim appear apply arrange arrive assume
+    attach attend base bear begin belong book bring burn buy carry catch change charge check choose
+    claim clear close collect come commit compare complete connect convert copy count cover create
+    cut deal decide deliver depend default derive draw drive drop eat empty enable enter exceed expect expire
+    extend fail fall feed fetch fill finish fit fix follow gain gather go grow handle hang happen
+    head hold improve increase install intend join jump keep last lay lead leave let lie lift limit
+    live load lose maintain mark match measure meet move occupy occur offer open operate pass pay
+    perform permit place plan play prepare prevent process produce protect pull push reach receive
+    recover reduce refuse reject release remain remove repair repeat replace report request reserve
+    respond rest restart result retry return rise run save seat sell send separate set settle sit
+    slow solve spend split stand start stay stop store stretch suggest suit supply support surround
+    survive switch take throw touch transport travel treat trust try turn visit wait walk warn watch
+    wear work failed retried goes fits maximum minimum max min highest lowest largest smallest mainly
+    mostly roughly nowadays today currently former formerly regularly normally fully entirely together
+    permitted permissible required necessary allowed allow possible top per staff single whole
+    concerning regarding safely properly completely successful official complete unused""".split()
 )
 
 #: Forms that no rule of endings finds.
@@ -51,7 +71,7 @@ IRREGULAR = dict(
     vertices:vertex matrices:matrix analyses:analysis bases:basis crises:crisis criteria:criterion
     bacteria:bacterium phenomena:phenomenon fungi:fungus nuclei:nucleus people:person
     larger:large largest:large bigger:big biggest:big smaller:small smallest:small
-    higher:high highest:high lower:low lowest:low longer:long longest:long shorter:short
+    higher:high highest:high lowest:low longer:long longest:long shorter:short
     shortest:short older:old oldest:old newer:new newest:new better:good best:good worse:bad
     worst:bad heavier:heavy heaviest:heavy earlier:early earliest:early later:late latest:late
     taller:tall tallest:tall deeper:deep deepest:deep wider:wide widest:wide faster:fast
@@ -95,17 +115,17 @@ SYNONYMS = (
     "delete remove erase discard purge drop clean destroy",
     "buy purchase acquire bought",
     "cost price fee charge pay rate fare euro dollar pound eur usd gbp",
-    "maximum max limit cap most upper highest largest ceiling exceed",
+    "maximum max limit cap most upper highest largest longest ceiling exceed",
     "minimum min least lower lowest smallest",
-    "create make produce build construct generate form built",
-    "found establish set-up founded founder create start origin",
+    "create make produce build construct generate built",
+    "found establish founded founder create start origin",
     "invent devise develop design create inventor introduce",
     "write author publish wrote compose written record append",
     "discover find found detect identify discovery",
     "send transmit deliver forward dispatch emit produce publish",
     "receive get obtain accept arrive",
     "read consume fetch poll",
-    "fail crash break die error failure wrong down",
+    "fail crash break die failure",
     "restart reboot resume recover",
     "kill stop terminate end",
     "wait delay pause timeout sleep",
@@ -123,23 +143,23 @@ SYNONYMS = (
     "old age aged",
     "important essential crucial vital key",
     "big major main chief principal primary",
-    "cause reason because why lead result due",
+    "cause reason because why result due",
     "effect result consequence outcome",
     "increase grow rise raise climb gain",
-    "decrease shrink fall reduce lower drop decline cut",
+    "decrease shrink fall reduce lowered lowering drop decline",
     "allow permit let enable may",
     "forbid prohibit ban refuse deny reject disallow never not",
     "need require must necessary demand",
     "ask request query demand",
     "answer reply respond response",
-    "help assist support aid",
+    "help assist aid",
     "check verify validate test inspect examine prove confirm ensure",
     "choose select pick decide elect",
     "name call title known",
     "use employ apply utilize usage",
-    "work function operate job run employ",
+    "work function operate job employ",
     "employee staff worker personnel",
-    "boss chief head director leader manager lead run",
+    "boss chief director leader manager",
     "person human people individual somebody anyone",
     "child kid young",
     "doctor physician",
@@ -172,14 +192,14 @@ SYNONYMS = (
     "assign allocate give distribute share",
     "order sequence ordering sorted sort",
     "arrange organize order",
-    "happen occur take-place event",
+    "happen occur event",
     "contain include comprise hold consist have",
     "component part piece element made consist",
     "show display present reveal print",
     "hide conceal mask redact",
     "protect guard defend secure safe safety",
     "danger risk hazard dangerous",
-    "mistake error fault bug wrong",
+    "mistake error fault bug",
     "repair fix mend solve cure remedy",
     "damage harm hurt",
     "move transfer shift relocate",
@@ -195,17 +215,44 @@ SYNONYMS = (
     "week weekly",
     "month monthly",
     "year yearly annual annually",
+    "summer may june july august september",
+    "winter december january february",
+    "spring march april may",
+    "autumn september october november",
+    "ticket fare single return pass",
+    "illness sick ill disease",
+    "fit carry hold room seat",
+    "retry repeat again resend",
+    "late overdue delay",
+    "fine fee penalty charge owe",
+    "mostly mainly chiefly primarily",
+    "sign signature signed",
+    "salt sodium",
+    "former until previous once earlier",
+    "convert turn change transform rebuild",
+    "worker work employee staff",
+    "vacation leave holiday",
+    "death die kill dead",
+    "reimburse refund repay",
+    "latency delay",
+    "speed knot fast velocity",
+    "crash die dead fail kill",
+    "reason because since",
+    "author write wrote writer",
+    "forbid must allow permit",
+    "lock password encrypt",
     "hour hourly",
     "often frequent frequency every each",
     "first initial original earliest",
+    "prize award medal",
     "last final latest",
     "before prior ahead earlier precede",
     "after following later once",
-    "part portion share fraction percent percentage",
+    "portion share fraction percent percentage",
     "many number count amount quantity several",
     "money fund budget finance cash",
-    "job task duty role responsibility",
-    "owner own belong possess",
+    "job duty role responsibility",
+    "own belong possess",
     "responsible charge duty accountable owner",
     "approve approval authorize sign consent agree",
     "meeting gather assembly conference",
@@ -216,10 +263,9 @@ SYNONYMS = (
     "tool instrument device utility",
     "machine engine device",
     "picture image photo photograph",
-    "letter mail email message",
-    "message record event",
-    "paper document file",
-    "group team crew set",
+    "mail email",
+        "paper document file",
+    "group team crew",
     "holiday vacation leave",
     "salary wage pay earn",
     "warm hot heat temperature degree celsius",
@@ -254,7 +300,7 @@ SYNONYMS = (
     "permanent forever always",
     "replay reprocess redo repeat again rerun",
     "guarantee promise assure ensure",
-    "default standard unless",
+    "default standard unless none",
     "advantage benefit good useful pro strength",
     "disadvantage drawback downside weakness",
     "avoid prevent stop",
@@ -271,8 +317,8 @@ SYNONYMS = (
     "ingredient component",
     "recommend suggest advise should",
     "penalty fine punishment",
-    "contact reach call phone telephone",
-    "phone telephone call number",
+    "contact reach phone telephone",
+    "phone telephone",
     "renew extend prolong",
     "expire lapse end",
     "borrow loan lend",
