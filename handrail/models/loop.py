@@ -38,6 +38,7 @@ from handrail.models.port import (
 )
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 CORRECTIONS_COUNT_MAX = 2  #: how often a wrong answer is asked again
 CALLS_PER_TURN_MAX = 32  #: calls of one turn beyond these are refused in words
@@ -61,11 +62,11 @@ DoTool = Callable[[str, JsonObject], Awaitable[str | bytes]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelCall(Generic[T]):
+class ModelCall(Generic[T_co]):
     """One `ctx.model(...)`: a prompt and what is to come back."""
 
     prompt: str
-    returns: type[T]
+    returns: type[T_co]
     tools: tuple[ToolSpec, ...] = ()
     sources: tuple[SourcePassage, ...] = ()
     system: str = ""

@@ -176,6 +176,7 @@ async def test_a_malformed_call_is_told_to_the_model_and_never_carried_out(writt
         assert answer == "I could not look."
         told = api.requests[1].body["messages"][-1]["content"][0]
         assert told["is_error"]
+        assert "not a JSON object" in told["content"] or "find_order: " in told["content"]
 
 
 async def test_a_call_that_was_cut_is_not_carried_out_although_it_reads_as_json() -> None:
