@@ -27,7 +27,7 @@ def _type_of(cls: type) -> str:
 
 
 _TYPES: Final[dict[type, bytes]] = {cls: _type_of(cls).encode() for cls in get_args(Event)}
-_READERS: Final[dict[bytes, TypeAdapter[Event]]] = {
+_READERS: Final[dict[bytes, TypeAdapter[Any]]] = {
     name: TypeAdapter(cls) for cls, name in _TYPES.items()
 }
 
@@ -109,7 +109,7 @@ def decode(record: Record) -> Event | UnknownEvent:
     if reader is None:
         return UnknownEvent("its type is not known here", name.decode("utf-8", "replace"))
     try:
-        event = reader.validate_python(from_json(record.value or b""))
+        event: Event = reader.validate_python(from_json(record.value or b""))
     except (ValueError, ValidationError, RecursionError) as error:
         return UnknownEvent(f"its body does not fit: {error}"[:500], name.decode())
     if record.key != as_bytes(event.task_id):

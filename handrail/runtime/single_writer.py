@@ -8,7 +8,7 @@ twice or not at all through crash, rebalance or an undecided commit.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 import structlog
@@ -125,7 +125,7 @@ class SingleWriter:
             await self._shelf[where].tidy(self._clock.now_ms())
 
     @contextlib.contextmanager
-    def _reopening(self, where: TopicPartition) -> Iterator[None]:
+    def _reopening(self, where: TopicPartition) -> Generator[None]:
         try:
             yield
         except _REOPENS as error:

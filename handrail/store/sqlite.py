@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, cast
 
 import apsw
 import structlog
@@ -30,6 +30,30 @@ _SIDES: Final = ("-wal", "-shm")  # SQLite 3.54: the files beside a database in 
 _DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError)
 
 
+class _Connection(Protocol):
+    """What we use of apsw's connection, in the types that we use it with."""
+
+    in_transaction: bool
+
+    def execute(self, statements: str, bindings: Sequence[Value] | None = None) -> Iterable[Row]:
+        """Run statements."""
+        ...
+
+    def executemany(
+        self, statements: str, sequenceofbindings: Iterable[Sequence[Value]]
+    ) -> Iterable[Row]:
+        """Run a statement for each row of values."""
+        ...
+
+    def set_busy_timeout(self, milliseconds: int) -> None:
+        """Wait that long for others."""
+        ...
+
+    def close(self, force: bool = False) -> None:  # noqa: FBT001, FBT002  # as apsw has it
+        """Give the file back."""
+        ...
+
+
 class Database:
     """An open SQLite file. Safe between processes; within one, for one task at a time.
 
@@ -37,7 +61,7 @@ class Database:
     when it cannot be read or written (full disk, missing right, or locked beyond 10 s).
     """
 
-    def __init__(self, connection: apsw.Connection, path: Path | None) -> None:
+    def __init__(self, connection: _Connection, path: Path | None) -> None:
         """Wrap an open connection; use `open` or `scratch`."""
         self._connection = connection
         self.path = path  #: None for a scratch database
@@ -65,7 +89,7 @@ class Database:
     @classmethod
     def _opened(cls, path: Path, migrations: Sequence[str]) -> "Database":
         with _border(path):
-            connection = apsw.Connection(str(path))
+            connection = cast("_Connection", apsw.Connection(str(path)))
         database = cls(connection, path)
         try:
             with _border(path):
@@ -74,8 +98,18 @@ class Database:
                 connection.execute("PRAGMA synchronous = normal")
             database._migrate(migrations)
         except BaseException:
-            connection.close(True)
+            connection.close(force=True)
             raise
+        return database
+
+    def replaced(self, migrations: Sequence[str]) -> "Database":
+        """Close this file, move it aside as damaged, and open an empty one in its place."""
+        assert self.path is not None, "a scratch database has no file to move"
+        self.close()
+        aside = _move_aside(self.path)
+        log.warning("damaged file moved aside", file=str(self.path), to=str(aside))
+        database = Database.open(self.path, migrations)
+        database.moved_aside = aside
         return database
 
     @classmethod
@@ -83,7 +117,7 @@ class Database:
         """Open a database of this process alone that vanishes with it; it may grow past memory."""
         # SQLite 3.54: an empty name is a private database that spills into a temporary file.
         with _border(None):
-            database = cls(apsw.Connection(""), None)
+            database = cls(cast("_Connection", apsw.Connection("")), None)
             database._connection.execute("PRAGMA journal_mode = memory")
             database._connection.execute("PRAGMA synchronous = off")
         database._migrate(migrations)
@@ -147,7 +181,7 @@ class Database:
 
     def close(self) -> None:
         """Give the file back. Never raises; closing twice is nothing."""
-        self._connection.close(True)
+        self._connection.close(force=True)
 
 
 @contextlib.contextmanager
