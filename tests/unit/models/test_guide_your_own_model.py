@@ -141,7 +141,8 @@ async def test_its_errors_are_those_of_the_engine(
 async def test_an_address_without_a_server_is_named(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model, "address", "http://127.0.0.1:1")
+    monkeypatch.setenv("CHAT_URL", "http://127.0.0.1:1")
+    elsewhere = type(model)()
 
     with pytest.raises(ModelUnreachable, match=r"127\.0\.0\.1:1"):
-        await model.respond(ModelRequest(prompt="?"))
+        await elsewhere.respond(ModelRequest(prompt="?"))
