@@ -9,9 +9,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from handrail.bus.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,6 +48,14 @@ class Place:
             broker=self.broker or outer.broker,
             namespace=self.namespace or outer.namespace,
         )
+
+    def settings(self) -> "Settings":
+        """Give the settings of the project, flags included; raises what is wrong with them."""
+        from handrail.bus.settings_file import load_settings
+
+        flags = {"broker.bootstrap": self.broker, "namespace": self.namespace}
+        overrides = {key: value for key, value in flags.items() if value is not None}
+        return load_settings(self.folder, overrides)
 
     def flags(self) -> list[str]:
         """The same place as flags, for a process that is started for it."""

@@ -23,6 +23,7 @@ UNREAD_KEPT_DAYS = 7  #: what stands on a topic that no agent reads
 DEAD_KEPT_DAYS = 30
 BLOBS_KEPT_DAYS = 37  #: a dead letter that was written on the blob's last day still finds it
 LEDGER_KEPT_DAYS = 365
+BROKERS_OWN = -1  #: in place of a number of copies: the broker's default (Kafka 2.4 and later)
 
 assert BLOBS_KEPT_DAYS >= DEAD_KEPT_DAYS
 
@@ -33,7 +34,7 @@ class Layout:
 
     namespace: str
     partitions: int
-    replication: int
+    replication: int | None  #: None leaves it to the broker
     ledger_days: int = LEDGER_KEPT_DAYS
 
 
@@ -130,9 +131,11 @@ def shell_command(difference: Difference, bootstrap: str) -> str:
     match difference.change:
         case Change.CREATE:
             configs = "".join(f" --config {key}={value}" for key, value in spec.settings.items())
+            own = spec.replication == BROKERS_OWN
+            copies = "" if own else f" --replication-factor {spec.replication}"
             return (
                 f"kafka-topics.sh {server} --create --topic {name} --partitions {spec.partitions}"
-                f" --replication-factor {spec.replication}{configs}"
+                f"{copies}{configs}"
             )
         case Change.ALTER:
             added = ",".join(f"{key}={value}" for key, value in difference.settings.items())
@@ -236,7 +239,8 @@ def _topic(
 ) -> NeededTopic:
     whole = {**settings, "max.message.bytes": str(BROKER_RECORD_BYTES)}
     full = f"{layout.namespace}.{name}"
-    return NeededTopic(TopicSpec(full, layout.partitions, layout.replication, whole), purpose, key)
+    copies = BROKERS_OWN if layout.replication is None else layout.replication
+    return NeededTopic(TopicSpec(full, layout.partitions, copies, whole), purpose, key)
 
 
 def _kept(retention_ms: int) -> dict[str, str]:

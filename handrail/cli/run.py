@@ -1,0 +1,71 @@
+"""`handrail run`: one process with one agent or several, in the foreground."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from handrail.cli.place import Place, place_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handrail.runtime.serving import Standing
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="AGENT|FILE…")
+@place_options
+def run(place: Place, names: tuple[str, ...]) -> int:
+    """Run one or several agents in this process until Ctrl-C.
+
+    Start the same agent in three terminals, and three share its work at once. FILE is a file of
+    agents that stands alone. `registrar` is the single writer of task states.
+    """
+    from handrail.runtime.deadman import end_with_supervisor
+
+    end_with_supervisor()
+    from handrail.cli.broker import bootstrap_of
+    from handrail.cli.team import is_file_name, one_team
+    from handrail.runtime.log_lines import set_up_logging
+    from handrail.runtime.serving import REGISTRAR, Serving, run_loop, serve
+
+    set_up_logging()
+    settings = place.settings()
+    os.environ["HANDRAIL_PROJECT"] = str(settings.project_dir)
+    wanted = [name for name in names if name != REGISTRAR]
+    if wanted:
+        team = one_team(settings, wanted)
+        in_files = list(team.loaded.agents) if any(map(is_file_name, wanted)) else []
+        agents = team.loaded.chosen([*in_files, *(n for n in wanted if not is_file_name(n))])
+        description = team.description
+    else:
+        from handrail.contract.team import TeamDescription
+
+        agents, description = [], TeamDescription(())
+    serving = Serving(
+        settings=settings,
+        bootstrap=bootstrap_of(settings),
+        name=_process_name(names),
+        team=description,
+        agents=agents,
+        writers=[REGISTRAR] if REGISTRAR in names else [],
+        on_ready=_say_ready,
+    )
+    run_loop(serve(serving))
+    return 0
+
+
+def _process_name(names: "Sequence[str]") -> str:
+    """Give the name that a supervisor chose, else one that no other process has."""
+    from handrail.runtime.child import NOTE_VARIABLE
+
+    if given := os.environ.get(NOTE_VARIABLE):
+        return Path(given).stem
+    return f"{Path(names[0]).stem}-{os.getpid()}"
+
+
+def _say_ready(standings: "Sequence[Standing]") -> None:
+    partitions = sum(one.partitions for one in standings)
+    click.echo(f"Ready: {partitions} partitions are open here. Ctrl-C stops in order.", err=True)

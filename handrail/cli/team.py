@@ -1,0 +1,69 @@
+"""Loads the team that a command works on: a project folder's, or that of files given by name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handrail.cli.output import note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handrail.bus.settings import Settings
+    from handrail.contract.team import TeamDescription
+    from handrail.runtime.discovery import LoadedTeam
+    from handrail.runtime.topics import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedTeam:
+    """A team whose parts fit one another."""
+
+    loaded: "LoadedTeam"
+    description: "TeamDescription"
+
+
+def checked_team(settings: "Settings", file: Path | None = None) -> CheckedTeam:
+    """Load the team of a project, or of one file, and check it as a whole.
+
+    Raises the errors of `handrail.runtime.discovery`, and TeamInvalid.
+    """
+    from handrail.runtime.discovery import load_single_file, load_team
+
+    loaded = load_single_file(file) if file else load_team(settings.project_dir)
+    description = loaded.description(intake=settings.intake)
+    description.check()
+    return CheckedTeam(loaded, description)
+
+
+def layout_of(settings: "Settings") -> "Layout":
+    """Give what the settings say about topics."""
+    from handrail.runtime.topics import Layout
+
+    return Layout(
+        namespace=settings.namespace,
+        partitions=settings.partitions,
+        replication=settings.replication,
+    )
+
+
+def warn_of_idle(settings: "Settings", scale: dict[str, int]) -> None:
+    """Say which agents get more processes than there are partitions to share."""
+    for agent, processes in scale.items():
+        if processes > settings.partitions:
+            idle = processes - settings.partitions
+            note(
+                f"{agent}: {processes} processes share {settings.partitions} partitions,"
+                f" so {idle} of them will wait idle until another one ends."
+            )
+
+
+def is_file_name(text: str) -> bool:
+    """Tell a file of agents from the name of an agent."""
+    return text.endswith(".py") or "/" in text
+
+
+def one_team(settings: "Settings", names: "Sequence[str]") -> CheckedTeam:
+    """Give the team that these names belong to: the one file they name, else the project's."""
+    files = [Path(name) for name in names if is_file_name(name)]
+    return checked_team(settings, files[0] if len(files) == 1 else None)

@@ -1,0 +1,68 @@
+"""How a process of a team writes its log: one line an event, its facts after it, on stderr.
+
+`HANDRAIL_LOG=json` writes each line as a JSON object. Facts whose name says that they are secret
+are not shown.
+"""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import orjson
+import structlog
+
+SECRET = re.compile(r"password|secret|token|api_?key|authorization", re.IGNORECASE)
+FACT_CHARS_MAX = 2_000
+
+
+def set_up_logging() -> None:
+    """Send every log line of this process to standard error, from `info` upwards."""
+    as_json = os.environ.get("HANDRAIL_LOG", "").lower() == "json"
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.format_exc_info,
+            hide_secrets,
+            as_json_line if as_json else as_text_line,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    # Libraries log in Python's own way; their warnings belong into the same stream.
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(name)s: %(message)s")
+
+
+def hide_secrets(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Put a mask in place of facts whose names say that they are secret."""
+    for name in event:
+        if SECRET.search(name) and not isinstance(event[name], int | float):
+            event[name] = "(not shown)"
+    return event
+
+
+def as_text_line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    """Give `time level event name=value …`, the traceback below it if there is one."""
+    time, level = event.pop("time", ""), event.pop("level", "info")
+    what, trace = event.pop("event", ""), event.pop("exception", None)
+    facts = " ".join(f"{name}={_fact(value)}" for name, value in event.items())
+    line = f"{str(time)[:23]} {level:<7} {what} {facts}".rstrip()
+    return f"{line}\n{trace}" if trace else line
+
+
+def as_json_line(_logger: object, _method: str, event: Mapping[str, Any]) -> str:
+    """Give the event with its facts as one JSON object."""
+    return orjson.dumps(dict(event), default=str).decode()
+
+
+def _fact(value: object) -> str:
+    text = str(value)[:FACT_CHARS_MAX]
+    # One event, one line, whatever a fact holds.
+    return repr(text) if not text.isprintable() or " " in text or not text else text

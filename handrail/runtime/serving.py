@@ -1,0 +1,266 @@
+"""One process of a team, from its first line to its last: connects, serves, drains, says how it is.
+
+Guarantees: SIGTERM or Ctrl-C takes in nothing more, lets running handlers commit for as long as the
+drain allows, and leaves the groups; a second one ends the process at once, which loses and doubles
+nothing. Its note says when every partition is open, and under which member ids it sits in its
+groups. It ends with its supervisor.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from handrail.bus.kafka import KafkaBus
+from handrail.bus.port import Bus
+from handrail.bus.process_birth import birth_of
+from handrail.bus.settings import Settings
+from handrail.bus.where import connection_for
+from handrail.contract.agent import Agent
+from handrail.contract.team import TeamDescription
+from handrail.models.choose import close_model, model_from_environment
+from handrail.models.port import Model
+from handrail.runtime.child import NOTE_VARIABLE
+from handrail.runtime.clock import WallClock
+from handrail.runtime.note import ProcessNote, ProcessState, note_path, read_note, write_note
+from handrail.runtime.registrar import registrar
+from handrail.runtime.single_writer import SingleWriter
+from handrail.runtime.worker.place import Limits
+from handrail.runtime.worker.process import AgentProcess, ProcessSettings
+
+NOTE_EVERY_S = 0.1
+REGISTRAR = "registrar"  #: a name that no agent may have
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a served part stands now."""
+
+    ready: bool
+    members: dict[str, str]
+    partitions: int
+    handled: int
+    waiting: int
+
+
+class Served(Protocol):
+    """What a process serves: agents, or a single writer."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Join, serve until `stop`, drain and leave; raise what cannot be mended."""
+        ...
+
+    def standing(self) -> Standing:
+        """Say how it stands; called at any time."""
+        ...
+
+
+class ServedAgents:
+    """Some or all agents of a team."""
+
+    def __init__(self, process: AgentProcess) -> None:
+        """Serve this process's agents."""
+        self._process = process
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop`, then drain."""
+        try:
+            await self._process.start()
+            await self._process.run(stop)
+        finally:
+            await self._process.close()
+
+    def standing(self) -> Standing:
+        """Add up the agents."""
+        all_of_them = self._process.status()
+        return Standing(
+            ready=self._process.is_ready,
+            members={one.group: one.member_id for one in all_of_them if one.member_id},
+            partitions=sum(len(one.partitions) for one in all_of_them),
+            handled=sum(one.finished + one.dead for one in all_of_them),
+            waiting=sum(one.waiting + one.running for one in all_of_them),
+        )
+
+
+class ServedWriter:
+    """A single writer."""
+
+    def __init__(self, writer: SingleWriter) -> None:
+        """Serve this writer."""
+        self._writer = writer
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop`, then finish the batch in hand."""
+        working = asyncio.create_task(self._writer.run(), name="single writer")
+        stopping = asyncio.create_task(stop.wait(), name="stop of the single writer")
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            self._writer.stop()
+            await working
+        finally:
+            for task in (stopping, working):
+                task.cancel()
+                await asyncio.wait({task})
+
+    def standing(self) -> Standing:
+        """Say which partitions it holds."""
+        member = self._writer.membership
+        return Standing(
+            ready=self._writer.is_ready,
+            members={member.group: member.member_id} if member else {},
+            partitions=len(self._writer.holds),
+            handled=0,
+            waiting=0,
+        )
+
+
+class Noted:
+    """Keeps this process's note true while it serves."""
+
+    def __init__(self, path: Path, name: str, agents: Sequence[str]) -> None:
+        """Write the first note: starting."""
+        self.path = path
+        self.predecessor = read_note(path)
+        self._written = ProcessNote(
+            name=name,
+            pid=os.getpid(),
+            born=birth_of(os.getpid()) or "",
+            agents=tuple(agents),
+            since_ms=time.time_ns() // 1_000_000,
+        )
+        write_note(path, self._written)
+
+    def say(self, state: ProcessState, standings: Sequence[Standing] = ()) -> None:
+        """Write the note if anything in it has changed."""
+        note = dataclasses.replace(self._written, state=state)
+        if standings:
+            members = {group: id_ for one in standings for group, id_ in one.members.items()}
+            note = dataclasses.replace(
+                note,
+                members=members or self._written.members,
+                partitions=sum(one.partitions for one in standings),
+                handled=sum(one.handled for one in standings),
+                waiting=sum(one.waiting for one in standings),
+            )
+        if note != self._written:
+            write_note(self.path, note)
+            self._written = note
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What one process is to serve, and where."""
+
+    settings: Settings
+    bootstrap: str
+    name: str
+    team: TeamDescription
+    agents: Sequence[Agent[..., Any]]
+    writers: Sequence[str] = ()
+    on_ready: Callable[[Sequence[Standing]], None] = lambda _: None
+
+
+async def serve(plan: Serving) -> None:
+    """Serve until SIGTERM or Ctrl-C. Raises what ends a part, after the others have left."""
+    given = os.environ.get(NOTE_VARIABLE)
+    path = Path(given) if given else note_path(plan.settings.project_dir, plan.name)
+    noted = Noted(path, plan.name, [*plan.writers, *(agent.name for agent in plan.agents)])
+    stop, task = asyncio.Event(), asyncio.current_task()
+    assert task is not None
+    _on_signals(stop, task)
+    bus = KafkaBus(connection_for(plan.settings, plan.bootstrap))
+    model = model_from_environment()
+    try:
+        await bus.start()
+        await _bury(bus, noted.predecessor)
+        await _serve_all(_parts(plan, bus, model), plan, noted, stop)
+        noted.say(ProcessState.STOPPED)
+    finally:
+        await close_model(model)
+        await bus.close()
+    if not given:
+        path.unlink(missing_ok=True)
+
+
+def _parts(plan: Serving, bus: Bus, model: Model) -> list[Served]:
+    parts: list[Served] = []
+    if REGISTRAR in plan.writers:
+        parts.append(ServedWriter(registrar(bus, plan.settings.namespace, WallClock())))
+    if plan.agents:
+        settings = ProcessSettings(
+            namespace=plan.settings.namespace,
+            process=plan.name,
+            limits=Limits(
+                task_deadline_s=plan.settings.task_deadline_s,
+                fan_out_parts_max=plan.settings.fan_out_parts_max,
+            ),
+            drain_s=plan.settings.drain_s,
+        )
+        parts.append(ServedAgents(AgentProcess(bus, plan.agents, plan.team, model, settings)))
+    return parts
+
+
+async def _serve_all(
+    parts: Sequence[Served], plan: Serving, noted: Noted, stop: asyncio.Event
+) -> None:
+    running = [asyncio.create_task(part.run(stop), name=type(part).__name__) for part in parts]
+    announced = False
+    try:
+        while not all(task.done() for task in running):
+            await asyncio.wait(running, timeout=NOTE_EVERY_S, return_when=asyncio.FIRST_EXCEPTION)
+            if any(task.done() for task in running):
+                stop.set()  # one part has ended or failed: the others end in order
+            standings = [part.standing() for part in parts]
+            ready = all(one.ready for one in standings)
+            if stop.is_set():
+                noted.say(ProcessState.DRAINING, standings)
+                continue
+            noted.say(ProcessState.READY if ready else ProcessState.STARTING, standings)
+            if ready and not announced:
+                announced = True
+                plan.on_ready(standings)
+        for task in running:
+            task.result()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _bury(bus: Bus, predecessor: ProcessNote | None) -> None:
+    """Tell the groups that a process which left its note without order is gone."""
+    if predecessor is None or predecessor.state is ProcessState.STOPPED or predecessor.alive:
+        return
+    for group, member_id in predecessor.members.items():
+        await bus.admin.remove_member(group, member_id)
+
+
+def _on_signals(stop: asyncio.Event, serving: asyncio.Task[Any]) -> None:
+    def asked_to_stop() -> None:
+        if stop.is_set():
+            serving.cancel()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked_to_stop)
+
+
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine on the fastest event loop there is; a second Ctrl-C ends it quietly."""
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    if sys.platform != "win32":
+        import uvloop  # noqa: PLC0415  # it is not there on Windows
+
+        factory = uvloop.new_event_loop
+    with (
+        contextlib.suppress(asyncio.CancelledError),
+        asyncio.Runner(loop_factory=factory) as runner,
+    ):
+        runner.run(main)

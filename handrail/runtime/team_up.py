@@ -1,0 +1,128 @@
+"""Brings a team up and takes it down in order: broker, topics, single writers, agents.
+
+Guarantees: what was started here is stopped here, in reverse order, whatever ends the body of
+`team_up`; a broker that ran before, or belongs to somebody else, is left running; a failure on
+the way up leaves nothing running that did not run before.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from handrail.bus.kafka import KafkaBus
+from handrail.bus.local_broker import LocalBroker
+from handrail.bus.port import Bus
+from handrail.bus.progress import Progress, Silent
+from handrail.bus.settings import Settings
+from handrail.bus.where import connection_for
+from handrail.runtime.child import ChildSpec, Kind, handrail_command
+from handrail.runtime.claim_of_project import ProjectClaim
+from handrail.runtime.note import ProcessNote
+from handrail.runtime.supervisor import Event, Hooks, Supervisor
+from handrail.runtime.topics import NeededTopic, apply
+
+REGISTRAR = "registrar"
+TOGETHER = "team"
+LEAVE_S = 10.0  #: beyond the drain: what a process needs to leave its groups and to end
+
+
+@dataclass(frozen=True, slots=True)
+class UpPlan:
+    """What to bring up."""
+
+    settings: Settings
+    topics: Sequence[NeededTopic]
+    specs: Sequence[ChildSpec]
+    command: str = "up"
+    keep_broker: bool = False
+    progress: Progress = field(default_factory=Silent)
+    on_event: Callable[[Event], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTeam:
+    """A team on its way up, or up."""
+
+    supervisor: Supervisor
+    bus: Bus
+    bootstrap: str
+
+
+def child_specs(
+    agents: Sequence[str],
+    scale: Mapping[str, int],
+    flags: Sequence[str],
+    *,
+    together: bool = False,
+    sources: Mapping[str, str] | None = None,
+) -> list[ChildSpec]:
+    """Say which processes make up a team; `scale` gives how many of each agent, else one.
+
+    `sources` names what `handrail run` is given for an agent where that is not its name.
+    """
+    given = sources or {}
+    if together:
+        what = list(dict.fromkeys(given.get(agent, agent) for agent in agents))
+        command = handrail_command("run", REGISTRAR, *what, *flags)
+        return [ChildSpec(TOGETHER, command, agents=(REGISTRAR, *agents))]
+    specs = [
+        ChildSpec(REGISTRAR, handrail_command("run", REGISTRAR, *flags), Kind.WRITER, (REGISTRAR,))
+    ]
+    for agent in agents:
+        command = handrail_command("run", given.get(agent, agent), *flags)
+        for number in range(1, scale.get(agent, 1) + 1):
+            name = agent if number == 1 else f"{agent}-{number}"
+            specs.append(ChildSpec(name, command, agents=(agent,)))
+    return specs
+
+
+@contextlib.asynccontextmanager
+async def team_up(plan: UpPlan, hurry: asyncio.Event) -> AsyncIterator[RunningTeam]:
+    """Start everything for the body, and stop it in order after it; `hurry` cuts drains short.
+
+    The processes are started, and may not be ready yet, when the body begins. Raises AlreadyUp,
+    BrokerUnreachable, PartitionsFixed, and the errors of the local Kafka.
+    """
+    claim = ProjectClaim(plan.settings.project_dir)
+    claim.take(plan.command)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(claim.give_back)
+        bootstrap = await _broker(plan, stack)
+        bus = KafkaBus(connection_for(plan.settings, bootstrap))
+        stack.push_async_callback(bus.close)
+        await bus.start()
+        await apply(bus.admin, plan.topics)
+
+        async def bury(note: ProcessNote) -> None:
+            for group, member_id in note.members.items():
+                await bus.admin.remove_member(group, member_id)
+
+        supervisor = Supervisor(
+            plan.settings.project_dir,
+            plan.specs,
+            Hooks(plan.on_event, bury),
+            drain_s=plan.settings.drain_s + LEAVE_S,
+        )
+        stack.push_async_callback(supervisor.stop, hurry)
+        await supervisor.start()
+        yield RunningTeam(supervisor, bus, bootstrap)
+
+
+async def _broker(plan: UpPlan, stack: contextlib.AsyncExitStack) -> str:
+    """Give the broker's address; a local one that is started here is stopped by the stack."""
+    if plan.settings.broker.bootstrap is not None:
+        return plan.settings.broker.bootstrap
+    broker = LocalBroker(plan.settings.project_dir, progress=plan.progress)
+    starting = asyncio.ensure_future(asyncio.to_thread(broker.start))
+    try:
+        running = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # A thread cannot be cut off: wait for what it starts, and take that down again.
+        with contextlib.suppress(Exception):
+            if (await starting).started_here:
+                await asyncio.to_thread(broker.stop)
+        raise
+    if running.started_here and not plan.keep_broker:
+        stack.push_async_callback(asyncio.to_thread, broker.stop)
+    return running.bootstrap
