@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 RUN := $(VENV)/bin
 PACKAGES := $(wildcard handrail agents topics tools memory desk deploy)
+BENCHES := $(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))
 CHECKED := tests/test_architecture.py tests/test_tidy.py tests/test_pages.py
 
 # The environment is made anew when pyproject.toml changes: its checksum is part of the mark.
@@ -40,7 +41,7 @@ format: $(FOR_CHECKING) ## write the code the way `make check` wants it
 	$(RUN)/ruff check --fix .
 
 bench: $(FOR_CHECKING) ## measure, and print the figures with the machine they are from
-	@$(RUN)/python -m bench
+	@for name in $(BENCHES); do $(RUN)/python -m bench.$$name || exit 1; done
 
 clean: ## stop this project's local broker and take away what was made here
 	@if [ -x $(RUN)/handrail ]; then $(RUN)/handrail down --wipe || true; fi
