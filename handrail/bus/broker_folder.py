@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from handrail.bus.broker_properties import HOST
-from handrail.bus.process_birth import birth_of
+from handrail.bus.process_birth import birth_of, command_of
 from handrail.errors.broker import PortsTaken
 
 # Below the range from which systems give ports to outgoing connections, so that a remembered port
@@ -70,7 +70,15 @@ class BrokerFolder:
             while cluster_id.startswith("-"):
                 cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             client, controller = free_ports(2)
-            return Identity(cluster_id, client, controller)
+            return Identity(self._formatted_for() or cluster_id, client, controller)
+
+    def _formatted_for(self) -> str | None:
+        try:
+            text = (self.data / "meta.properties").read_text("utf-8")
+        except FileNotFoundError:
+            return None
+        lines = (line.partition("=") for line in text.splitlines())
+        return next((value.strip() for key, _, value in lines if key == "cluster.id"), None)
 
     def keep(self, identity: Identity) -> None:
         """Remember an identity for the next run."""
@@ -88,9 +96,21 @@ class BrokerFolder:
         """Give the broker that runs here; None when none does, whatever an old record says."""
         try:
             run = Run(**json.loads((self.path / "run.json").read_text("utf-8")))
-        except (FileNotFoundError, ValueError, TypeError):
+        except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
             return None
         return run if birth_of(run.pid) == run.born else None
+
+    def unrecorded_run(self) -> Run | None:
+        """Give a broker of this folder whose starter was killed before it could record it."""
+        try:
+            pid = int((self.path / "broker.pid").read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        identity = self.identity()
+        born = birth_of(pid)
+        if born is None or mark_of(identity.cluster_id) not in command_of(pid):
+            return None
+        return Run(pid, born, f"{HOST}:{identity.client_port}", identity.cluster_id)
 
     def keep_run(self, run: Run) -> None:
         """Record who runs the broker."""
@@ -99,6 +119,7 @@ class BrokerFolder:
     def forget_run(self) -> None:
         """Record that nobody does."""
         (self.path / "run.json").unlink(missing_ok=True)
+        (self.path / "broker.pid").unlink(missing_ok=True)
 
     def wipe(self) -> None:
         """Remove everything: data, ports, logs."""
@@ -114,6 +135,11 @@ class BrokerFolder:
         lines = [*_tail(self.output), *_tail(self.log)]
         telling = [line for line in lines if not line.startswith(("\tat ", "SLF4J", "WARNING:"))]
         return " | ".join(telling[-TAIL_LINES:])
+
+
+def mark_of(cluster_id: str) -> str:
+    """Give the argument by which the process of one project's broker is known from all others."""
+    return f"-Dhandrail.broker={cluster_id}"
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -102,7 +102,7 @@ def _is_proved(path: Path, jar: Jar) -> bool:
         if path.stat().st_size != jar.size_bytes:
             return False
         return _digest(path) == jar.sha256
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

@@ -1,9 +1,11 @@
 """Starts the local Kafka apart from whoever asked, and may end it when the asker is gone.
 
-Run as a script, alone: `python -I -S broker_launcher.py free|tied OUTPUT COMMAND…`. It prints the
-broker's pid. `free`: it then ends, and the broker belongs to nobody. `tied`: it stays, and ends
-the broker as soon as its standard input closes, which happens whenever and however the asker
-ends, kill -9 included.
+Run as a script, alone: `python -I -S broker_launcher.py free|tied FOLDER COMMAND…`. The broker
+works in the folder. Its output goes to `broker.out` there, and its pid to `broker.pid` at once, so
+that it is found again even if the asker was killed in that moment; the pid is printed too. `free`:
+the launcher then ends, and the broker belongs to nobody. `tied`: it stays, and ends the broker as
+soon as its standard input closes, which happens whenever and however the asker ends, kill -9
+included.
 """
 
 import os
@@ -17,18 +19,24 @@ ENDING_S_MAX = 10.0
 LOOK_AGAIN_S = 0.5
 
 
-def main(way: str, output: str, command: list[str]) -> int:
+def main(way: str, folder: Path, command: list[str]) -> int:
     """Start the command in a session of its own and say its pid."""
     # Ctrl-C in a terminal is meant for the asker, which ends the broker in its own order.
     os.setsid()
-    with Path(output).open("ab") as out:
+    with (folder / "broker.out").open("ab") as out:
         try:
             broker = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
             )
         except OSError as error:
             sys.stderr.write(str(error))
             return 1
+    (folder / "broker.pid").write_text(str(broker.pid))
     os.write(1, f"{broker.pid}\n".encode())
     os.close(1)
     if way == "free":
@@ -61,4 +69,4 @@ def watch(broker: subprocess.Popen[bytes]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]))

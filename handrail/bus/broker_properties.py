@@ -3,8 +3,6 @@
 Checked against Apache Kafka 4.4.0.
 """
 
-from pathlib import Path
-
 HOST = "127.0.0.1"
 RECORD_BYTES_MAX = 2 * 1024 * 1024  #: a body of 900 KB, its headers and those of a dead letter
 OFFSETS_KEPT_MINUTES = 90 * 24 * 60  #: a team that rests for a quarter finds its place again
@@ -60,14 +58,15 @@ SINGLE_BROKER: dict[str, object] = {
 }
 
 
-def server_properties(*, data: Path, client_port: int, controller_port: int) -> str:
-    """Write the broker's settings for a data folder and two ports."""
+def server_properties(*, data: str, client_port: int, controller_port: int) -> str:
+    """Write the broker's settings for a data folder in its working folder, and two ports."""
     listeners = f"PLAINTEXT://{HOST}:{client_port},CONTROLLER://{HOST}:{controller_port}"
     settings = {
         **_roles(controller=f"{HOST}:{controller_port}"),
         "listeners": listeners,
         "advertised.listeners": listeners,
-        "log.dirs": _escaped(data),
+        # A path from the root could hold commas, which part several folders here.
+        "log.dirs": data,
         **SINGLE_BROKER,
     }
     return "".join(f"{key}={value}\n" for key, value in settings.items())
@@ -98,14 +97,14 @@ def _roles(*, controller: str) -> dict[str, object]:
     }
 
 
-def log4j_properties(log: Path) -> str:
+def log4j_properties(log: str) -> str:
     """Write the settings of the broker's log: warnings and worse, bounded in size."""
     return f"""\
 status = error
 appender.file.type = RollingFile
 appender.file.name = file
-appender.file.fileName = {_escaped(log)}
-appender.file.filePattern = {_escaped(log)}.%i
+appender.file.fileName = {log}
+appender.file.filePattern = {log}.%i
 appender.file.layout.type = PatternLayout
 appender.file.layout.pattern = %d %p %m (%c)%n
 appender.file.policies.type = Policies
@@ -118,8 +117,3 @@ rootLogger.appenderRef.file.ref = file
 logger.lifecycle.name = kafka.server.KafkaRaftServer
 logger.lifecycle.level = info
 """
-
-
-def _escaped(path: Path) -> str:
-    # A backslash starts an escape in a properties file.
-    return str(path).replace("\\", "\\\\")

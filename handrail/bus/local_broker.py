@@ -10,12 +10,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from handrail.bus import broker_launcher
-from handrail.bus.broker_folder import BrokerFolder, Identity, Run, is_free, write_whole
-from handrail.bus.broker_jars import fetch_jars, locked_jars, user_cache
+from handrail.bus.broker_folder import BrokerFolder, Identity, Run, is_free, mark_of, write_whole
+from handrail.bus.broker_jars import Jar, fetch_jars, locked_jars, user_cache
 from handrail.bus.broker_java import find_java
 from handrail.bus.broker_probe import ask
 from handrail.bus.broker_properties import HOST, JVM_FLAGS, log4j_properties, server_properties
@@ -54,8 +56,8 @@ class LocalBroker:
     """The local Kafka of one project folder. Its methods block: seconds, or minutes once.
 
     With `tied=True` the broker that this object starts ends when this process does, however it
-    ends; without, it stays until `stop()` is called by anyone. `jars_url` is a Maven repository;
-    left out, HANDRAIL_JARS_URL, else Maven Central.
+    ends; without, it stays until `stop()` is called by anyone. `jars` are those of another Kafka
+    than the locked one. They come from HANDRAIL_JARS_URL, a Maven repository, else Maven Central.
     """
 
     def __init__(
@@ -65,14 +67,14 @@ class LocalBroker:
         cache_dir: Path | None = None,
         progress: Progress | None = None,
         tied: bool = False,
-        jars_url: str | None = None,
+        jars: Sequence[Jar] | None = None,
     ) -> None:
         """Name the project; nothing is started or written yet."""
         self._folder = BrokerFolder(project_dir)
         self._cache = cache_dir or user_cache()
         self._progress: Progress = progress or Silent()
         self._tied = tied
-        self._jars_url = jars_url or os.environ.get("HANDRAIL_JARS_URL")
+        self._jars = locked_jars() if jars is None else list(jars)
         self._launcher: subprocess.Popen[str] | None = None
 
     @property
@@ -94,7 +96,9 @@ class LocalBroker:
         if running := self._answering():
             return running
         java = find_java()
-        jars = fetch_jars(self._cache, self._progress, jars=locked_jars(), url=self._jars_url)
+        jars = fetch_jars(
+            self._cache, self._progress, jars=self._jars, url=os.environ.get("HANDRAIL_JARS_URL")
+        )
         try:
             self._folder.path.mkdir(parents=True, exist_ok=True)
             with file_lock(self._folder.lock, wait_s=LOCK_S_MAX):
@@ -133,7 +137,7 @@ class LocalBroker:
     def _start(self, java: Path, jars: list[Path], ready_s: float) -> RunningBroker:
         # A broker that is alive and does not answer is one whose starter was killed half-way.
         self._stop()
-        command = [str(java), *JVM_FLAGS, f"-Dlog4j2.configurationFile={self._folder.log4j}"]
+        command = [str(java), *JVM_FLAGS, f"-Dlog4j2.configurationFile={self._folder.log4j.name}"]
         command += ["-cp", os.pathsep.join(map(str, jars))]
         identity = self._folder.identity()
         for _ in range(PORT_CHOICES):
@@ -142,8 +146,9 @@ class LocalBroker:
                 moved = f"{identity.client_port} is taken; it moves to {chosen.client_port}"
                 self._progress.say(f"The local Kafka's port {moved}.")
             identity = chosen
-            self._prepare(command, identity)
-            run = self._launch(command, identity)
+            marked = [*command, mark_of(identity.cluster_id)]
+            self._prepare(marked, identity)
+            run = self._launch(marked, identity)
             if self._wait_until_ready(run, ready_s):
                 return RunningBroker(run.bootstrap, run.pid, started_here=True)
             if is_free(identity.client_port) and is_free(identity.controller_port):
@@ -155,19 +160,20 @@ class LocalBroker:
         folder = self._folder
         folder.log.unlink(missing_ok=True)
         folder.output.unlink(missing_ok=True)
-        write_whole(folder.log4j, log4j_properties(folder.log))
+        write_whole(folder.log4j, log4j_properties(folder.log.name))
         if not folder.data.exists():
             folder.keep(identity)
-            forming = folder.path / "data.forming"
-            shutil.rmtree(forming, ignore_errors=True)
+            for left in folder.path.glob("forming-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            forming = Path(tempfile.mkdtemp(prefix="forming-", dir=folder.path))
             self._progress.say("Making the data folder of the local Kafka.")
-            self._write_properties(identity, forming)
+            self._write_properties(identity, forming.name)
             self._format(command, identity)
             forming.rename(folder.data)
-        self._write_properties(identity, folder.data)
+        self._write_properties(identity, folder.data.name)
         folder.keep(identity)
 
-    def _write_properties(self, identity: Identity, data: Path) -> None:
+    def _write_properties(self, identity: Identity, data: str) -> None:
         text = server_properties(
             data=data,
             client_port=identity.client_port,
@@ -177,10 +183,16 @@ class LocalBroker:
 
     def _format(self, command: list[str], identity: Identity) -> None:
         tool = [*command, "kafka.tools.StorageTool", "format", "--standalone"]
-        tool += ["-t", identity.cluster_id, "-c", str(self._folder.properties)]
+        tool += ["-t", identity.cluster_id, "-c", self._folder.properties.name]
         try:
             made = subprocess.run(
-                tool, capture_output=True, text=True, timeout=FORMAT_S_MAX, check=False
+                tool,
+                cwd=self._folder.path,
+                env=_environment(),
+                capture_output=True,
+                text=True,
+                timeout=FORMAT_S_MAX,
+                check=False,
             )
         except OSError as error:
             raise JavaWillNotStart(java=command[0], reason=error.strerror) from error
@@ -202,9 +214,10 @@ class LocalBroker:
     def _launch(self, command: list[str], identity: Identity) -> Run:
         way = "tied" if self._tied else "free"
         script = broker_launcher.__file__
-        launch = [sys.executable, "-I", "-S", script, way, str(self._folder.output)]
+        launch = [sys.executable, "-I", "-S", script, way, str(self._folder.path)]
         launcher = subprocess.Popen(
-            [*launch, *command, "kafka.Kafka", str(self._folder.properties)],
+            [*launch, *command, "kafka.Kafka", self._folder.properties.name],
+            env=_environment(),
             stdin=subprocess.PIPE if self._tied else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -256,7 +269,7 @@ class LocalBroker:
         raise BrokerNeverReady(waited_s=round(ready_s), reason=reason, log=self._folder.log)
 
     def _stop(self) -> bool:
-        run = self._folder.run()
+        run = self._folder.run() or self._folder.unrecorded_run()
         if run is not None:
             _end(run)
         if self._launcher is not None:
@@ -283,6 +296,11 @@ def _end(run: Run) -> None:
 
 def _lives(run: Run) -> bool:
     return birth_of(run.pid) == run.born
+
+
+def _environment() -> dict[str, str]:
+    # Java reads the names of files by the locale; under another one it misses those with umlauts.
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
 def _java_runs(java: str) -> bool:

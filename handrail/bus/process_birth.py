@@ -16,6 +16,16 @@ def birth_of(pid: int) -> str | None:
     return _birth_by_proc(pid) if PROC.is_dir() else _birth_by_ps(pid)
 
 
+def command_of(pid: int) -> str:
+    """Give the command line of a process, its parts joined by blanks; empty when it is gone."""
+    if not PROC.is_dir():
+        return _ps("command=", pid)
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+    except OSError:
+        return ""
+
+
 def _birth_by_proc(pid: int) -> str | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
@@ -28,11 +38,15 @@ def _birth_by_proc(pid: int) -> str | None:
 
 
 def _birth_by_ps(pid: int) -> str | None:
-    told = subprocess.run(
-        ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)],
+    told = _ps("stat=,lstart=", pid)
+    state, _, born = told.partition(" ")
+    return None if not told or state[0] in GONE else " ".join(born.split())
+
+
+def _ps(columns: str, pid: int) -> str:
+    return subprocess.run(
+        ["/bin/ps", "-ww", "-o", columns, "-p", str(pid)],
         capture_output=True,
         text=True,
         check=False,
     ).stdout.strip()
-    state, _, born = told.partition(" ")
-    return None if not told or state[0] in GONE else " ".join(born.split())
