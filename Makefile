@@ -72,14 +72,20 @@ $(VENV)/bin/python:
 	fi
 
 # A mark is written last: an environment that was cut off half-way is finished the next time.
-$(FOR_RUNNING): | $(VENV)/bin/python
+define HAVE_PIP
+if ! $(RUN)/python -m pip --version >/dev/null 2>&1; then $(RUN)/python -m ensurepip --upgrade; fi
+endef
+
+$(FOR_RUNNING): $(VENV)/bin/python
 	@echo "Fetching what Handrail runs on (about 110 MB the first time)."
+	@$(HAVE_PIP)
 	@$(RUN)/python -m pip install --disable-pip-version-check --editable '.[all]'
 	@rm -f $(VENV)/made-for-running-*
 	@touch $@
 
-$(FOR_CHECKING): | $(VENV)/bin/python
+$(FOR_CHECKING): $(VENV)/bin/python
 	@echo "Fetching what Handrail is checked with (about 300 MB the first time)."
+	@$(HAVE_PIP)
 	@$(RUN)/python -m pip install --disable-pip-version-check --editable '.[dev]'
 	@rm -f $(VENV)/made-for-running-* $(VENV)/made-for-checking-*
 	@touch $@ $(FOR_RUNNING)
