@@ -8,6 +8,7 @@ from the sources that a call gives.
 import importlib
 import os
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import cast
 
 from handrail.errors import ModelNotInstalled
@@ -19,15 +20,20 @@ MODEL, KEY, ADDRESS = "HANDRAIL_MODEL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL
 
 
 def model_from_environment(
-    environment: Mapping[str, str] = os.environ, *, model: str | None = None
+    environment: Mapping[str, str] = os.environ,
+    *,
+    model: str | None = None,
+    importing: Callable[[str], ModuleType] = importlib.import_module,
 ) -> Model:
     """Give the model of this process; `model`, from the settings, yields to `HANDRAIL_MODEL`.
+
+    `importing` finds the module of a model of your own, so that it may stand in a team's folder.
 
     Raises ModelNotInstalled when a model of your own cannot be loaded or is no model.
     """
     named = environment.get(MODEL) or model or ""
     if ":" in named:
-        return _own(named)
+        return _own(named, importing)
     if environment.get(KEY):
         return ClaudeModel(
             ClaudeSettings(
@@ -46,12 +52,10 @@ async def close_model(model: Model) -> None:
         await close()
 
 
-def _own(name: str) -> Model:
+def _own(name: str, importing: Callable[[str], ModuleType]) -> Model:
     module_name, _, class_name = name.partition(":")
     try:
-        made: object = cast(
-            "Callable[[], object]", getattr(importlib.import_module(module_name), class_name)
-        )()
+        made: object = cast("Callable[[], object]", getattr(importing(module_name), class_name))()
     except Exception as error:
         raise ModelNotInstalled(
             model=name,

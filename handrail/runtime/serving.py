@@ -9,6 +9,7 @@ groups. It ends with its supervisor.
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import os
 import signal
 import sys
@@ -32,6 +33,7 @@ from handrail.runtime.clock import WallClock
 from handrail.runtime.note import ProcessNote, ProcessState, note_path, read_note, write_note
 from handrail.runtime.registrar import registrar
 from handrail.runtime.single_writer import SingleWriter
+from handrail.runtime.team_imports import import_named
 from handrail.runtime.worker.place import Limits
 from handrail.runtime.worker.process import AgentProcess, ProcessSettings
 
@@ -176,7 +178,9 @@ async def serve(plan: Serving) -> None:
     assert task is not None
     _on_signals(stop, task)
     bus = KafkaBus(connection_for(plan.settings, plan.bootstrap))
-    model = model_from_environment()
+    model = model_from_environment(
+        importing=functools.partial(import_named, plan.settings.project_dir)
+    )
     try:
         await bus.start()
         await _bury(bus, noted.predecessor)

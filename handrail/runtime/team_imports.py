@@ -57,6 +57,12 @@ def load_file(folder: Path, file: Path) -> types.ModuleType:
     return importlib.import_module(".".join((package, *parts)))
 
 
+def import_named(folder: Path, name: str) -> types.ModuleType:
+    """Import a module by its name: the project's own, else an installed one."""
+    file = folder.joinpath(*name.split(".")).with_suffix(".py")
+    return load_file(folder, file) if file.is_file() else importlib.import_module(name)
+
+
 def close_projects() -> None:
     """Forget every project and its modules, and give Python its import statement back."""
     for name in [name for name in sys.modules if name.startswith(PREFIX)]:

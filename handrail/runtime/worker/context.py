@@ -16,14 +16,12 @@ from typing import Any, ParamSpec, TypeVar
 from handrail.contract.failure import Refused, State
 from handrail.contract.passage import Passage
 from handrail.contract.tool import Tool, ToolContext
-from handrail.models.loop import ModelCall, converse
+from handrail.models.loop import ModelCall, converse, model_call
 from handrail.models.port import (
     JsonObject,
     Model,
     ModelReply,
     ModelRequest,
-    SourcePassage,
-    ToolSpec,
     Usage,
 )
 from handrail.wire.envelope import Envelope
@@ -74,7 +72,9 @@ class StepRunner:
 class RunContext:
     """The context of one invocation in a lane. Keeps what `handrail.Context` promises."""
 
-    def __init__(self, invocation_id: str, envelope: Envelope, now_ms: int, steps: StepRunner) -> None:
+    def __init__(
+        self, invocation_id: str, envelope: Envelope, now_ms: int, steps: StepRunner
+    ) -> None:
         """Everything that the context knows comes from the handoff itself."""
         self._invocation_id = invocation_id
         self._envelope = envelope
@@ -124,15 +124,8 @@ class RunContext:
     ) -> Awaitable[R]:
         """Ask the model for a `returns`; the engine runs the loop of tool calls."""
         step = self._next_step()
-        call = ModelCall(
-            prompt=prompt,
-            returns=returns,
-            tools=tuple(_spec(tool) for tool in tools),
-            sources=tuple(
-                SourcePassage(id=passage.id, text=passage.text, heading=passage.source)
-                for passage in sources
-            ),
-            turns_max=turns_max,
+        call = model_call(
+            prompt, returns=returns, tools=tools, sources=sources, turns_max=turns_max
         )
         by_name = {tool.name: tool for tool in tools}
         return self._converse(call, by_name, step)
@@ -142,9 +135,7 @@ class RunContext:
         step = self._next_step()
         return self._call(tool, tool.bind(*args, **kwargs), step, 0)
 
-    async def _converse(
-        self, call: ModelCall[R], tools: dict[str, Tool[..., Any]], step: int
-    ) -> R:
+    async def _converse(self, call: ModelCall[R], tools: dict[str, Tool[..., Any]], step: int) -> R:
         count = 0
 
         async def do_tool(name: str, arguments: JsonObject) -> bytes:
@@ -169,7 +160,3 @@ class RunContext:
     def _next_step(self) -> int:
         self._steps_count += 1
         return self._steps_count
-
-
-def _spec(tool: Tool[..., Any]) -> ToolSpec:
-    return ToolSpec(name=tool.name, description=tool.description, arguments=tool.args_schema)

@@ -5,7 +5,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from handrail.errors import HandrailError, ModelOverloaded, ModelRequestRefused,
 from handrail.models.choose import model_from_environment
 from handrail.models.loop import converse, model_call
 from handrail.models.port import Model, ModelRequest
+from handrail.runtime.team_imports import close_projects, import_named
 
 ROOT = Path(__file__).resolve().parents[3]
 BLOCKS = re.findall(
@@ -81,13 +83,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def model(folder: Path, chat: Chat, monkeypatch: pytest.MonkeyPatch) -> Model:
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.delitem(sys.modules, "my_models", raising=False)
+def model(folder: Path, chat: Chat, monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
     monkeypatch.setenv("CHAT_URL", chat.url)
     named = re.search(r"HANDRAIL_MODEL=(\S+)", NAMING)
     assert named is not None
-    return model_from_environment({"HANDRAIL_MODEL": named.group(1)})
+    yield model_from_environment(
+        {"HANDRAIL_MODEL": named.group(1)}, importing=partial(import_named, folder)
+    )
+    close_projects()
 
 
 async def never(name: str, arguments: object) -> str:
