@@ -42,6 +42,14 @@ def test_errors_live_in_their_room() -> None:
     assert law.errors_live_in_one_room(ROOT) == []
 
 
+def test_rooms_that_decide_do_not_act() -> None:
+    assert law.deciding_rooms_do_not_act(ROOT) == []
+
+
+def test_local_state_is_kept_in_one_room() -> None:
+    assert law.local_state_is_kept_in_one_room(ROOT) == []
+
+
 def test_the_table_of_rooms_has_no_circle() -> None:
     reached = {room: law.reachable(room) - {room} for room in law.ROOMS}
 
@@ -171,3 +179,16 @@ def test_an_error_outside_its_room_is_reported(tmp_path: Path) -> None:
     plant(tmp_path, {"handrail/lane/mailbox": text})
 
     assert len(law.errors_live_in_one_room(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("wanted", ["asyncio", "time", "socket", "os.path", "random"])
+def test_a_deciding_room_that_could_act_is_reported(tmp_path: Path, wanted: str) -> None:
+    plant(tmp_path, {"handrail/lane/mailbox": f"import {wanted}\nimport heapq"})
+
+    assert len(law.deciding_rooms_do_not_act(tmp_path)) == 1
+
+
+def test_sqlite_outside_the_store_is_reported(tmp_path: Path) -> None:
+    plant(tmp_path, {"handrail/ledger/projection": "import sqlite3"})
+
+    assert len(law.local_state_is_kept_in_one_room(tmp_path)) == 1

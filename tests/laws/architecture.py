@@ -203,6 +203,35 @@ def logging_is_set_up_once(root: Path) -> list[str]:
     return [f"{path}: logging is set up in {homes[0]} already" for path in homes[1:]]
 
 
+#: Rooms that decide and never act: what of the standard library would let them act.
+SANS_IO: dict[str, frozenset[str]] = {
+    "lane": frozenset(
+        "asyncio threading multiprocessing subprocess socket select selectors ssl time "
+        "sqlite3 tempfile shutil pathlib os io random secrets logging".split()
+    ),
+}
+
+
+def deciding_rooms_do_not_act(root: Path) -> list[str]:
+    """Report imports by which a room that only decides could wait, look at a clock, or do I/O."""
+    return [
+        f"{path}:{imported.line}: `{room_of(path)}` decides and does not act: no `{imported.top}`"
+        for path in python_files(root, ENGINE)
+        for imported in imports(root, path)
+        if imported.top in SANS_IO.get(room_of(path) or "", ())
+    ]
+
+
+def local_state_is_kept_in_one_room(root: Path) -> list[str]:
+    """Report engine files that open SQLite by themselves; local state is the store's business."""
+    return [
+        f"{path}:{imported.line}: the engine keeps local state through `store`, not `sqlite3`"
+        for path in python_files(root, ENGINE)
+        for imported in imports(root, path)
+        if imported.top == "sqlite3"
+    ]
+
+
 def agents_are_loaded_by_path(root: Path) -> list[str]:
     """Report a package file in agents/: a package of that name would hide an installed one."""
     return [
