@@ -8,6 +8,7 @@ from handrail.models.choose import close_model, model_from_environment
 from handrail.models.claude import MODEL_DEFAULT, ClaudeModel
 from handrail.models.extractive import ExtractiveModel
 from handrail.models.port import ModelReply, ModelRequest
+from tests.messages_api import KEY, says, serving
 
 
 class Own:
@@ -47,6 +48,17 @@ async def test_with_a_key_claude_answers() -> None:
     assert isinstance(model, ClaudeModel)
     assert model.name == MODEL_DEFAULT
     await close_model(model)
+
+
+async def test_the_address_and_the_key_of_the_environment_are_used() -> None:
+    async with serving() as api:
+        api.script(says("Here I am."))
+        model = model_from_environment({"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": api.url})
+
+        reply = await model.respond(ModelRequest(prompt="Where are you?"))
+        await close_model(model)
+
+        assert reply.text == "Here I am."
 
 
 @pytest.mark.parametrize(
