@@ -1,0 +1,178 @@
+"""A tool without effect, description, result or typed arguments does not register."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from handrail import Effect, Idempotent, Queryable, Refused, State, ToolContext, tool
+from handrail.errors import ToolInvalid
+
+CTX = ToolContext(idem_key="k", task_id="t", tenant="default", deadline_ms=1)
+
+
+class Receipt(BaseModel):
+    id: str
+
+
+@tool(effect=Effect.UNSAFE, timeout_s=20, failures=[State.CONFLICT])
+async def refund(ctx: ToolContext, order: str, amount: Decimal, copy: bool = False) -> Receipt:
+    """Send money back for one order."""
+    return Receipt(id=f"{ctx.idem_key}/{order}/{amount}/{copy}")
+
+
+@tool(effect=Effect.READ)
+async def find_order(order: str) -> Receipt:
+    """Find an order."""
+    return Receipt(id=order)
+
+
+async def test_a_tool_runs_with_the_facts_of_its_call() -> None:
+    receipt = await refund.run(CTX, refund.bind("42", amount=Decimal(3)))
+
+    assert receipt == Receipt(id="k/42/3/False")
+    assert await find_order.run(CTX, {"order": "7"}) == Receipt(id="7")
+    assert refund.result_as_json(receipt) == b'{"id":"k/42/3/False"}'
+
+
+def test_a_tool_says_what_it_declared() -> None:
+    assert (refund.name, refund.effect, refund.timeout_s) == ("refund", Effect.UNSAFE, 20)
+    assert refund.description == "Send money back for one order."
+    assert refund.failures == {State.CONFLICT}
+    assert repr(find_order) == "Tool('find_order', effect='read')"
+
+
+def test_the_schema_of_the_arguments_leaves_out_the_context() -> None:
+    schema = refund.args_schema
+
+    assert sorted(schema["properties"]) == ["amount", "copy", "order"]
+    assert schema["required"] == ["order", "amount"]
+    assert schema["additionalProperties"] is False
+
+
+def test_arguments_of_a_model_are_converted_or_refused() -> None:
+    assert refund.checked({"order": "42", "amount": "0.10"}) == {
+        "order": "42",
+        "amount": Decimal("0.10"),
+        "copy": False,
+    }
+    for wrong in ({}, {"order": "42"}, {"order": "42", "amount": "much"}, {"order": "4", "x": 1}):
+        with pytest.raises(Refused) as raised:
+            refund.checked(wrong)
+        assert raised.value.state is State.INVALID_INPUT
+        assert raised.value.detail.startswith("refund: ")
+
+
+def test_arguments_of_a_call_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(Refused, match="missing a required argument: 'amount'"):
+        refund.bind("42")  # type: ignore[call-arg]  # what a caller without type checker does
+
+
+async def test_a_result_of_another_type_is_refused() -> None:
+    @tool(effect=Effect.PURE)
+    async def lies() -> Receipt:
+        """Lie."""
+        return "no receipt"  # type: ignore[return-value]  # the lie
+
+    with pytest.raises(Refused) as raised:
+        await lies.run(CTX, {})
+
+    assert raised.value.state is State.OUTPUT_INVALID
+
+
+async def test_a_tool_may_give_nothing_back() -> None:
+    @tool(effect=Idempotent(ttl_s=60), name="write_it")
+    async def write(text: str) -> None:
+        """Write."""
+
+    assert await write.run(CTX, {"text": "x"}) is None  # type: ignore[func-returns-value]
+    assert (write.name, write.effect) == ("write_it", Effect.IDEMPOTENT)
+
+
+async def reconcile(key: str) -> Receipt | None:
+    return None
+
+
+def test_a_queryable_tool_names_how_it_is_asked() -> None:
+    @tool(effect=Queryable(reconcile))
+    async def pay(order: str) -> Receipt:
+        """Pay."""
+        return Receipt(id=order)
+
+    assert pay.effect is Effect.QUERYABLE
+
+
+async def good(order: str) -> Receipt:
+    """Good."""
+    return Receipt(id=order)
+
+
+async def undescribed(order: str) -> Receipt: ...
+async def no_result(order: str):  # type: ignore[no-untyped-def]
+    """Say."""
+
+
+async def no_type(order) -> Receipt:  # type: ignore[no-untyped-def,empty-body]
+    """Say."""
+
+
+async def anything(*args: str) -> Receipt:  # type: ignore[empty-body]
+    """Say."""
+
+
+async def hidden_name(order: str, /) -> Receipt:  # type: ignore[empty-body]
+    """Say."""
+
+
+def not_async(order: str) -> Receipt:  # type: ignore[empty-body]
+    """Say."""
+
+
+class Odd:
+    """A type that has no JSON form."""
+
+
+async def odd_result(order: str) -> Odd:  # type: ignore[empty-body]
+    """Say."""
+
+
+async def odd_argument(order: Odd) -> Receipt:  # type: ignore[empty-body]
+    """Say."""
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "said"),
+    [
+        (undescribed, {}, "has no docstring"),
+        (no_result, {}, "does not say what it gives back"),
+        (no_type, {}, "argument order has no type"),
+        (anything, {}, r"any arguments by \*args"),
+        (hidden_name, {}, "cannot be given by name"),
+        (not_async, {}, "not an async function"),
+        (odd_result, {}, "result has no JSON form"),
+        (odd_argument, {}, "arguments have no JSON schema"),
+        (good, {"effect": "unsafe-ish"}, "is no effect"),
+        (good, {"effect": Effect.IDEMPOTENT}, "leaves out what it depends on"),
+        (good, {"effect": Effect.QUERYABLE}, "leaves out what it depends on"),
+        (good, {"name": "Find Order"}, "no name that every model accepts"),
+        (good, {"timeout_s": 0}, "out of bounds"),
+        (good, {"timeout_s": float("nan")}, "out of bounds"),
+    ],
+)
+def test_a_tool_that_leaves_something_open_is_refused_in_words(
+    function: Any, options: dict[str, Any], said: str
+) -> None:
+    register: Any = tool(**{"effect": Effect.READ, **options})
+
+    with pytest.raises(ToolInvalid, match=said) as raised:
+        register(function)
+
+    assert raised.value.do
+
+
+def test_a_tool_without_effect_does_not_register() -> None:
+    undeclared: Any = tool
+
+    with pytest.raises(TypeError, match="effect"):
+        undeclared(timeout_s=5)
