@@ -41,6 +41,12 @@ from handrail.errors.lane import (
     OffsetsLost,
     PartitionCountsDiffer,
 )
+from handrail.errors.ledger import (
+    FilterWrong,
+    LedgerCut,
+    LedgerShrunk,
+    StateBroken,
+)
 from handrail.errors.model import (
     ModelDeclined,
     ModelFailed,
@@ -59,6 +65,11 @@ from handrail.errors.settings import (
     SettingsClash,
     SettingsUnreadable,
     SettingWrong,
+)
+from handrail.errors.store import (
+    StoreDamaged,
+    StoreTooNew,
+    StoreUnusable,
 )
 from handrail.errors.supervision import (
     AlreadyUp,
@@ -119,6 +130,7 @@ __all__ = [
     "DeclarationInvalid",
     "EnvelopeInvalid",
     "FanOutInvalid",
+    "FilterWrong",
     "FolderTaken",
     "HandrailError",
     "HopLimitReached",
@@ -128,6 +140,8 @@ __all__ = [
     "JavaWillNotStart",
     "JournalBroken",
     "KeyInvalid",
+    "LedgerCut",
+    "LedgerShrunk",
     "LocalBrokerNotInstalled",
     "LogUnknown",
     "MembershipRefused",
@@ -164,6 +178,10 @@ __all__ = [
     "SettingsUnreadable",
     "SeveralAgentsInFile",
     "SeveralAgentsOfOneName",
+    "StateBroken",
+    "StoreDamaged",
+    "StoreTooNew",
+    "StoreUnusable",
     "TaskUnknown",
     "TeamFileFailed",
     "TeamFileMissing",
