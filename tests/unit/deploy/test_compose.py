@@ -156,3 +156,24 @@ def test_the_build_is_sent_nothing_that_it_does_not_copy() -> None:
 
     assert "*" in lines
     assert [line[1:] for line in lines if line.startswith("!") and line[1:] not in text] == []
+
+
+def guide_blocks() -> list[str]:
+    """The additions to the compose file that the guide shows."""
+    guide = (ROOT / "docs" / "guide" / "containers.md").read_text()
+    return re.findall(r"^```\n(services:.*?)^```", guide, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("block", guide_blocks())
+def test_what_the_guide_adds_is_accepted(tmp_path: Path, block: str) -> None:
+    shutil.copy(ROOT / "docker-compose.yml", tmp_path)
+    (tmp_path / "docker-compose.override.yml").write_text(block)
+
+    done = compose(tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout != compose(ROOT).stdout
+
+
+def test_the_guide_shows_additions() -> None:
+    assert len(guide_blocks()) > 1
