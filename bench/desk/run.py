@@ -22,7 +22,8 @@ from handrail.models.selection import SourcePassage, select
 HERE = Path(__file__).parent
 SETS = {
     "library": (HERE.parents[1] / "desk" / "library", HERE / "questions.jsonl"),
-    "development": (HERE / "development" / "documents", HERE / "development" / "questions.jsonl"),
+    "town": (HERE / "town" / "documents", HERE / "town" / "questions.jsonl"),
+    "valley": (HERE / "valley" / "documents", HERE / "valley" / "questions.jsonl"),
     "held-out": (HERE / "held_out" / "documents", HERE / "held_out" / "questions.jsonl"),
 }
 

@@ -4,9 +4,10 @@ Guarantees: pure; what stands in the question itself is never taken for its answ
 """
 
 import re
+from collections.abc import Sequence
 
 from handrail.models.question import Answer, Question
-from handrail.models.words import likeness, words
+from handrail.models.words import Word, likeness, stem, words
 
 _NUMBER_WORD = (
     r"(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen"
@@ -23,7 +24,7 @@ _MONTH = (
     r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)"
 )
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
-_YEAR = r"\b(?:1\d{3}|20\d{2})\b|\b\d{3,4}\s*(?:bc|ad|bce|ce)\b"
+_YEAR = r"\b(?:1\d{3}|20\d{2})s?\b|\b\d{3,4}\s*(?:bc|ad|bce|ce)\b"
 _DATE = rf"{_YEAR}|\b\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b|\b{_MONTH}\s+\d|\d+(?:st|nd|rd|th) century"
 _CLOCK = r"\b\d{1,2}[:.]\d{2}\b|\b\d{1,2}\s*(?:am|pm|a\.m|p\.m|o'clock|h)\b|\bnoon\b|\bmidnight\b|\bdawn\b|\bdusk\b|\bsun(?:rise|set)\b"
 _CONDITION = (
@@ -49,7 +50,7 @@ _DISTANCE = (
     r"|millimet(?:re|er)s?|feet|foot|ft|inch(?:es)?|yards?|nautical|fathoms?|m|pages?|hops?)\b"
 )
 _MONEY = rf"[$€£¥]\s*\d|{_COUNT}\s*(?:[$€£¥]|euros?|dollars?|pounds?|cents?|pence|eur|usd|gbp|chf|francs?|yen|crowns?)\b|\bfree\b|\bno charge\b"
-_WEIGHT = rf"{_COUNT}[\s-]*(?:kg|kilos?|kilograms?|g|grams?|mg|milligrams?|tons?|tonnes?|pounds?|lbs?|ounces?|oz|stone)\b"
+_WEIGHT = rf"{_COUNT}[\s-]*(?:kg|kilos?|kilograms?|g|grams?|mg|milligrams?|tons?|tonnes?|pounds?|lbs?|ounces?|oz)\b"
 _DEGREES = rf"{_COUNT}\s*(?:°|degrees?|celsius|fahrenheit|kelvin)|\b(?:boiling|freezing|room temperature)\b|\d{{2,4}}\s*\|?$"
 _SPEED = rf"{_COUNT}[\s-]*(?:knots?|km/h|kmh|mph|m/s|[\w ]{{0,20}}(?:per|an?|each|/)\s*(?:second|minute|hour|day|s|h))\b|{_COUNT}[\s-]*(?:\w+[\s-]+)?{_SPAN}"
 _AGE = rf"{_COUNT}[\s-]*(?:years?|months?|weeks?|days?|centur\w+|decades?|millennia)\b|{_YEAR}"
@@ -63,6 +64,7 @@ _PATTERN = {
     Answer.DURATION: rf"{_COUNT}[\s-]*(?:\w+[\s-]+)?{_SPAN}|\b(?:forever|indefinitely|permanently|until|overnight|as long as|an? (?:\w+ )?(?:second|minute|hour|day|week|month|year|decade|century))\b|{_COUNT}[\s-]*(?:met(?:re|er)s?|km|kilomet|mm|cm|feet|miles?|m)\b",
     Answer.DISTANCE: _DISTANCE,
     Answer.LENGTH: rf"{_COUNT}\s*(?:characters?|letters?|signs?|bytes?|[kmg]i?b|words?|lines?|pages?|digits?|levels?)\b|{_DISTANCE}",
+    Answer.VERSION: r"\bversions?\s+\d|(?<![\w.])v?\d+(?:\.\d+)+\b|\b[A-Z]\w+ \d+\b",
     Answer.PHONE: r"\+?\d[\d ()/-]{3,}\d",
     Answer.FREQUENCY: _OFTEN,
     Answer.MONEY: _MONEY,
@@ -104,7 +106,7 @@ _NO_ROLE = frozenset(
     guarantee been exist consist list first river summer winter corner timer marker pointer
     container register filter parameter diameter meter per her infer refer prefer enter consider
     remember deliver cover answer trigger transfer tower quarter master cylinder mirror motor
-    tractor reactor door floor for nor or minor major prior interior exterior""".split()
+    tractor reactor remainder door floor for nor or minor major prior interior exterior""".split()
 )
 #: Groups of answers whose absence from a quote refuses it, whatever else it says.
 HARD = frozenset(
@@ -114,6 +116,7 @@ HARD = frozenset(
         Answer.DISTANCE,
         Answer.LENGTH,
         Answer.PHONE,
+        Answer.VERSION,
         Answer.FREQUENCY,
         Answer.MONEY,
         Answer.SHARE,
@@ -175,6 +178,8 @@ COUNTED_BEFORE, COUNTED_BEHIND = 4, 6
 
 def _counts(question: Question, text: str) -> bool:
     """Say whether a figure stands near what is counted, as in "14 cars" or "4,312 of them"."""
+    if question.counted == _TIMES:
+        return bool(_REPEATED.search(text))
     found = words(text)
     asked = question.text.lower()
     figures = [
@@ -187,15 +192,33 @@ def _counts(question: Question, text: str) -> bool:
     for index, word in enumerate(found):
         if likeness(question.counted or "", word.stem) == 0.0:
             continue
-        if index and found[index - 1].text.lower() in {"one", "a", "no", "single"}:
+        if index and found[index - 1].text.lower() in {"one", "single"}:
             figures.append(index - 1)
-        if any(index - COUNTED_BEFORE <= at <= index + COUNTED_BEHIND for at in figures):
-            return True
+        for at in figures:
+            behind = index < at <= index + COUNTED_BEHIND
+            before = index - COUNTED_BEFORE <= at < index
+            if (before and _same_phrase(text[found[at].end : word.start])) or (behind and _stands_alone(text, found, at)):
+                return True
     return any(
         [w.text.lower() for w in found[at + 1 : at + 3]] == ["of", "them"] for at in figures
     )
 
 
+def _same_phrase(between: str) -> bool:
+    return not any(sign in between for sign in ",;:.()|")
+
+
+def _stands_alone(text: str, found: Sequence[Word], at: int) -> bool:
+    """Say whether a figure counts nothing else: "20 cars" after "passengers" counts cars."""
+    if at + 1 == len(found):
+        return True
+    between = text[found[at].end : found[at + 1].start]
+    return bool(between.strip()) or found[at + 1].text.lower() in _COUNTS_NOTHING
+
+
+_COUNTS_NOTHING = frozenset({"times", "of", "or", "and", "to", "in", "at", "on", "for", "by"})
+_TIMES = stem("times")
+_REPEATED = re.compile(rf"{_COUNT}\s+(?:\w+\s+)?(?:times|attempts|tries)\b|\b(?:once|twice|thrice)\b", re.I)
 _LOOSE_FIGURES = frozenset({"one", "once", "half", "third", "quarter"})
 
 
@@ -205,12 +228,12 @@ def _has_person(question: Question, text: str) -> bool:
     if not _WHO_DID.search(question.text):
         for match in _ROLE.finditer(text):
             last = words(match.group())[-1]
-            if last.text.lower() not in _NO_ROLE and last.stem not in asked:
+            if not {last.text.lower(), last.text.lower().rstrip("s")} & _NO_ROLE and last.stem not in asked:
                 return True
     for index, word in enumerate(found):
         if not _NAME.fullmatch(word.text) or word.stem in asked:
             continue
-        if word.text.lower() in _NOT_NAMES:
+        if {word.text.lower(), word.text.lower().rstrip("s")} & _NOT_NAMES:
             continue
         between = text[found[index - 1].end : word.start] if index else "."
         if between.strip(" \n*_`\"“'(,") == "":

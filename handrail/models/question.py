@@ -27,6 +27,7 @@ class Answer(StrEnum):
     DURATION = "a length of time"
     DISTANCE = "a distance"
     LENGTH = "a length"
+    VERSION = "a version"
     PHONE = "a telephone number"
     FREQUENCY = "how often"
     MONEY = "an amount of money"
@@ -65,6 +66,8 @@ class Question:
     answer: Answer
     counted: str | None  #: the stem of what is counted in "how many X"
     subject: str | None  #: the stem of X in "what is X"
+    typed: frozenset[str]  #: the stems of "disk usage" in "at what disk usage"
+    pivot: str | None  #: the stem of the verb in "what does X do": without it nothing is answered
 
 
 _OPENING = re.compile(
@@ -93,7 +96,7 @@ _BY_NOUN = {
     "price": Answer.MONEY, "cost": Answer.MONEY, "fee": Answer.MONEY, "salary": Answer.MONEY,
     "fare": Answer.MONEY, "budget": Answer.MONEY, "length": Answer.COUNT, "weight": Answer.WEIGHT,
     "height": Answer.DISTANCE, "depth": Answer.DISTANCE, "color": Answer.COLOR, "colour": Answer.COLOR,
-    "population": Answer.COUNT, "version": Answer.COUNT, "time": Answer.MOMENT,
+    "population": Answer.COUNT, "version": Answer.VERSION, "time": Answer.MOMENT,
     "distance": Answer.DISTANCE, "capacity": Answer.COUNT, "frequency": Answer.FREQUENCY,
     "duration": Answer.DURATION, "limit": Answer.COUNT, "phone": Answer.PHONE,
     "person": Answer.PERSON, "reason": Answer.REASON, "place": Answer.PLACE, "hour": Answer.COUNT,
@@ -106,7 +109,9 @@ _MONEY = re.compile(
 )
 _HOW_LONG_BE = re.compile(r"\bhow long (?:may|can|must|should|could)\b.*\bbe\W*$", re.I)
 _PHONE = re.compile(r"\b(?:phone|telephone|mobile|fax) number\b", re.I)
-_PAST = re.compile(r"^\W*\w*\s*when\s+(was|were|did)\b", re.IGNORECASE)
+_PAST = re.compile(r"^\W*\w*\s*when\s+(was|were|did|will)\b", re.IGNORECASE)
+#: "Who was Ada Lovelace" asks what there is to say of her.
+_WHO_IS = re.compile(r"^\W*[Ww]ho\s+(?:is|are|was|were)(?:\s+[A-ZÀ-Þ][\w.'’-]*)+\W*$")
 _CLOCK = re.compile(r"\b(what|which)\s+time\b", re.IGNORECASE)
 _NOUN_AFTER = re.compile(
     r"\b(?:what|which)\b\s+(?:(?:is|are|was|were|'s)\s+)?(?:the\s+|a\s+|an\s+|its\s+|their\s+)?"
@@ -124,7 +129,7 @@ def read(text: str) -> Question:
     found = words(text)
     answer, used = _kind(text)
     names = _names(text, found)
-    head = stem(_typed(text)) if _typed(text) else ""
+    head = _typed(text)
     terms: dict[str, Term] = {}
     for word in found:
         lower = word.text.lower()
@@ -133,7 +138,14 @@ def read(text: str) -> Question:
         name = word.stem in names
         terms[word.stem] = Term(word.text, word.stem, _weight(word, name, head, answer), name)
     return Question(
-        text, tuple(terms.values()), identifiers(text), answer, _counted(text), _subject(text)
+        text=text,
+        terms=tuple(terms.values()),
+        identifiers=identifiers(text),
+        answer=answer,
+        counted=_counted(text),
+        subject=_subject(text),
+        typed=head if answer is Answer.ANYTHING else frozenset(),
+        pivot=_pivot(text),
     )
 
 
@@ -144,24 +156,28 @@ _LOOSE_STEMS = frozenset(stem(word) for word in LOOSE)
 _BY_VERB = frozenset({Answer.PERSON, Answer.DATE, Answer.YEAR})
 
 
-def _weight(word: Word, name: bool, head: str, answer: Answer) -> float:  # noqa: FBT001
+def _weight(word: Word, name: bool, head: frozenset[str], answer: Answer) -> float:  # noqa: FBT001
     if name:
         return WEIGHT_NAME
     if word.text.lower() in GENERIC or word.stem in _GENERIC_STEMS:
         return WEIGHT_GENERIC
     loose = word.stem in _LOOSE_STEMS and answer not in _BY_VERB
     # "Which algorithm signs it" is answered by the algorithm's name, not by the word.
-    return WEIGHT_LOOSE if loose or (word.stem == head and answer is Answer.ANYTHING) else WEIGHT_PLAIN
+    return WEIGHT_LOOSE if loose or (word.stem in head and answer is Answer.ANYTHING) else WEIGHT_PLAIN
 
 
-_WHICH = re.compile(
-    r"\b(?:what|which)\s+(?!is\b|are\b|was\b|were\b|do\b|does\b|did\b|has\b|can\b)([\w-]+)", re.I
-)
+_WHICH = re.compile(r"\b(?:what|which)\s+((?:[\w-]+\s+){1,4})", re.I)
 
 
-def _typed(text: str) -> str:
+def _typed(text: str) -> frozenset[str]:
+    """Find the words of "disk usage" in "at what disk usage should": they name a kind of answer."""
     match = _WHICH.search(text)
-    return match.group(1) if match else ""
+    phrase: list[str] = []
+    for word in match.group(1).lower().split() if match else ():
+        if word in STOP or (phrase and stem(word) in _LOOSE_STEMS):
+            break
+        phrase.append(stem(word))
+    return frozenset(phrase)
 
 
 def _kind(text: str) -> tuple[Answer, frozenset[str]]:
@@ -180,6 +196,8 @@ def _kind(text: str) -> tuple[Answer, frozenset[str]]:
         return Answer.PHONE, used
     if _CLOCK.search(text):
         return Answer.CLOCK, used | {"time"}
+    if said == "who" and _WHO_IS.match(text):
+        return Answer.ANYTHING, used
     if said == "when" and _PAST.search(text):
         return Answer.DATE, used
     if said in {"what", "which"}:
@@ -191,7 +209,7 @@ def _kind(text: str) -> tuple[Answer, frozenset[str]]:
 
 
 #: Nouns that name the kind of answer and are not repeated by it: "in what year", "what colour".
-_ASKED_ONLY = frozenset("year date day month color colour number amount person reason place".split())
+_ASKED_ONLY = frozenset("year date day month version color colour number amount person reason place".split())
 
 
 def _noun(text: str) -> str:
@@ -209,7 +227,7 @@ def _noun(text: str) -> str:
 
 
 _COUNTED = re.compile(r"\bhow many\s+([\w’'.-]+(?:\s+[\w’'.-]+){0,3})", re.IGNORECASE)
-_NUMBERED = frozenset("port version level layer chapter".split())
+_NUMBERED = frozenset("port level layer chapter".split())
 #: Words before which a phrase such as "leap seconds" or "study rooms" has ended.
 _PHRASE_ENDS = frozenset(
     """in on at of for from to by with per fit work make go take need keep live exist happen there
@@ -237,6 +255,17 @@ def _subject(text: str) -> str | None:
     if match is None:
         return None
     return words(match.group(1))[-1].stem if words(match.group(1)) else None
+
+
+_DOES = re.compile(r"^\W*what\s+(?:do|does|did)\b.*?([\w-]+)\W*$", re.I)
+
+
+def _pivot(text: str) -> str | None:
+    match = _DOES.match(text)
+    last = match.group(1).lower() if match else ""
+    if not last or last in STOP or last in GENERIC or stem(last) in _GENERIC_STEMS:
+        return None
+    return stem(last)
 
 
 def _names(text: str, found: tuple[Word, ...]) -> frozenset[str]:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from handrail.models.evidence import HARD, answers
-from handrail.models.question import Answer, Question, Term, read
+from handrail.models.question import WEIGHT_GENERIC, Answer, Question, Term, read
 from handrail.models.sentences import Piece, pieces
-from handrail.models.words import folded, likeness, words
+from handrail.models.words import Word, folded, likeness, words
 
 #: At most this many quotes are chosen for one question.
 PICKS_MAX = 3
@@ -24,7 +24,7 @@ PASSAGES_MAX, PASSAGE_CHARS_MAX = 64, 20_000
 #: The part of the question's weight that a quote with its surroundings must cover.
 COVER_MIN = 0.72
 #: The part of it that the quote's own words must cover.
-OWN_COVER_MIN = 0.3
+OWN_COVER_MIN = 0.25
 #: The part of the question's ordinary words that stand in one piece with the figure asked for.
 ABOUT_MIN, ABOUT_MIN_SOFT = 0.45, 0.3
 assert OWN_COVER_MIN < COVER_MIN < 1.0
@@ -80,6 +80,7 @@ class _Judged:
     own: float
     missing: tuple[Term, ...]
     kind: bool
+    typed: bool
 
 
 def select(question: str, passages: Sequence[SourcePassage]) -> Selection:
@@ -159,7 +160,8 @@ def _judge(asked: Question, passage: _Read, weights: dict[str, float]) -> Iterat
             score += 0.08 if kind and asked.answer is not Answer.ANYTHING else 0.0
             score += 0.08 if _defines(asked, text) else 0.0
             pick = Pick(passage.source.id, start, end, round(min(max(score, 0.0), 1.0), 4))
-            yield _Judged(pick, cover, own, missing, kind)
+            typed = _instances(asked, passage, text)
+            yield _Judged(pick, cover, own, missing, kind, typed)
 
 
 def _is_about(
@@ -170,11 +172,11 @@ def _is_about(
     at: int,
 ) -> bool:
     """Say whether a piece that holds a figure or a name also says what it is the figure of."""
-    common = [term for term in asked.terms if not term.name]
+    common = [t for t in asked.terms if not t.name and t.weight > WEIGHT_GENERIC]
     total = sum(weights[term.stem] for term in common)
     # "It" and "they" stand for what the sentence before speaks of.
     text = passage.source.text[passage.pieces[at].start :]
-    before = CREDIT_BESIDE if at and _REFERS.match(text) else 0.0
+    before = (CREDIT_BESIDE if _REFERS.match(text) else CREDIT_PASSAGE) if at else 0.0
     held = sum(
         weights[term.stem]
         * max(
@@ -184,6 +186,8 @@ def _is_about(
         )
         for term in common
     )
+    if asked.pivot in credit and asked.pivot is not None and not any(credit[asked.pivot][max(0, at - 1) : at + 2]):
+        return False
     return held >= (ABOUT_MIN if asked.answer in HARD else ABOUT_MIN_SOFT) * total
 
 
@@ -220,6 +224,23 @@ def _cover(
     return own / total, cover / total, tuple(missing)
 
 
+def _instances(asked: Question, passage: _Read, text: str) -> bool:
+    """Say whether "which software" is met by the word itself or by something like its name."""
+    if not asked.typed or any(_best(kind, passage.every) > 0 for kind in asked.typed):
+        return True
+    known = {term.stem for term in asked.terms}
+    return any(
+        word.stem not in known and (any(c.isdigit() for c in word.text) or _is_named(text, word))
+        for word in words(text)
+    )
+
+
+def _is_named(text: str, word: Word) -> bool:
+    before = text[: word.start].rstrip(" \n")
+    inside = bool(before) and before[-1] not in ".!?:|-*"
+    return word.text.isupper() or (word.text[0].isupper() and inside) or before[-1:] == "`"
+
+
 def _defines(asked: Question, text: str) -> bool:
     """Say whether the text opens with what "what is X" asks for, followed by a form of "to be"."""
     if asked.subject is None:
@@ -240,6 +261,7 @@ def _is_answer(one: _Judged) -> bool:
         and one.cover >= COVER_MIN
         and one.own >= OWN_COVER_MIN
         and not any(term.name for term in one.missing)
+        and one.typed
     )
 
 

@@ -10,6 +10,7 @@ STOP = frozenset(
     somebody someone something still such t than that the their theirs them then there these they
     this those through to too under until up upon us very via was we were what whatever when where
     which while who whom whose why will with within without would yet you your yours whether
+    against among amongst along across behind beyond toward towards throughout since
     d ll m o re ve don doesn isn aren wasn weren won hasn haven didn couldn shouldn""".split()
 )
 
@@ -47,7 +48,9 @@ LOOSE = frozenset(
     wear work failed retried goes fits maximum minimum max min highest lowest largest smallest mainly
     mostly roughly nowadays today currently former formerly regularly normally fully entirely together
     permitted permissible required necessary allowed allow possible top per staff single whole
-    concerning regarding safely properly completely successful official complete unused""".split()
+    strong weak heavy light high low large small long short old young early late fast slow hot cold
+    warm good bad best full empty safe easy hard difficult wrong attend learn reach end begin
+    against each concerning regarding safely properly completely successful official complete unused""".split()
 )
 
 #: Forms that no rule of endings finds.
@@ -77,7 +80,28 @@ IRREGULAR = dict(
     taller:tall tallest:tall deeper:deep deepest:deep wider:wide widest:wide faster:fast
     fastest:fast slower:slow slowest:slow cheaper:cheap cheapest:cheap
     closes:close busier:busy busiest:busy hotter:hot hottest:hot colder:cold coldest:cold
-    died:die dying:die dead:dead""".split()
+    died:die dying:die dead:die death:die deaths:die theft:steal thief:steal thieves:steal
+    growth:grow sale:sell sales:sell choice:choose proof:prove flight:fly flights:fly loss:lose
+    losses:lose speech:speak belief:believe advice:advise gift:give depth:deep length:long
+    height:high width:wide strength:strong warmth:warm decision:decide division:divide
+    permission:permit admission:admit description:describe explanation:explain destruction:destroy
+    production:produce reduction:reduce arrival:arrive refusal:refuse payment:pay entrance:enter
+    entry:enter marriage:marry succession:succeed successor:succeed success:succeed
+    membership:member ownership:own leadership:lead leader:lead winner:win winery:wine
+    vineyard:wine winemaker:wine retention:retain conversion:convert extension:extend
+    expansion:expand collision:collide response:respond repetition:repeat delivery:deliver
+    discovery:discover recovery:recover departure:depart failure:fail closure:close
+    signature:sign composition:compose acquisition:acquire maintenance:maintain
+    solution:solve resolution:resolve revision:revise submission:submit transmission:transmit
+    emission:emit omission:omit erosion:erode invasion:invade comparison:compare
+    pronunciation:pronounce residence:reside resident:reside inhabitant:inhabit
+    participation:participate participant:participate applicant:apply application:apply
+    founder:found inventor:invent composer:compose author:write writer:write
+    painter:paint builder:build owner:own user:use teacher:teach pupil:pupil sung:sing sang:sing
+    rang:ring rung:ring shone:shine sprang:spring bent:bend bound:bind fought:fight hung:hang
+    leapt:leap lent:lend lit:light quit:quit rid:rid spun:spin split:split spread:spread
+    stuck:stick stung:sting swept:sweep swung:swing wept:weep wept:weep bred:breed bled:bleed
+    crept:creep overcame:overcome withdrew:withdraw withdrawn:withdraw undertook:undertake""".split()
 )
 
 #: Number words and what they count as.
@@ -106,225 +130,3 @@ SPELLINGS = (
     ("labell", "label"), ("modell", "model"), ("organise", "organize"),
     ("recognise", "recognize"), ("serialise", "serialize"), ("storey", "story"),
 )  # fmt: skip
-
-#: Words that may stand for one another, one group to a line.
-SYNONYMS = (
-    "keep retain store hold preserve stay remain save retention last",
-    "begin start launch commence open initiate",
-    "end finish stop conclude terminate close complete",
-    "delete remove erase discard purge drop clean destroy",
-    "buy purchase acquire bought",
-    "cost price fee charge pay rate fare euro dollar pound eur usd gbp",
-    "maximum max limit cap most upper highest largest longest ceiling exceed",
-    "minimum min least lower lowest smallest",
-    "create make produce build construct generate built",
-    "found establish founded founder create start origin",
-    "invent devise develop design create inventor introduce",
-    "write author publish wrote compose written record append",
-    "discover find found detect identify discovery",
-    "send transmit deliver forward dispatch emit produce publish",
-    "receive get obtain accept arrive",
-    "read consume fetch poll",
-    "fail crash break die failure",
-    "restart reboot resume recover",
-    "kill stop terminate end",
-    "wait delay pause timeout sleep",
-    "change modify alter edit update adjust",
-    "replace substitute swap exchange",
-    "big large size great huge",
-    "small little tiny",
-    "fast quick rapid speed velocity",
-    "slow gradual",
-    "length long duration last",
-    "height high tall",
-    "depth deep",
-    "width wide broad",
-    "weight weigh heavy kilogram kg tonne ton mass",
-    "old age aged",
-    "important essential crucial vital key",
-    "big major main chief principal primary",
-    "cause reason because why result due",
-    "effect result consequence outcome",
-    "increase grow rise raise climb gain",
-    "decrease shrink fall reduce lowered lowering drop decline",
-    "allow permit let enable may",
-    "forbid prohibit ban refuse deny reject disallow never not",
-    "need require must necessary demand",
-    "ask request query demand",
-    "answer reply respond response",
-    "help assist aid",
-    "check verify validate test inspect examine prove confirm ensure",
-    "choose select pick decide elect",
-    "name call title known",
-    "use employ apply utilize usage",
-    "work function operate job employ",
-    "employee staff worker personnel",
-    "boss chief director leader manager",
-    "person human people individual somebody anyone",
-    "child kid young",
-    "doctor physician",
-    "car vehicle automobile",
-    "boat ship vessel ferry",
-    "house home building dwelling",
-    "road street route path way",
-    "city town village settlement",
-    "country nation state",
-    "area region zone district territory",
-    "near close nearby beside next adjacent",
-    "far distance away distant",
-    "locate location place situated lie site stand where position",
-    "live inhabit reside habitat dwell",
-    "eat feed diet food consume",
-    "drink beverage",
-    "see visit watch view look show display",
-    "visitor guest tourist",
-    "teach instruct train teacher course lesson",
-    "learn study",
-    "sick ill disease illness",
-    "die death dead",
-    "birth born",
-    "marry wife husband marriage spouse",
-    "win victory award prize",
-    "lose loss lost vanish",
-    "copy duplicate replica replicate double twice",
-    "divide split separate partition break",
-    "join merge combine unite connect together",
-    "assign allocate give distribute share",
-    "order sequence ordering sorted sort",
-    "arrange organize order",
-    "happen occur event",
-    "contain include comprise hold consist have",
-    "component part piece element made consist",
-    "show display present reveal print",
-    "hide conceal mask redact",
-    "protect guard defend secure safe safety",
-    "danger risk hazard dangerous",
-    "mistake error fault bug",
-    "repair fix mend solve cure remedy",
-    "damage harm hurt",
-    "move transfer shift relocate",
-    "carry transport haul bring",
-    "fly flight",
-    "travel journey trip go ride",
-    "return come back give",
-    "enter entry admission access",
-    "leave depart exit departure",
-    "arrive reach arrival",
-    "open unlock",
-    "day daily",
-    "week weekly",
-    "month monthly",
-    "year yearly annual annually",
-    "summer may june july august september",
-    "winter december january february",
-    "spring march april may",
-    "autumn september october november",
-    "ticket fare single return pass",
-    "illness sick ill disease",
-    "fit carry hold room seat",
-    "retry repeat again resend",
-    "late overdue delay",
-    "fine fee penalty charge owe",
-    "mostly mainly chiefly primarily",
-    "sign signature signed",
-    "salt sodium",
-    "former until previous once earlier",
-    "convert turn change transform rebuild",
-    "worker work employee staff",
-    "vacation leave holiday",
-    "death die kill dead",
-    "reimburse refund repay",
-    "latency delay",
-    "speed knot fast velocity",
-    "crash die dead fail kill",
-    "reason because since",
-    "author write wrote writer",
-    "forbid must allow permit",
-    "lock password encrypt",
-    "hour hourly",
-    "often frequent frequency every each",
-    "first initial original earliest",
-    "prize award medal",
-    "last final latest",
-    "before prior ahead earlier precede",
-    "after following later once",
-    "portion share fraction percent percentage",
-    "many number count amount quantity several",
-    "money fund budget finance cash",
-    "job duty role responsibility",
-    "own belong possess",
-    "responsible charge duty accountable owner",
-    "approve approval authorize sign consent agree",
-    "meeting gather assembly conference",
-    "rule law regulation policy",
-    "plan scheme schedule timetable",
-    "goal aim purpose objective intend target",
-    "method technique approach way procedure",
-    "tool instrument device utility",
-    "machine engine device",
-    "picture image photo photograph",
-    "mail email",
-        "paper document file",
-    "group team crew",
-    "holiday vacation leave",
-    "salary wage pay earn",
-    "warm hot heat temperature degree celsius",
-    "cold cool temperature degree freeze",
-    "rain precipitation rainfall",
-    "color paint painted hue",
-    "kind type sort variety category class species",
-    "difference differ distinct versus unlike contrast",
-    "same identical equal alike",
-    "convert transform translate turn",
-    "compute calculate computation",
-    "memory ram",
-    "disk storage drive",
-    "computer machine server host node",
-    "network connection link",
-    "connect connection attach link reach",
-    "password secret credential key",
-    "user account customer client",
-    "customer client buyer",
-    "company firm business corporation organization",
-    "factory plant mill",
-    "crop harvest plant yield",
-    "animal creature species",
-    "tree wood forest",
-    "stone rock",
-    "river stream",
-    "mountain peak summit hill",
-    "sea ocean",
-    "war battle fight conflict",
-    "king queen ruler monarch reign",
-    "temporary brief short",
-    "permanent forever always",
-    "replay reprocess redo repeat again rerun",
-    "guarantee promise assure ensure",
-    "default standard unless none",
-    "advantage benefit good useful pro strength",
-    "disadvantage drawback downside weakness",
-    "avoid prevent stop",
-    "ignore skip neglect",
-    "handle treat deal process manage",
-    "trigger cause start fire",
-    "measure gauge meter measurement",
-    "observe monitor watch track",
-    "power electricity energy electric",
-    "fuel petrol diesel gas",
-    "wash clean rinse",
-    "cook bake boil prepare",
-    "mix stir blend combine",
-    "ingredient component",
-    "recommend suggest advise should",
-    "penalty fine punishment",
-    "contact reach phone telephone",
-    "phone telephone",
-    "renew extend prolong",
-    "expire lapse end",
-    "borrow loan lend",
-    "rent hire lease",
-    "refund reimburse return repay",
-    "back backup copy",
-    "capacity seat hold carry accommodate volume room",
-    "crew staff team",
-)

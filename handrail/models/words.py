@@ -12,7 +12,8 @@ from functools import cache, lru_cache
 
 import snowballstemmer  # pyright: ignore[reportMissingTypeStubs]  # 3.1 ships no types
 
-from handrail.models.vocabulary import IRREGULAR, NUMBERS, SPELLINGS, SYNONYMS
+from handrail.models.synonyms import SYNONYMS
+from handrail.models.vocabulary import IRREGULAR, NUMBERS, SPELLINGS
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9]+(?:[._:/][A-Za-z0-9]+)+|[a-z]+[A-Z]\w*|--[a-z][a-z-]+")
