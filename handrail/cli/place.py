@@ -9,14 +9,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from handrail.bus.settings import Settings
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 
@@ -67,12 +66,12 @@ class Place:
         return flags
 
 
-def place_options(function: Callable[Concatenate[Place, P], R]) -> Callable[..., R]:
+def place_options(function: Callable[..., R]) -> Callable[..., R]:
     """Give a command `--project`, `--broker` and `--namespace`, and hand it a `Place` first."""
 
     @functools.wraps(function)
     def with_place(
-        project: Path | None, broker: str | None, namespace: str | None, **rest: P.kwargs
+        project: Path | None, broker: str | None, namespace: str | None, **rest: object
     ) -> R:
         context = click.get_current_context()
         outer = context.obj if isinstance(context.obj, Place) else Place()

@@ -48,7 +48,6 @@ class ProcessRow:
     partitions: int | None
     handled: int | None
     waiting: int | None
-    restarts: int
     since: str | None
 
 

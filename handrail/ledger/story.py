@@ -1,0 +1,113 @@
+"""Tells what happened to a task in one sentence for each event. Pure; no word is a guess."""
+
+from typing import assert_never
+
+from handrail.ledger.event import (
+    Accepted,
+    CancelAsked,
+    DeadLettered,
+    Dropped,
+    DropReason,
+    Event,
+    Finished,
+    MarkerPassed,
+    PartGathered,
+    PartKind,
+    PersonAnswered,
+    PersonAsked,
+    QuestionAsked,
+    Redriven,
+    Rejected,
+    Submitted,
+    Wrote,
+)
+
+
+def sentence(event: Event) -> str:  # one case per event
+    """Say what an event reports."""
+    match event:
+        case Submitted():
+            by = f" by {event.by}" if event.by else ""
+            return f"Submitted{by} to {event.topic}{_quoted(event.text)}."
+        case Accepted():
+            return f"{event.agent} took it in{_quoted(event.text)}."
+        case Rejected():
+            return f"Refused at the intake ({event.reason}): {event.sentence}"
+        case Finished():
+            return _finished(event)
+        case PartGathered():
+            return _part(event)
+        case MarkerPassed():
+            return f"A part that carries no message passed {event.agent} by."
+        case DeadLettered():
+            absorbed = " The gather counts it as missing." if event.absorbed else ""
+            tried = f" after {event.attempts} attempts" if event.attempts > 1 else ""
+            return f"{event.agent} gave up{tried} ({event.reason}): {event.sentence}{absorbed}"
+        case Dropped():
+            if event.reason is DropReason.COPY:
+                return f"{event.agent} dropped a repeat of what it had already taken in."
+            return f"{event.agent} dropped a handoff, since the task was canceled."
+        case QuestionAsked():
+            return f"{event.agent} asked {_places(event.wrote)} and waits."
+        case Redriven():
+            by = f" by {event.by}" if event.by else ""
+            return f"A dead letter of {event.agent} was sent back{by}."
+        case CancelAsked():
+            because = f": {event.why}" if event.why else ""
+            return f"{event.by} asked to stop it{because}."
+        case PersonAsked():
+            return f"{event.agent} waits for a person ({event.kind}): {event.text}"
+        case PersonAnswered():
+            return f"{event.by} decided: {event.decision}."
+        case _:
+            assert_never(event)
+
+
+def agent_of(event: Event) -> str | None:
+    """Name the agent that an event is about; None for an event of the task as a whole."""
+    agent: str | None = getattr(event, "agent", None)
+    return agent or None
+
+
+def _finished(event: Finished) -> str:
+    took = seconds(event.time_ms - event.started_ms)
+    waited = "" if event.waited_ms is None else f" after {seconds(event.waited_ms)} of waiting"
+    lost = f", {event.missing} parts missing" if event.missing else ""
+    if not event.wrote:
+        return f"{event.agent} finished in {took}{waited}{lost} and handed nothing on."
+    what = "handed" if len(event.wrote) == 1 else f"handed {len(event.wrote)} parts"
+    return (
+        f"{event.agent} finished in {took}{waited}{lost} and {what} on to {_places(event.wrote)}."
+    )
+
+
+def _part(event: PartGathered) -> str:
+    number = f"part {event.part + 1} of {event.parts}"
+    match event.what:
+        case PartKind.MESSAGE:
+            return f"{event.agent} has {number}."
+        case PartKind.EMPTY:
+            return f"{event.agent} has {number}, which is empty."
+        case PartKind.LOST:
+            return f"{event.agent} counts {number} as lost: {event.sentence}"
+        case PartKind.NONE:
+            return f"{event.agent} was told that there are no parts."
+        case _:
+            assert_never(event.what)
+
+
+def _places(wrote: tuple[Wrote, ...]) -> str:
+    return " and ".join(dict.fromkeys(one.topic for one in wrote))
+
+
+def _quoted(text: str) -> str:
+    return f': "{text}"' if text else ""
+
+
+def seconds(ms: int) -> str:
+    """Give a duration in words that fit its size."""
+    if ms < 1_000:  # noqa: PLR2004
+        return f"{max(0, ms)} ms"
+    if ms < 120_000:  # noqa: PLR2004
+        return f"{ms / 1_000:.1f} s"
+    return f"{ms / 60_000:.0f} min"
