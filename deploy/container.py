@@ -21,7 +21,11 @@ def note_file() -> Path:
     """Give where the process of this container keeps its note."""
     named = os.environ.get("HANDRAIL_NOTE")
     project = Path(os.environ.get("HANDRAIL_PROJECT", "."))
-    return Path(named) if named else project / ".handrail" / "run" / f"{socket.gethostname()}.json"
+    return (
+        Path(named)
+        if named
+        else project / ".handrail" / "containers" / f"{socket.gethostname()}.json"
+    )
 
 
 def health(path: Path) -> str:
