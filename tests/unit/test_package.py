@@ -1,5 +1,6 @@
 """The wheel holds the engine, the shipped team and the runbooks, and nothing else."""
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -7,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+import handrail
 from tests.laws.sources import files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,3 +82,12 @@ def test_the_licence_travels_with_the_wheel(wheel: dict[str, bytes]) -> None:
     licences = [text for name, text in wheel.items() if name.endswith("licenses/LICENSE")]
 
     assert licences == [(ROOT / "LICENSE").read_bytes()]
+
+
+def test_the_version_is_said_once_and_the_same_everywhere(wheel: dict[str, bytes]) -> None:
+    (metadata,) = (text for name, text in wheel.items() if name.endswith(".dist-info/METADATA"))
+    said = re.search(rb"^Version: (.+)$", metadata, flags=re.MULTILINE)
+    images = re.findall(r"\bhandrail:(\S+)", (ROOT / "docker-compose.yml").read_text())
+
+    assert said is not None
+    assert {handrail.__version__, *images} == {said.group(1).decode()}
