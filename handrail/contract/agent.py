@@ -71,6 +71,7 @@ class Agent(Generic[P, R_co]):
         self.gathers = shape.gathers
         self.wants_context = shape.wants_context
         self.fans_out = shape.fans_out
+        self.sends_one = shape.sends_one
         self._check_gather()
         self.__doc__ = handler.__doc__
         self.__name__ = self.name

@@ -29,6 +29,7 @@ class HandlerShape:
     gathers: bool  #: takes `Parts` instead of one message
     wants_context: bool
     fans_out: bool  #: may give back a list
+    sends_one: bool  #: may give back a message that is not in a list
 
 
 def check_handler(
@@ -65,8 +66,10 @@ def check_handler(
             f"write `{parameters[1].name}: Context`, from handrail import Context",
         )
     gathers = _check_message(refuse, hints[parameters[0].name], reads)
-    fans_out = _check_result(refuse, hints["return"], writes)
-    return HandlerShape(gathers, wants_context, fans_out)
+    _check_result(refuse, hints["return"], writes)
+    sent = [one for one in members(hints["return"]) if not _is_nothing(one)]
+    lists = [one for one in sent if _is_list(one)]
+    return HandlerShape(gathers, wants_context, bool(lists), len(lists) < len(sent))
 
 
 Refuse = Callable[[str, str], AgentInvalid]
@@ -88,17 +91,18 @@ def _check_message(refuse: Refuse, annotation: Any, reads: Topic[Any, Any]) -> b
     return gathers
 
 
-def _check_result(refuse: Refuse, annotation: Any, writes: Sequence[Topic[Any, Any]]) -> bool:
-    fans_out = False
+def _check_result(refuse: Refuse, annotation: Any, writes: Sequence[Topic[Any, Any]]) -> None:
     for outer in members(annotation):
-        if outer is type(None) or outer is None:
+        if _is_nothing(outer):
             continue
         is_list = _is_list(outer)
-        fans_out = fans_out or is_list
         arguments = get_args(outer)
         for one in members(arguments[0] if arguments else Any) if is_list else (outer,):
             _check_sent(refuse, one, writes)
-    return fans_out
+
+
+def _is_nothing(annotation: Any) -> bool:
+    return annotation is None or annotation is type(None)
 
 
 def _is_list(annotation: Any) -> bool:

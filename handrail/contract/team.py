@@ -80,7 +80,8 @@ class TeamDescription:
                 if left == 0:
                     found[topic.name] = topic
                 else:
-                    depths = {left, left + 1} if reader.fans_out else {left}
+                    depths = {left} if reader.sends_one else set[int]()
+                    depths |= {left + 1} if reader.fans_out else set[int]()
                     frontier.extend((t, depth) for t in reader.writes for depth in depths)
         return tuple(found[name] for name in sorted(found))
 

@@ -257,7 +257,11 @@ def test_a_plain_record_is_told_from_a_message() -> None:
 
 
 def test_every_error_of_the_wire_names_a_reason_of_the_closed_set() -> None:
-    errors = [WireError, *WireError.__subclasses__(), *TooLarge.__subclasses__()]
+    errors: list[type[WireError]] = [
+        WireError,
+        *WireError.__subclasses__(),
+        *TooLarge.__subclasses__(),
+    ]
 
     assert {Reason(error.reason) for error in errors} == {
         Reason.DECODE,

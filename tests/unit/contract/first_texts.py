@@ -1,0 +1,208 @@
+"""The texts that a developer of agents reads first, with what each leaves to its reader.
+
+Each is run as it stands and judged by both type checkers; `with_faults` gives the same texts with
+one planted fault each, which both must report.
+"""
+
+HELLO = """
+from pydantic import BaseModel
+from handrail import Topic, agent
+
+class Greeting(BaseModel):
+    text: str
+
+names, greetings = Topic("names", carries=str), Topic("greetings", carries=Greeting)
+
+@agent(reads=names, writes=greetings)
+async def greeter(name: str) -> Greeting:
+    return Greeting(text=f"Hello, {name}")
+"""
+
+DESK_PREAMBLE = """
+from pydantic import BaseModel
+from handrail import Context, Parts, Topic, agent
+
+class Ask(BaseModel):
+    text: str
+
+class Question(BaseModel):
+    text: str
+
+class Finding(BaseModel):
+    claim: str
+
+class Brief(BaseModel):
+    claims: list[str]
+    gaps: list[str]
+
+def split(text: str) -> list[str]:
+    return text.split(" and ")
+
+intake, questions = Topic("intake", carries=Ask), Topic("questions", carries=Question)
+findings, drafts = Topic("findings", carries=Finding), Topic("drafts", carries=Brief)
+"""
+
+DESK = """
+# a returned list opens a fan-out; Parts[T] gathers it
+@agent(reads=intake, writes=questions)
+async def planner(ask: Ask) -> list[Question]:
+    return [Question(text=t) for t in split(ask.text)]
+
+@agent(reads=findings, writes=drafts)
+async def writer(parts: Parts[Finding], ctx: Context) -> Brief:
+    return Brief(claims=[p.claim for p in parts], gaps=[m.reason for m in parts.missing])
+"""
+
+CLERK_PREAMBLE = '''
+from decimal import Decimal
+from pydantic import BaseModel
+from handrail import Context, Effect, Refused, ToolContext, Topic, agent, tool
+
+class Complaint(BaseModel):
+    order: str
+    text: str
+
+class Reply(BaseModel):
+    text: str
+
+class Verdict(BaseModel):
+    amount: Decimal
+
+class Receipt(BaseModel):
+    id: str
+
+@tool(effect=Effect.READ)
+async def find_order(order: str) -> str:
+    """Find an order."""
+    return order
+
+@tool(effect=Effect.UNSAFE, timeout_s=20)
+async def refund(ctx: ToolContext, order: str, amount: Decimal) -> Receipt:
+    """Send money back for one order."""
+    return Receipt(id=f"r-{order}-{amount}")
+
+complaints, replies = Topic("complaints", carries=Complaint), Topic("replies", carries=Reply)
+'''
+
+CLERK = """
+@agent(reads=complaints, writes=replies)
+async def clerk(c: Complaint, ctx: Context) -> Reply:
+    verdict = await ctx.model(c.text, returns=Verdict, tools=[find_order])
+    try:
+        receipt = await ctx.call(refund, order=c.order, amount=verdict.amount)  # typed by ParamSpec
+    except Refused as no:  # .state .title .detail .remedy
+        return Reply(text=no.detail)
+    return Reply(text=f"Refunded, receipt {receipt.id}")
+"""
+
+UNIONS_PREAMBLE = """
+from typing import assert_type
+from pydantic import BaseModel
+from handrail import Context, Handoff, Parts, Topic, agent, results
+
+class A(BaseModel):
+    n: int
+
+class B(BaseModel):
+    n: int
+
+class Longer(A):
+    m: int
+
+first, second = Topic("first", carries=A, key=lambda a: str(a.n)), Topic("second", carries=B)
+words = Topic("words", carries=str)
+both, ask_a = Topic("both", carries=(A, B)), Topic("ask-a", carries=A, replies=B)
+assert_type(both, Topic[A | B, None])
+assert_type(ask_a, Topic[A, B])
+
+def takes_a_topic_of_a(topic: Topic[A]) -> str:
+    return topic.name
+"""
+
+UNIONS = """
+@agent(reads=both, writes=(first, second), version="2")
+async def router(message: A | B) -> A | B:
+    return message
+
+@agent(reads=first, writes=(both, words, results))
+async def chooser(a: A, ctx: Context) -> Handoff[str] | A | None:
+    return Handoff(words, ctx.task_id)
+
+@agent(reads=both, writes=first, within_s=60)
+async def joiner(parts: Parts[A | B]) -> Longer | None:
+    return None
+
+@agent(reads=second)
+async def sink(b: B) -> None:
+    return None
+
+@agent(reads=second, writes=both)
+async def splitter(b: B, ctx: Context) -> list[A | B]:
+    return [b]
+
+@agent(reads=words, writes=results)
+async def last(word: str) -> B:
+    return B(n=len(word))
+
+async def direct(ctx: Context) -> None:
+    assert_type(await router(A(n=1)), A | B)
+    assert_type(await joiner(Parts([A(n=1)])), A | None)
+    assert_type(await sink(B(n=1)), None)
+    assert_type(await splitter(B(n=1), ctx), list[A | B])
+    assert_type(await ctx.model("x", returns=str), str)
+
+takes_a_topic_of_a(first)
+"""
+
+GOOD = {
+    "hello": HELLO,
+    "desk": DESK_PREAMBLE + DESK,
+    "clerk": CLERK_PREAMBLE + CLERK,
+    "unions": UNIONS_PREAMBLE + UNIONS,
+}
+
+_FAULTS = {
+    "hello": [
+        ("async def greeter(name: str)", "async def greeter(name: int)"),
+        ("-> Greeting:", "-> str:"),
+        ("carries=Greeting)", "carries=Greeting, key=lambda g: g.name)"),
+    ],
+    "desk": [
+        ("-> list[Question]:", "-> list[Finding]:"),
+        ("async def planner(ask: Ask)", "async def planner(ask: Question)"),
+        ("parts: Parts[Finding]", "parts: Parts[Question]"),
+        ("parts: Parts[Finding], ctx: Context", "parts: Parts[Finding], ctx: str"),
+        ("[m.reason for m in parts.missing]", "[m.reasons for m in parts.missing]"),
+    ],
+    "clerk": [
+        ("amount=verdict.amount)", "amount=verdict.text)"),
+        ("order=c.order, ", "order=5, "),
+        ("order=c.order, ", ""),
+        ("tools=[find_order]", "tools=[split]"),
+        ("no.detail", "no.details"),
+        ("receipt.id", "receipt.number"),
+        ("await ctx.call(refund, ", "await refund("),
+        ("effect=Effect.READ", "timeout_s=5"),
+    ],
+    "unions": [
+        ("async def router(message: A | B)", "async def router(message: A)"),
+        ("-> A | B:", "-> str:"),
+        ("Handoff(words, ctx.task_id)", "Handoff(words, 5)"),
+        ("async def sink(b: B) -> None", "async def sink(b: B) -> A"),
+        ("within_s=60", 'within_s="60"'),
+        ("within_s=60", "patience_s=60"),
+        ("parts: Parts[A | B]", "parts: Parts[A]"),
+        ("takes_a_topic_of_a(first)", "takes_a_topic_of_a(second)"),
+        ("await router(A(n=1))", "await router(5)"),
+    ],
+}
+
+
+def with_faults() -> dict[str, str]:
+    """Give each text with one planted fault, by the name of its module."""
+    texts: dict[str, str] = {}
+    for name, faults in _FAULTS.items():
+        for number, (good, bad) in enumerate(faults):
+            assert good in GOOD[name], f"{name} no longer holds {good!r}"
+            texts[f"wrong_{name}_{number}"] = GOOD[name].replace(good, bad, 1)
+    return texts
