@@ -37,11 +37,11 @@ class Found:
     inode: int
 
 
-class NoSuchCollection(LookupError):  # noqa: N818 - read as a sentence
+class NoSuchCollection(LookupError):
     """A task names a collection that the project does not have."""
 
 
-class Gone(Exception):  # noqa: N818 - a verdict on a file, not a fault of ours
+class Gone(Exception):
     """A file of a collection cannot be read any more; the message is a sentence for people."""
 
 

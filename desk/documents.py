@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from typing import Literal, assert_never
 
 from desk.decoding import decode
-from desk.formats.extract import Block, Extract, Unreadable
 from desk.formats import html, markdown, pdf, rst, text
+from desk.formats.extract import Block, Extract, Unreadable
 
 Format = Literal["md", "rst", "txt", "html", "pdf"]
 

@@ -18,15 +18,17 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from types import ModuleType
 
 from desk.collections import Collection, Found, Gone, read_source, walk
 from desk.documents import PARSERS, LeftOut, read_document
 from desk.passages import Passage, passages
 
+fcntl: ModuleType | None
 try:
     import fcntl
 except ImportError:  # Windows: builders do not wait for each other; the rename still decides.
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 #: Written last into an index; one that carries another number is built again.
 LAYOUT = 1
@@ -124,7 +126,9 @@ class Library:
         path = self._path
         if path is not None and seen == self._seen and path.exists():
             return path
-        sums = {one: self._sums[one] for one in seen if isinstance(one, Found) and one in self._sums}
+        sums = {
+            one: self._sums[one] for one in seen if isinstance(one, Found) and one in self._sums
+        }
         gone: list[LeftOut] = []
         for one in seen:
             if isinstance(one, Found) and one not in sums:
@@ -157,8 +161,12 @@ class Library:
         try:
             with closing(sqlite3.connect(aside, isolation_level=None)) as db:
                 # Until the rename nobody reads this file, so it needs no journal of its own.
-                db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;" + _SCHEMA)
-                db.executemany("INSERT INTO left_out VALUES (?, ?)", [(o.source, o.reason) for o in left])
+                db.executescript(
+                    "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;" + _SCHEMA
+                )
+                db.executemany(
+                    "INSERT INTO left_out VALUES (?, ?)", [(o.source, o.reason) for o in left]
+                )
                 for one, total in sums.items():
                     self._add(db, one.source, total)
                 db.execute("COMMIT")

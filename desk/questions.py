@@ -25,14 +25,20 @@ _TELLING = (
     r"|outline)"
 )
 _ITEM = re.compile(r"^\s*(?:[-*+•]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+(?=\S)", re.IGNORECASE)
-_SENTENCE = re.compile(r"(?<=[?!])\s+|(?<=[^\s.][a-z0-9)\]\"'”][.])\s+(?=[\"'“(\[]?[A-Z])|;\s+(?=\w)")
+_SENTENCE = re.compile(
+    r"(?<=[?!])\s+|(?<=[^\s.][a-z0-9)\]\"'”][.])\s+(?=[\"'“(\[]?[A-Z])|;\s+(?=\w)"
+)
 _JOINT = re.compile(
     rf",?\s+(?:and|or|but)\s+(?:also\s+)?(?=(?:{_ASKING}|in\s+which|at\s+what|for\s+how)\b)|,\s+(?=(?:who|when|where|why|how)\b)",
     re.IGNORECASE,
 )
-_QUESTION = re.compile(rf"^\W*(?:(?:and|so|but|also|then)\s+)?(?:{_ASKING}|{_TELLING})\b", re.I)
+_QUESTION = re.compile(
+    rf"^\W*(?:(?:and|so|but|also|then)\s+)?(?:{_ASKING}|{_TELLING})\b", re.IGNORECASE
+)
 _OPEN = re.compile(rf"^\W*{_ASKING}\b", re.IGNORECASE)
-_PRONOUN = re.compile(r"\b(it|its|they|their|them|this|that|these|those|he|she|his|her)\b", re.I)
+_PRONOUN = re.compile(
+    r"\b(it|its|they|their|them|this|that|these|those|he|she|his|her)\b", re.IGNORECASE
+)
 _POSSESSIVE = frozenset({"its", "their", "his", "her"})
 _TOPIC = re.compile(
     r"^\W*(?:what|who|where|how|when|why)\s+(?:is|are|was|were|does|do|did|has|have|can)\s+"
@@ -137,6 +143,8 @@ def _named(part: str, topic: str) -> str:
     def name(match: re.Match[str]) -> str:
         return f"{topic}'s" if match.group().lower() in _POSSESSIVE else topic
 
-    if re.match(r"(?i)^\W*(?:what|who|which|how)\s+(?:is|are|was|were)\s+(?:that|this|these)\b", part):
+    if re.match(
+        r"(?i)^\W*(?:what|who|which|how)\s+(?:is|are|was|were)\s+(?:that|this|these)\b", part
+    ):
         return part
     return _PRONOUN.sub(name, part, count=1)

@@ -33,7 +33,7 @@ class ByteRange(BaseModel):
 
 
 class TextRange(BaseModel):
-    """A place in the text that a named version of a parser extracts from a source, in characters."""
+    """A place, in characters, in the text that a named version of a parser extracts."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,7 +76,9 @@ Verdict = Proved | NotProved
 def quote(passage: Passage, start: int, end: int) -> Quote:
     """Quote a range of a passage, in characters of its text; raises ValueError outside of it."""
     if not 0 <= start < end <= len(passage.text):
-        raise ValueError(f"{start}-{end} is no range of a passage of {len(passage.text)} characters")
+        raise ValueError(
+            f"{start}-{end} is no range of a passage of {len(passage.text)} characters"
+        )
     text = passage.text[start:end]
     place: ByteRange | TextRange
     if passage.encoding is not None and passage.start_byte is not None:

@@ -12,7 +12,7 @@ from handrail import Selected
 
 def to_source(passage: Passage) -> Source:
     """Give a passage in the form in which a model gets it."""
-    return Source(id=passage.id, text=passage.text, source=f"{passage.source}: {passage.heading}")
+    return Source(id=passage.id, text=passage.text, heading=passage.heading, source=passage.source)
 
 
 def as_claims(question: str, chosen: Selected, found: Sequence[Passage]) -> tuple[Claim, ...]:

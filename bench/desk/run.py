@@ -68,7 +68,8 @@ def ask_all(library: Library, questions: Path) -> Iterator[Asked]:
         passages = library.search(facts["question"])
         by_id = {one.id: one for one in passages}
         chosen = select(
-            facts["question"], [SourcePassage(one.id, one.text, one.heading) for one in passages]
+            facts["question"],
+            [SourcePassage(one.id, one.text, one.heading) for one in passages],
         )
         yield Asked(
             question=facts["question"],
@@ -113,9 +114,7 @@ def measure(name: str, folder: Path, questions: Path, *, misses: bool) -> bool:
     click.echo(f"  unanswerable refused      {_rate(refused, len(unknown))}")
     if misses:
         _print_misses(known, unknown)
-    return (
-        true == len(verdicts) and cited >= 0.7 * len(known) and refused >= 0.8 * len(unknown)
-    )
+    return true == len(verdicts) and cited >= 0.7 * len(known) and refused >= 0.8 * len(unknown)
 
 
 def _print_misses(known: list[Asked], unknown: list[Asked]) -> None:
@@ -136,7 +135,9 @@ def main(name: str, *, misses: bool) -> None:
     """Measure the desk without a model; exit 1 when a promised figure is not reached."""
     chosen = SETS if name == "all" else {name: SETS[name]}
     good = [
-        measure(each, *places, misses=misses) for each, places in chosen.items() if places[1].exists()
+        measure(each, *places, misses=misses)
+        for each, places in chosen.items()
+        if places[1].exists()
     ]
     raise SystemExit(0 if all(good) else 1)
 

@@ -27,5 +27,5 @@ class Extract:
     version: str
 
 
-class Unreadable(Exception):  # noqa: N818 - it is a verdict on a document, not a fault of ours
+class Unreadable(Exception):
     """A document cannot be read; the message is a sentence for people."""

@@ -7,7 +7,8 @@ fetched; nesting of any depth is walked without recursion.
 import re
 from importlib.metadata import version
 
-from bs4 import BeautifulSoup, NavigableString, PageElement, Tag
+from bs4 import BeautifulSoup, Tag
+from bs4.element import NavigableString, PageElement
 
 from desk.formats.extract import Block, Extract
 
@@ -107,4 +108,3 @@ def _visit(page: _Page, node: Tag, phase: int, stack: list[tuple[PageElement, in
 def _is_hidden(node: Tag) -> bool:
     style = str(node.get("style") or "").replace(" ", "").lower()
     return node.has_attr("hidden") or "display:none" in style
-

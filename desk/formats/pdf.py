@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 from pypdf import PdfReader
-from pypdf.errors import DependencyError, PyPdfError
+from pypdf.errors import DependencyError
 
 from desk.formats.extract import Block, Extract, Unreadable
 
@@ -21,7 +21,7 @@ VERSION = f"1+pypdf-{version('pypdf')}"
 #: A document of more pages is not read.
 PAGES_MAX = 3_000
 #: A line is read as a heading up to this many characters.
-HEADING_CHARS_MAX = 70
+HEADING_CHARS_MAX, HEADING_WORDS_MAX = 70, 10
 #: With fewer letters than this on an average page, the pages are pictures.
 LETTERS_PER_PAGE_MIN = 8
 
@@ -69,9 +69,8 @@ def _pages(data: bytes) -> list[str]:
         raise
     except DependencyError as error:
         raise Unreadable("is locked with a cipher that is not installed here") from error
-    except (PyPdfError, RecursionError, MemoryError) as error:
-        raise Unreadable(f"is a damaged PDF ({type(error).__name__})") from error
-    except Exception as error:  # noqa: BLE001 - pypdf raises whatever a broken file leads it into
+    except Exception as error:
+        # pypdf raises its own errors and whatever else a broken file leads it into.
         raise Unreadable(f"is a damaged PDF ({type(error).__name__})") from error
 
 
@@ -126,5 +125,5 @@ def _is_heading(line: str, above: str, below: str) -> bool:
         and (not above or above.rstrip()[-1] in ".!?:|" or len(above) <= HEADING_CHARS_MAX)
         and len(below) > len(text)
         and below.lstrip()[:1].isupper()
-        and len(text.split()) <= 10
+        and len(text.split()) <= HEADING_WORDS_MAX
     )

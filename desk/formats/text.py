@@ -7,7 +7,7 @@ from desk.formats.extract import Block, Extract
 PARSER, VERSION = "desk.text", "1"
 
 #: A heading is at most this long; a longer line is a sentence.
-HEADING_CHARS_MAX = 80
+HEADING_CHARS_MAX, HEADING_WORDS_MAX = 80, 8
 
 _PARAGRAPH = re.compile(r"(?:[^\S\r\n]*\S[^\r\n]*(?:\r\n|\r|\n)?)+")
 _LINES = re.compile(r"[^\r\n]+")
@@ -40,6 +40,10 @@ def _heading(lines: list[str]) -> tuple[str, int]:
     if len(lines) == 1 and any(c.isalpha() for c in first):
         if first.isupper():
             return first.title(), 1
-        if first[0].isalnum() and first[-1] not in ".!?:;,|)" and len(first.split()) <= 8:
+        if (
+            first[0].isalnum()
+            and first[-1] not in ".!?:;,|)"
+            and len(first.split()) <= HEADING_WORDS_MAX
+        ):
             return first, 1
     return "", 0

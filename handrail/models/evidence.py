@@ -25,8 +25,14 @@ _MONTH = (
 )
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
 _YEAR = r"\b(?:1\d{3}|20\d{2})s?\b|\b\d{3,4}\s*(?:bc|ad|bce|ce)\b"
-_DATE = rf"{_YEAR}|\b\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b|\b{_MONTH}\s+\d|\d+(?:st|nd|rd|th) century"
-_CLOCK = r"\b\d{1,2}[:.]\d{2}\b|\b\d{1,2}\s*(?:am|pm|a\.m|p\.m|o'clock|h)\b|\bnoon\b|\bmidnight\b|\bdawn\b|\bdusk\b|\bsun(?:rise|set)\b"
+_DATE = (
+    rf"{_YEAR}|\b\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b|\b{_MONTH}\s+\d"
+    r"|\d+(?:st|nd|rd|th) century"
+)
+_CLOCK = (
+    r"\b\d{1,2}[:.]\d{2}\b|\b\d{1,2}\s*(?:am|pm|a\.m|p\.m|o'clock|h)\b"
+    r"|\b(?:noon|midnight|dawn|dusk|sunrise|sunset)\b"
+)
 _CONDITION = (
     r"\b(?:when|whenever|if|once|after|before|until|unless|as soon as|while|during|on|at|within"
     r"|upon|since|by|in|every|each|daily|weekly|monthly|never|always|immediately|only)\b"
@@ -44,26 +50,52 @@ _COLOR = (
     r"|golden|silver|beige|turquoise|cyan|magenta|crimson|scarlet|amber|bronze|cream|navy|teal"
     r"|maroon|olive|copper|ivory|lilac|tan|transparent|colou?rless)\b"
 )
-_SHARE = rf"{_COUNT}\s*(?:%|per\s?cent|percentage|percent)|\b(?:half|third|quarter|fifth|tenth|all|none)s?\b"
+_SHARE = (
+    rf"{_COUNT}\s*(?:%|per\s?cent|percentage|percent)"
+    r"|\b(?:half|third|quarter|fifth|tenth|all|none)s?\b"
+)
 _DISTANCE = (
     rf"{_COUNT}[\s-]*(?:km|kilomet(?:re|er)s?|miles?|met(?:re|er)s?|cm|mm|centimet(?:re|er)s?"
     r"|millimet(?:re|er)s?|feet|foot|ft|inch(?:es)?|yards?|nautical|fathoms?|m|pages?|hops?)\b"
 )
-_MONEY = rf"[$€£¥]\s*\d|{_COUNT}\s*(?:[$€£¥]|euros?|dollars?|pounds?|cents?|pence|eur|usd|gbp|chf|francs?|yen|crowns?)\b|\bfree\b|\bno charge\b"
-_WEIGHT = rf"{_COUNT}[\s-]*(?:kg|kilos?|kilograms?|g|grams?|mg|milligrams?|tons?|tonnes?|pounds?|lbs?|ounces?|oz)\b"
-_DEGREES = rf"{_COUNT}\s*(?:°|degrees?|celsius|fahrenheit|kelvin)|\b(?:boiling|freezing|room temperature)\b|\d{{2,4}}\s*\|?$"
-_SPEED = rf"{_COUNT}[\s-]*(?:knots?|km/h|kmh|mph|m/s|[\w ]{{0,20}}(?:per|an?|each|/)\s*(?:second|minute|hour|day|s|h))\b|{_COUNT}[\s-]*(?:\w+[\s-]+)?{_SPAN}"
+_MONEY = (
+    rf"[$€£¥]\s*\d|{_COUNT}\s*(?:[$€£¥]|euros?|dollars?|pounds?|cents?|pence|eur|usd|gbp|chf"
+    r"|francs?|yen|crowns?)\b|\bfree\b|\bno charge\b"
+)
+_WEIGHT = (
+    rf"{_COUNT}[\s-]*(?:kg|kilos?|kilograms?|g|grams?|mg|milligrams?|tons?|tonnes?|pounds?|lbs?"
+    r"|ounces?|oz)\b"
+)
+_DEGREES = (
+    rf"{_COUNT}\s*(?:°|degrees?|celsius|fahrenheit|kelvin)"
+    r"|\b(?:boiling|freezing|room temperature)\b|\d{2,4}\s*\|?$"
+)
+_SPEED = (
+    rf"{_COUNT}[\s-]*(?:knots?|km/h|kmh|mph|m/s"
+    r"|[\w ]{0,20}(?:per|an?|each|/)\s*(?:second|minute|hour|day|s|h))\b"
+    rf"|{_COUNT}[\s-]*(?:\w+[\s-]+)?{_SPAN}"
+)
 _AGE = rf"{_COUNT}[\s-]*(?:years?|months?|weeks?|days?|centur\w+|decades?|millennia)\b|{_YEAR}"
 _OFTEN = (
     r"\b(?:every|each|daily|weekly|monthly|yearly|hourly|annually|quarterly|once|twice|per"
     r"|always|never|continuously|constantly|a (?:day|week|month|year|second|minute))\b"
 )
+_DURATION = (
+    rf"{_COUNT}[\s-]*(?:\w+[\s-]+)?{_SPAN}"
+    r"|\b(?:forever|indefinitely|permanently|until|overnight|as long as"
+    r"|an? (?:\w+ )?(?:second|minute|hour|day|week|month|year|decade|century))\b"
+    rf"|{_COUNT}[\s-]*(?:met(?:re|er)s?|km|kilomet|mm|cm|feet|miles?|m)\b"
+)
+_LENGTH = (
+    rf"{_COUNT}\s*(?:characters?|letters?|signs?|bytes?|[kmg]i?b|words?|lines?|pages?|digits?"
+    rf"|levels?)\b|{_DISTANCE}"
+)
 
 _PATTERN = {
     Answer.COUNT: _COUNT,
-    Answer.DURATION: rf"{_COUNT}[\s-]*(?:\w+[\s-]+)?{_SPAN}|\b(?:forever|indefinitely|permanently|until|overnight|as long as|an? (?:\w+ )?(?:second|minute|hour|day|week|month|year|decade|century))\b|{_COUNT}[\s-]*(?:met(?:re|er)s?|km|kilomet|mm|cm|feet|miles?|m)\b",
+    Answer.DURATION: _DURATION,
     Answer.DISTANCE: _DISTANCE,
-    Answer.LENGTH: rf"{_COUNT}\s*(?:characters?|letters?|signs?|bytes?|[kmg]i?b|words?|lines?|pages?|digits?|levels?)\b|{_DISTANCE}",
+    Answer.LENGTH: _LENGTH,
     Answer.VERSION: r"\bversions?\s+\d|(?<![\w.])v?\d+(?:\.\d+)+\b|\b[A-Z]\w+ \d+\b",
     Answer.PHONE: r"\+?\d[\d ()/-]{3,}\d",
     Answer.FREQUENCY: _OFTEN,
@@ -154,10 +186,13 @@ def answers(question: Question, text: str) -> bool:
 
 
 #: A question for a limit is answered where a limit is stated.
-_AT_MOST = re.compile(r"\b(?:maximum|max|at most|longest|largest|greatest|upper limit)\b", re.I)
+_AT_MOST = re.compile(
+    r"\b(?:maximum|max|at most|longest|largest|greatest|upper limit)\b", re.IGNORECASE
+)
 _BOUND = re.compile(
-    r"\b(?:max\w*|at most|up to|no more|not more|limit\w*|longest|largest|greatest|highest|biggest|until"
-    r"|more than|less than|below|under|within|exceed\w*|cap\w*|upper|bound|between|may have|beyond)\b",
+    r"\b(?:max\w*|at most|up to|no more|not more|limit\w*|longest|largest|greatest|highest|biggest"
+    r"|until|more than|less than|below|under|within|exceed\w*|cap\w*|upper|bound|between"
+    r"|may have|beyond)\b",
     re.IGNORECASE,
 )
 _MEASURED = frozenset(
@@ -197,11 +232,11 @@ def _counts(question: Question, text: str) -> bool:
         for at in figures:
             behind = index < at <= index + COUNTED_BEHIND
             before = index - COUNTED_BEFORE <= at < index
-            if (before and _same_phrase(text[found[at].end : word.start])) or (behind and _stands_alone(text, found, at)):
+            if (before and _same_phrase(text[found[at].end : word.start])) or (
+                behind and _stands_alone(text, found, at)
+            ):
                 return True
-    return any(
-        [w.text.lower() for w in found[at + 1 : at + 3]] == ["of", "them"] for at in figures
-    )
+    return any([w.text.lower() for w in found[at + 1 : at + 3]] == ["of", "them"] for at in figures)
 
 
 def _same_phrase(between: str) -> bool:
@@ -218,7 +253,9 @@ def _stands_alone(text: str, found: Sequence[Word], at: int) -> bool:
 
 _COUNTS_NOTHING = frozenset({"times", "of", "or", "and", "to", "in", "at", "on", "for", "by"})
 _TIMES = stem("times")
-_REPEATED = re.compile(rf"{_COUNT}\s+(?:\w+\s+)?(?:times|attempts|tries)\b|\b(?:once|twice|thrice)\b", re.I)
+_REPEATED = re.compile(
+    rf"{_COUNT}\s+(?:\w+\s+)?(?:times|attempts|tries)\b|\b(?:once|twice|thrice)\b", re.IGNORECASE
+)
 _LOOSE_FIGURES = frozenset({"one", "once", "half", "third", "quarter"})
 
 
@@ -228,7 +265,10 @@ def _has_person(question: Question, text: str) -> bool:
     if not _WHO_DID.search(question.text):
         for match in _ROLE.finditer(text):
             last = words(match.group())[-1]
-            if not {last.text.lower(), last.text.lower().rstrip("s")} & _NO_ROLE and last.stem not in asked:
+            if (
+                not {last.text.lower(), last.text.lower().rstrip("s")} & _NO_ROLE
+                and last.stem not in asked
+            ):
                 return True
     for index, word in enumerate(found):
         if not _NAME.fullmatch(word.text) or word.stem in asked:

@@ -16,7 +16,7 @@ WEIGHT_NAME, WEIGHT_PLAIN, WEIGHT_LOOSE, WEIGHT_GENERIC = 1.6, 1.0, 0.5, 0.25
 assert WEIGHT_GENERIC < WEIGHT_LOOSE < WEIGHT_PLAIN < WEIGHT_NAME
 
 #: Above this part of capitalised words a question is a headline, and capitals name nothing.
-HEADLINE_PART_MIN = 0.7
+HEADLINE_PART_MIN, HEADLINE_WORDS_MIN = 0.7, 4
 
 
 class Answer(StrEnum):
@@ -95,7 +95,8 @@ _BY_NOUN = {
     "speed": Answer.SPEED, "age": Answer.AGE, "temperature": Answer.TEMPERATURE,
     "price": Answer.MONEY, "cost": Answer.MONEY, "fee": Answer.MONEY, "salary": Answer.MONEY,
     "fare": Answer.MONEY, "budget": Answer.MONEY, "length": Answer.COUNT, "weight": Answer.WEIGHT,
-    "height": Answer.DISTANCE, "depth": Answer.DISTANCE, "color": Answer.COLOR, "colour": Answer.COLOR,
+    "height": Answer.DISTANCE, "depth": Answer.DISTANCE,
+    "color": Answer.COLOR, "colour": Answer.COLOR,
     "population": Answer.COUNT, "version": Answer.VERSION, "time": Answer.MOMENT,
     "distance": Answer.DISTANCE, "capacity": Answer.COUNT, "frequency": Answer.FREQUENCY,
     "duration": Answer.DURATION, "limit": Answer.COUNT, "phone": Answer.PHONE,
@@ -107,8 +108,8 @@ _MONEY = re.compile(
     r"|spend|spent|money)\b",
     re.IGNORECASE,
 )
-_HOW_LONG_BE = re.compile(r"\bhow long (?:may|can|must|should|could)\b.*\bbe\W*$", re.I)
-_PHONE = re.compile(r"\b(?:phone|telephone|mobile|fax) number\b", re.I)
+_HOW_LONG_BE = re.compile(r"\bhow long (?:may|can|must|should|could)\b.*\bbe\W*$", re.IGNORECASE)
+_PHONE = re.compile(r"\b(?:phone|telephone|mobile|fax) number\b", re.IGNORECASE)
 _PAST = re.compile(r"^\W*\w*\s*when\s+(was|were|did|will)\b", re.IGNORECASE)
 #: "Who was Ada Lovelace" asks what there is to say of her.
 _WHO_IS = re.compile(r"^\W*[Ww]ho\s+(?:is|are|was|were)(?:\s+[A-ZÀ-Þ][\w.'’-]*)+\W*$")
@@ -136,7 +137,7 @@ def read(text: str) -> Question:
         if lower in STOP or lower in used or word.stem in terms:
             continue
         name = word.stem in names
-        terms[word.stem] = Term(word.text, word.stem, _weight(word, name, head, answer), name)
+        terms[word.stem] = Term(word.text, word.stem, _weight(word, names, head, answer), name)
     return Question(
         text=text,
         terms=tuple(terms.values()),
@@ -156,17 +157,19 @@ _LOOSE_STEMS = frozenset(stem(word) for word in LOOSE)
 _BY_VERB = frozenset({Answer.PERSON, Answer.DATE, Answer.YEAR})
 
 
-def _weight(word: Word, name: bool, head: frozenset[str], answer: Answer) -> float:  # noqa: FBT001
-    if name:
+def _weight(word: Word, names: frozenset[str], head: frozenset[str], answer: Answer) -> float:
+    if word.stem in names:
         return WEIGHT_NAME
     if word.text.lower() in GENERIC or word.stem in _GENERIC_STEMS:
         return WEIGHT_GENERIC
     loose = word.stem in _LOOSE_STEMS and answer not in _BY_VERB
     # "Which algorithm signs it" is answered by the algorithm's name, not by the word.
-    return WEIGHT_LOOSE if loose or (word.stem in head and answer is Answer.ANYTHING) else WEIGHT_PLAIN
+    return (
+        WEIGHT_LOOSE if loose or (word.stem in head and answer is Answer.ANYTHING) else WEIGHT_PLAIN
+    )
 
 
-_WHICH = re.compile(r"\b(?:what|which)\s+((?:[\w-]+\s+){1,4})", re.I)
+_WHICH = re.compile(r"\b(?:what|which)\s+((?:[\w-]+\s+){1,4})", re.IGNORECASE)
 
 
 def _typed(text: str) -> frozenset[str]:
@@ -209,7 +212,9 @@ def _kind(text: str) -> tuple[Answer, frozenset[str]]:
 
 
 #: Nouns that name the kind of answer and are not repeated by it: "in what year", "what colour".
-_ASKED_ONLY = frozenset("year date day month version color colour number amount person reason place".split())
+_ASKED_ONLY = frozenset(
+    "year date day month version color colour number amount person reason place".split()
+)
 
 
 def _noun(text: str) -> str:
@@ -257,7 +262,7 @@ def _subject(text: str) -> str | None:
     return words(match.group(1))[-1].stem if words(match.group(1)) else None
 
 
-_DOES = re.compile(r"^\W*what\s+(?:do|does|did)\b.*?([\w-]+)\W*$", re.I)
+_DOES = re.compile(r"^\W*what\s+(?:do|does|did)\b.*?([\w-]+)\W*$", re.IGNORECASE)
 
 
 def _pivot(text: str) -> str | None:
@@ -272,7 +277,7 @@ def _names(text: str, found: tuple[Word, ...]) -> frozenset[str]:
     """Find stems of words written like names: capitals within the sentence, digits, quotes."""
     bare = [w for w in found if w.text.lower() not in STOP]
     capital = [w for w in bare if w.text[0].isupper() and not _opens(text, w)]
-    headline = len(bare) > 3 and len(capital) > HEADLINE_PART_MIN * len(bare)
+    headline = len(bare) >= HEADLINE_WORDS_MIN and len(capital) > HEADLINE_PART_MIN * len(bare)
     names = {w.stem for w in bare if any(c.isdigit() for c in w.text)}
     if not headline:
         names |= {w.stem for w in capital}

@@ -29,6 +29,9 @@ OWN_COVER_MIN = 0.25
 ABOUT_MIN, ABOUT_MIN_SOFT = 0.45, 0.3
 assert OWN_COVER_MIN < COVER_MIN < 1.0
 
+#: A question of generic words alone needs at least so many of them.
+TERMS_MIN = 2
+
 #: What a term counts that is met not in the quote but beside it, in the heading, in the passage.
 CREDIT_BESIDE, CREDIT_HEADING, CREDIT_PASSAGE = 0.8, 0.85, 0.45
 
@@ -86,7 +89,7 @@ class _Judged:
 def select(question: str, passages: Sequence[SourcePassage]) -> Selection:
     """Choose at most three quotes that answer the question, or refuse and say why."""
     asked = read(question)
-    if not any(term.weight >= 1.0 for term in asked.terms) and len(asked.terms) < 2:
+    if not any(term.weight >= 1.0 for term in asked.terms) and len(asked.terms) < TERMS_MIN:
         return Selection((), "The question has no word to search by.")
     kept = [_read(passage) for passage in passages[:PASSAGES_MAX]]
     kept = [passage for passage in kept if passage.pieces]
@@ -110,12 +113,12 @@ def _read(passage: SourcePassage) -> _Read:
     cut = pieces(text)
     stems = tuple(frozenset(w.stem for w in words(text[p.start : p.end])) for p in cut)
     heading = frozenset(w.stem for w in words(passage.heading))
-    return _Read(passage, cut, stems, heading, frozenset().union(heading, *stems))
+    return _Read(passage, cut, stems, heading, heading.union(*stems))
 
 
-def _unknown_name(asked: Question, kept: Iterable[_Read]) -> str | None:
+def _unknown_name(asked: Question, kept: Sequence[_Read]) -> str | None:
     """Find a name of the question that no passage mentions."""
-    every = frozenset().union(*(passage.every for passage in kept))
+    every = kept[0].every.union(*(passage.every for passage in kept))
     for term in asked.terms:
         if term.name and _best(term.stem, every) == 0.0:
             return term.text
@@ -144,8 +147,7 @@ def _judge(asked: Question, passage: _Read, weights: dict[str, float]) -> Iterat
     """Hold every piece, alone and with the one after it, against the question."""
     texts = passage.source.text
     credit = {
-        term.stem: tuple(_best(term.stem, stems) for stems in passage.stems)
-        for term in asked.terms
+        term.stem: tuple(_best(term.stem, stems) for stems in passage.stems) for term in asked.terms
     }
     for first in range(len(passage.pieces)):
         for last in range(first, min(first + 2, len(passage.pieces))):
@@ -153,7 +155,8 @@ def _judge(asked: Question, passage: _Read, weights: dict[str, float]) -> Iterat
             own, cover, missing = _cover(asked, passage, weights, credit, (first, last))
             text = texts[start:end]
             kind = any(
-                answers(asked, texts[p.start : p.end]) and _is_about(asked, passage, weights, credit, at)
+                answers(asked, texts[p.start : p.end])
+                and _is_about(asked, passage, weights, credit, at)
                 for at, p in enumerate(passage.pieces[first : last + 1], start=first)
             )
             score = 0.75 * cover + 0.25 * own - 0.06 * (last - first)
@@ -186,12 +189,15 @@ def _is_about(
         )
         for term in common
     )
-    if asked.pivot in credit and asked.pivot is not None and not any(credit[asked.pivot][max(0, at - 1) : at + 2]):
+    pivot = credit.get(asked.pivot or "")
+    if pivot is not None and not any(pivot[max(0, at - 1) : at + 2]):
         return False
     return held >= (ABOUT_MIN if asked.answer in HARD else ABOUT_MIN_SOFT) * total
 
 
-_REFERS = re.compile(r"\W*(?:it|its|they|their|these|this|that|she|he|her|his|each|both)\b", re.I)
+_REFERS = re.compile(
+    r"\W*(?:it|its|they|their|these|this|that|she|he|her|his|each|both)\b", re.IGNORECASE
+)
 
 
 def _cover(
@@ -272,7 +278,9 @@ def _distinct(good: Sequence[_Judged]) -> Iterator[Pick]:
         pick = one.pick
         if len(taken) == PICKS_MAX or pick.score < FURTHER_PART_MIN * good[0].pick.score:
             return
-        if any(p.passage == pick.passage and p.start < pick.end and pick.start < p.end for p in taken):
+        if any(
+            p.passage == pick.passage and p.start < pick.end and pick.start < p.end for p in taken
+        ):
             continue
         taken.append(pick)
         yield pick

@@ -68,7 +68,9 @@ def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     item = _ITEM.match(text, start, end)
     begun = item.end() if item else start
     for match in _STOP.finditer(text, begun, end):
-        if match.group() == "." and _SHORTENED.search(text, max(begun, match.end() - 8), match.end()):
+        if match.group() == "." and _SHORTENED.search(
+            text, max(begun, match.end() - 8), match.end()
+        ):
             continue
         yield begun, match.end()
         begun = match.end()

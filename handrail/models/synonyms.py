@@ -1,4 +1,4 @@
-"""Groups of English words that may stand for one another: plain data, one group between two signs."""
+"""Groups of English words that may stand for one another: plain data, parted by semicolons."""
 
 _GROUPS = """
     keep retain store hold preserve stay remain save retention last;

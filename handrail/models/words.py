@@ -9,8 +9,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Protocol, cast
 
-import snowballstemmer  # pyright: ignore[reportMissingTypeStubs]  # 3.1 ships no types
+import snowballstemmer  # pyright: ignore[reportMissingTypeStubs] - as of 3.1 it ships none
 
 from handrail.models.synonyms import SYNONYMS
 from handrail.models.vocabulary import IRREGULAR, NUMBERS, SPELLINGS
@@ -46,19 +47,23 @@ def stem(word: str) -> str:
     plain = IRREGULAR.get(plain, plain)
     for british, american in SPELLINGS:
         plain = plain.replace(british, american)
-    return str(_stemmer().stemWord(plain))
+    return _stemmer().stemWord(plain)
+
+
+class _Stemmer(Protocol):
+    # The name is the library's, which ships no types as of 3.1.
+    def stemWord(self, word: str) -> str: ...  # noqa: N802
 
 
 @cache
-def _stemmer() -> snowballstemmer.stemmer:  # type: ignore[name-defined,unused-ignore]
-    return snowballstemmer.stemmer("english")  # pyright: ignore[reportUnknownMemberType]
+def _stemmer() -> _Stemmer:
+    english = snowballstemmer.stemmer("english")  # pyright: ignore[reportUnknownMemberType]
+    return cast("_Stemmer", english)
 
 
 def words(text: str) -> tuple[Word, ...]:
     """Split a text into words; punctuation and markup are left out."""
-    return tuple(
-        Word(m.group(), stem(m.group()), m.start(), m.end()) for m in _WORD.finditer(text)
-    )
+    return tuple(Word(m.group(), stem(m.group()), m.start(), m.end()) for m in _WORD.finditer(text))
 
 
 def identifiers(text: str) -> tuple[str, ...]:
@@ -83,7 +88,7 @@ def _groups() -> dict[str, frozenset[int]]:
 
 @lru_cache(maxsize=65_536)
 def likeness(wanted: str, found: str) -> float:
-    """Say how far one stem stands for another: 1 the same, 0.85 a synonym, 0.7 a form of it, 0 not."""
+    """Say how far one stem stands for another: 1 the same, 0.85 a synonym, 0.7 a form, 0 not."""
     if wanted == found:
         return 1.0
     if wanted[:1].isdigit() or found[:1].isdigit():
