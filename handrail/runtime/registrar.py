@@ -28,7 +28,7 @@ from handrail.ledger.task_record import (
 )
 from handrail.ledger.task_state import fold
 from handrail.runtime.clock import Clock
-from handrail.runtime.single_writer import SingleWriter
+from handrail.runtime.single_writer import BATCH_RECORDS_MAX, SingleWriter
 from handrail.runtime.single_writer_partition import WriterPlan
 from handrail.store.sqlite import Database
 from handrail.wire.record import Outgoing, Record
@@ -208,7 +208,15 @@ def _text(key: bytes) -> str:
     return key.decode("utf-8", "surrogateescape")
 
 
-def registrar(bus: Bus, namespace: str, clock: Clock) -> SingleWriter:
+def registrar(
+    bus: Bus, namespace: str, clock: Clock, *, batch_records_max: int = BATCH_RECORDS_MAX
+) -> SingleWriter:
     """Make a member of the registrar's group; any number of processes may run one."""
     plan = WriterPlan(namespace=namespace, name="registrar", reads=LEDGER, owns=TASKS)
-    return SingleWriter(bus, plan, lambda partition: TaskBook(namespace, partition), clock)
+    return SingleWriter(
+        bus,
+        plan,
+        lambda partition: TaskBook(namespace, partition),
+        clock,
+        batch_records_max=batch_records_max,
+    )

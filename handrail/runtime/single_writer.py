@@ -44,9 +44,16 @@ class SingleWriter:
     """
 
     def __init__(
-        self, bus: Bus, plan: WriterPlan, make_book: Callable[[int], Book], clock: Clock
+        self,
+        bus: Bus,
+        plan: WriterPlan,
+        make_book: Callable[[int], Book],
+        clock: Clock,
+        *,
+        batch_records_max: int = BATCH_RECORDS_MAX,
     ) -> None:
         """`make_book` gives an empty book for a partition number."""
+        self._batch_records_max = batch_records_max
         self._bus = bus
         self._plan = plan
         self._make_book = make_book
@@ -96,22 +103,24 @@ class SingleWriter:
             await self._consumer.close()
 
     async def _turn(self, consumer: GroupConsumer) -> None:
-        # Only what was open before the poll may take its records: those of an earlier opening
-        # could lie beyond the place to which a new one has just gone back.
         open_before = dict(self._open)
-        records = await consumer.poll(timeout_s=POLL_S, records_max=BATCH_RECORDS_MAX)
+        records = await consumer.poll(timeout_s=POLL_S, records_max=self._batch_records_max)
         if self._failure is not None:
             raise self._failure
         batches: dict[TopicPartition, list[Record]] = {}
         for record in records:
             batches.setdefault(record.where, []).append(record)
-        await asyncio.gather(
-            *(
-                self._take(where, batch)
-                for where, batch in batches.items()
-                if where in open_before and self._open.get(where) is open_before[where]
-            )
-        )
+        takes: list[Coroutine[Any, Any, None]] = []
+        for where, batch in batches.items():
+            if where not in self._open:
+                continue  # it is read again from where its next opening finds the offset
+            if open_before.get(where) is self._open[where]:
+                takes.append(self._take(where, batch))
+            else:
+                # It was opened during the poll: its records may lie beyond the place to which
+                # the opening went back, and what lies between would be lost.
+                consumer.seek(where, self._shelf[where].next_offset)
+        await asyncio.gather(*takes)
         if self._clock.now_ms() - self._tidied_ms >= TIDY_EVERY_MS:
             self._tidied_ms = self._clock.now_ms()
             await asyncio.gather(*(self._tidy(where) for where in list(self._open)))

@@ -106,7 +106,7 @@ class WriterPartition:
         self._id = plan.transactional_id(partition)
         self._producer: LaneProducer | None = None
         self._own_next = 0  #: the first own offset that the book has not seen
-        self._next = 0  #: the first offset of the input that is not folded
+        self.next_offset = 0  #: the first offset of the input that is not folded
         self._lock = asyncio.Lock()
 
     async def open(
@@ -127,12 +127,12 @@ class WriterPartition:
                 committed = await self._committed_offset()
                 await self._prove(consumer, membership)
                 await self._catch_up()
-                self._next = await self._place_to_read(committed)
+                self.next_offset = await self._place_to_read(committed)
             except BaseException:
                 await producer.close()
                 raise
             self._producer = producer
-            return self._next
+            return self.next_offset
 
     async def _prove(self, consumer: GroupConsumer, membership: Membership) -> None:
         await consumer.prove_membership(membership, self.owns, deadline_s=PROOF_DEADLINE_S)
@@ -185,7 +185,7 @@ class WriterPartition:
         RecordRefused or BrokerUnreachable; the partition must be opened again then.
         """
         async with self._lock:
-            fresh = [record for record in records if record.offset >= self._next]
+            fresh = [record for record in records if record.offset >= self.next_offset]
             if not fresh:
                 return
             if self._producer is None:
@@ -200,7 +200,7 @@ class WriterPartition:
                 # A cancelled commit is as doubtful as a failed one.
                 await self._let_go()
                 raise
-            self._next = place
+            self.next_offset = place
 
     async def tidy(self, now_ms: int) -> None:
         """Write what time alone has made due. Raises as `take` does."""

@@ -1,0 +1,54 @@
+"""What a promise needs to run on either bus: fresh connections and a namespace of its own."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from handrail.bus.port import Bus, TopicSpec
+from handrail.ledger.event import Event
+from handrail.ledger.event_record import encode
+from handrail.wire.record import Record, TopicPartition
+
+PARTITIONS = 3
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A broker on which a test may do as it likes within its namespace."""
+
+    connect: Callable[[], Awaitable[Bus]]
+    namespace: str
+
+    def topic(self, name: str) -> str:
+        """Name a topic as the broker does."""
+        return f"{self.namespace}.{name}"
+
+    @asynccontextmanager
+    async def bus(self) -> AsyncIterator[Bus]:
+        """Give a connection of its own, closed afterwards."""
+        bus = await self.connect()
+        try:
+            yield bus
+        finally:
+            await bus.close()
+
+    async def prepare(self, bus: Bus, *names: str, compacted: Sequence[str] = ()) -> None:
+        """Create topics with three partitions."""
+        plain = [TopicSpec(self.topic(name), PARTITIONS) for name in names]
+        settings = {"cleanup.policy": "compact"}
+        kept = [TopicSpec(self.topic(n), PARTITIONS, settings=settings) for n in compacted]
+        await bus.admin.create([*plain, *kept])
+
+    async def tell(self, bus: Bus, *events: Event) -> None:
+        """Write events to the ledger one after the other."""
+        for event in events:
+            await bus.sender().send(encode(event, self.topic("ledger")))
+
+    async def records(self, bus: Bus, name: str) -> list[Record]:
+        """Read a whole topic, partition by partition."""
+        found: list[Record] = []
+        for partition in range(PARTITIONS):
+            where = TopicPartition(self.topic(name), partition)
+            begin, end = await bus.begin_offset(where), await bus.end_offset(where)
+            found += [record async for record in bus.fetch(where, begin, end)]
+        return found
