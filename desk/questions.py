@@ -26,7 +26,7 @@ _TELLING = (
 )
 _ITEM = re.compile(r"^\s*(?:[-*+•]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+(?=\S)", re.IGNORECASE)
 _SENTENCE = re.compile(
-    r"(?<=[?!])\s+|(?<=[^\s.][a-z0-9)\]\"'”][.])\s+(?=[\"'“(\[]?[A-Z])|;\s+(?=\w)"
+    r"(?<=[?!])\s+|(?<=[a-z0-9)\]\"'”]\.)(?<!\b[a-z]\.[a-z]\.)\s+(?=[\"'“(\[]?[A-Z])|;\s+(?=\w)"
 )
 _JOINT = re.compile(
     rf",?\s+(?:and|or|but)\s+(?:also\s+)?(?=(?:{_ASKING}|in\s+which|at\s+what|for\s+how)\b)|,\s+(?=(?:who|when|where|why|how)\b)",
@@ -67,8 +67,8 @@ def split_all(text: str) -> Split:
     sentences = [sentence for line in _lines(text) for sentence in _sentences(line)]
     asked = [one for one in sentences if one.item or one.text.endswith("?") or _asks(one.text)]
     found: dict[str, str] = {}
-    for one in asked or sentences:
-        for part in _parts(one.text):
+    for one in _with_why(asked or sentences):
+        for part in _parts(one):
             plain = part.strip()[:QUESTION_CHARS_MAX]
             if any(c.isalnum() for c in plain):
                 found.setdefault(" ".join(plain.lower().split()).strip("?.! "), plain)
@@ -106,6 +106,19 @@ def _sentences(line: tuple[str, bool]) -> Iterator[_Sentence]:
             yield _Sentence(" ".join(sentence.split()), item)
 
 
+def _with_why(sentences: list[_Sentence]) -> Iterator[str]:
+    """Join a bare "Why?" to the question that it follows."""
+    texts = [one.text for one in sentences]
+    for text, after in zip(texts, [*texts[1:], ""], strict=True):
+        if _BARE.fullmatch(text):
+            continue
+        bare = _BARE.fullmatch(after)
+        yield f"{text.rstrip('?')} and {bare.group(1).lower()}?" if bare else text
+
+
+_BARE = re.compile(r"\W*(?:and\s+)?(why|how|when|where)\W*", re.IGNORECASE)
+
+
 def _asks(sentence: str) -> bool:
     return bool(_QUESTION.match(sentence)) and not sentence.endswith(":")
 
@@ -132,9 +145,18 @@ def _parts(sentence: str) -> Iterator[str]:
 
 
 def _topic(part: str) -> str | None:
-    match = _TOPIC.match(part.rstrip("?"))
-    topic = match.group(1).strip() if match else ""
-    return topic if topic and not _PRONOUN.fullmatch(topic.split()[0]) else None
+    for pattern in (_TOPIC, _THING):
+        match = pattern.match(part.rstrip("?"))
+        topic = match.group(1).strip() if match else ""
+        if topic and not _PRONOUN.fullmatch(topic.split()[0]):
+            return topic
+    return None
+
+
+#: "Who built the ferry": what follows the verb is what "it" means later.
+_THING = re.compile(
+    r"^\W*(?:who|what)\s+\w+\s+((?:the|a|an)\s+[\w’'-]+(?:\s+[\w’'-]+){0,2})$", re.IGNORECASE
+)
 
 
 def _named(part: str, topic: str) -> str:
