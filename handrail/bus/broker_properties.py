@@ -55,6 +55,8 @@ SINGLE_BROKER: dict[str, object] = {
     "num.recovery.threads.per.data.dir": 2,
     # The broker waits for its own controller at this pace before it serves.
     "broker.heartbeat.interval.ms": 500,
+    # A broker that was killed starts again only once its own controller has given up the old one.
+    "broker.session.timeout.ms": 4_000,
 }
 
 

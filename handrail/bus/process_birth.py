@@ -33,8 +33,9 @@ def _birth_by_proc(pid: int) -> str | None:
         return None
     # The second field is a name in brackets, which may itself hold spaces and brackets.
     fields = text.rpartition(")")[2].split()
-    state, born = fields[0], fields[19]
-    return None if state in GONE else born
+    state, threads, born = fields[0], int(fields[17]), fields[19]
+    # Linux 6.1: a process that was killed looks ended while its last threads still hold its ports.
+    return None if state in GONE and threads <= 1 else born
 
 
 def _birth_by_ps(pid: int) -> str | None:

@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple, Self, cast
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, StringConstraints
 
 from handrail.errors.cli import SettingUnknown
+from handrail.wire.limits import PARTS_COUNT_MAX
 
 PARTITIONS_MAX = 1_000
 PROCESSES_MAX = 1_000
@@ -153,7 +154,10 @@ class Settings(BaseModel):
         description="Seconds that running handlers have to finish when a process is told to end.",
     )
     fan_out_parts_max: int = Field(
-        16, ge=1, le=10_000, description="Most parts that one handler may hand out as a list."
+        16,
+        ge=1,
+        le=PARTS_COUNT_MAX,
+        description="Most parts that one handler may hand out as a list.",
     )
     broker: BrokerSettings = Field(default_factory=_no_cluster)
     scale: dict[Name, Processes] = Field(
@@ -203,7 +207,7 @@ class Settings(BaseModel):
         value = self._value(key)
         return Explanation(key, value, found.origin, found.place, known.meaning, known.variable)
 
-    def keys(self) -> list[str]:
+    def every_key(self) -> list[str]:
         """List the dotted key of every setting, in the order of the schema."""
         listed: list[str] = []
         for key in described():

@@ -139,9 +139,9 @@ def _misspelt(key: str, place: str, path: Path) -> SettingMisspelt:
         cure = "write [broker] on a line of its own, and bootstrap = … below it"
         reason = "the broker is a table of settings."
         return SettingMisspelt(key=key, where=place, reason=reason, file=path, cure=cure)
-    near = difflib.get_close_matches(key, described(), n=1)
-    last = {known.rpartition(".")[2]: known for known in described()}
-    meant = near[0] if near else last.get(key.rpartition(".")[2])
+    names = {known.rpartition(".")[2]: known for known in described()} | {"broker": "[broker]"}
+    near = difflib.get_close_matches(key.rpartition(".")[2], names, n=1)
+    meant = names[near[0]] if near else None
     cure = f"write {meant}, if that is what was meant" if meant else "take it out"
     reason = "nothing in Handrail would read it, so it would be silently without effect."
     return SettingMisspelt(key=key, where=place, reason=reason, file=path, cure=cure)
