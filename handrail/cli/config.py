@@ -30,7 +30,7 @@ def config() -> None:
 def show(place: Place, shape: Shape) -> int:
     """Show every setting with its value and where the value comes from; secrets are not shown."""
     settings = place.settings()
-    rows = [_row(settings.explain(key)) for key in settings.keys()]  # noqa: SIM118  # no mapping
+    rows = [_row(settings.explain(key)) for key in settings.every_key()]
     show_rows("settings", rows, COLUMNS, shape, empty="")
     return 0
 
