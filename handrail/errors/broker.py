@@ -14,7 +14,7 @@ class JarsUnreachable(HandrailError):
     export HANDRAIL_BOOTSTRAP=HOST:PORT    or use a Kafka that already runs
     """
 
-    code: ClassVar[str] = "HR-NET-002"
+    code: ClassVar[str] = "HR-BRK-010"
     exit_code: ClassVar[int] = 8
 
 
