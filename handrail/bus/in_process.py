@@ -114,6 +114,11 @@ class InProcessAdmin:
         broker = await self._broker()
         return {n: dict(broker.settings(n)) for n in names if n in broker.partitions()}
 
+    async def broker_settings(self, names: Sequence[str]) -> Mapping[str, str]:
+        """Nothing: a broker in memory has no settings."""
+        del names
+        return {}
+
     async def create(self, specs: Sequence[TopicSpec]) -> None:
         """Create what is not there."""
         broker = await self._broker()

@@ -178,6 +178,10 @@ class Admin(Protocol):
         """The settings of these topics that differ from the broker's defaults or matter to us."""
         ...
 
+    async def broker_settings(self, names: Sequence[str]) -> Mapping[str, str]:
+        """These settings of one broker; what it will not tell this user is left out."""
+        ...
+
     async def create(self, specs: Sequence[TopicSpec]) -> None:
         """Create what is not there; existing topics are left as they are."""
         ...
