@@ -83,9 +83,8 @@ def _say_contract(team: "LoadedTeam", agent: "Agent[..., object]") -> None:
     purpose = f" {agent.purpose}" if agent.purpose else ""
     gathers = " It gathers the parts of a fan-out." if agent.gathers else ""
     note(f"{agent.name} (version {agent.version}):{purpose}")
-    note(
-        f"It reads {agent.reads.name} ({', '.join(agent.reads.models)}) and writes {writes}.{gathers}"
-    )
+    carries = ", ".join(agent.reads.models)
+    note(f"It reads {agent.reads.name} ({carries}) and writes {writes}.{gathers}")
     note(f"It is declared in {team.files[agent.name]}.")
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from handrail.runtime.serving import Standing
 
 
+EVERY = "."  #: every agent of the project
+
+
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="AGENT|FILE…")
 @place_options
@@ -21,7 +24,8 @@ def run(place: Place, names: tuple[str, ...]) -> int:
     """Run one or several agents in this process until Ctrl-C.
 
     Start the same agent in three terminals, and three share its work at once. FILE is a file of
-    agents that stands alone. `registrar` is the single writer of task states.
+    agents that stands alone; `.` means every agent of the project. `registrar` is the single
+    writer of task states.
     """
     from handrail.runtime.deadman import end_with_supervisor
 
@@ -37,8 +41,18 @@ def run(place: Place, names: tuple[str, ...]) -> int:
     wanted = [name for name in names if name != REGISTRAR]
     if wanted:
         team = one_team(settings, wanted)
-        in_files = list(team.loaded.agents) if any(map(is_file_name, wanted)) else []
-        agents = team.loaded.chosen([*in_files, *(n for n in wanted if not is_file_name(n))])
+        whole = any(name == EVERY or is_file_name(name) for name in wanted)
+        in_files = list(team.loaded.agents) if whole else []
+        agents = team.loaded.chosen(
+            [
+                *in_files,
+                *(
+                    name
+                    for name in wanted
+                    if name not in {EVERY, *in_files} and not is_file_name(name)
+                ),
+            ]
+        )
         description = team.description
     else:
         from handrail.contract.team import TeamDescription

@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from handrail.bus.kafka import KafkaBus
-from handrail.bus.local_broker import LocalBroker
+from handrail.bus.local_broker import LocalBroker, RunningBroker
 from handrail.bus.port import Bus
 from handrail.bus.progress import Progress, Silent
 from handrail.bus.settings import Settings
 from handrail.bus.where import connection_for
+from handrail.errors import HandrailError
 from handrail.runtime.child import ChildSpec, Kind, handrail_command
 from handrail.runtime.claim_of_project import ProjectClaim
 from handrail.runtime.note import ProcessNote
@@ -84,11 +85,10 @@ async def team_up(plan: UpPlan, hurry: asyncio.Event) -> AsyncIterator[RunningTe
     The processes are started, and may not be ready yet, when the body begins. Raises AlreadyUp,
     BrokerUnreachable, PartitionsFixed, and the errors of the local Kafka.
     """
-    claim = ProjectClaim(plan.settings.project_dir)
-    claim.take(plan.command)
     async with contextlib.AsyncExitStack() as stack:
-        stack.callback(claim.give_back)
-        bootstrap = await _broker(plan, stack)
+        bootstrap = await stack.enter_async_context(
+            own_broker(plan.settings, plan.command, plan.progress, keep=plan.keep_broker)
+        )
         bus = KafkaBus(connection_for(plan.settings, bootstrap))
         stack.push_async_callback(bus.close)
         await bus.start()
@@ -109,20 +109,39 @@ async def team_up(plan: UpPlan, hurry: asyncio.Event) -> AsyncIterator[RunningTe
         yield RunningTeam(supervisor, bus, bootstrap)
 
 
-async def _broker(plan: UpPlan, stack: contextlib.AsyncExitStack) -> str:
-    """Give the broker's address; a local one that is started here is stopped by the stack."""
-    if plan.settings.broker.bootstrap is not None:
-        return plan.settings.broker.bootstrap
-    broker = LocalBroker(plan.settings.project_dir, progress=plan.progress)
+@contextlib.asynccontextmanager
+async def own_broker(
+    settings: Settings, command: str, progress: Progress, *, keep: bool = False
+) -> AsyncIterator[str]:
+    """Claim the project and give its broker's address for the body.
+
+    A local broker that is started here is stopped afterwards, unless it is to be kept. Raises
+    AlreadyUp, and the errors of the local Kafka.
+    """
+    claim = ProjectClaim(settings.project_dir)
+    claim.take(command)
+    try:
+        if settings.broker.bootstrap is not None:
+            yield settings.broker.bootstrap
+            return
+        broker = LocalBroker(settings.project_dir, progress=progress)
+        running = await _started(broker)
+        try:
+            yield running.bootstrap
+        finally:
+            if running.started_here and not keep:
+                await asyncio.to_thread(broker.stop)
+    finally:
+        claim.give_back()
+
+
+async def _started(broker: LocalBroker) -> RunningBroker:
     starting = asyncio.ensure_future(asyncio.to_thread(broker.start))
     try:
-        running = await asyncio.shield(starting)
+        return await asyncio.shield(starting)
     except asyncio.CancelledError:
         # A thread cannot be cut off: wait for what it starts, and take that down again.
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(HandrailError):
             if (await starting).started_here:
                 await asyncio.to_thread(broker.stop)
         raise
-    if running.started_here and not plan.keep_broker:
-        stack.push_async_callback(asyncio.to_thread, broker.stop)
-    return running.bootstrap

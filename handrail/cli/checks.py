@@ -1,0 +1,217 @@
+"""The checks of `handrail doctor`: each looks at one thing and gives one fix.
+
+A check never raises what it can say, and changes nothing, except that the check of clocks writes
+one empty record to the topic of switches, which nobody acts on.
+"""
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from handrail.errors import HandrailError
+
+if TYPE_CHECKING:
+    from handrail.bus.port import Bus
+    from handrail.bus.settings import Settings
+
+PYTHON_MIN = (3, 11)
+DISK_BYTES_MIN = 1 << 30
+OFFSETS_KEPT_DAYS_MIN = 30
+CLOCK_SKEW_MS_MAX = 1_000
+JAVA_PATIENCE_S = 30
+CLOCK_KEY = b"doctor/clock"
+
+
+class State(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARNING = "warning"  #: works, but not as it should
+    FAILED = "failed"
+    SKIPPED = "skipped"  #: what it needs is not there, as an earlier check says
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a check found, and the one thing that mends it."""
+
+    state: State
+    finding: str
+    fix: str | None = None
+
+
+def python_version() -> Outcome:
+    """Look at the version of Python."""
+    found = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info >= PYTHON_MIN:
+        return Outcome(State.OK, f"Python {found}.")
+    return Outcome(State.FAILED, f"Python {found} is too old.", "install Python 3.11 or later")
+
+
+def event_loop() -> Outcome:
+    """Look for the fast event loop."""
+    if importlib.util.find_spec("uvloop"):
+        return Outcome(State.OK, "uvloop is installed.")
+    return Outcome(State.WARNING, "uvloop is missing; agents are slower.", "pip install uvloop")
+
+
+def java(settings: "Settings") -> Outcome:
+    """Try the Java that would run the local Kafka."""
+    if settings.broker.bootstrap is not None:
+        return Outcome(State.SKIPPED, "A cluster is configured, so no local Kafka is needed.")
+    from handrail.bus.broker_java import find_java
+
+    fix = 'pip install "handrail[local]"'
+    try:
+        asked = [str(find_java()), "-version"]
+        answer = subprocess.run(
+            asked, capture_output=True, text=True, timeout=JAVA_PATIENCE_S, check=False
+        )
+    except HandrailError as error:
+        return Outcome(State.FAILED, error.what, error.do[0] if error.do else fix)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Outcome(State.FAILED, f"Java does not start: {error}.", fix)
+    if answer.returncode != 0:
+        return Outcome(State.FAILED, f"Java ended with code {answer.returncode}.", fix)
+    return Outcome(State.OK, f"{(answer.stderr or answer.stdout).splitlines()[0]}.")
+
+
+def disk(settings: "Settings") -> Outcome:
+    """Look at the free space of the project's disk."""
+    free = shutil.disk_usage(settings.project_dir).free
+    said = f"{free / (1 << 30):.1f} GiB free."
+    if free >= DISK_BYTES_MIN:
+        return Outcome(State.OK, said)
+    return Outcome(State.WARNING, said, f"make room below {settings.project_dir}")
+
+
+def team(settings: "Settings") -> Outcome:
+    """Load the team and check that its parts fit."""
+    from handrail.cli.team import checked_team
+
+    try:
+        loaded = checked_team(settings).loaded
+    except HandrailError as error:
+        return Outcome(State.FAILED, f"{error.what} {error.why}", f"handrail runbook {error.code}")
+    return Outcome(State.OK, f"{len(loaded.agents)} agents, {len(loaded.topics)} topics.")
+
+
+def model() -> Outcome:
+    """Say which model a process started here would ask."""
+    if named := os.environ.get("HANDRAIL_MODEL"):
+        return Outcome(State.OK, f"HANDRAIL_MODEL is {named}.")
+    if os.environ.get("ANTHROPIC_API_KEY"):
+        return Outcome(State.OK, "ANTHROPIC_API_KEY is set; Claude plans and writes.")
+    return Outcome(
+        State.OK,
+        "No key is set: answers are selected from sources, and other model calls are refused.",
+        "export ANTHROPIC_API_KEY=…  if a model shall plan and write",
+    )
+
+
+def documents(settings: "Settings") -> Outcome:
+    """Look for the folders of the collections."""
+    if not settings.documents:
+        return Outcome(State.SKIPPED, "No collection of documents is configured.")
+    missing = [f"{name} ({path})" for name, path in settings.documents.items() if not path.is_dir()]
+    if not missing:
+        return Outcome(State.OK, f"{len(settings.documents)} collections are there.")
+    return Outcome(
+        State.FAILED, f"Not there: {', '.join(missing)}.", "correct [documents] in handrail.toml"
+    )
+
+
+async def topics(settings: "Settings", bus: "Bus") -> Outcome:
+    """Compare the broker's topics with what the team needs."""
+    from handrail.cli.topics import topics_of
+    from handrail.runtime.topics import Change, plan
+
+    try:
+        found = await plan(bus.admin, topics_of(settings))
+    except HandrailError as error:
+        return Outcome(State.SKIPPED, f"The team cannot be loaded: {error.what}")
+    if not found:
+        return Outcome(State.OK, "Every topic is as planned.")
+    refused = [one for one in found if one.change is Change.REFUSED]
+    if refused:
+        said = f"{refused[0].topic} {refused[0].sentence}"
+        return Outcome(State.FAILED, said, "handrail runbook HR-PLAN-001")
+    return Outcome(State.FAILED, f"{len(found)} topics differ.", "handrail topics apply")
+
+
+async def offsets_kept(_settings: "Settings", bus: "Bus") -> Outcome:
+    """Look how long the broker keeps the offsets of a team that stands still."""
+    name = "offsets.retention.minutes"
+    minutes = (await bus.admin.broker_settings([name])).get(name)
+    if minutes is None:
+        return Outcome(State.SKIPPED, "The broker does not tell its settings to this user.")
+    days = int(minutes) / (24 * 60)
+    said = f"The broker keeps offsets for {days:g} days."
+    if days >= OFFSETS_KEPT_DAYS_MIN:
+        return Outcome(State.OK, said)
+    wanted = OFFSETS_KEPT_DAYS_MIN * 24 * 60
+    return Outcome(State.WARNING, said, f"set {name}={wanted} on every broker")
+
+
+async def clocks(settings: "Settings", bus: "Bus") -> Outcome:
+    """Compare this machine's clock with the broker's, by the time stamp of one empty record."""
+    from handrail.wire.record import Outgoing, TopicPartition
+
+    topic = f"{settings.namespace}.control"
+    if topic not in await bus.admin.topics():
+        return Outcome(State.SKIPPED, f"{topic} is not there yet.")
+    before_ms = time.time_ns() // 1_000_000
+    partition, offset = await bus.sender().send(Outgoing(topic, CLOCK_KEY, None, (), 0))
+    after_ms = time.time_ns() // 1_000_000
+    async for record in bus.fetch(TopicPartition(topic, partition), offset, offset + 1):
+        skew_ms = max(before_ms - record.timestamp_ms, record.timestamp_ms - after_ms, 0)
+        said = f"This clock and the broker's differ by {skew_ms} ms at least."
+        if skew_ms <= CLOCK_SKEW_MS_MAX:
+            return Outcome(State.OK, "This clock and the broker's agree.")
+        return Outcome(State.WARNING, said, "let both machines set their clocks by NTP")
+    return Outcome(State.SKIPPED, "The record of the check was compacted away.")
+
+
+Check = tuple[str, Callable[[], Awaitable[Outcome]]]
+
+
+def checks(settings: "Settings", bus: "Bus | None", unreachable: str) -> list[Check]:
+    """List the checks in their order; without a broker, those that need one are skipped."""
+
+    def here(look: Callable[[], Outcome]) -> Callable[[], Awaitable[Outcome]]:
+        return lambda: asyncio.to_thread(look)
+
+    def there(
+        look: Callable[["Settings", "Bus"], Awaitable[Outcome]],
+    ) -> Callable[[], Awaitable[Outcome]]:
+        async def skipped() -> Outcome:
+            return Outcome(State.SKIPPED, "The broker cannot be reached.")
+
+        return skipped if bus is None else lambda: look(settings, bus)
+
+    async def broker() -> Outcome:
+        if bus is None:
+            return Outcome(State.FAILED, unreachable, "handrail up")
+        return Outcome(State.OK, "The broker answers.")
+
+    return [
+        ("Python", here(python_version)),
+        ("event loop", here(event_loop)),
+        ("Java", here(lambda: java(settings))),
+        ("disk", here(lambda: disk(settings))),
+        ("team", here(lambda: team(settings))),
+        ("broker", broker),
+        ("topics", there(topics)),
+        ("kept offsets", there(offsets_kept)),
+        ("clocks", there(clocks)),
+        ("model", here(model)),
+        ("documents", here(lambda: documents(settings))),
+    ]
