@@ -80,6 +80,18 @@ def test_each_task_of_a_batch_gets_one_row_and_each_end_without_a_result_a_recor
     assert decode_end(end) is not None
 
 
+def test_an_end_is_announced_once_also_by_the_next_registrar() -> None:
+    partition = Partition()
+    story = Story("a")
+    partition.takes(partition.tells(story.accepted(), story.dead()))
+
+    partition.takes(partition.tells(story.submitted()))
+    partition.reopened()
+    partition.takes(partition.tells(story.submitted()))
+
+    assert (len(partition.own), len(partition.results)) == (3, 1)
+
+
 def test_what_was_decided_and_not_committed_is_forgotten() -> None:
     partition = Partition()
     story = Story("a")
