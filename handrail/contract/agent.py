@@ -65,7 +65,7 @@ class Agent(Generic[P, R_co]):
         self.version = given.get("version", "1")
         self.within_s = given.get("within_s")
         self.before_start = given.get("before_start")
-        self.source_file = inspect.getsourcefile(handler) or ""
+        self.source_file = _source_file(handler)
         self._check_own_facts(set(given))
         shape = check_handler(self.name, handler, reads, writes)
         self.gathers = shape.gathers
@@ -180,6 +180,10 @@ class Agent(Generic[P, R_co]):
         """Show the name and what goes in and out."""
         writes = ", ".join(topic.name for topic in self.writes) or "nothing"
         return f"<agent {self.name}: reads {self.reads.name}, writes {writes}>"
+
+
+def _source_file(handler: object) -> str:
+    return (inspect.getsourcefile(handler) or "") if inspect.isfunction(handler) else ""
 
 
 def _carries(topic: Topic[Any, Any], message: object) -> bool:

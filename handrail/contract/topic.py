@@ -175,7 +175,7 @@ class Topic(Generic[M, R]):
         model = self.model_of(message)
         try:
             body = _json_of(model, message)
-        except (ValueError, RecursionError) as error:  # pydantic's own is a ValueError
+        except Exception as error:  # a serializer of the model's own may raise anything
             raise MessageInvalid(
                 topic=self.name, type=model.type_name, detail=f"it has no JSON form: {error}"
             ) from error
@@ -235,6 +235,13 @@ class Topic(Generic[M, R]):
                 raise BodyNotJson(detail=problems[0]["msg"]) from error
             raise MessageInvalid(
                 topic=self.name, type=model.type_name, detail=invalid_in_words(error)
+            ) from error
+        except Exception as error:
+            # A validator of the model's own may raise anything; no message may stop an agent.
+            raise MessageInvalid(
+                topic=self.name,
+                type=model.type_name,
+                detail=f"a check of the model itself raised {type(error).__name__}",
             ) from error
 
     def __eq__(self, other: object) -> bool:

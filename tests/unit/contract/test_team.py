@@ -109,6 +109,15 @@ def test_a_loop_without_end_does_not_stop_the_check() -> None:
     assert TeamDescription(loop).gather_of(loop[0]) is None
 
 
+def test_parts_may_go_round_before_they_are_gathered() -> None:
+    planner = fans("planner", INTAKE, DRAFTS)
+    rounds = [one("reviewer", DRAFTS, REVISIONS, FINDINGS), one("reviser", REVISIONS, DRAFTS)]
+
+    team = TeamDescription([planner, *rounds, gathers("writer", FINDINGS)])
+
+    assert team.gather_of(planner) == FINDINGS
+
+
 def other_questions() -> AnyAgent:
     @agent(reads=Topic("questions", carries=Other))
     async def stranger(other: Other) -> None: ...

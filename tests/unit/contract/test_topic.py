@@ -10,7 +10,15 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, Json, computed_field, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    Json,
+    computed_field,
+    create_model,
+    field_validator,
+)
 
 from handrail import Topic, results
 from handrail.contract.topic import snake_case
@@ -157,6 +165,12 @@ def test_a_refusal_does_not_repeat_what_the_message_said() -> None:
     assert "secret" not in str(raised.value)
 
 
+@pytest.mark.parametrize("body", [b'"5"', b"5.0", b"true", b"null"])
+def test_nothing_is_converted_silently(body: bytes) -> None:
+    with pytest.raises(MessageInvalid):
+        Topic("counts", carries=int).decode("int.v1", body)
+
+
 def test_unknown_fields_never_reject_even_where_the_model_forbids_them() -> None:
     class Strict(BaseModel):
         model_config = ConfigDict(extra="forbid")
@@ -216,6 +230,20 @@ def test_what_json_cannot_hold_is_refused_before_it_is_sent(message: Any) -> Non
 
     with pytest.raises(MessageInvalid):
         topic.encode(message)
+
+
+class Fragile(BaseModel):
+    text: str
+
+    @field_validator("text")
+    @classmethod
+    def _first(cls, text: str) -> str:
+        return {"a": "b"}[text]
+
+
+def test_a_check_of_the_model_itself_that_fails_stops_no_agent() -> None:
+    with pytest.raises(MessageInvalid, match="raised KeyError"):
+        Topic("fragile", carries=Fragile).decode("fragile.v1", b'{"text":"x"}')
 
 
 def test_a_message_of_another_type_is_refused_with_what_is_carried() -> None:

@@ -45,12 +45,12 @@ def test_what_was_stored_comes_back_byte_for_byte(size: int) -> None:
 
 
 def test_other_blobs_and_repeats_between_the_chunks_are_passed_over() -> None:
-    data, other = b"a" * (BLOB_CHUNK_BYTES * 2), b"b" * (BLOB_CHUNK_BYTES * 2)
+    data, other = b"ab" * BLOB_CHUNK_BYTES + b"c", b"b" * (BLOB_CHUNK_BYTES * 2 + 1)
     mine = stored(claims.chunk(data, "handrail.blobs", 1))
     theirs = stored(claims.chunk(other, "handrail.blobs", 1))
     claim = claims.claim_of(claims.chunk(data, "handrail.blobs", 1), 7)
 
-    assert read(claim, [theirs[0], mine[0], mine[0], theirs[1], mine[1]]) == data
+    assert read(claim, [theirs[0], mine[0], mine[0], theirs[1], mine[1], mine[0], mine[2]]) == data
 
 
 def test_a_gap_or_foreign_headers_are_said_and_never_filled() -> None:

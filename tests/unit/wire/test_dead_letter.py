@@ -143,6 +143,15 @@ def test_foreign_headers_that_do_not_fit_are_counted_and_the_stack_keeps_some_ro
     assert len(headers["dlq.exception-stack"]) >= DLQ_STACK_BYTES_MIN
 
 
+def test_our_attributes_are_kept_before_any_foreign_header() -> None:
+    many = tuple((f"x-{i}", b"1" * 20) for i in range(400))
+    ours = codec.encode_headers(SAMPLE.but(label="l" * 1_000))
+
+    sent = DeadLetter.of(record((*many, *ours)), FAILURE).outgoing("dead")
+
+    assert set(ours) <= set(sent.headers)
+
+
 def test_a_body_that_would_not_fit_leaves_its_head_and_a_claim() -> None:
     body = bytes(i % 256 for i in range(BODY_BYTES_MAX))
     died = record((), body)
