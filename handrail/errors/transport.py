@@ -55,3 +55,25 @@ class MembershipRefused(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-004"
+
+
+class AdminRefused(HandrailError):
+    """The broker refused a change: {what_failed}.
+
+    Why: {reason}
+    Do: handrail topics plan -o sh    what the cluster's owner would have to run
+    """
+
+    code: ClassVar[str] = "HR-NET-002"
+    exit_code: ClassVar[int] = 4
+
+
+class AiokafkaUnchecked(HandrailError):
+    """aiokafka {version} is installed, and Handrail was checked with {checked} only.
+
+    Why: exactly-once depends on how the client behaves in detail, so an unchecked version could
+    lose or double work without a sign.
+    Do: pip install --force-reinstall handrail    installs the version that was checked
+    """
+
+    code: ClassVar[str] = "HR-NET-003"

@@ -137,7 +137,7 @@ def _status(worker: AgentWorker) -> AgentStatus:
 
 def team_place(namespace: str, team: TeamDescription, agent: Agent[..., Any]) -> TeamPlace:
     """Say what an agent has to know of its team. Raises TeamInvalid for an ambiguous gather."""
-    gather = team.gather_of(agent)
+    gather = team.gather_of(agent) if agent.fans_out else None
     return TeamPlace(
         namespace=namespace,
         inboxes=frozenset(a.reads.name for a in team.agents),

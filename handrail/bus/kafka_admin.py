@@ -1,0 +1,184 @@
+"""Looking at and changing the topics and groups of a Kafka cluster."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.coordinator.protocol import ConsumerProtocol
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownMemberIdError, for_code
+from aiokafka.protocol.group import LeaveGroupRequest
+from aiokafka.protocol.offset import OffsetRequest
+from aiokafka.structs import TopicPartition as Place
+
+from handrail.bus.port import Committed, TopicSpec
+from handrail.errors import BrokerUnreachable
+from handrail.errors.transport import AdminRefused
+from handrail.wire.record import TopicPartition
+
+REQUEST_TIMEOUT_MS = 15_000
+READ_COMMITTED = 1  #: the isolation level under which the end is the last stable offset
+EARLIEST, LATEST = -2, -1
+
+
+class KafkaAdmin:
+    """Implements `Admin`."""
+
+    def __init__(self, common: Mapping[str, Any]) -> None:
+        """Connect on `start`."""
+        accepted = dict(common)
+        self._bootstrap = accepted["bootstrap_servers"]
+        self._client: Any = AIOKafkaAdminClient(**accepted, request_timeout_ms=REQUEST_TIMEOUT_MS)
+
+    async def start(self) -> None:
+        """Reach the broker."""
+        await self._client.start()
+
+    async def close(self) -> None:
+        """Give back sockets."""
+        await self._client.close()
+
+    async def topics(self) -> Mapping[str, int]:
+        """Every topic that is not internal, with its partition count."""
+        found = await self._ask(self._client.describe_topics())
+        return {
+            topic["topic"]: len(topic["partitions"]) for topic in found if not topic["is_internal"]
+        }
+
+    async def topic_settings(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """All settings of these topics, by name."""
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        answers = await self._ask(self._client.describe_configs(resources)) if names else []
+        settings: dict[str, dict[str, str]] = {}
+        for answer in answers:
+            for _, _, _, name, entries in answer.resources:
+                settings[name] = {entry[0]: entry[1] for entry in entries}
+        return settings
+
+    async def broker_settings(self, names: Sequence[str]) -> Mapping[str, str]:
+        """These settings of one broker; what it will not tell this user is left out."""
+        await self.topics()
+        nodes = sorted(broker.nodeId for broker in self._client._client.cluster.brokers())
+        resource = ConfigResource(ConfigResourceType.BROKER, str(nodes[0]))
+        found: dict[str, str] = {}
+        for answer in await self._ask(self._client.describe_configs([resource])):
+            for code, _, _, _, entries in answer.resources:
+                if not code:
+                    found.update({entry[0]: entry[1] for entry in entries if entry[0] in names})
+        return found
+
+    async def create(self, specs: Sequence[TopicSpec]) -> None:
+        """Create what is not there; existing topics are left as they are."""
+        if not specs:
+            return
+        wanted = [
+            NewTopic(
+                name=spec.name,
+                num_partitions=spec.partitions,
+                replication_factor=spec.replication,
+                # aiokafka 0.14 takes -1, the broker's own number of copies, only beside assignments.
+                replica_assignments={} if spec.replication < 0 else None,
+                topic_configs=dict(spec.settings),
+            )
+            for spec in specs
+        ]
+        answer = await self._ask(self._client.create_topics(wanted))
+        for name, code, *rest in answer.topic_errors:
+            if code not in (0, TopicAlreadyExistsError.errno):
+                raise self._refused(f"topic {name} was not created", code, rest[0] if rest else "")
+
+    async def alter_settings(self, name: str, settings: Mapping[str, str]) -> None:
+        """Set these settings of one topic; settings that are not named stay."""
+        present = dict((await self._overridden(name)).items()) | dict(settings)
+        resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=present)
+        for answer in await self._ask(self._client.alter_configs([resource])):
+            for code, message, *_ in answer.resources:
+                if code:
+                    raise self._refused(f"topic {name} was not changed", code, message or "")
+
+    async def _overridden(self, name: str) -> Mapping[str, str]:
+        """What was set on the topic itself: altering replaces all of it (Kafka's AlterConfigs)."""
+        resource = ConfigResource(ConfigResourceType.TOPIC, name)
+        found: dict[str, str] = {}
+        for answer in await self._ask(self._client.describe_configs([resource])):
+            for _, _, _, _, entries in answer.resources:
+                # DescribeConfigs v1 names the source of a value; 1 is the topic itself.
+                found.update({e[0]: e[1] for e in entries if len(e) > 3 and e[3] == 1})
+        return found
+
+    async def committed(self, group: str, topic: str) -> Mapping[int, Committed]:
+        """A group's offsets on a topic by partition. Exact after the lane's producer has init."""
+        found = await self._ask(self._client.list_consumer_group_offsets(group))
+        return {
+            place.partition: Committed(at.offset, at.metadata or "")
+            for place, at in found.items()
+            if place.topic == topic and at.offset >= 0
+        }
+
+    async def offsets(self, topic: str) -> Mapping[int, tuple[int, int]]:
+        """First and end offset (last stable) of each partition."""
+        leaders = await self._leaders(topic)
+        begins = await self._list_offsets(topic, leaders, EARLIEST)
+        ends = await self._list_offsets(topic, leaders, LATEST)
+        return {partition: (begins[partition], ends[partition]) for partition in sorted(ends)}
+
+    async def _leaders(self, topic: str) -> Mapping[int, list[int]]:
+        """Partitions by the node that leads them; raises BrokerUnreachable when one has none."""
+        leaders: dict[int, list[int]] = {}
+        for found in await self._ask(self._client.describe_topics([topic])):
+            for partition in found["partitions"]:
+                if partition["leader"] < 0:
+                    reason = f"{topic}[{partition['partition']}] has no leader now"
+                    raise BrokerUnreachable(bootstrap=self._bootstrap, reason=reason)
+                leaders.setdefault(partition["leader"], []).append(partition["partition"])
+        return leaders
+
+    async def _list_offsets(
+        self, topic: str, leaders: Mapping[int, list[int]], when: int
+    ) -> dict[int, int]:
+        offsets: dict[int, int] = {}
+        for leader, partitions in leaders.items():
+            request = OffsetRequest(-1, READ_COMMITTED, [(topic, [(p, when) for p in partitions])])
+            answer = await self._ask(self._client._send_request(request, leader))
+            for _, found in answer.topics:
+                for partition, code, *rest in found:
+                    if code:
+                        reason = f"{topic}[{partition}] gives no offset: {for_code(code).__name__}"
+                        raise BrokerUnreachable(bootstrap=self._bootstrap, reason=reason)
+                    offsets[partition] = rest[-1]
+        return offsets
+
+    async def members(self, group: str) -> Mapping[str, frozenset[TopicPartition]]:
+        """Member id → partitions; empty when nobody is there."""
+        found: dict[str, frozenset[TopicPartition]] = {}
+        for answer in await self._ask(self._client.describe_consumer_groups([group])):
+            for _, _, _, _, _, members, *_ in answer.groups:
+                for member_id, *_, assignment in members:
+                    held = ConsumerProtocol.ASSIGNMENT.decode(assignment) if assignment else None
+                    places = held.partitions() if held is not None else []
+                    found[member_id] = frozenset(TopicPartition(*place) for place in places)
+        return found
+
+    async def remove_member(self, group: str, member_id: str) -> None:
+        """Tell the group that this member is dead. No error when it is gone already."""
+        coordinator = await self._ask(self._client.find_coordinator(group))
+        request = LeaveGroupRequest(group, member_id)
+        answer = await self._ask(self._client._send_request(request, coordinator))
+        if answer.error_code not in (0, UnknownMemberIdError.errno):
+            raise self._refused(f"member {member_id} was not removed", answer.error_code, "")
+
+    async def delete_records(self, before: Mapping[TopicPartition, int]) -> None:
+        """Delete everything below these offsets."""
+        wanted = {Place(*where): RecordsToDelete(offset) for where, offset in before.items()}
+        if wanted:
+            await self._ask(self._client.delete_records(wanted))
+
+    async def _ask(self, question: Any) -> Any:
+        try:
+            return await question
+        except (KafkaError, OSError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise BrokerUnreachable(bootstrap=self._bootstrap, reason=reason) from error
+
+    def _refused(self, what: str, code: int, message: str) -> AdminRefused:
+        return AdminRefused(what_failed=what, reason=message or for_code(code).__name__)

@@ -1,0 +1,327 @@
+"""Writing to Kafka: the transactional producer of a lane, and the sender of submitters.
+
+aiokafka 0.14: a refused record does not fail the commit, so every record's own outcome is awaited
+before the transaction is committed. A commit cannot be cancelled, so it has a deadline of its
+own, past which nobody knows its outcome.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import (
+    BrokerResponseError,
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    NodeNotReadyError,
+    NotEnoughReplicasAfterAppendError,
+    OutOfOrderSequenceNumber,
+    RecordListTooLargeError,
+    RequestTimedOutError,
+    TopicAuthorizationFailedError,
+)
+from aiokafka.errors import (
+    ProducerFenced as FencedByKafka,
+)
+from aiokafka.producer import sender
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.protocol.transaction import TxnOffsetCommitRequest
+from aiokafka.structs import OffsetAndMetadata
+
+from handrail.bus.port import TRANSACTION_DEADLINE_S, OffsetCommit
+from handrail.errors import BrokerUnreachable, CommitDoubtful, ProducerFenced, RecordRefused
+from handrail.errors.transport import AiokafkaUnchecked
+from handrail.wire.record import Outgoing
+
+CHECKED_VERSIONS = frozenset({"0.14.0"})
+TRANSACTION_TIMEOUT_MS = 10_000
+RETRY_BACKOFF_MS = 5
+CONCURRENT_TRANSACTIONS_WAIT_S = 0.002
+BATCH_BYTES = 256 * 1024
+REQUEST_BYTES_MAX = 1_048_576
+ABORT_DEADLINE_S = 2.0
+STOP_DEADLINE_S = 2.0
+
+METADATA_BYTES_MAX = 4_096  #: the broker's `offset.metadata.max.bytes`
+METADATA_ATTEMPTS = 4
+METADATA_WAIT_S = 0.1
+
+#: answers after which a record may be in the log although it is sent again
+_PERHAPS_DONE = (RequestTimedOutError.errno, NotEnoughReplicasAfterAppendError.errno)
+_REFUSED = (
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    InvalidTopicError,
+    TopicAuthorizationFailedError,
+)
+
+
+def tune_transactions(version: str) -> None:
+    """Make aiokafka wait 2 ms instead of 20 ms for the end of the transaction before.
+
+    Raises AiokafkaUnchecked when the private setting may mean something else in this version.
+    """
+    if version not in CHECKED_VERSIONS or not hasattr(sender, "BACKOFF_OVERRIDE"):
+        raise AiokafkaUnchecked(version=version, checked=", ".join(sorted(CHECKED_VERSIONS)))
+    sender.BACKOFF_OVERRIDE = CONCURRENT_TRANSACTIONS_WAIT_S
+
+
+class Exchange:
+    """Watches the requests of one producer for the one thing its client hides: a repeat in doubt.
+
+    aiokafka 0.14 sends a request again when its answer never came, and when the answer says that
+    it may have been carried out; the commit then says that all is well. Under the transaction
+    protocol that it speaks nobody can know.
+    """
+
+    def __init__(self, client: Any) -> None:
+        """Stand between the client and its requests."""
+        self.doubts = 0
+        self._send = client.send
+        client.send = self._watched
+
+    async def _watched(self, node: int, request: Any, **options: Any) -> Any:
+        try:
+            answer = await self._send(node, request, **options)
+        except NodeNotReadyError:
+            raise  # It never left.
+        except BaseException:
+            self.doubts += 1
+            raise
+        if isinstance(request, ProduceRequest | TxnOffsetCommitRequest):
+            self.doubts += sum(code in _PERHAPS_DONE for code in _codes(answer))
+        return answer
+
+
+def _codes(answer: Any) -> list[int]:
+    topics = answer.topics if hasattr(answer, "topics") else answer.errors
+    return [partition[1] for _, partitions in topics for partition in partitions]
+
+
+class KafkaLaneProducer:
+    """One transactional producer. Implements `LaneProducer`."""
+
+    def __init__(self, common: Mapping[str, Any], transactional_id: str) -> None:
+        """Send nothing before `init`."""
+        self.transactional_id = transactional_id
+        self.closed = False
+        self._dead = False
+        self._bootstrap = common["bootstrap_servers"]
+        self._producer: Any = AIOKafkaProducer(
+            **common,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            retry_backoff_ms=RETRY_BACKOFF_MS,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=REQUEST_BYTES_MAX,
+            request_timeout_ms=int(TRANSACTION_DEADLINE_S * 1000),
+        )
+        self._exchange = Exchange(self._producer.client)
+
+    async def init(self, *, deadline_s: float) -> None:
+        """Fence whoever held this transactional id and settle its open transaction."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._producer.start()
+        except (KafkaError, AssertionError, OSError, TimeoutError) as error:
+            self._dead = True
+            raise BrokerUnreachable(
+                bootstrap=self._bootstrap,
+                reason=f"the transactions of {self.transactional_id} cannot be taken over"
+                f" ({error or type(error).__name__})",
+            ) from error
+
+    async def commit(
+        self,
+        records: Sequence[Outgoing],
+        offsets: OffsetCommit | None = None,
+        *,
+        deadline_s: float = TRANSACTION_DEADLINE_S,
+    ) -> list[int]:
+        """Write all records and the offset together or not at all; give each record's offset.
+
+        A repeat whose first attempt may have been carried out is a CommitDoubtful, also when the
+        broker then said that all is well. A producer that failed once refuses everything.
+        """
+        if self._dead or self.closed:
+            raise ProducerFenced(transactional_id=self.transactional_id)
+        self._dead = True  # until this commit has come out well
+        self._exchange.doubts = 0
+        try:
+            async with asyncio.timeout(deadline_s):
+                written = await self._commit(records, offsets)
+        except RecordRefused:
+            await self._abort()
+            raise
+        except (FencedByKafka, OutOfOrderSequenceNumber) as error:
+            if self._exchange.doubts:
+                # The end of the transaction may have been carried out before we were fenced.
+                raise self._doubtful("fenced after a request without an answer") from error
+            raise ProducerFenced(transactional_id=self.transactional_id) from error
+        except TimeoutError as error:
+            raise self._doubtful(f"it did not end within {deadline_s:g} s") from error
+        except (KafkaError, AssertionError, OSError) as error:
+            # aiokafka 0.14: its state machine asserts where a broker's answer surprises it.
+            raise self._doubtful(f"{type(error).__name__}: {error}") from error
+        if self._exchange.doubts:
+            raise self._doubtful("a request was repeated whose first attempt had no answer")
+        self._dead = False
+        return written
+
+    async def _commit(self, records: Sequence[Outgoing], offsets: OffsetCommit | None) -> list[int]:
+        producer = self._producer
+        if offsets is not None and len(offsets.metadata.encode()) > METADATA_BYTES_MAX:
+            reason = f"its offset's metadata is over {METADATA_BYTES_MAX} bytes"
+            raise RecordRefused(topic=offsets.where.topic, index=None, reason=reason)
+        await self._check_places(records)
+        await producer.begin_transaction()
+        sent: list[asyncio.Future[Any]] = []
+        for index, record in enumerate(records):
+            try:
+                future = await producer.send(
+                    record.topic,
+                    record.value,
+                    record.key,
+                    record.partition,
+                    headers=list(record.headers),
+                )
+            except _REFUSED as error:
+                raise _refused(record, index, error) from error
+            future.add_done_callback(_look_at)
+            sent.append(future)
+        if offsets is not None:
+            place = TopicPartition(*offsets.where)
+            commit = {place: OffsetAndMetadata(offsets.offset, offsets.metadata)}
+            await producer.send_offsets_to_transaction(commit, offsets.group)
+        outcomes: list[Any] = await asyncio.gather(*sent, return_exceptions=True)
+        for index, outcome in enumerate(outcomes):
+            if isinstance(outcome, _REFUSED):
+                raise _refused(records[index], index, outcome) from outcome
+            if isinstance(outcome, BaseException):
+                raise outcome
+        await producer.commit_transaction()
+        return [int(outcome.offset) for outcome in outcomes]
+
+    async def _check_places(self, records: Sequence[Outgoing]) -> None:
+        """Refuse a record whose place does not exist; aiokafka would wait for it to appear."""
+        for index, record in enumerate(records):
+            if record.key is None and record.value is None:
+                reason = "it has neither a key nor a value"
+                raise RecordRefused(topic=record.topic, index=index, reason=reason)
+            partitions = await known_partitions(self._producer.client, record.topic)
+            if not partitions:
+                reason = "there is no such topic"
+            elif record.partition is not None and record.partition not in partitions:
+                reason = f"there is no partition {record.partition}"
+            else:
+                continue
+            raise RecordRefused(topic=record.topic, index=index, reason=reason)
+
+    async def _abort(self) -> None:
+        if not self._producer._txn_manager.is_in_transaction():
+            return
+        try:
+            async with asyncio.timeout(ABORT_DEADLINE_S):
+                await self._producer.abort_transaction()
+        except (KafkaError, AssertionError, OSError, TimeoutError):
+            # The next init under this id settles it.
+            return
+
+    def _doubtful(self, reason: str) -> CommitDoubtful:
+        return CommitDoubtful(transactional_id=self.transactional_id, reason=reason)
+
+    async def close(self) -> None:
+        """Give back sockets. Never raises; an open transaction is left to its time-out."""
+        if self.closed:
+            return
+        self.closed = True
+        await stop_quietly(self._producer)
+
+
+async def known_partitions(client: Any, topic: str) -> set[int]:
+    """Give a topic's partitions, asking the broker a few times for one that may be new."""
+    for attempt in range(METADATA_ATTEMPTS):
+        partitions = client.cluster.partitions_for_topic(topic)
+        if partitions:
+            return set(partitions)
+        await client.add_topic(topic)
+        await client.force_metadata_update()
+        if attempt:
+            await asyncio.sleep(METADATA_WAIT_S)
+    return set()
+
+
+def _look_at(future: "asyncio.Future[Any]") -> None:
+    """Take note of a failure, so that asyncio does not report one that is handled elsewhere."""
+    if not future.cancelled():
+        future.exception()
+
+
+class KafkaSender:
+    """An idempotent producer without transactions. Implements `Sender`."""
+
+    def __init__(self, common: Mapping[str, Any]) -> None:
+        """Connect on the first send."""
+        self._bootstrap = common["bootstrap_servers"]
+        self._producer: Any = AIOKafkaProducer(
+            **common,
+            enable_idempotence=True,
+            retry_backoff_ms=RETRY_BACKOFF_MS,
+            max_request_size=REQUEST_BYTES_MAX,
+        )
+        self._starting: asyncio.Task[None] | None = None
+
+    async def send(self, record: Outgoing, *, deadline_s: float = 10.0) -> tuple[int, int]:
+        """Give (partition, offset) once all in-sync replicas have it."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                if self._starting is None:
+                    self._starting = asyncio.create_task(self._producer.start(), name="sender")
+                await asyncio.shield(self._starting)
+                if not await known_partitions(self._producer.client, record.topic):
+                    reason = "there is no such topic"
+                    raise RecordRefused(topic=record.topic, index=0, reason=reason)
+                done = await self._producer.send_and_wait(
+                    record.topic,
+                    record.value,
+                    record.key,
+                    record.partition,
+                    headers=list(record.headers),
+                )
+        except (*_REFUSED, BrokerResponseError) as error:
+            raise _refused(record, 0, error) from error
+        except (KafkaError, OSError, TimeoutError) as error:
+            reason = f"it did not take a record within {deadline_s:g} s ({type(error).__name__})"
+            raise BrokerUnreachable(bootstrap=self._bootstrap, reason=reason) from error
+        return int(done.partition), int(done.offset)
+
+    async def close(self) -> None:
+        """Flush and give back sockets."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+        await stop_quietly(self._producer)
+
+
+async def stop_quietly(client: Any) -> None:
+    """Stop a client whatever state it is in, within a bounded time.
+
+    aiokafka 0.14: stopping waits for what is buffered, which an unreachable broker never takes;
+    the sender has to be cancelled before the client's sockets can be closed.
+    """
+    try:
+        async with asyncio.timeout(STOP_DEADLINE_S):
+            await client.stop()
+    except (KafkaError, AssertionError, OSError, TimeoutError):
+        task = getattr(getattr(client, "_sender", None), "sender_task", None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await client.client.close()
+
+
+def _refused(record: Outgoing, index: int, error: BaseException) -> RecordRefused:
+    reason = f"{type(error).__name__}: {error}"
+    return RecordRefused(topic=record.topic, index=index, reason=reason)
