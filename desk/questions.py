@@ -132,8 +132,8 @@ def _parts(sentence: str) -> Iterator[str]:
     topic = _topic(parts[0])
     whole: list[str] = []
     for part in parts:
-        if whole and _PRONOUN.search(part) and topic is None:
-            # Nothing says what the pronoun stands for, so the two stay together.
+        if whole and (_BARE.fullmatch(part) or (_PRONOUN.search(part) and topic is None)):
+            # A bare "why", or a pronoun for which nothing stands, cannot be asked alone.
             whole[-1] = f"{whole[-1].rstrip('?')} and {part}"
         elif whole and topic is not None:
             whole.append(_named(part, topic))

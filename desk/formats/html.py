@@ -21,6 +21,7 @@ _BLOCKS = frozenset(
     figcaption figure footer form header hr li main ol p pre section summary table tbody td tfoot
     th thead tr ul h1 h2 h3 h4 h5 h6""".split()
 )
+_CELLS = frozenset({"td", "th"})
 _HEADING = re.compile(r"h[1-6]")
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _ENTER, _LEAVE = 0, 1
@@ -36,6 +37,8 @@ class _Page:
         self.trail: list[tuple[int, str]] = []
         self.blocks: list[Block] = []
         self.row: list[str] = []
+        self.bare: Block | None = None
+        self.inside: set[str] = set()
 
     def close(self, heading: int | None = None) -> None:
         """End the paragraph that is open, as a block or as a heading."""
@@ -48,10 +51,15 @@ class _Page:
         if not text:
             return
         if heading is not None:
+            if self.bare is not None and heading <= self.trail[-1][0]:
+                self.blocks.append(self.bare)
             self.trail = [one for one in self.trail if one[0] < heading] + [(heading, text)]
-        else:
-            trail = tuple(title for _, title in self.trail)
-            self.blocks.append(Block(self.length, self.length + len(text), trail))
+        trail = tuple(title for _, title in self.trail)
+        block = Block(self.length, self.length + len(text), trail)
+        # A heading with nothing under it, not even another, is all that was written there.
+        self.bare = block if heading else None
+        if heading is None:
+            self.blocks.append(block)
         self.parts.append(text)
         self.length += len(text) + 2
 
@@ -69,10 +77,12 @@ def extract_html(text: str) -> Extract:
         if isinstance(node, Tag):
             _visit(page, node, phase, stack)
         elif isinstance(node, NavigableString) and type(node) is NavigableString:
-            kept = node.find_parent("pre") is not None
+            kept = "pre" in page.inside
             said = str(node).replace("\0", "").replace("\x01", "")
             page.open.append(f"\0{said}" if kept else said)
     page.close()
+    if page.bare is not None:
+        page.blocks.append(page.bare)
     return Extract("\n\n".join(page.parts), tuple(page.blocks), PARSER, VERSION)
 
 
@@ -80,7 +90,8 @@ def _visit(page: _Page, node: Tag, phase: int, stack: list[tuple[PageElement, in
     """Enter or leave one element; what it holds is put on the stack."""
     name = node.name
     if phase == _LEAVE:
-        if name in {"td", "th"}:
+        page.inside.discard(name)
+        if name in _CELLS:
             page.row.append(_SPACE.sub(" ", "".join(page.open)).strip())
             page.open.clear()
         elif name == "tr":
@@ -95,10 +106,13 @@ def _visit(page: _Page, node: Tag, phase: int, stack: list[tuple[PageElement, in
     if name == "br":
         page.open.append("\x01")
         return
-    inside_cell = node.find_parent(["td", "th"]) is not None
+    # What a table within a table, or a paragraph within a cell, is made of stays in one cell.
+    inside_cell = bool(page.inside & _CELLS)
     if name in _BLOCKS and not inside_cell:
-        if name not in {"td", "th"}:
+        if name not in _CELLS:
             page.close()
+        if name in _CELLS or name == "pre":
+            page.inside.add(name)
         stack.append((node, _LEAVE))
     elif inside_cell:
         page.open.append(" ")

@@ -31,17 +31,26 @@ def extract_markdown(text: str) -> Extract:
 
 def _blocks(text: str, tokens: list[Token], starts: list[int]) -> Iterator[Block]:
     trail: list[tuple[int, str]] = []
+    bare: Block | None = None
     done = 0
     for index, token in enumerate(tokens):
+        if token.map is None or (token.type not in _LEAVES and token.type != "heading_open"):
+            continue
+        start, end = (starts[min(line, len(starts) - 1)] for line in token.map)
+        # A paragraph within a table or a quote of another leaf is already in its range.
+        if start < done or not text[start:end].strip():
+            continue
+        done = end
         if token.type == "heading_open":
             level = int(token.tag[1:])
             title = _MARKS.sub("", tokens[index + 1].content).strip()
+            # A heading with nothing under it, not even another, is all that was written there.
+            if bare is not None and level <= trail[-1][0]:
+                yield bare
             trail = [one for one in trail if one[0] < level] + [(level, title)]
-        elif token.type in _LEAVES and token.map is not None:
-            start = starts[min(token.map[0], len(starts) - 1)]
-            end = starts[min(token.map[1], len(starts) - 1)]
-            # A paragraph within a table or a quote of another leaf is already in its range.
-            if start < done or not text[start:end].strip():
-                continue
-            done = end
+            bare = Block(start, end, tuple(title for _, title in trail)) if title else None
+        else:
+            bare = None
             yield Block(start, end, tuple(title for _, title in trail))
+    if bare is not None:
+        yield bare

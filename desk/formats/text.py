@@ -18,15 +18,22 @@ def extract_text(text: str) -> Extract:
     """Cut a plain text into blocks; ranges are those of the text as given."""
     blocks: list[Block] = []
     # The first heading is the document's title as long as no other stands above it.
-    title, heading = "", tuple[str, ...]()
+    title, heading, bare = "", tuple[str, ...](), None
     for match in _PARAGRAPH.finditer(text):
         lines = list(_LINES.finditer(text, match.start(), match.end()))
         found, used = _heading([line.group().strip() for line in lines])
         if found:
+            if bare is not None:
+                blocks.append(bare)
             title = title or (found if not blocks else "")
             heading = (title, found) if title and title != found else (found,)
+            # A heading with nothing under it is all that was written there.
+            bare = Block(lines[0].start(), lines[0].end(), heading)
         if used < len(lines):
             blocks.append(Block(lines[used].start(), lines[-1].end(), heading))
+            bare = None
+    if bare is not None:
+        blocks.append(bare)
     return Extract(text, tuple(blocks), PARSER, VERSION)
 
 
