@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from handrail import Topic, results
-from handrail.contract.topic import snake_case
+from handrail.contract.message_model import snake_case
 from handrail.errors import (
     BodyNotJson,
     KeyInvalid,
