@@ -21,6 +21,8 @@ from handrail.errors.wire import BodyNotJson, MessageInvalid, TypeUnknown
 from handrail.wire.codec import check_body, decode_body
 from handrail.wire.limits import KEY_BYTES_MAX, TOPIC_CHARS_MAX
 
+__all__ = ["RESERVED", "MessageModel", "OpenTopic", "Topic", "is_topic", "results"]
+
 M = TypeVar("M")
 R = TypeVar("R", default=None)
 Q = TypeVar("Q")
