@@ -109,7 +109,7 @@ def _sentences(line: tuple[str, bool]) -> Iterator[_Sentence]:
 def _with_why(sentences: list[_Sentence]) -> Iterator[str]:
     """Join a bare "Why?" to the question that it follows."""
     texts = [one.text for one in sentences]
-    for text, after in zip(texts, [*texts[1:], ""], strict=True):
+    for text, after in zip(texts, [*texts[1:], ""], strict=False):
         if _BARE.fullmatch(text):
             continue
         bare = _BARE.fullmatch(after)

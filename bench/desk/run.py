@@ -24,7 +24,6 @@ SETS = {
     "library": (HERE.parents[1] / "desk" / "library", HERE / "questions.jsonl"),
     "town": (HERE / "town" / "documents", HERE / "town" / "questions.jsonl"),
     "valley": (HERE / "valley" / "documents", HERE / "valley" / "questions.jsonl"),
-    "held-out": (HERE / "held_out" / "documents", HERE / "held_out" / "questions.jsonl"),
 }
 
 

@@ -56,7 +56,9 @@ def test_restructured_text_reads_no_other_file_and_survives_what_it_does_not_kno
     secret = tmp_path / "secret.txt"
     secret.write_text("the secret")
 
-    document = read("a.rst", f".. include:: {secret}\n\n.. unknown:: x\n\nSee :nope:`y`.\n".encode())
+    document = read(
+        "a.rst", f".. include:: {secret}\n\n.. unknown:: x\n\nSee :nope:`y`.\n".encode()
+    )
 
     assert "the secret" not in document.text
     assert blocks(document)[-1][1] == "See :nope:`y`."
@@ -99,7 +101,9 @@ def test_pdf_knows_the_page_of_every_block():
 
 
 def test_a_word_that_a_line_of_a_pdf_broke_is_whole_again():
-    document = read("a.pdf", pdf("It is distri-\nbuted and event-\ndriven, which event-driven means."))
+    document = read(
+        "a.pdf", pdf("It is distri-\nbuted and event-\ndriven, which event-driven means.")
+    )
 
     assert "distributed" in document.text
     assert "event-driven, which" in document.text.replace("\n", "")
@@ -112,7 +116,11 @@ def test_a_pdf_that_only_locks_its_owner_out_is_read():
 @pytest.mark.parametrize(
     ("source", "data", "sentence"),
     [
-        ("a.pdf", locked_pdf("secret"), "a.pdf is locked with a password: save a copy without one."),
+        (
+            "a.pdf",
+            locked_pdf("secret"),
+            "a.pdf is locked with a password: save a copy without one.",
+        ),
         (
             "a.pdf",
             pdf("", ""),
@@ -120,17 +128,50 @@ def test_a_pdf_that_only_locks_its_owner_out_is_read():
         ),
         ("a.pdf", b"MZ\x90\x00", "a.pdf is called .pdf but does not begin like a PDF."),
         ("a.txt", b"\x7fELF\x00\x01\x02", "a.txt is a binary file, not text."),
-        ("a.txt", b"caf\xe9", "a.txt is not valid utf-8 at byte 3 (no byte order mark says otherwise): save it as UTF-8."),
-        ("a.txt", "wide".encode("utf-16-le"), "a.txt looks like UTF-16 without a byte order mark: save it as UTF-8, or as UTF-16 with its mark."),
-        ("a.html", b"<meta charset=klingon>x", "a.html declares the unknown encoding klingon: save it as UTF-8."),
-        ("a.html", b"<meta charset=base64>x", "a.html declares the encoding base64, which is not one of text."),
+        (
+            "a.txt",
+            b"caf\xe9",
+            "a.txt is not valid utf-8 at byte 3 (no byte order mark says otherwise): save it as UTF-8.",
+        ),
+        (
+            "a.txt",
+            "wide".encode("utf-16-le"),
+            "a.txt looks like UTF-16 without a byte order mark: save it as UTF-8, or as UTF-16 with its mark.",
+        ),
+        (
+            "a.html",
+            b"<meta charset=klingon>x",
+            "a.html declares the unknown encoding klingon: save it as UTF-8.",
+        ),
+        (
+            "a.html",
+            b"<meta charset=base64>x",
+            "a.html declares the encoding base64, which is not one of text.",
+        ),
         ("a.md", b" \n", "a.md is empty."),
         ("a.html", b"<script>x</script>", "a.html holds no text."),
         ("a.docx", b"PK", "a.docx is not one of .md, .rst, .txt, .html, .pdf."),
-        ("a.txt", b"x" * (50 * MIB), "a.txt is too large to be read: 50.0 MiB, and a .txt may have 16 MiB."),
+        (
+            "a.txt",
+            b"x" * (50 * MIB),
+            "a.txt is too large to be read: 50.0 MiB, and a .txt may have 16 MiB.",
+        ),
     ],
-    ids=["locked", "scanned", "no-pdf", "binary", "latin-1", "wide", "klingon", "base64", "empty", "no-words", "docx", "50-mb"],
-)  # fmt: skip
+    ids=[
+        "locked",
+        "scanned",
+        "no-pdf",
+        "binary",
+        "latin-1",
+        "wide",
+        "klingon",
+        "base64",
+        "empty",
+        "no-words",
+        "docx",
+        "50-mb",
+    ],
+)
 def test_what_cannot_be_read_is_said_in_one_sentence(source, data, sentence):
     assert left_out(source, data) == sentence
 
@@ -146,7 +187,12 @@ def test_a_damaged_pdf_is_called_damaged():
 @pytest.mark.parametrize("source", ["a.md", "a.rst", "a.txt"])
 @pytest.mark.parametrize(
     ("mark", "encoding"),
-    [("\ufeff", "utf-8"), ("\ufeff", "utf-16-le"), ("\ufeff", "utf-16-be"), ("\ufeff", "utf-32-le")],
+    [
+        ("\ufeff", "utf-8"),
+        ("\ufeff", "utf-16-le"),
+        ("\ufeff", "utf-16-be"),
+        ("\ufeff", "utf-32-le"),
+    ],
 )
 def test_a_byte_order_mark_is_obeyed_and_said(source, mark, encoding):
     document = read(source, (mark + "Zürich – “quoted”.").encode(encoding))

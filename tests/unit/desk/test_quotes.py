@@ -14,7 +14,9 @@ from desk.passages import Passage, passages
 from desk.quotes import ByteRange, NotProved, Proved, Quote, TextRange, prove, quote, quote_words
 from tests.unit.desk.bad_files import pdf
 
-PROSE = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=80)
+PROSE = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=80
+)
 LATIN = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=60)
 ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 LINE_ENDS = st.sampled_from(["\n", "\r\n"])
