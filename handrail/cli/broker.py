@@ -1,6 +1,7 @@
 """Connects a command to the broker of its project, and shows what a start of one waits for."""
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -32,7 +33,9 @@ async def connected(settings: "Settings") -> AsyncIterator["Bus"]:
     """Reach the broker of a project for the time of a command. Raises BrokerUnreachable."""
     from handrail.bus.kafka import KafkaBus
     from handrail.bus.where import connection_for
+    from handrail.runtime.log_lines import set_up_logging
 
+    set_up_logging(logging.WARNING)
     bus = KafkaBus(connection_for(settings, bootstrap_of(settings)))
     try:
         await bus.start()

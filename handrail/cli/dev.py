@@ -37,19 +37,19 @@ def dev(place: Place, file: Path | None) -> int:
         from handrail.errors import TeamFileMissing
 
         raise TeamFileMissing(file=file, reason="nothing is there.")
-    return asyncio.run(_dev(settings, place, file))
+    folder = settings.project_dir if file is None else file.absolute().parent
+    return asyncio.run(_dev(settings, place, file, folder))
 
 
-async def _dev(settings: "Settings", place: Place, file: Path | None) -> int:
+async def _dev(settings: "Settings", place: Place, file: Path | None, folder: Path) -> int:
     from handrail.cli.broker import ShownProgress
     from handrail.cli.up import on_signals
     from handrail.runtime.team_up import own_broker
 
     stop, hurry = asyncio.Event(), asyncio.Event()
     on_signals(stop, hurry)
-    folder = settings.project_dir if file is None else file.absolute().parent
     async with own_broker(settings, "dev", ShownProgress()) as bootstrap:
-        note(f"Kafka at {bootstrap}. Watching {file or settings.project_dir}; Ctrl-C stops.")
+        note(f"Kafka at {bootstrap}. Watching {file or folder}; Ctrl-C stops.")
         running: asyncio.subprocess.Process | None = None
         seen: Seen | None = None
         try:

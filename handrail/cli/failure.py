@@ -43,7 +43,7 @@ def report_usage(wrong: click.UsageError) -> int:
     return report(UsageWrong(complaint=wrong.format_message(), help_command=f"{command} --help"))
 
 
-def report_defect(error: Exception) -> int:
+def report_defect(error: BaseException) -> int:
     """Write the traceback of an unforeseen exception to a file and name it; give the exit code."""
     path = Path(tempfile.gettempdir()) / f"handrail-failure-{time.strftime('%Y%m%d-%H%M%S')}.txt"
     text = "".join(traceback.format_exception(error))

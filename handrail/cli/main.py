@@ -49,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except HandrailError as error:
         return report(error)
-    except Exception as error:  # noqa: BLE001  # the border: the unforeseen is written down
+    except (SystemExit, GeneratorExit):
+        raise
+    # The border: the unforeseen is written down, a cancelled task that nobody caught included.
+    except BaseException as error:  # noqa: BLE001
         return report_defect(error)
     return code if isinstance(code, int) else 0
 

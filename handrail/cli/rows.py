@@ -154,10 +154,7 @@ class SentRow:
     """Where a message was written."""
 
     task: str
-    id: str
     topic: str
-    partition: int | None
-    offset: int | None
     reference: str | None
 
 

@@ -30,10 +30,27 @@ def checked_team(settings: "Settings", file: Path | None = None) -> CheckedTeam:
     """
     from handrail.runtime.discovery import load_single_file, load_team
 
+    if file is None and not any((settings.project_dir / "agents").glob("*.py")):
+        file = _file_of_last_run(settings)
     loaded = load_single_file(file) if file else load_team(settings.project_dir)
     description = loaded.description(intake=settings.intake)
     description.check()
     return CheckedTeam(loaded, description)
+
+
+def remember_file(settings: "Settings", file: Path) -> None:
+    """Let later commands in this folder know which single file is its team."""
+    mark = settings.project_dir / ".handrail" / "team-file"
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text(str(file.resolve()), encoding="utf-8")
+
+
+def _file_of_last_run(settings: "Settings") -> Path | None:
+    try:
+        text = (settings.project_dir / ".handrail" / "team-file").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    return Path(text) if Path(text).is_file() else None
 
 
 def layout_of(settings: "Settings") -> "Layout":
@@ -66,4 +83,7 @@ def is_file_name(text: str) -> bool:
 def one_team(settings: "Settings", names: "Sequence[str]") -> CheckedTeam:
     """Give the team that these names belong to: the one file they name, else the project's."""
     files = [Path(name) for name in names if is_file_name(name)]
-    return checked_team(settings, files[0] if len(files) == 1 else None)
+    if len(files) != 1:
+        return checked_team(settings)
+    remember_file(settings, files[0])
+    return checked_team(settings, files[0])

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from handrail.ledger.projection import Projection
     from handrail.ledger.task_state import TaskFacts
 
-WAITING_FOR_PERSON = 7
-FAILED = 1
+
+LOOK_EVERY_S = 0.5
 
 
 @click.command()
@@ -33,6 +33,8 @@ async def _watch(settings: "Settings", wanted: str, shape: Shape) -> int:
     async with current_projection(settings) as (projection, bus):
         facts = await known_task(settings, projection, bus, wanted)
         facts = await follow_task(settings, projection, bus, facts.task_id, shape)
+    from handrail.cli.outcome import exit_code_of
+
     return exit_code_of(facts)
 
 
@@ -49,6 +51,7 @@ async def follow_task(
 
     said = 0
     stream = follow(bus, settings.namespace, projection)
+    news = asyncio.ensure_future(anext(stream))
     try:
         while True:
             told = events(projection, task_id)
@@ -61,20 +64,12 @@ async def follow_task(
             facts = task(projection, task_id)
             if facts is not None and (facts.ended or facts.requests):
                 return facts
-            while task_id not in await anext(stream):
-                pass
+            # Another process may fold the news into the same file, so it is looked at anyway.
+            await asyncio.wait({news}, timeout=LOOK_EVERY_S)
+            if news.done():
+                news.result()
+                news = asyncio.ensure_future(anext(stream))
     finally:
+        news.cancel()
+        await asyncio.wait({news})
         await stream.aclose()
-
-
-def exit_code_of(facts: "TaskFacts") -> int:
-    """Give the exit code that says how a task stands."""
-    from handrail.ledger.task_state import TaskState
-
-    match facts.state:
-        case TaskState.COMPLETED:
-            return 0
-        case TaskState.AUTH_REQUIRED | TaskState.INPUT_REQUIRED:
-            return WAITING_FOR_PERSON
-        case _:
-            return FAILED

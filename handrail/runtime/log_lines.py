@@ -18,8 +18,8 @@ SECRET = re.compile(r"password|secret|token|api_?key|authorization", re.IGNORECA
 FACT_CHARS_MAX = 2_000
 
 
-def set_up_logging() -> None:
-    """Send every log line of this process to standard error, from `info` upwards."""
+def set_up_logging(level: int = logging.INFO) -> None:
+    """Send every log line of this process to standard error, from `level` upwards."""
     as_json = os.environ.get("HANDRAIL_LOG", "").lower() == "json"
     structlog.configure(
         processors=[
@@ -30,7 +30,7 @@ def set_up_logging() -> None:
             hide_secrets,
             as_json_line if as_json else as_text_line,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

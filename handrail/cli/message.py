@@ -1,0 +1,106 @@
+"""Makes a message of a topic out of what was typed: plain text where the topic lets one, else JSON.
+
+A topic that carries `str` takes the text as it is. A model with exactly one text that it requires
+takes it there. Anything else is written as JSON.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from handrail.errors import HandrailError, MessageMisfit, NothingGiven
+
+if TYPE_CHECKING:
+    from handrail.contract.message import MessageModel
+    from handrail.contract.team import TeamDescription
+    from handrail.contract.topic import Topic
+
+BYTES_MAX = 64 << 20  #: of a file that is read as a message; the wire's own bound comes later
+
+
+def given_text(text: str | None, file: str | None, verb: str) -> str:
+    """Give what was typed, what the file holds, or what comes in; raises NothingGiven."""
+    if text is not None and file is not None:
+        message = "Give either a TEXT or a file with -f, not both."
+        raise click.UsageError(message, click.get_current_context(silent=True))
+    if text is not None and text != "-":
+        return text
+    if file is not None and file != "-":
+        try:
+            return Path(file).read_bytes()[:BYTES_MAX].decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"{file} cannot be read as text: {error}"
+            raise click.UsageError(message, click.get_current_context(silent=True)) from error
+    if sys.stdin.isatty() and text != "-" and file != "-":
+        raise NothingGiven(verb=verb)
+    return sys.stdin.buffer.read(BYTES_MAX).decode("utf-8-sig", "replace")
+
+
+def message_of(topic: "Topic[Any, Any]", text: str, extra: dict[str, str] | None = None) -> Any:  # noqa: ANN401  # whatever the topic carries
+    """Make the message that a text means; `extra` sets further fields. Raises MessageMisfit."""
+    tried: list[HandrailError] = []
+    for candidate in _candidates(topic, text, extra or {}):
+        try:
+            return topic.decode(None, candidate)
+        except HandrailError as error:
+            tried.append(error)
+    reason = tried[0].why or tried[0].what if tried else _wanted(topic)
+    raise MessageMisfit(topic=topic.name, carries=", ".join(topic.models), reason=reason)
+
+
+def intake_of(team: "TeamDescription") -> "Topic[Any, Any]":
+    """Give the topic on which tasks arrive: the one that is set, else the one nobody writes to."""
+    if team.intake is not None:
+        return team.topics[team.intake]
+    read = {agent.reads.name: agent.reads for agent in team.agents}
+    written = {topic.name for agent in team.agents for topic in agent.writes}
+    open_ends = [topic for name, topic in sorted(read.items()) if name not in written]
+    if len(open_ends) == 1:
+        return open_ends[0]
+    names = ", ".join(topic.name for topic in open_ends or read.values())
+    message = (
+        f"It is not clear on which topic tasks arrive: {names} could be meant."
+        " Say which in handrail.toml: intake = NAME."
+    )
+    raise click.UsageError(message, click.get_current_context(silent=True))
+
+
+def _candidates(topic: "Topic[Any, Any]", text: str, extra: dict[str, str]) -> list[bytes]:
+    """Give the bodies that a text may stand for, the likeliest first."""
+    found: list[bytes] = []
+    as_json = _json(text)
+    if isinstance(as_json, dict):
+        found.append(orjson.dumps({**as_json, **extra}))
+    for model in topic.models.values():
+        if model.python_type is str and not extra:
+            found.append(orjson.dumps(text))
+        elif (field := the_text_field(model)) is not None:
+            found.append(orjson.dumps({field: text, **extra}))
+    if as_json is not None and not isinstance(as_json, dict) and not extra:
+        found.append(orjson.dumps(as_json))
+    return found
+
+
+def the_text_field(model: "MessageModel") -> str | None:
+    """Give the one required field of a model if it is a text; None otherwise."""
+    schema = model.adapter.json_schema()
+    required = schema.get("required", [])
+    if len(required) != 1:
+        return None
+    field = schema.get("properties", {}).get(required[0], {})
+    return required[0] if field.get("type") == "string" else None
+
+
+def _json(text: str) -> Any:  # noqa: ANN401  # whatever JSON holds
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _wanted(topic: "Topic[Any, Any]") -> str:
+    models = ", ".join(topic.models)
+    return f"a plain text does not say enough for {models}; write it as JSON."
