@@ -3,7 +3,8 @@
 import uuid
 
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 
 def test_a_transaction_of_a_foreign_client_is_read_back_by_a_reader_of_committed_records(
