@@ -5,7 +5,7 @@ transaction is, and one of them is private; a version that was not checked is re
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ _HandedOut = TypeVar("_HandedOut", KafkaLaneProducer, KafkaGroupConsumer, KafkaT
 READERS_COUNT_MAX = 4  #: consumers that read ranges side by side
 FETCH_SILENCE_S_MAX = 15.0  #: a range read that moves no further for so long has lost its broker
 START_DEADLINE_S = 10.0
+READ_TIMEOUT_MS = 15_000
 
 
 class KafkaBus:
@@ -47,7 +48,7 @@ class KafkaBus:
         }
         self._admin = KafkaAdmin(self._common)
         self._sender: KafkaSender | None = None
-        self._readers: list[AIOKafkaConsumer] = []
+        self._readers: list[Any] = []
         self._handed_out: list[KafkaLaneProducer | KafkaGroupConsumer | KafkaTail] = []
         self._reader_places = asyncio.Semaphore(READERS_COUNT_MAX)
         self._partition_counts: dict[str, int] = {}
@@ -159,22 +160,23 @@ class KafkaBus:
         self._handed_out.append(one)
         return one
 
-    def _reader(self) -> AIOKafkaConsumer:
+    def _reader(self) -> Any:  # aiokafka 0.14 types little of its consumer
         return AIOKafkaConsumer(
             **self._common,
             group_id=None,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            request_timeout_ms=READ_TIMEOUT_MS,
             fetch_max_wait_ms=100,
             retry_backoff_ms=20,
         )
 
     @asynccontextmanager
-    async def _borrowed(self) -> AsyncIterator[AIOKafkaConsumer]:
+    async def _borrowed(self) -> AsyncGenerator[Any, None]:
         """Lend a reader; one that failed is not used again."""
         async with self._reader_places:
-            reader = self._readers.pop() if self._readers else None
+            reader: Any = self._readers.pop() if self._readers else None
             try:
                 if reader is None:
                     reader = self._reader()

@@ -19,6 +19,8 @@ from handrail.wire.record import TopicPartition
 REQUEST_TIMEOUT_MS = 15_000
 READ_COMMITTED = 1  #: the isolation level under which the end is the last stable offset
 EARLIEST, LATEST = -2, -1
+MEMBERS = 5  #: the place of the members in one group of a DescribeGroups answer
+SET_ON_TOPIC = 1  #: where a setting's value comes from, as DescribeConfigs (v1 and later) says it
 
 
 class KafkaAdmin:
@@ -48,7 +50,9 @@ class KafkaAdmin:
     async def topic_settings(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
         """All settings of these topics, by name."""
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-        answers = await self._ask(self._client.describe_configs(resources)) if names else []
+        answers: list[Any] = []
+        if names:
+            answers = await self._ask(self._client.describe_configs(resources))
         settings: dict[str, dict[str, str]] = {}
         for answer in answers:
             for _, _, _, name, entries in answer.resources:
@@ -76,7 +80,7 @@ class KafkaAdmin:
                 name=spec.name,
                 num_partitions=spec.partitions,
                 replication_factor=spec.replication,
-                # aiokafka 0.14 takes -1, the broker's own number of copies, only beside assignments.
+                # aiokafka 0.14 takes -1, the broker's own number, only beside assignments.
                 replica_assignments={} if spec.replication < 0 else None,
                 topic_configs=dict(spec.settings),
             )
@@ -102,8 +106,7 @@ class KafkaAdmin:
         found: dict[str, str] = {}
         for answer in await self._ask(self._client.describe_configs([resource])):
             for _, _, _, _, entries in answer.resources:
-                # DescribeConfigs v1 names the source of a value; 1 is the topic itself.
-                found.update({e[0]: e[1] for e in entries if len(e) > 3 and e[3] == 1})
+                found.update({entry[0]: entry[1] for entry in entries if entry[3] == SET_ON_TOPIC})
         return found
 
     async def committed(self, group: str, topic: str) -> Mapping[int, Committed]:
@@ -152,8 +155,8 @@ class KafkaAdmin:
         """Member id → partitions; empty when nobody is there."""
         found: dict[str, frozenset[TopicPartition]] = {}
         for answer in await self._ask(self._client.describe_consumer_groups([group])):
-            for _, _, _, _, _, members, *_ in answer.groups:
-                for member_id, *_, assignment in members:
+            for found_group in answer.groups:
+                for member_id, *_, assignment in found_group[MEMBERS]:
                     held = ConsumerProtocol.ASSIGNMENT.decode(assignment) if assignment else None
                     places = held.partitions() if held is not None else []
                     found[member_id] = frozenset(TopicPartition(*place) for place in places)

@@ -265,7 +265,7 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 0
     def __init__(self, consumer: KafkaGroupConsumer) -> None:
         self._consumer = consumer
 
-    async def on_partitions_revoked(self, revoked: Iterable[Place]) -> None:
+    async def on_partitions_revoked(self, revoked: Iterable[Place]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # aiokafka 0.14 awaits a coroutine
         del revoked
         await self._consumer.revoked()
 

@@ -191,16 +191,18 @@ class KafkaLaneProducer:
                 raise _refused(record, index, error) from error
             future.add_done_callback(_look_at)
             sent.append(future)
-        if offsets is not None:
-            place = TopicPartition(*offsets.where)
-            commit = {place: OffsetAndMetadata(offsets.offset, offsets.metadata)}
-            await producer.send_offsets_to_transaction(commit, offsets.group)
         outcomes: list[Any] = await asyncio.gather(*sent, return_exceptions=True)
         for index, outcome in enumerate(outcomes):
             if isinstance(outcome, _REFUSED):
                 raise _refused(records[index], index, outcome) from outcome
             if isinstance(outcome, BaseException):
                 raise outcome
+        if offsets is not None:
+            # Only now: while the coordinator adds the group to the transaction, Kafka 4.4 answers
+            # a record's partition with NOT_ENOUGH_REPLICAS, and the record waits to be sent again.
+            place = TopicPartition(*offsets.where)
+            commit = {place: OffsetAndMetadata(offsets.offset, offsets.metadata)}
+            await producer.send_offsets_to_transaction(commit, offsets.group)
         await producer.commit_transaction()
         return [int(outcome.offset) for outcome in outcomes]
 

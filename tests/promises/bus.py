@@ -308,6 +308,14 @@ class BusPromises:
         assert await bus.admin.offsets(topic) == {0: (offsets[2], await bus.end_offset(where))}
         assert await committed_values(bus, where) == [b"c"]
 
+    async def test_a_topic_made_on_another_connection_has_offsets_at_once(
+        self, bus: Bus, connect: Connect
+    ) -> None:
+        topic = await made(await connect(), 2)
+
+        assert await bus.admin.offsets(topic) == {0: (0, 0), 1: (0, 0)}
+        assert await bus.admin.offsets(f"absent-{topic}") == {}
+
     async def test_an_offset_is_found_by_time(self, bus: Bus) -> None:
         topic = await made(bus)
         where = TopicPartition(topic, 0)
