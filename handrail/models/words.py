@@ -6,9 +6,10 @@ compared by their bare words.
 """
 
 import re
+import threading
 import unicodedata
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Protocol, cast
 
 import snowballstemmer  # pyright: ignore[reportMissingTypeStubs] - as of 3.1 it ships none
@@ -55,10 +56,16 @@ class _Stemmer(Protocol):
     def stemWord(self, word: str) -> str: ...  # noqa: N802
 
 
-@cache
+# snowballstemmer 3: a stemmer keeps the word it works on, so no two threads may share one.
+_OF_THREAD = threading.local()
+
+
 def _stemmer() -> _Stemmer:
-    english = snowballstemmer.stemmer("english")  # pyright: ignore[reportUnknownMemberType]
-    return cast("_Stemmer", english)
+    english: _Stemmer | None = getattr(_OF_THREAD, "english", None)
+    if english is None:
+        english = cast("_Stemmer", snowballstemmer.stemmer("english"))  # pyright: ignore[reportUnknownMemberType]
+        _OF_THREAD.english = english
+    return english
 
 
 def words(text: str) -> tuple[Word, ...]:
