@@ -14,7 +14,7 @@ import orjson
 from handrail.errors import HandrailError, MessageMisfit, NothingGiven
 
 if TYPE_CHECKING:
-    from handrail.contract.message import MessageModel
+    from handrail.contract.message_model import MessageModel
     from handrail.contract.team import TeamDescription
     from handrail.contract.topic import Topic
 
