@@ -291,7 +291,7 @@ class KafkaTail:
             for where, offset in self._positions.items():
                 self._consumer.seek(Place(*where), offset)
         except (KafkaError, OSError) as error:
-            await self._consumer.stop()
+            await self.close()
             raise BrokerUnreachable(bootstrap="the broker", reason=str(error)) from error
 
     async def poll(self, *, timeout_s: float, records_max: int = 500) -> Sequence[Record]:
@@ -312,6 +312,9 @@ class KafkaTail:
     async def close(self) -> None:
         """Give back sockets."""
         self.closed = True
+        # aiokafka 0.14: stopping right after starting cancels a task of its own that has not had
+        # its first turn yet, and that cancellation would come out here as if it were ours.
+        await asyncio.sleep(0)
         await self._consumer.stop()
 
 
