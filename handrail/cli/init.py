@@ -71,9 +71,9 @@ def desk_files(name: str) -> Iterator[tuple[str, bytes]]:
                         b'namespace = "handrail"', f'namespace = "{name}"'.encode()
                     )
                 yield path.relative_to(root).as_posix(), content
-    for path, content in hello_files(name):
-        if path in {"pyproject.toml", ".gitignore", "tests/conftest.py"}:
-            yield path, content.replace(b"handrail[local]", b"handrail[local,desk]")
+    for inside, content in hello_files(name):
+        if inside in {"pyproject.toml", ".gitignore", "tests/conftest.py"}:
+            yield inside, content.replace(b"handrail[local]", b"handrail[local,desk]")
 
 
 def shipped_team() -> Path:

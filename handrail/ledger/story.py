@@ -28,9 +28,9 @@ def sentence(event: Event) -> str:  # one case per event
     match event:
         case Submitted():
             by = f" by {event.by}" if event.by else ""
-            return f"Submitted{by} to {event.topic}{_quoted(event.text)}."
+            return f"Submitted{by} to {event.topic}{_after_colon(event.text)}."
         case Accepted():
-            return f"{event.agent} took it in{_quoted(event.text)}."
+            return f"{event.agent} took it in{_after_colon(event.text)}."
         case Rejected():
             return f"Refused at the intake ({event.reason}): {event.sentence}"
         case Finished():
@@ -100,8 +100,8 @@ def _places(wrote: tuple[Wrote, ...]) -> str:
     return " and ".join(dict.fromkeys(one.topic for one in wrote))
 
 
-def _quoted(text: str) -> str:
-    return f': "{text}"' if text else ""
+def _after_colon(text: str) -> str:
+    return f": {text}" if text else ""
 
 
 def seconds(ms: int) -> str:
