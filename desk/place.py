@@ -10,7 +10,7 @@ import tomllib
 from functools import lru_cache
 from pathlib import Path
 
-from desk.collections import Collection, collections
+from desk.collections import Collection, collection_named, collections
 from desk.index import Library
 
 SHIPPED = {"library": "desk/library"}
@@ -36,13 +36,7 @@ def known_collections() -> dict[str, Collection]:
 def library(name: str) -> Library:
     """The index of a collection. Raises NoSuchCollection with the names that there are."""
     known = known_collections()
-    return _library(name, known[name] if name in known else _missing(name, known))
-
-
-def _missing(name: str, known: dict[str, Collection]) -> Collection:
-    from desk.collections import collection_named
-
-    return collection_named(name, known)
+    return _library(name, collection_named(name, known))
 
 
 @lru_cache(maxsize=8)

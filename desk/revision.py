@@ -1,4 +1,4 @@
-"""Mends the claims that a reviewer objects to, by quoting them anew from the documents as they are."""
+"""Mends the claims that a reviewer objects to, by quoting the documents anew as they are."""
 
 from collections.abc import Sequence
 

@@ -102,10 +102,8 @@ def judge_part(
             Refusal.LATE,
             f"Fan-out {header.fan_out} was gathered before part {header.part} arrived.",
         )
-    if end is PartEnd.NO_PARTS:
-        fits = header.parts == 0
-    else:
-        fits = 0 <= header.part < header.parts
+    no_parts = end is PartEnd.NO_PARTS
+    fits = header.parts == 0 if no_parts else 0 <= header.part < header.parts
     if not fits or (gather is not None and gather.parts_total != header.parts):
         return None, (
             Refusal.NOT_A_PART,

@@ -53,7 +53,10 @@ class OffsetMetadata:
             meta = cls(int(found["j"]), int(found["e"]), int(found["c"]), done)
         except (ValueError, KeyError, TypeError, zlib.error, binascii.Error) as error:
             raise OffsetMetadataBroken(metadata=text[:200]) from error
-        if done.bit_length() > 2 * SPAN_OFFSETS_MAX or min(meta.journal, meta.epoch, meta.answers) < 0:
+        if (
+            done.bit_length() > 2 * SPAN_OFFSETS_MAX
+            or min(meta.journal, meta.epoch, meta.answers) < 0
+        ):
             raise OffsetMetadataBroken(metadata=text[:200])
         return meta
 

@@ -104,9 +104,7 @@ class Refuse:
 Verdict = Take | TakePart | Pass | Forward | Copy | Refuse
 
 
-def judge(
-    record: Record, rules: AdmissionRules, seen: SeenReferences, now_ms: int
-) -> Verdict:
+def judge(record: Record, rules: AdmissionRules, seen: SeenReferences, now_ms: int) -> Verdict:
     """Give the verdict on a record of this lane's inbox."""
     foreign = is_foreign(record)
     envelope = _of_foreign(record, rules)
@@ -189,9 +187,7 @@ def _handoff(record: Record, envelope: Envelope, rules: AdmissionRules, now_ms: 
     innermost = envelope.fan_outs[-1] if envelope.fan_outs else None
     gathers = rules.agent.gathers
     if envelope.hop > HOP_COUNT_MAX and not is_marker:
-        error = HopLimitReached(
-            hops=envelope.hop, hops_max=HOP_COUNT_MAX, task=envelope.task_id
-        )
+        error = HopLimitReached(hops=envelope.hop, hops_max=HOP_COUNT_MAX, task=envelope.task_id)
         return Refuse(envelope, Reason.HOP_LIMIT, error, submission=False)
     if is_marker and innermost is not None and not gathers:
         return Pass(envelope, innermost.gather)
@@ -202,9 +198,7 @@ def _handoff(record: Record, envelope: Envelope, rules: AdmissionRules, now_ms: 
     return Take(envelope, _mailbox(record, envelope), submission=False)
 
 
-def _part(
-    record: Record, envelope: Envelope, rules: AdmissionRules, *, is_marker: bool
-) -> Verdict:
+def _part(record: Record, envelope: Envelope, rules: AdmissionRules, *, is_marker: bool) -> Verdict:
     try:
         if is_marker:
             found = Marker.decode(record.value)
@@ -226,7 +220,7 @@ def _too_late(envelope: Envelope, *, submission: bool) -> Refuse:
 
 def _mailbox(record: Record, envelope: Envelope) -> bytes:
     """Records without a key do not wait for one another."""
-    return record.key if record.key else f"{envelope.id}".encode()
+    return record.key or f"{envelope.id}".encode()
 
 
 def with_envelope(record: Record, envelope: Envelope) -> Record:

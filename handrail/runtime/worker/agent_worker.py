@@ -82,9 +82,7 @@ class AgentWorker:
             if known is not None:
                 known.keep(membership)
                 continue
-            runner = LaneRunner(
-                self.worker, self._place(where), self._consumer, self._partitions
-            )
+            runner = LaneRunner(self.worker, self._place(where), self._consumer, self._partitions)
             if self._draining:
                 runner.drain()
             self.lanes[where] = runner

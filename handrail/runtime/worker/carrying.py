@@ -1,5 +1,4 @@
-"""Carrying out what a lane decides: admitted records become running handlers, and their ends
-become items for the committer.
+"""Carries out what a lane decides: records become running handlers, their ends become items.
 
 Every end, good or bad, goes through one transaction together with its ledger event, its journal
 records and its offset. A handler's exception is its handoff's end, never the lane's.
@@ -150,9 +149,7 @@ class Carrier:
             self._hand([], [self._saying.accepted(record, envelope)], [])
         lane.take(record, envelope, mailbox, self._worker.clock.now_ms())
 
-    def _take_part(
-        self, record: Record, envelope: Envelope, end: PartEnd, sentence: str
-    ) -> None:
+    def _take_part(self, record: Record, envelope: Envelope, end: PartEnd, sentence: str) -> None:
         taken = self._lane.take_part(record, envelope, end, self._worker.clock.now_ms())
         match taken:
             case PartTaken(entry, first, _):

@@ -59,7 +59,8 @@ class Committer:
         self._idle.set()
         self._running = asyncio.Event()
         self._running.set()
-        self._in_flight = False
+        self._settled = asyncio.Event()
+        self._settled.set()
 
     def hand(self, item: Item) -> None:
         """Queue an item; it commits after everything that was handed over before."""
@@ -100,8 +101,7 @@ class Committer:
 
     async def settle(self) -> None:
         """After `suspend`: wait until no transaction is in flight."""
-        while self._in_flight:
-            await asyncio.sleep(0.001)
+        await self._settled.wait()
 
     async def run(self) -> None:
         """Commit until cancelled. Raises what ended the lane: fenced, doubtful, unreachable."""
@@ -144,12 +144,14 @@ class Committer:
         records = [record for item in batch for record in item.records]
         completes = [offset for item in batch for offset in item.completes]
         low, metadata = self._lane.offset_metadata(completes)
-        commit = OffsetCommit(self._place.group, self._place.inbox, low, metadata) if completes else None
-        self._in_flight = True
+        commit = (
+            OffsetCommit(self._place.group, self._place.inbox, low, metadata) if completes else None
+        )
+        self._settled.clear()
         try:
             offsets = await self._producer.commit(records, commit)
         finally:
-            self._in_flight = False
+            self._settled.set()
         self._lane.committed(completes, self._journal_writes(records, offsets))
         at = 0
         for item in batch:

@@ -147,7 +147,7 @@ class RunContext:
 
         return await converse(call, self._steps.model_turn, do_tool)
 
-    async def _call(self, tool: Tool[Any, R], arguments: Any, step: int, index: int) -> R:
+    async def _call(self, tool: Tool[Any, R], arguments: JsonObject, step: int, index: int) -> R:
         about = f"{self._invocation_id}/0/{step}/{index}"
         ctx = ToolContext(
             idem_key=hashlib.sha256(about.encode()).hexdigest(),

@@ -72,9 +72,7 @@ class Execution:
         self._committer = committer
         self._packer = packer
 
-    async def run(
-        self, invocation: Invocation, is_expired: Callable[[], bool]
-    ) -> Ended | Buried:
+    async def run(self, invocation: Invocation, is_expired: Callable[[], bool]) -> Ended | Buried:
         """Carry an invocation out. Raises only what is the broker's fault, and CancelledError."""
         given = await self._input(invocation)
         if isinstance(given, Buried):
@@ -184,7 +182,9 @@ class Execution:
         first = next(iter(records.values()), None)
         if first is None:
             first = await self._read_back(invocation.id, Kind.GATHERED, 0)
-        envelope = _in_common([decode_envelope(r) for r in records.values()] or [decode_envelope(first)])
+        envelope = _in_common(
+            [decode_envelope(r) for r in records.values()] or [decode_envelope(first)]
+        )
         invocation.deadline_ms = envelope.deadline_ms
         messages: list[object] = []
         numbers: list[int] = []
@@ -228,6 +228,4 @@ class Execution:
 def _in_common(envelopes: list[Envelope]) -> Envelope:
     """What the gathered invocation inherits: its task, the outer fan-outs, the longest way."""
     first = envelopes[0]
-    return first.but(
-        fan_outs=first.fan_outs[:-1], hop=max(envelope.hop for envelope in envelopes)
-    )
+    return first.but(fan_outs=first.fan_outs[:-1], hop=max(envelope.hop for envelope in envelopes))

@@ -7,7 +7,6 @@ knows what was written.
 """
 
 import asyncio
-from collections.abc import Callable
 from enum import StrEnum
 
 import structlog
@@ -168,18 +167,21 @@ class LaneRunner:
                 log.info("lane given up", **self._facts(), why=str(refused))
                 return
             except _REOPEN as error:
-                self.trouble = error
-                if self.state is LaneState.OPEN:
-                    self.state = LaneState.OPENING
+                self._to_be_opened(error)
                 log.warning("lane opens anew", **self._facts(), why=str(error))
                 await self._worker.clock.sleep(delay_s)
                 delay_s = min(delay_s * 2, REOPEN_DELAY_S_MAX)
             except HandrailError as error:
                 self.state, self.trouble = LaneState.STOPPED, error
-                log.error("lane stopped", **self._facts(), why=str(error))
+                log.error("lane stopped", **self._facts(), why=str(error))  # noqa: TRY400 - in words
                 return
         # While the group rearranges itself nobody may fence the next owner: wait to be asked.
         self.state = LaneState.GIVEN_UP
+
+    def _to_be_opened(self, trouble: HandrailError) -> None:
+        self.trouble = trouble
+        if self.state is LaneState.OPEN:
+            self.state = LaneState.OPENING
 
     async def _open_and_run(self) -> None:
         worker = self._worker

@@ -82,9 +82,7 @@ async def begin_epoch(producer: LaneProducer, place: LanePlace, lane: Lane, now_
     entry = lane.lane_entry(Kind.EPOCH, now_ms)
     low, metadata = lane.offset_metadata(())
     record = encode_entry(entry, place.journal)
-    offsets = await producer.commit(
-        [record], OffsetCommit(place.group, place.inbox, low, metadata)
-    )
+    offsets = await producer.commit([record], OffsetCommit(place.group, place.inbox, low, metadata))
     lane.committed((), [(entry.key, offsets[0], False)])
 
 

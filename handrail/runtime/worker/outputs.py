@@ -6,7 +6,7 @@ whoever computes them and however often.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from handrail.contract.agent import Agent
 from handrail.contract.topic import Topic, results
@@ -63,7 +63,7 @@ def outputs_of(
     the team do not allow.
     """
     many = isinstance(returned, list | tuple)
-    items: Sequence[object] = returned if many else [] if returned is None else [returned]  # type: ignore[assignment]  # narrowed above
+    items = _items(returned)
     routed = [agent.topic_for(item) for item in items]
     if many:
         _check_width(agent, place, origin, len(routed), parts_max)
@@ -85,15 +85,19 @@ EMPTY = Marker(kind=MarkerKind.EMPTY)
 NO_PARTS = Marker(kind=MarkerKind.NO_PARTS)
 
 
-def marker(
-    agent: Agent[..., Any], place: TeamPlace, origin: Origin, what: Marker
-) -> Outbound:
+def marker(agent: Agent[..., Any], place: TeamPlace, origin: Origin, what: Marker) -> Outbound:
     """The record that ends a part of a fan-out without a message, straight to its gather."""
     header = origin.envelope.fan_outs[-1]
     envelope = _child(agent, place, origin, MARKER_INDEX, MARKER_TYPE, origin.envelope.fan_outs)
     return Outbound(
         header.gather, envelope, header.fan_out.encode(), what.encode(), WroteKind.MARKER
     )
+
+
+def _items(returned: object) -> list[object]:
+    if isinstance(returned, list | tuple):
+        return [*cast("Sequence[object]", returned)]
+    return [] if returned is None else [returned]
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,9 @@ def test_any_bitmap_fits_into_the_broker_s_metadata(done: int) -> None:
     assert OffsetMetadata.decode(encoded).done == done
 
 
-@pytest.mark.parametrize("text", ["", "null", "{}", '{"j":1}', '{"j":-1,"e":0,"c":0,"d":""}', "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["", "null", "{}", '{"j":1}', '{"j":-1,"e":0,"c":0,"d":""}', "\ud800"]
+)
 def test_metadata_of_another_hand_is_refused_by_name(text: str) -> None:
     with pytest.raises(OffsetMetadataBroken, match="was not committed by Handrail"):
         OffsetMetadata.decode(text)
