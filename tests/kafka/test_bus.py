@@ -7,6 +7,7 @@ import pytest
 from handrail.bus.kafka import KafkaBus
 from handrail.bus.where import Connection
 from tests.promises.bus import BusPromises, Connect
+from tests.promises.groups import GroupPromises
 
 
 @pytest.fixture
@@ -23,5 +24,5 @@ async def connect(broker: str) -> AsyncIterator[Connect]:
         await bus.close()
 
 
-class TestTheKafkaBus(BusPromises):
+class TestTheKafkaBus(BusPromises, GroupPromises):
     pass

@@ -18,13 +18,12 @@ from handrail.wire.record import TopicPartition
 from tests.promises.bus import (
     BusPromises,
     Connect,
-    Listener,
     committed_values,
     lane,
     made,
-    until,
     values,
 )
+from tests.promises.groups import GroupPromises, Listener, until
 
 
 class Clock:
@@ -61,7 +60,7 @@ async def connect(broker: InProcessBroker) -> AsyncIterator[Connect]:
         await bus.close()
 
 
-class TestTheInProcessBus(BusPromises):
+class TestTheInProcessBus(BusPromises, GroupPromises):
     pass
 
 
