@@ -24,6 +24,7 @@ SETS = {
     "library": (HERE.parents[1] / "desk" / "library", HERE / "questions.jsonl"),
     "town": (HERE / "town" / "documents", HERE / "town" / "questions.jsonl"),
     "valley": (HERE / "valley" / "documents", HERE / "valley" / "questions.jsonl"),
+    "parish": (HERE / "parish" / "documents", HERE / "parish" / "questions.jsonl"),
 }
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from handrail.models.question import Answer, Question
-from handrail.models.words import Word, likeness, stem, words
+from handrail.models.words import Word, is_known, likeness, stem, words
 
 _NUMBER_WORD = (
     r"(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen"
@@ -124,7 +124,7 @@ _ROLE = re.compile(
 )
 #: "Who built it" is answered by a name; "who approves it" may be answered by a role.
 _WHO_DID = re.compile(
-    r"\bwho(?:m|se)?\s+(?:(?:first|once|originally)\s+)?(?:\w+ed|was|were|did|wrote|built|made|found"
+    r"\bwho(?:m|se)?\s+(?:(?:first|once|originally)\s+)?(?:\w+ed|is|are|was|were|did|wrote|built|made|found"
     r"|led|won|began|gave|took|sold|bought|drew|wrote|taught|brought|became|came|sang|ran|held|chose)\b",
     re.IGNORECASE,
 )
@@ -280,8 +280,9 @@ def _has_person(question: Question, text: str) -> bool:
             return True
         # A name may open the sentence: then something follows that a name does.
         follows = found[index + 1].text if index + 1 < len(found) else ""
-        if _NAME.fullmatch(follows) or _VERB.match(follows.lower()):
-            return not word.text.lower().endswith(("ing", "ed", "ly", "s"))
+        common = is_known(word.stem) or word.text.lower().endswith(("ing", "ed", "ly", "s"))
+        if not common and (_NAME.fullmatch(follows) or _VERB.match(follows.lower())):
+            return True
     return False
 
 
@@ -289,8 +290,9 @@ _NAME = re.compile(r"[A-ZÀ-Þ][a-zß-ÿ]+(?:['’]s)?|Mc[A-Z][a-z]+|O['’][A-Z
 _VERB = re.compile(r"\w+(?:s|ed)$|(?:was|is|has|had|will|wrote|made|built|led|won|and)$")
 _NOT_NAMES = frozenset(
     """the a an this that these those it its they he she we you i in on at by for from to of and or
-    but if when while after before since because as with without every each all any some no not
-    there here then so yet only also once one two three monday tuesday wednesday thursday friday
-    saturday sunday january february march april may june july august september october november
+    but if when while after before since because as with without every each all any some no
+    not there here then so yet only also once one two three monday tuesday wednesday
+    thursday friday saturday sunday whoever whatever everything nothing what which who how
+    why january february march april may june july august september october november
     december""".split()
 )

@@ -67,7 +67,7 @@ class Question:
     counted: str | None  #: the stem of what is counted in "how many X"
     subject: str | None  #: the stem of X in "what is X"
     typed: frozenset[str]  #: the stems of "disk usage" in "at what disk usage"
-    pivot: str | None  #: the stem of the verb in "what does X do": without it nothing is answered
+    pivot: str | None  #: the stem of the verb in "who built X": without it nothing is answered
 
 
 _OPENING = re.compile(
@@ -130,14 +130,20 @@ def read(text: str) -> Question:
     found = words(text)
     answer, used = _kind(text)
     names = _names(text, found)
-    head = _typed(text)
+    head, opening = _typed(text), _OPENING.search(text)
+    asking = opening.group().lower().split() if opening else []
     terms: dict[str, Term] = {}
     for word in found:
         lower = word.text.lower()
         if lower in STOP or lower in used or word.stem in terms:
             continue
         name = word.stem in names
-        terms[word.stem] = Term(word.text, word.stem, _weight(word, names, head, answer), name)
+        weight = _weight(word, names, head, answer)
+        if lower in asking:
+            weight = WEIGHT_GENERIC
+        if _is_joined(text, word):
+            weight = max(weight, WEIGHT_PLAIN)
+        terms[word.stem] = Term(word.text, word.stem, weight, name)
     return Question(
         text=text,
         terms=tuple(terms.values()),
@@ -150,10 +156,16 @@ def read(text: str) -> Question:
     )
 
 
+def _is_joined(text: str, word: Word) -> bool:
+    """Say whether a word is half of one such as "part-time", which means more than its halves."""
+    return text[word.end : word.end + 1] == "-" or text[max(0, word.start - 1) : word.start] == "-"
+
+
 _GENERIC_STEMS = frozenset(stem(word) for word in GENERIC)
 _LOOSE_STEMS = frozenset(stem(word) for word in LOOSE)
 
 #: Questions whose verb is the point of them: who did it, when was it done.
+_BY_NAME = frozenset({Answer.ANYTHING, Answer.COUNT, Answer.MONEY})
 _BY_VERB = frozenset({Answer.PERSON, Answer.DATE, Answer.YEAR})
 
 
@@ -164,9 +176,7 @@ def _weight(word: Word, names: frozenset[str], head: frozenset[str], answer: Ans
         return WEIGHT_GENERIC
     loose = word.stem in _LOOSE_STEMS and answer not in _BY_VERB
     # "Which algorithm signs it" is answered by the algorithm's name, not by the word.
-    return (
-        WEIGHT_LOOSE if loose or (word.stem in head and answer is Answer.ANYTHING) else WEIGHT_PLAIN
-    )
+    return WEIGHT_LOOSE if loose or (word.stem in head and answer in _BY_NAME) else WEIGHT_PLAIN
 
 
 _WHICH = re.compile(r"\b(?:what|which)\s+((?:[\w-]+\s+){1,4})", re.IGNORECASE)
@@ -183,20 +193,25 @@ def _typed(text: str) -> frozenset[str]:
     return frozenset(phrase)
 
 
+_ONLY_ASK = frozenset(
+    "how many much long often frequently soon who whom whose when where why what which".split()
+)
+
+
 def _kind(text: str) -> tuple[Answer, frozenset[str]]:
     """Say what would answer, and which words of the question only ask for it."""
     opening = _OPENING.search(text)
     if opening is None:
         return Answer.ANYTHING, frozenset()
     said = " ".join(opening.group().lower().split())
-    # "Heavy" in "how heavy" asks for a weight, and weighs lightly itself; "how" asks only.
-    used = frozenset(said.split())
+    # "Heavy" in "how heavy" is a word to look for as well; "how" and "many" only ask.
+    used = frozenset(said.split()) & _ONLY_ASK
     if _MONEY.search(text):
         return Answer.MONEY, used
     if _HOW_LONG_BE.search(text):
         return Answer.LENGTH, used
     if _PHONE.search(text):
-        return Answer.PHONE, used
+        return Answer.PHONE, used | {"phone", "telephone", "mobile", "fax", "number"}
     if _CLOCK.search(text):
         return Answer.CLOCK, used | {"time"}
     if said == "who" and _WHO_IS.match(text):
@@ -262,15 +277,37 @@ def _subject(text: str) -> str | None:
     return words(match.group(1))[-1].stem if words(match.group(1)) else None
 
 
-_DOES = re.compile(r"^\W*what\s+(?:do|does|did)\b.*?([\w-]+)\W*$", re.IGNORECASE)
+#: Where the verb stands that a question turns on.
+_PIVOTS = (
+    re.compile(r"^\W*what\s+(?:do|does|did)\b.*?([\w-]+)\W*$", re.IGNORECASE),
+    re.compile(
+        r"^\W*who\s+(?:first\s+|will\s+)?(?!is\b|are\b|was\b|were\b|has\b|have\b|does\b|do\b|did\b)([\w-]+)",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"^\W*who\s+(?:is|are|was|were)\s+(?:the|an?|our|your)\s+(?:[\w-]+\s+){0,3}?([\w-]+)"
+        r"(?=\s+(?:of|in|at|for|on|now|today|this|to|with)\b|\W*$)",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"^\W*(?:when|where|in\s+(?:what|which)\s+year)\s+(?:was|were|did|will)\b.*?([\w-]+)\W*$",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"^\W*how\s+(?:is|are|was|were)\b.*?([\w-]+(?:ed|en|ught|wn|ilt|de|ld|pt|nt))"
+        r"(?:\s+(?:for|in|on|to|by|up|out|of|with))?\W*$",
+        re.IGNORECASE,
+    ),
+)
 
 
 def _pivot(text: str) -> str | None:
-    match = _DOES.match(text)
-    last = match.group(1).lower() if match else ""
-    if not last or last in STOP or last in GENERIC or stem(last) in _GENERIC_STEMS:
-        return None
-    return stem(last)
+    for pattern in _PIVOTS:
+        match = pattern.match(text)
+        last = match.group(1).lower() if match else ""
+        if last and last not in STOP and last not in GENERIC and stem(last) not in _GENERIC_STEMS:
+            return stem(last)
+    return None
 
 
 def _names(text: str, found: tuple[Word, ...]) -> frozenset[str]:

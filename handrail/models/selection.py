@@ -22,11 +22,13 @@ FURTHER_PART_MIN = 0.9
 #: Passages beyond this number, and characters beyond this length of one, are not read.
 PASSAGES_MAX, PASSAGE_CHARS_MAX = 64, 20_000
 #: The part of the question's weight that a quote with its surroundings must cover.
-COVER_MIN = 0.72
+COVER_MIN = 0.7
 #: The part of it that the quote's own words must cover.
 OWN_COVER_MIN = 0.25
 #: The part of the question's ordinary words that stand in one piece with the figure asked for.
 ABOUT_MIN, ABOUT_MIN_SOFT = 0.45, 0.3
+#: The part of its names that must stand there, or be what "it" refers to; and how like its verb.
+NAMES_MIN, PIVOT_MIN = 0.45, 0.85
 assert OWN_COVER_MIN < COVER_MIN < 1.0
 
 #: A question of generic words alone needs at least so many of them.
@@ -175,24 +177,35 @@ def _is_about(
     at: int,
 ) -> bool:
     """Say whether a piece that holds a figure or a name also says what it is the figure of."""
-    common = [t for t in asked.terms if not t.name and t.weight > WEIGHT_GENERIC]
-    total = sum(weights[term.stem] for term in common)
     # "It" and "they" stand for what the sentence before speaks of.
-    text = passage.source.text[passage.pieces[at].start :]
-    before = (CREDIT_BESIDE if _REFERS.match(text) else CREDIT_PASSAGE) if at else 0.0
-    held = sum(
-        weights[term.stem]
-        * max(
-            credit[term.stem][at],
-            CREDIT_HEADING * _best(term.stem, passage.heading),
-            before * credit[term.stem][at - 1],
+    refers = at > 0 and bool(_REFERS.match(passage.source.text, passage.pieces[at].start))
+    before = (CREDIT_BESIDE if refers else CREDIT_PASSAGE) if at else 0.0
+
+    def held(terms: Sequence[Term], nearby: float) -> float:
+        got = sum(
+            weights[term.stem]
+            * max(
+                credit[term.stem][at],
+                CREDIT_HEADING * _best(term.stem, passage.heading),
+                nearby * credit[term.stem][at - 1],
+            )
+            for term in terms
         )
-        for term in common
-    )
+        total = sum(weights[term.stem] for term in terms)
+        return got / total if total else 1.0
+
+    hard = asked.answer in HARD
     pivot = credit.get(asked.pivot or "")
-    if pivot is not None and not any(pivot[max(0, at - 1) : at + 2]):
+    near = range(at - 1 if refers else at, at + 1) if hard else range(at - 1, at + 2)
+    if pivot is not None and not any(
+        pivot[one] >= PIVOT_MIN for one in near if 0 <= one < len(pivot)
+    ):
         return False
-    return held >= (ABOUT_MIN if asked.answer in HARD else ABOUT_MIN_SOFT) * total
+    names = [term for term in asked.terms if term.name]
+    if hard and held(names, before) < NAMES_MIN:
+        return False
+    common = [t for t in asked.terms if not t.name and t.weight > WEIGHT_GENERIC]
+    return held(common, before) >= (ABOUT_MIN if hard else ABOUT_MIN_SOFT)
 
 
 _REFERS = re.compile(

@@ -151,7 +151,17 @@ _GROUPS = """
     remember memory recall; believe think opinion; know knowledge aware; like prefer favorite;
     fear afraid; hope wish want; agree accept consent; argue dispute quarrel;
     promise vow pledge; thank grateful; invite invitation guest; celebrate festival feast;
-    marry wedding
+    marry wedding; manufacture manufacturer make produce build maker; establish set found start;
+    deadline arrive due until; money grant sum euro fund; track line rail railway;
+    chair chairman chairwoman preside head lead; treasurer cashier; choir singer chorus;
+    orchestra band; conductor conduct lead rehearse; rehearsal practice;
+    concert performance show; employee employ; population inhabitant people resident; dam build;
+    reservoir lake; voltage volt; power watt; accuracy precise tolerance;
+    mount install place fix; scholarship grant bursary; jury committee panel; referee reviewer;
+    doctorate phd; host institution; run manage operate manager lead head; use serve purpose;
+    old former previous; supplier supply deliver; own owner belong; clean wash;
+    reach phone telephone; happen fall; publish public open; succeed follow; run last;
+    conduct lead
 """
 
 SYNONYMS = tuple(group.strip() for group in _GROUPS.split(";"))

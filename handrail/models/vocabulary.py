@@ -23,7 +23,7 @@ GENERIC = frozenset(
     determine difference different document documentation ensure exact exactly example
     exist explain fact feature file find general generally get give go good guide handbook
     happen have help identify important include information involve kind know known like
-    list long look main major make many mean meaning mention method much name need new
+    list long look main major make money many mean meaning mention method much name need new
     normal normally note number occur often order part particular people person piece
     place point possible practice precise provide purpose put question reason recommend
     refer regard relate require role rule same say section see serve set show sort

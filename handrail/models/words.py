@@ -15,7 +15,7 @@ from typing import Protocol, cast
 import snowballstemmer  # pyright: ignore[reportMissingTypeStubs] - as of 3.1 it ships none
 
 from handrail.models.synonyms import SYNONYMS
-from handrail.models.vocabulary import IRREGULAR, NUMBERS, SPELLINGS
+from handrail.models.vocabulary import GENERIC, IRREGULAR, LOOSE, NUMBERS, SPELLINGS, STOP
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9]+(?:[._:/][A-Za-z0-9]+)+|[a-z]+[A-Z]\w*|--[a-z][a-z-]+")
@@ -91,6 +91,17 @@ def _groups() -> dict[str, frozenset[int]]:
         for word in line.split():
             found.setdefault(stem(word), set()).add(number)
     return {word: frozenset(numbers) for word, numbers in found.items()}
+
+
+@cache
+def _known() -> frozenset[str]:
+    lists = (*STOP, *GENERIC, *LOOSE, *NUMBERS, *IRREGULAR)
+    return frozenset(stem(word) for word in lists) | _groups().keys()
+
+
+def is_known(found: str) -> bool:
+    """Say whether a stem is that of a common word of these lists, and so hardly a name."""
+    return found in _known()
 
 
 @lru_cache(maxsize=65_536)
