@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from desk.brief import Brief, Claim, Fault
 from desk.collections import NoSuchCollection
 from desk.place import library
-from desk.quotes import quote_words
+from desk.quotes import Quote, quote_words
 
 
 def revise(brief: Brief, found: Sequence[Fault]) -> Brief:
-    """Give the brief with a new quote under each faulty claim for which there is one.
+    """Give the brief with each quote of a faulty claim taken anew from where its words stand now.
 
-    A claim whose words stand nowhere any more is left as it was. Nothing is reworded: a claim
+    A quote whose words stand nowhere any more is left as it was. Nothing is reworded: a claim
     says what it said, or it is struck.
     """
     faulty = {fault.claim for fault in found}
@@ -23,12 +23,14 @@ def revise(brief: Brief, found: Sequence[Fault]) -> Brief:
 
 
 def _quoted_anew(claim: Claim, collection: str) -> Claim:
+    quotes = tuple(_found_again(quote, collection) or quote for quote in claim.quotes)
+    return claim.model_copy(update={"quotes": quotes})
+
+
+def _found_again(quote: Quote, collection: str) -> Quote | None:
     try:
-        passages = library(collection).search(claim.text)
+        passages = library(collection).search(quote.text)
     except NoSuchCollection:
-        return claim
-    for passage in passages:
-        quote = quote_words(passage, claim.text)
-        if quote is not None:
-            return claim.model_copy(update={"quotes": (quote,)})
-    return claim
+        return None
+    found = (quote_words(passage, quote.text) for passage in passages)
+    return next((one for one in found if one is not None), None)

@@ -1,7 +1,5 @@
 """What was found on single questions."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict
 
 from desk.brief import Claim
@@ -18,7 +16,6 @@ class Finding(BaseModel):
     claims: tuple[Claim, ...] = ()
     gap: str | None = None
     left_out: tuple[str, ...] = ()
-    made_by: Literal["extractive", "model"] = "extractive"
 
 
 findings = Topic("findings", carries=Finding, purpose="What was found on single questions.")
