@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from handrail.contract.passage import Passage
     from handrail.contract.tool import ToolContext, tool
     from handrail.contract.topic import Topic, results
+    from handrail.errors.client import StillRunning, TaskFailed, WaitingForPerson
     from handrail.errors.model import ModelNeeded
     from handrail.errors.root import HandrailError
     from handrail.models.answer import Excerpt, Selected
+    from handrail.runtime.client import Client
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Client",
     "Context",
     "Effect",
     "Excerpt",
@@ -37,14 +40,18 @@ __all__ = [
     "Refused",
     "Selected",
     "State",
+    "StillRunning",
+    "TaskFailed",
     "ToolContext",
     "Topic",
+    "WaitingForPerson",
     "agent",
     "results",
     "tool",
 ]
 
 _ROOM_OF = {
+    "Client": "handrail.runtime.client",
     "Context": "handrail.contract.context",
     "Effect": "handrail.contract.effect",
     "Excerpt": "handrail.models.answer",
@@ -58,8 +65,11 @@ _ROOM_OF = {
     "Refused": "handrail.contract.failure",
     "Selected": "handrail.models.answer",
     "State": "handrail.contract.failure",
+    "StillRunning": "handrail.errors.client",
+    "TaskFailed": "handrail.errors.client",
     "ToolContext": "handrail.contract.tool",
     "Topic": "handrail.contract.topic",
+    "WaitingForPerson": "handrail.errors.client",
     "agent": "handrail.contract.agent",
     "results": "handrail.contract.topic",
     "tool": "handrail.contract.tool",

@@ -108,6 +108,8 @@ class TaskFacts:
     deadline_ms: int | None = None
     submission: Submission | None = None  #: the newest one that was announced
     openings: tuple[str, ...] = ()  #: accepted `ce_id`s, the current one last
+    settled: Mapping[str, int] = field(default_factory=dict[str, int])
+    #: ^ by inbox: submissions below this offset were taken, refused or dropped as repeats
     accepted: bool = False
     open: int = 0
     open_at: Mapping[str, int] = field(default_factory=dict[str, int])  #: open records by inbox
@@ -170,9 +172,24 @@ def fold(facts: TaskFacts | None, event: Event) -> TaskFacts:
     return replace(
         after,
         state=state,
+        settled=_settled(facts, event),
         ended_ms=ended_ms,
         updated_ms=max(facts.updated_ms, event.time_ms),
     )
+
+
+def _settled(facts: TaskFacts, event: Event) -> Mapping[str, int]:
+    """Note up to where the intake has decided what becomes of this task's submissions.
+
+    A submitter knows the offset of its own record, and so sees whether the state that it reads
+    was decided with its submission in view, however many repeats there are.
+    """
+    if not (
+        isinstance(event, Accepted | Rejected) or (isinstance(event, Dropped) and event.intake)
+    ):
+        return facts.settled
+    settled_to = max(facts.settled.get(event.topic, 0), event.offset + 1)
+    return {**facts.settled, event.topic: settled_to}
 
 
 def _unheard_of(event: Event) -> TaskFacts:
@@ -186,7 +203,7 @@ def _unheard_of(event: Event) -> TaskFacts:
     )
 
 
-def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # noqa: PLR0911  # one branch per event
+def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
     match event:
         case Submitted():
             return _submitted(facts, event)
@@ -240,12 +257,13 @@ def _submitted(facts: TaskFacts, event: Submitted) -> TaskFacts:
     said = Submission(event.ce_id, event.time_ms, event.deadline_ms, event.text)
     reference = facts.reference if facts.reference is not None else event.reference
     facts = replace(facts, submission=said, reference=reference)
-    settled = facts.accepted or facts.rejection is not None
-    if settled and event.ce_id not in facts.openings[-1:]:
-        if facts.rejection is None or facts.rejection.invocation != event.ce_id:
-            # A further submission changes nothing before a lane has taken or refused it: most
-            # are repeats, which the intake drops.
-            return facts
+    current = facts.openings[-1:]
+    if facts.rejection is not None:
+        current = (facts.rejection.invocation,)
+    if current and event.ce_id not in current:
+        # A further submission changes nothing before a lane has taken or refused it: most are
+        # repeats, which the intake drops.
+        return facts
     return replace(
         facts,
         submitted_ms=event.time_ms,

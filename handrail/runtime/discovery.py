@@ -62,6 +62,14 @@ class LoadedTeam:
         return found
 
 
+def nearest_project(here: Path) -> Path:
+    """Give the nearest folder upwards that holds a team or its settings, else the folder itself."""
+    for folder in (here, *here.parents):
+        if (folder / "handrail.toml").is_file() or any((folder / "agents").glob("*.py")):
+            return folder
+    return here
+
+
 def load_team(project: Path) -> LoadedTeam:
     """Load everything that a project folder declares.
 

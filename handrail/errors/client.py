@@ -1,0 +1,105 @@
+"""How a task can end or rest otherwise than with the result that its submitter waits for."""
+
+from typing import ClassVar
+
+from handrail.errors.root import HandrailError
+
+
+class TaskFailed(HandrailError):
+    """Task {task} failed.
+
+    Why: {reason}
+    Do: handrail show {task}    what happened to it, step by step
+    handrail dead list    the handoffs that will not be tried again
+    """
+
+    code: ClassVar[str] = "HR-TASK-001"
+    exit_code: ClassVar[int] = 1
+
+
+class TaskRejected(TaskFailed):
+    """Task {task} was refused before any agent worked on it.
+
+    Why: {reason}
+    Do: handrail show {task}    what was submitted
+    handrail topics list    what each topic carries
+    """
+
+    code: ClassVar[str] = "HR-TASK-002"
+
+
+class TaskCanceled(TaskFailed):
+    """Task {task} was canceled.
+
+    Why: {reason}
+    Do: handrail show {task}    how far it had come
+    """
+
+    code: ClassVar[str] = "HR-TASK-003"
+
+
+class WaitingForPerson(HandrailError):
+    """Task {task} waits for a person.
+
+    Why: {reason}
+    Do: handrail show {task}    what is asked, and by whom
+    handrail watch {task}    follows it until it goes on
+    """
+
+    code: ClassVar[str] = "HR-TASK-004"
+    exit_code: ClassVar[int] = 7
+
+
+class StillRunning(HandrailError):
+    """Task {task} had not ended after {waited_s} s; it goes on.
+
+    Why: {reason}
+    Do: handrail watch {task}    follows it
+    handrail result {task}    gives its result once it has ended
+    """
+
+    code: ClassVar[str] = "HR-TASK-005"
+    exit_code: ClassVar[int] = 6
+
+
+class TaskWithoutResult(HandrailError):
+    """Task {task} has completed, and no agent wrote a result.
+
+    Why: a result is what an agent sends to the topic `results`.
+    Do: handrail show {task}    what each agent wrote, and where
+    """
+
+    code: ClassVar[str] = "HR-TASK-006"
+    exit_code: ClassVar[int] = 3
+
+
+class ResultMisfit(HandrailError):
+    """The result of task {task} is a {found}, and {wanted} was asked for.
+
+    Why: {reason}
+    Do: handrail result {task}    shows it as it is
+    """
+
+    code: ClassVar[str] = "HR-TASK-007"
+    exit_code: ClassVar[int] = 2
+
+
+class SubmissionInvalid(HandrailError):
+    """This cannot be submitted: {detail}.
+
+    Do: {cure}
+    """
+
+    code: ClassVar[str] = "HR-TASK-008"
+    exit_code: ClassVar[int] = 2
+
+
+class ResultGone(HandrailError):
+    """Task {task} has completed, and its result is no longer on {topic}.
+
+    Why: under each reference only the newest result is kept for good, and a later one is there.
+    Do: handrail result {task}    gives the newest
+    """
+
+    code: ClassVar[str] = "HR-TASK-009"
+    exit_code: ClassVar[int] = 3

@@ -1,0 +1,308 @@
+"""Gives work to a team from any Python program, and waits for how it ends.
+
+Guarantees: the same reference is the same task, also from another process and after a crash,
+for 24 hours; later it opens the task anew. A submission that was acknowledged is never lost.
+Without a reference every submission is a task of its own, so a retried one is a second task.
+"""
+
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from handrail.bus.port import Bus
+from handrail.bus.settings_file import load_settings
+from handrail.bus.where import connection_for, known_broker
+from handrail.contract.team import AnyTopic
+from handrail.contract.topic import Topic
+from handrail.errors import (
+    BrokerUnreachable,
+    SubmissionInvalid,
+    TaskUnknown,
+    TopicsMissing,
+    TopicUnknown,
+)
+from handrail.ledger.event import Submitted, summary
+from handrail.ledger.event_record import LEDGER, encode
+from handrail.ledger.task_record import RESULTS, TASKS
+from handrail.runtime.clock import Clock, WallClock
+from handrail.runtime.discovery import load_team, nearest_project
+from handrail.runtime.submission import message_in_bytes
+from handrail.runtime.task_handle import Submission, Task
+from handrail.runtime.task_rows import RowReader
+from handrail.runtime.worker.packing import BLOBS
+from handrail.runtime.worker.place import TENANT_DEFAULT
+from handrail.wire.claim import chunk, claim_of, needs_claim
+from handrail.wire.codec import CLAIM_TYPE, JSON_TYPE, encode_headers
+from handrail.wire.envelope import Envelope
+from handrail.wire.ids import task_id_of
+from handrail.wire.limits import KEY_BYTES_MAX, REFERENCE_CHARS_MAX
+from handrail.wire.record import Outgoing, TopicPartition
+
+if TYPE_CHECKING:
+    from handrail.runtime.sync_client import SyncClient
+
+M = TypeVar("M")
+
+SOURCE = "handrail/client"
+NAMESPACE_DEFAULT = "handrail"
+TEXT_BYTES = 800  #: of a body, from which the ledger's summary of it is made
+
+
+class Client:
+    """A connection to a team: `async with Client() as hr: task = await hr.submit(…)`.
+
+    Without arguments it works on the project folder around the working directory, with the
+    settings that `handrail` itself would use there. `bus` is a started connection that stays the
+    caller's. Safe for concurrent calls on one event loop.
+    """
+
+    def __init__(
+        self,
+        project: Path | str | None = None,
+        *,
+        broker: str | None = None,
+        namespace: str | None = None,
+        bus: Bus | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Connect on entering; `broker` is HOST:PORT and, like `namespace`, wins over settings."""
+        self._folder = Path(project).resolve() if project is not None else None
+        self._broker = broker
+        self._namespace = namespace
+        self._given = bus
+        self._clock = clock or WallClock()
+        self._bus: Bus | None = None
+        self._readers: dict[int, RowReader] = {}
+        self._seen_topics: set[str] = set()
+        self._topics: dict[str, AnyTopic] = {}
+
+    @staticmethod
+    def sync(
+        project: Path | str | None = None,
+        *,
+        broker: str | None = None,
+        namespace: str | None = None,
+    ) -> "SyncClient":
+        """Give the same without `await`, for scripts and notebooks: `with Client.sync() as hr:`."""
+        # The front door stays light: scripts alone need threads.
+        from handrail.runtime.sync_client import SyncClient  # noqa: PLC0415
+
+        return SyncClient(Client(project, broker=broker, namespace=namespace))
+
+    async def __aenter__(self) -> Self:
+        """Connect. Raises BrokerUnreachable and what is wrong with the settings."""
+        if self._given is not None:
+            self._bus = self._given
+            self._namespace = self._namespace or NAMESPACE_DEFAULT
+            return self
+        flags = {"broker.bootstrap": self._broker, "namespace": self._namespace}
+        settings = load_settings(self.folder, {k: v for k, v in flags.items() if v is not None})
+        self._namespace = settings.namespace
+        bootstrap = known_broker(settings)
+        if bootstrap is None:
+            raise BrokerUnreachable(
+                bootstrap=f"the local broker of {self.folder}",
+                reason="it does not run, and no other cluster is set",
+            )
+        # Only here is Kafka's own client needed.
+        from handrail.bus.kafka import KafkaBus  # noqa: PLC0415
+
+        self._bus = KafkaBus(connection_for(settings, bootstrap), client_id="handrail-client")
+        await self._bus.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the connection back; tasks go on without us."""
+        for reader in self._readers.values():
+            await reader.close()
+        self._readers.clear()
+        bus, self._bus = self._bus, None
+        if bus is not None and bus is not self._given:
+            await bus.close()
+
+    # ---- what it is for
+
+    @overload
+    async def submit(
+        self,
+        topic: Topic[M, Any],
+        message: M,
+        *,
+        reference: str | None = None,
+        deadline_s: float | None = None,
+    ) -> Task: ...
+    @overload
+    async def submit(
+        self,
+        topic: str,
+        message: object,
+        *,
+        reference: str | None = None,
+        deadline_s: float | None = None,
+    ) -> Task: ...
+
+    async def submit(
+        self,
+        topic: Topic[Any, Any] | str,
+        message: object,
+        *,
+        reference: str | None = None,
+        deadline_s: float | None = None,
+    ) -> Task:
+        """Ask for work; returns once the broker has it on all in-sync replicas.
+
+        A topic may be given by its name when it belongs to the team of the project; the message
+        may then be plain JSON values. `reference` is the caller's own name for the task, at most
+        256 characters: submitted again within 24 hours it is the same task, and nothing runs
+        twice. `deadline_s` is asked for in seconds from now; the team's own limit caps it.
+
+        Raises MessageMisfit, TooLarge past 900 KiB, SubmissionInvalid, TopicUnknown,
+        TopicsMissing, BrokerUnreachable. After BrokerUnreachable nobody knows whether the
+        submission arrived: submit again with the same reference.
+        """
+        topic = self._named(topic) if isinstance(topic, str) else topic
+        type_name, body = message_in_bytes(topic, message)
+        _check(reference, deadline_s)
+        await self._require(topic.name, LEDGER, TASKS, RESULTS)
+        now_ms = self._clock.now_ms()
+        envelope = Envelope(
+            id=str(uuid.uuid4()),
+            type=type_name,
+            source=SOURCE,
+            time_ms=now_ms,
+            task_id=task_id_of(TENANT_DEFAULT, reference) if reference else str(uuid.uuid4()),
+            tenant=TENANT_DEFAULT,
+            reference=reference,
+            deadline_ms=None if deadline_s is None else now_ms + int(deadline_s * 1000),
+        )
+        rows_at = await self._end(TASKS, await self._ledger_partition(envelope.task_id))
+        key = (reference or envelope.task_id).encode()
+        full_results = self.full(RESULTS)
+        results_at = await self._end(RESULTS, await self.bus.partition_of(full_results, key))
+        # The record first: an event without its record would be a task that nobody can take.
+        _, offset = await self.bus.sender().send(await self._record(topic.name, envelope, body))
+        event = _submitted(envelope, topic.name, body)
+        await self.bus.sender().send(encode(event, self.full(LEDGER)))
+        submission = Submission(envelope.id, topic.name, offset, results_at[1])
+        return Task(self, envelope.task_id, rows_at, submission).named(reference)
+
+    async def task(self, id_or_reference: str) -> Task:
+        """Give a task that somebody has submitted, by its reference or its id.
+
+        Raises TaskUnknown; the row of a task is written a moment after its submission and
+        deleted 30 days after its end.
+        """
+        await self._require(TASKS, RESULTS)
+        for task_id in (task_id_of(TENANT_DEFAULT, id_or_reference), id_or_reference):
+            partition = await self._ledger_partition(task_id)
+            found, read_to = await self.rows(partition).newest(task_id.encode(), 0)
+            if found is not None:
+                return Task(self, task_id, (partition, read_to), known=found)
+        reason = "nobody has submitted it here, or it ended more than 30 days ago."
+        raise TaskUnknown(wanted=id_or_reference, reason=reason)
+
+    # ---- what a task needs to know
+
+    @property
+    def bus(self) -> Bus:
+        """The connection, while the client is entered."""
+        assert self._bus is not None, "use it as `async with Client() as hr:`"
+        return self._bus
+
+    @property
+    def folder(self) -> Path:
+        """The project folder: the one given, else the nearest one upwards that holds a team."""
+        if self._folder is None:
+            self._folder = nearest_project(Path.cwd())
+        return self._folder
+
+    def full(self, name: str) -> str:
+        """The name of a topic as the broker knows it."""
+        return f"{self._namespace}.{name}"
+
+    def rows(self, partition: int) -> RowReader:
+        """The shared reader of a partition of the registrar's rows."""
+        where = TopicPartition(self.full(TASKS), partition)
+        return self._readers.setdefault(partition, RowReader(self.bus, where))
+
+    # ---- inside
+
+    def _named(self, name: str) -> AnyTopic:
+        if not self._topics:
+            self._topics = dict(load_team(self.folder).topics)
+        topic = self._topics.get(name)
+        if topic is None:
+            raise TopicUnknown(wanted=name, known=", ".join(sorted(self._topics)))
+        return topic
+
+    async def _require(self, *names: str) -> None:
+        needed = {self.full(name) for name in names}
+        if needed <= self._seen_topics:
+            return
+        self._seen_topics = set(await self.bus.admin.topics())
+        missing = sorted(needed - self._seen_topics)
+        if missing:
+            raise TopicsMissing(count=len(missing), topics=", ".join(missing))
+
+    async def _ledger_partition(self, task_id: str) -> int:
+        """A task's row lies in the partition that has the number of its ledger's."""
+        return await self.bus.partition_of(self.full(LEDGER), task_id.encode())
+
+    async def _end(self, name: str, partition: int) -> tuple[int, int]:
+        where = TopicPartition(self.full(name), partition)
+        return partition, await self.bus.end_offset(where)
+
+    async def _record(self, topic: str, envelope: Envelope, body: bytes) -> Outgoing:
+        content_type = JSON_TYPE
+        if needs_claim(body):
+            body, content_type = await self._claim(body), CLAIM_TYPE
+        headers = encode_headers(envelope, content_type)
+        return Outgoing(self.full(topic), envelope.task_id.encode(), body, headers)
+
+    async def _claim(self, body: bytes) -> bytes:
+        """Put a large body onto the blobs topic and give the claim that stands for it."""
+        blobs = self.full(BLOBS)
+        await self._require(BLOBS)
+        pieces = chunk(body, blobs, (await self.bus.admin.topics())[blobs])
+        offsets = [(await self.bus.sender().send(piece))[1] for piece in pieces]
+        return claim_of(pieces, offsets[0]).encode()
+
+
+def _check(reference: str | None, deadline_s: float | None) -> None:
+    """Raise SubmissionInvalid for what no task can have."""
+    if reference is not None:
+        size = len(reference.encode(errors="replace"))
+        readable = reference.isprintable() and not _has_half_characters(reference)
+        if not (0 < len(reference) <= REFERENCE_CHARS_MAX and size <= KEY_BYTES_MAX and readable):
+            raise SubmissionInvalid(
+                detail=f"the reference {reference!r:.80} cannot be used",
+                cure=f"give 1 to {REFERENCE_CHARS_MAX} printable characters, or none at all",
+            )
+    if deadline_s is not None and not 0 < deadline_s < float("inf"):
+        raise SubmissionInvalid(
+            detail=f"a deadline of {deadline_s} s has passed already or never comes",
+            cure="give seconds from now, more than 0; without one the team's own limit counts",
+        )
+
+
+def _has_half_characters(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _submitted(envelope: Envelope, topic: str, body: bytes) -> Submitted:
+    return Submitted(
+        task_id=envelope.task_id,
+        tenant=envelope.tenant,
+        time_ms=envelope.time_ms,
+        ce_id=envelope.id,
+        topic=topic,
+        reference=envelope.reference,
+        deadline_ms=envelope.deadline_ms,
+        text=summary(body[:TEXT_BYTES].decode(errors="replace")),
+    )

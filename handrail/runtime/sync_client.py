@@ -1,0 +1,171 @@
+"""The client without `await`, for scripts and notebooks.
+
+It runs an event loop in a thread of its own, so it also works where one runs already, as in
+Jupyter. Calls block the calling thread; any thread may call. Ctrl-C ends the waiting, not the task.
+"""
+
+# ruff: noqa: ANN401 - a result is whatever type the caller names.
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from handrail.contract.topic import Topic
+from handrail.ledger.task_state import TaskState
+from handrail.runtime.task_handle import Task
+
+if TYPE_CHECKING:
+    from handrail.runtime.client import Client
+
+M = TypeVar("M")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class LoopThread:
+    """An event loop that runs in a thread until it is closed."""
+
+    def __init__(self) -> None:
+        """Start the thread."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="handrail client", daemon=True
+        )
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine there and give what it gives; an interrupt cancels it."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def close(self) -> None:
+        """End loop and thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+
+class SyncTask:
+    """A task; see `Task`. Every method blocks."""
+
+    def __init__(self, task: Task, loop: LoopThread) -> None:
+        """Wrap a task of the client in that loop."""
+        self._task = task
+        self._loop = loop
+
+    def __repr__(self) -> str:
+        """Show the id."""
+        return repr(self._task)
+
+    @property
+    def id(self) -> str:
+        """The task's id; the same for the same reference."""
+        return self._task.id
+
+    @property
+    def reference(self) -> str | None:
+        """The caller's own name for the task, if it has one."""
+        return self._task.reference
+
+    def state(self) -> TaskState:
+        """Give its state as of now."""
+        return self._loop.run(self._task.state())
+
+    def wait(self, *, timeout_s: float | None = None) -> TaskState:
+        """Wait until it has ended or waits for a person; raises StillRunning."""
+        return self._loop.run(self._task.wait(timeout_s=timeout_s))
+
+    @overload
+    def result(self, returns: None = None, timeout_s: float | None = None) -> Any: ...
+    @overload
+    def result(self, returns: type[R], timeout_s: float | None = None) -> R: ...
+
+    def result(self, returns: Any = None, timeout_s: float | None = None) -> Any:
+        """Wait until it has ended and give its result; raises as `Task.result` does."""
+        return self._loop.run(self._task.result(returns, timeout_s))
+
+
+class SyncClient:
+    """A client whose methods block: `with Client.sync() as hr: task = hr.submit(…)`."""
+
+    def __init__(self, client: "Client") -> None:
+        """Wrap a client that was not entered yet."""
+        self._client = client
+        self._loop: LoopThread | None = None
+
+    def __enter__(self) -> Self:
+        """Start the loop and connect; raises as entering `Client` does."""
+        self._loop = LoopThread()
+        try:
+            self._loop.run(self._client.__aenter__())
+        except BaseException:
+            self._loop.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give back connection, loop and thread; tasks go on without us."""
+        loop = self._running()
+        try:
+            loop.run(self._client.__aexit__(kind, error, trace))
+        finally:
+            self._loop = None
+            loop.close()
+
+    @overload
+    def submit(
+        self,
+        topic: Topic[M, Any],
+        message: M,
+        *,
+        reference: str | None = None,
+        deadline_s: float | None = None,
+    ) -> SyncTask: ...
+    @overload
+    def submit(
+        self,
+        topic: str,
+        message: object,
+        *,
+        reference: str | None = None,
+        deadline_s: float | None = None,
+    ) -> SyncTask: ...
+
+    def submit(
+        self,
+        topic: Topic[Any, Any] | str,
+        message: object,
+        *,
+        reference: str | None = None,
+        deadline_s: float | None = None,
+    ) -> SyncTask:
+        """Ask for work; raises as `Client.submit` does."""
+        loop = self._running()
+        submitting = self._client.submit(
+            topic,
+            message,
+            reference=reference,
+            deadline_s=deadline_s,
+        )
+        return SyncTask(loop.run(submitting), loop)
+
+    def task(self, id_or_reference: str) -> SyncTask:
+        """Give a task that somebody has submitted; raises TaskUnknown."""
+        loop = self._running()
+        return SyncTask(loop.run(self._client.task(id_or_reference)), loop)
+
+    def _running(self) -> LoopThread:
+        assert self._loop is not None, "use it as `with Client.sync() as hr:`"
+        return self._loop
