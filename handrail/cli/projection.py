@@ -21,7 +21,7 @@ SEEN_WITHIN_S = 2.0  #: how long a task that was just submitted may take to stan
 @contextlib.asynccontextmanager
 async def current_projection(settings: "Settings") -> AsyncIterator[tuple["Projection", "Bus"]]:
     """Give the projection as of now, and the connection it was read through."""
-    from handrail.ledger.follow import catch_up
+    from handrail.runtime.follow import catch_up
     from handrail.ledger.projection import Projection
 
     folder = settings.project_dir / ".handrail" / "projection"
@@ -44,7 +44,7 @@ async def known_task(
 
     One that was submitted a moment ago may not stand on the ledger yet: it is waited for.
     """
-    from handrail.ledger.follow import catch_up
+    from handrail.runtime.follow import catch_up
     from handrail.ledger.queries import task
 
     deadline = asyncio.get_running_loop().time() + SEEN_WITHIN_S

@@ -46,7 +46,7 @@ async def follow_task(
     Events go to standard error as sentences, or to standard output as lines of JSON when asked.
     """
     from handrail.cli.task_rows import event_rows
-    from handrail.ledger.follow import follow
+    from handrail.runtime.follow import follow
     from handrail.ledger.queries import events, task
 
     said = 0

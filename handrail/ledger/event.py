@@ -16,7 +16,7 @@ SENTENCE_CHARS_MAX = 500  #: of the words that say why something ended badly
 
 
 class WroteKind(StrEnum):
-    """What a record is to whom it was written; the first three are open until an agent ends them."""
+    """What a record is to its reader; the first three are open until an agent ends them."""
 
     HANDOFF = "handoff"  #: to an inbox
     MARKER = "marker"  #: to an inbox: a part that carries no message
@@ -48,7 +48,7 @@ class PartKind(StrEnum):
 
 
 class RequestKind(StrEnum):
-    """What a person is asked for. An approval gives `auth_required`, the others `input_required`."""
+    """What a person is asked for: approvals give `auth_required`, others `input_required`."""
 
     APPROVAL = "approval"
     DOUBT = "doubt"

@@ -29,7 +29,7 @@ def waiting_for(facts: TaskFacts) -> tuple[str, ...]:
     return tuple(waits)
 
 
-def why(facts: TaskFacts) -> str:  # noqa: PLR0911  # one sentence per state
+def why(facts: TaskFacts) -> str:  # one sentence per state
     """Give one sentence that says why the task is in its state."""
     match facts.state:
         case TaskState.SUBMITTED:

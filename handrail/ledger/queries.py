@@ -166,11 +166,11 @@ def work(
     projection: Projection, *, task_id: str | None = None, agent: str | None = None, limit: int = 50
 ) -> list[Work]:
     """List invocations that have ended, of a task in order, else the newest first."""
-    order = '"offset"' if task_id is not None else "ended_ms DESC"
     rows = projection.database.rows(
         "SELECT task, invocation, run, agent, agent_version, process, topic, started_ms, ended_ms,"
         " waited_ms, died, cost_micros FROM invocation"
-        f" WHERE (?1 IS NULL OR task = ?1) AND (?2 IS NULL OR agent = ?2) ORDER BY {order} LIMIT ?3",
+        " WHERE (?1 IS NULL OR task = ?1) AND (?2 IS NULL OR agent = ?2)"
+        ' ORDER BY CASE WHEN ?1 IS NULL THEN -ended_ms ELSE "offset" END LIMIT ?3',
         (task_id, agent, min(limit, EVENTS_COUNT_MAX)),
     )
     return [Work(*row) for row in rows]  # type: ignore[arg-type]  # the columns have these types

@@ -51,7 +51,9 @@ _PLACES = (
 class TaskBook:
     """The rows of one partition, and what a batch of events makes of them."""
 
-    def __init__(self, namespace: str, partition: int, rows_count_max: int = ROWS_COUNT_MAX) -> None:
+    def __init__(
+        self, namespace: str, partition: int, rows_count_max: int = ROWS_COUNT_MAX
+    ) -> None:
         """Know nothing yet; `restore` and `recall` teach."""
         self._tasks = f"{namespace}.{TASKS}"
         self._results = f"{namespace}.{RESULTS}"

@@ -231,7 +231,9 @@ class SingleWriter:
             self._consumer.seek(where, low)
             self._consumer.resume(where)
             self._open[where] = object()
-            log.info("single writer holds", writer=self._plan.name, partition=where.partition, start=low)
+            log.info(
+                "single writer holds", writer=self._plan.name, partition=where.partition, start=low
+            )
             return
 
     def _say(self, event: str, where: TopicPartition, error: Exception) -> None:
@@ -245,4 +247,3 @@ class SingleWriter:
             await self._shelf.pop(where).discard()
         if self._leaving:
             await asyncio.wait(self._leaving)
-

@@ -114,8 +114,9 @@ class WriterPartition:
     ) -> int:
         """Fence the predecessor, prove ownership, catch up on the own partition.
 
-        With `prove_first` nobody is fenced before the group has accepted us once. Gives the offset to read on from. Raises MembershipRefused, ProducerFenced,
-        BrokerUnreachable, LedgerCut, LedgerShrunk or StateBroken; nothing is open then.
+        With `prove_first` nobody is fenced before the group has accepted us once. Gives the
+        offset to read on from. Raises MembershipRefused, ProducerFenced, BrokerUnreachable,
+        LedgerCut, LedgerShrunk or StateBroken; nothing is open then.
         """
         async with self._lock:
             await self._let_go()

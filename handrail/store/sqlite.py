@@ -7,7 +7,6 @@ make it anew from Kafka.
 """
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
@@ -227,7 +226,7 @@ def _move_aside(path: Path) -> Path:
     # The log of the damaged file goes first: were it left, it would be taken for that of the new.
     for side in (*_SIDES, ""):
         with contextlib.suppress(FileNotFoundError):
-            os.replace(f"{path}{side}", f"{aside}{side}")
+            Path(f"{path}{side}").replace(f"{aside}{side}")
     return aside
 
 

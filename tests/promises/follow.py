@@ -6,7 +6,7 @@ from pathlib import Path
 
 from handrail.bus.port import Bus
 from handrail.ledger import queries
-from handrail.ledger.follow import catch_up, follow
+from handrail.runtime.follow import catch_up, follow
 from handrail.ledger.projection import TABLES, Projection
 from handrail.ledger.task_state import TaskState
 from tests.promises.ground import Ground

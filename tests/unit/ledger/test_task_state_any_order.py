@@ -52,7 +52,9 @@ class Team:
         return self.acted(record, act)
 
     def acted(self, record: Open, act: str) -> Event:
-        gathers = {"gathered": record.id, "topic": "findings"} if record.is_gather else {"topic": "q"}
+        gathers = (
+            {"gathered": record.id, "topic": "findings"} if record.is_gather else {"topic": "q"}
+        )
         match act:
             case "hand on":
                 several = self.draw(st.integers(1, 3)) if record.fan_out is None else 1
@@ -135,7 +137,7 @@ def test_open_is_what_is_open_and_a_task_is_completed_exactly_when_everything_en
 def test_any_event_may_follow_any_other_without_an_error_or_a_negative_count(
     data: st.DataObject,
 ) -> None:
-    from tests.unit.ledger.test_task_state import STATES  # noqa: PLC0415  # only for its events
+    from tests.unit.ledger.test_task_state import STATES  # only for its events
 
     events = [event for _, _, story in STATES.values() for event in story]
     facts: TaskFacts | None = None

@@ -25,7 +25,7 @@ POLL_S = 0.25
 STANDSTILL_S_MAX = 30.0  #: without any progress towards a known end
 
 
-class _StartAgain(Exception):  # noqa: N818  # a turn of the loop, never seen outside
+class _StartAgain(Exception):  # a turn of the loop, never seen outside
     """The file was emptied, by us or by another process."""
 
 
@@ -56,7 +56,10 @@ async def catch_up(bus: Bus, namespace: str, projection: Projection) -> None:
 async def follow(
     bus: Bus, namespace: str, projection: Projection
 ) -> AsyncGenerator[frozenset[str]]:
-    """Fold for ever; give the ids of the tasks that changed, after each batch. Raises as above."""
+    """Fold for ever; give the ids of the tasks that changed, after each batch. Raises as above.
+
+    Whoever leaves the loop closes it, best by `contextlib.aclosing`: its reader has sockets.
+    """
     async for changed in _turns(bus, namespace, projection, keep=True):
         if changed:
             yield changed
