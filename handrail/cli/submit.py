@@ -108,11 +108,14 @@ async def _submit(
 
 
 async def send_task(settings: "Settings", task: Submission) -> SentRow:
-    """Submit a task through a client of its own."""
-    from handrail.cli.broker import bootstrap_of
+    """Submit a task; returns once the broker has it."""
+    from handrail.cli.broker import connected
     from handrail.runtime.client import Client
 
-    async with Client(settings=settings, bootstrap=bootstrap_of(settings)) as client:
+    async with (
+        connected(settings) as bus,
+        Client(settings.project_dir, bus=bus, namespace=settings.namespace) as client,
+    ):
         handle = await client.submit(
             task.topic, task.message, reference=task.reference, deadline_s=task.deadline_s
         )
