@@ -102,7 +102,7 @@ def read_facts(value: Value) -> TaskFacts:
 
 
 class Projection:
-    """An open projection. Each method raises `StoreDamaged` or `StoreUnusable`, as its file does."""
+    """An open projection. Methods raise `StoreDamaged` or `StoreUnusable`, as its file does."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, made if it is not there. Raises `StoreTooNew`."""

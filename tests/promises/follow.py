@@ -6,9 +6,9 @@ from pathlib import Path
 
 from handrail.bus.port import Bus
 from handrail.ledger import queries
-from handrail.runtime.follow import catch_up, follow
 from handrail.ledger.projection import TABLES, Projection
 from handrail.ledger.task_state import TaskState
+from handrail.runtime.follow import catch_up, follow
 from tests.promises.ground import Ground
 from tests.promises.registrar import a_life
 from tests.unit.ledger.told import Story
