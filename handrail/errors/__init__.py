@@ -103,6 +103,8 @@ from handrail.errors.topics import (
     TopicsMissing,
 )
 from handrail.errors.transport import (
+    AdminRefused,
+    AiokafkaUnchecked,
     BrokerUnreachable,
     CommitDoubtful,
     MembershipRefused,
@@ -123,8 +125,10 @@ from handrail.errors.wire import (
 )
 
 __all__ = [
+    "AdminRefused",
     "AgentInvalid",
     "AgentUnknown",
+    "AiokafkaUnchecked",
     "AlreadyUp",
     "BodyNotJson",
     "BrokerBusy",

@@ -58,7 +58,7 @@ class FanOutRefused(HandrailError):
     Do: handrail agents show {agent}    what it writes and where its parts meet again
     """
 
-    code: ClassVar[str] = "HR-LANE-010"
+    code: ClassVar[str] = "HR-LANE-009"
 
 
 class GatherMissed(HandrailError):
@@ -68,7 +68,7 @@ class GatherMissed(HandrailError):
     Do: handrail show {task}    what became of the task
     """
 
-    code: ClassVar[str] = "HR-LANE-011"
+    code: ClassVar[str] = "HR-LANE-010"
 
 
 class DeadlinePassed(HandrailError):
@@ -78,17 +78,7 @@ class DeadlinePassed(HandrailError):
     Do: handrail submit --deadline ...    ask again with more time
     """
 
-    code: ClassVar[str] = "HR-LANE-012"
-
-
-class HopLimitReached(HandrailError):
-    """The handoff has gone through {hops} agents; {hops_max} is the limit.
-
-    Why: agents that hand work back and forth without end would never stop on their own.
-    Do: handrail show {task}    which agents it went through; give the loop an end
-    """
-
-    code: ClassVar[str] = "HR-LANE-013"
+    code: ClassVar[str] = "HR-LANE-011"
 
 
 class KeyOverflow(HandrailError):
@@ -98,14 +88,4 @@ class KeyOverflow(HandrailError):
     Do: handrail agents show {agent}    give the topic a key that spreads the work
     """
 
-    code: ClassVar[str] = "HR-LANE-014"
-
-
-class HandlerFailed(HandrailError):
-    """Agent {agent} failed on this handoff: {error}
-
-    Why: its handler raised {type}; the trace stands in the dead letter.
-    Do: handrail dead show {id}    the message, the trace and where it came from
-    """
-
-    code: ClassVar[str] = "HR-LANE-015"
+    code: ClassVar[str] = "HR-LANE-012"

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from handrail.contract.agent import Agent
-from handrail.errors.lane import DeadlinePassed, HopLimitReached
+from handrail.errors.lane import DeadlinePassed
 from handrail.errors.root import HandrailError
-from handrail.errors.wire import WireError
+from handrail.errors.wire import HopLimitReached, WireError
 from handrail.lane.gather import PartEnd
 from handrail.lane.references import SeenReferences
 from handrail.runtime.worker.place import TeamPlace
@@ -187,7 +187,7 @@ def _handoff(record: Record, envelope: Envelope, rules: AdmissionRules, now_ms: 
     innermost = envelope.fan_outs[-1] if envelope.fan_outs else None
     gathers = rules.agent.gathers
     if envelope.hop > HOP_COUNT_MAX and not is_marker:
-        error = HopLimitReached(hops=envelope.hop, hops_max=HOP_COUNT_MAX, task=envelope.task_id)
+        error = HopLimitReached(hop=envelope.hop, limit=HOP_COUNT_MAX)
         return Refuse(envelope, Reason.HOP_LIMIT, error, submission=False)
     if is_marker and innermost is not None and not gathers:
         return Pass(envelope, innermost.gather)
