@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from handrail.runtime.supervisor import Event
     from handrail.runtime.team_up import UpPlan
 
+#: Three that the documents answer, and one that nothing answers: the brief says so.
 QUESTION = (
-    "How long does Kafka keep the offsets of a consumer group that stands still?"
-    " What does exactly-once not cover? Who may read a dead letter?"
+    "How long are dead letters retained? Which error does a fenced producer get?"
+    " Who introduced sagas? What does a Kafka broker cost per month?"
 )
 
 

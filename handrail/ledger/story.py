@@ -30,7 +30,7 @@ def sentence(event: Event) -> str:  # one case per event
             by = f" by {event.by}" if event.by else ""
             return f"Submitted{by} to {event.topic}{_after_colon(event.text)}."
         case Accepted():
-            return f"{event.agent} took it in{_after_colon(event.text)}."
+            return f"{event.agent} took it in."
         case Rejected():
             return f"Refused at the intake ({event.reason}): {event.sentence}"
         case Finished():
