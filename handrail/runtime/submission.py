@@ -17,6 +17,8 @@ from handrail.errors import (
 )
 from handrail.wire.codec import encode_body
 
+_PLAIN: tuple[type, ...] = (dict, list, str, int, float)
+
 
 def message_in_bytes(topic: AnyTopic, message: object) -> tuple[str, bytes]:
     """Give type name and body. Raises MessageMisfit, TooLarge or TooDeep."""
@@ -34,7 +36,7 @@ def _fitting(topic: AnyTopic, message: object) -> Any:  # noqa: ANN401  # whatev
     try:
         topic.model_of(message)
     except NotSendable:
-        if isinstance(message, dict | list | str | int | float):
+        if isinstance(message, _PLAIN):
             return topic.decode(None, encode_body(message))
         # A model of the same name, loaded twice: once by the program, once with the team.
         type_name = results.model_of(message).type_name

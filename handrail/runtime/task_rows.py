@@ -6,7 +6,7 @@ which a waiter has to know and the place where the reader stands is read once, f
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from handrail.bus.port import Bus, Tail
@@ -70,7 +70,7 @@ class RowReader:
         return found.newest, max(first, end)
 
     @asynccontextmanager
-    async def follow(self, key: bytes, start: int) -> AsyncIterator[Follower]:
+    async def follow(self, key: bytes, start: int) -> AsyncGenerator[Follower]:
         """Hand over every row of a task from an offset on, until the body ends."""
         follower = Follower(key)
         if self._reading is None or self._reading.done():
