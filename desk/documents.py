@@ -31,8 +31,8 @@ FORMATS: dict[str, Format] = {
 PARSERS = " ".join(f"{m.PARSER}={m.VERSION}" for m in (html, markdown, pdf, rst, text))
 
 MIB = 1024 * 1024
-#: The largest file of each format that is read, in MiB.
-FILE_MIB_MAX: dict[Format, int] = {"md": 8, "rst": 2, "txt": 16, "html": 8, "pdf": 64}
+#: The largest file of each format that is read, in MiB; reading it takes less than 500 MB.
+FILE_MIB_MAX: dict[Format, int] = {"md": 4, "rst": 2, "txt": 16, "html": 4, "pdf": 64}
 
 
 @dataclass(frozen=True, slots=True)

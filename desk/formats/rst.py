@@ -1,8 +1,8 @@
 """Reads reStructuredText: docutils finds the blocks, the ranges stay those of the file itself.
 
-Guarantees: directives that read other files, raw HTML and configuration files are switched off.
-A block whose source cannot be found again in the text, such as a cell that spans lines, is left
-to the range of the table it stands in.
+Guarantees: directives that read other files, raw HTML and configuration files are switched off;
+what Sphinx's common directives say is read. A block whose source cannot be found again in the
+text, such as a cell that spans lines, is left to the range of the table it stands in.
 """
 
 import re
@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from docutils import nodes
 from docutils.core import publish_doctree
+from docutils.parsers.rst import Directive, directives
 
 from desk.formats.extract import Block, Extract
 
@@ -27,6 +28,32 @@ _SETTINGS = {
     "sectsubtitle_xform": False,
     "docinfo_xform": False,
 }
+
+
+class _Aside(Directive):
+    """A directive of Sphinx, which docutils does not know: its words are read as they stand."""
+
+    has_content = True
+    optional_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        """Give the words beside the directive's name and below it."""
+        said = " ".join(self.arguments)
+        held = nodes.container()
+        if said.strip():
+            held += nodes.paragraph(said, said)
+        self.state.nested_parse(self.content, self.content_offset, held)
+        return [held]
+
+
+for _name in (
+    "versionadded versionchanged versionremoved deprecated seealso option program function class "
+    "method attribute data module exception envvar confval describe object glossary tab tabs "
+    "dropdown details py:function py:class py:method py:attribute py:data py:module py:exception"
+).split():
+    directives.register_directive(_name, _Aside)
+
 _LEAVES = (nodes.paragraph, nodes.term, nodes.literal_block, nodes.table, nodes.doctest_block)
 _LEFT_OUT = (nodes.system_message, nodes.comment, nodes.substitution_definition)
 

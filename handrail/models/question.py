@@ -135,7 +135,8 @@ def read(text: str) -> Question:
     terms: dict[str, Term] = {}
     for word in found:
         lower = word.text.lower()
-        if lower in STOP or lower in used or word.stem in terms:
+        lower = lower.replace("’", "'")
+        if lower in STOP or lower.endswith("n't") or lower in used or word.stem in terms:
             continue
         name = word.stem in names
         weight = _weight(word, names, head, answer)

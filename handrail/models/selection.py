@@ -22,7 +22,7 @@ FURTHER_PART_MIN = 0.9
 #: Passages beyond this number, and characters beyond this length of one, are not read.
 PASSAGES_MAX, PASSAGE_CHARS_MAX = 64, 20_000
 #: The part of the question's weight that a quote with its surroundings must cover.
-COVER_MIN = 0.7
+COVER_MIN = 0.68
 #: The part of it that the quote's own words must cover.
 OWN_COVER_MIN = 0.25
 #: The part of the question's ordinary words that stand in one piece with the figure asked for.

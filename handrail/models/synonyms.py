@@ -161,7 +161,9 @@ _GROUPS = """
     doctorate phd; host institution; run manage operate manager lead head; use serve purpose;
     old former previous; supplier supply deliver; own owner belong; clean wash;
     reach phone telephone; happen fall; publish public open; succeed follow; run last;
-    conduct lead
+    conduct lead;
+    fridge refrigerator freezer; symptom sign show spot; step stair stairs; maintain look care
+    maintenance; design draw plan; seen visible
 """
 
 SYNONYMS = tuple(group.strip() for group in _GROUPS.split(";"))

@@ -10,7 +10,7 @@ STOP = frozenset(
     really s same shall she should so some somebody someone something still such t than
     that the their theirs them then there these they this those through to too under until
     up upon us very via was we were what whatever when where which while who whom whose
-    why will with within without would yet you your yours whether against among amongst
+    why will with within without would yet you your yours whether now away against among amongst
     along across behind beyond toward towards throughout since d ll m o re ve don doesn
     isn aren wasn weren won hasn haven didn couldn shouldn""".split()
 )
@@ -115,7 +115,8 @@ IRREGULAR: dict[str, str] = dict(
     fought:fight hung:hang leapt:leap lent:lend lit:light quit:quit rid:rid spun:spin
     split:split spread:spread stuck:stick stung:sting swept:sweep swung:swing wept:weep
     wept:weep bred:breed bled:bleed crept:creep overcame:overcome withdrew:withdraw
-    withdrawn:withdraw undertook:undertake""".split()
+    withdrawn:withdraw undertook:undertake sown:sow mown:mow sewn:sew
+    architect:design designer:design""".split()
 )
 
 #: Number words and what they count as.

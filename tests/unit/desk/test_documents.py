@@ -23,7 +23,10 @@ def blocks(document: Document) -> list[tuple[tuple[str, ...], str]]:
 
 
 def test_markdown_is_cut_into_blocks_under_their_headings():
-    source = b"---\ntitle: x\n---\n# A\n\nfirst\n\n## B `code`\n\n- one\n- two\n\n| k | v |\n|---|---|\n| 1 | 2 |\n"
+    source = (
+        b"---\ntitle: x\n---\n# A\n\nfirst\n\n## B `code`\n\n"
+        b"- one\n- two\n\n| k | v |\n|---|---|\n| 1 | 2 |\n"
+    )
 
     document = read("a.md", source)
 
@@ -62,6 +65,20 @@ def test_restructured_text_reads_no_other_file_and_survives_what_it_does_not_kno
 
     assert "the secret" not in document.text
     assert blocks(document)[-1][1] == "See :nope:`y`."
+
+
+def test_what_directives_of_sphinx_say_is_read():
+    source = (
+        b".. versionadded:: 3.2\n   The lid locks.\n\n.. option:: --wipe\n\n   Deletes all data.\n"
+    )
+
+    document = read("a.rst", source)
+
+    assert [text for _, text in blocks(document)] == [
+        "3.2\n   The lid locks.",
+        "--wipe",
+        "Deletes all data.",
+    ]
 
 
 def test_plain_text_finds_its_title_and_its_headings():
@@ -124,19 +141,22 @@ def test_a_pdf_that_only_locks_its_owner_out_is_read():
         (
             "a.pdf",
             pdf("", ""),
-            "a.pdf holds pictures of pages and no text: run it through text recognition (OCR) first.",
+            "a.pdf holds pictures of pages and no text: "
+            "run it through text recognition (OCR) first.",
         ),
         ("a.pdf", b"MZ\x90\x00", "a.pdf is called .pdf but does not begin like a PDF."),
         ("a.txt", b"\x7fELF\x00\x01\x02", "a.txt is a binary file, not text."),
         (
             "a.txt",
             b"caf\xe9",
-            "a.txt is not valid utf-8 at byte 3 (no byte order mark says otherwise): save it as UTF-8.",
+            "a.txt is not valid utf-8 at byte 3 (no byte order mark says otherwise): "
+            "save it as UTF-8.",
         ),
         (
             "a.txt",
             "wide".encode("utf-16-le"),
-            "a.txt looks like UTF-16 without a byte order mark: save it as UTF-8, or as UTF-16 with its mark.",
+            "a.txt looks like UTF-16 without a byte order mark: "
+            "save it as UTF-8, or as UTF-16 with its mark.",
         ),
         (
             "a.html",
