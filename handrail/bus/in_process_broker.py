@@ -51,6 +51,7 @@ class InProcessBroker:
         self._identities: dict[str, _Identity] = {}
         self._groups: dict[str, Group] = {}
         self._waiters: set[asyncio.Future[None]] = set()
+        self.moves_count = 0  #: grows with everything that somebody could notice
 
     @property
     def now_ms(self) -> int:
@@ -89,6 +90,7 @@ class InProcessBroker:
 
     def tick(self) -> None:
         """Let sessions and transactions run out, finish rebalances, wake every blocked poll."""
+        self.moves_count += 1
         now, partitions = self.now_ms, self.partitions()
         for identity in self._identities.values():
             transaction = identity.open

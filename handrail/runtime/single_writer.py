@@ -224,7 +224,8 @@ class SingleWriter:
                 # that both believe to own a partition would fence each other for ever.
                 prove_first = prove_first or isinstance(error, MembershipRefused)
                 self._say("single writer waits", where, error)
-                await self._clock.sleep(delay_s)
+                # The broker is waited for in the machine's own time, whatever clock tasks live by.
+                await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, REOPEN_DELAY_S_MAX)
                 continue
             # Nothing is awaited from here on, so that no rebalance can come in between.

@@ -35,6 +35,7 @@ from handrail.wire.record import Record, TopicPartition
 R = TypeVar("R")
 
 RESULT_EARLIER_MS = 60_000  #: clocks of two processes may differ by this much
+UNTAKEN = "Submitted; no process has taken it yet."
 WAITS = frozenset({TaskState.AUTH_REQUIRED, TaskState.INPUT_REQUIRED})
 
 
@@ -109,12 +110,18 @@ class Task:
         facts = await self._look()
         return TaskState.SUBMITTED if facts is None else facts.state
 
-    async def wait(self, *, timeout_s: float | None = None) -> TaskState:
-        """Wait until it has ended or waits for a person, and give that state.
+    async def explanation(self) -> str:
+        """Say in one sentence why it is in its state."""
+        facts = await self._look()
+        return UNTAKEN if facts is None else why(facts)
 
-        Raises StillRunning after `timeout_s` seconds; the task goes on.
+    async def wait(self, *states: TaskState, timeout_s: float | None = None) -> TaskState:
+        """Wait until it is in one of these states or has ended, and give the state it is in.
+
+        Without states: until it has ended or waits for a person. Raises StillRunning after
+        `timeout_s` seconds; the task goes on.
         """
-        return (await self._rest(timeout_s)).state
+        return (await self._rest(timeout_s, frozenset(states) or WAITS)).state
 
     @overload
     async def result(self, returns: None = None, timeout_s: float | None = None) -> Any: ...
@@ -129,7 +136,7 @@ class Task:
         when the result is something else, and TaskWithoutResult when no agent wrote one; without
         `returns` that is None.
         """
-        facts = await self._rest(timeout_s)
+        facts = await self._rest(timeout_s, WAITS)
         facts_in_words = {"task": self.id, "state": facts.state.value, "reason": why(facts)}
         match facts.state:
             case TaskState.COMPLETED:
@@ -151,21 +158,21 @@ class Task:
         self._known = found or self._known
         return self._decided(self._known)
 
-    async def _rest(self, timeout_s: float | None) -> TaskFacts:
-        """Wait until there is nothing to wait for but a person."""
+    async def _rest(self, timeout_s: float | None, states: frozenset[TaskState]) -> TaskFacts:
+        """Wait until it has ended or is in one of these states."""
         facts = self._decided(self._known)
-        if facts is not None and facts.ended:
-            # What was ended may have been opened anew since.
+        if facts is not None and (facts.ended or facts.state in states):
+            # What had ended may have been opened anew since.
             facts = await self._look()
         try:
             async with asyncio.timeout(timeout_s):
                 async with self._rows.follow(self.id.encode(), self._read_to) as rows:
-                    while facts is None or not (facts.ended or facts.state in WAITS):
+                    while facts is None or not (facts.ended or facts.state in states):
                         self._known = await rows.next()
                         facts = self._decided(self._known)
         except TimeoutError as error:
             newest = await self._look()
-            words = "no process has taken it yet" if newest is None else why(newest)
+            words = UNTAKEN if newest is None else why(newest)
             raise StillRunning(task=self.id, waited_s=f"{timeout_s:g}", reason=words) from error
         return facts
 

@@ -19,7 +19,7 @@ from handrail.lane.journal import Kind, decode_entry
 from handrail.lane.lane import Lane
 from handrail.runtime.worker.burial import Buried, record_of_parts
 from handrail.runtime.worker.committer import Committer
-from handrail.runtime.worker.context import RunContext, Spent, StepRunner
+from handrail.runtime.worker.context import RunContext, Spent
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.outputs import Origin, Outputs, outputs_of
 from handrail.runtime.worker.packing import Packer
@@ -104,7 +104,7 @@ class Execution:
         if not agent.wants_context:
             return await agent.handler(given.message)
         now_ms = invocation.started_ms or self._worker.clock.now_ms()
-        steps = StepRunner(self._worker.model, spent)
+        steps = self._worker.steps(self._worker.model, spent)
         return await agent.handler(
             given.message, RunContext(invocation.id, given.envelope, now_ms, steps)
         )

@@ -112,6 +112,14 @@ class LaneRunner:
         """True while records of its partition may be handed to `admit`."""
         return self.state is LaneState.OPEN and not self._draining
 
+    @property
+    def is_idle(self) -> bool:
+        """True when it is open, nothing runs and everything that ended is committed."""
+        carrier, committer = self._carrier, self._committer
+        if self.state is not LaneState.OPEN or carrier is None or committer is None:
+            return False
+        return carrier.running_count == 0 and committer.is_idle
+
     def admit(self, records: list[Record]) -> None:
         """Take in what was read, in order, and start what may start."""
         carrier, lane = self._carrier, self.lane
@@ -169,7 +177,8 @@ class LaneRunner:
             except _REOPEN as error:
                 self._to_be_opened(error)
                 log.warning("lane opens anew", **self._facts(), why=str(error))
-                await self._worker.clock.sleep(delay_s)
+                # The broker is waited for in the machine's own time, whatever clock tasks live by.
+                await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, REOPEN_DELAY_S_MAX)
             except HandrailError as error:
                 self.state, self.trouble = LaneState.STOPPED, error

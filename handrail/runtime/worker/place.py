@@ -1,6 +1,6 @@
 """What the lanes of one agent in one process share: the broker, the clock, the team around."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,12 +10,16 @@ from handrail.lane.bounds import LaneBounds
 from handrail.lane.decision import LaneSettings
 from handrail.models.port import Model
 from handrail.runtime.clock import Clock
+from handrail.runtime.worker.context import Spent, StepRunner
 from handrail.wire.record import TopicPartition
 
 DRAIN_S = 120.0
 TASK_DEADLINE_S = 7 * 86_400.0
 FAN_OUT_PARTS_MAX = 16
 TENANT_DEFAULT = "default"
+
+#: Makes what carries out the steps of one invocation: the model's turns and the tools.
+MakeSteps = Callable[[Model, Spent], StepRunner]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class WorkerPlace:
     process: str  #: this process's name, as people see it
     limits: Limits = field(default_factory=Limits)
     counts: Counts = field(default_factory=Counts)
+    steps: MakeSteps = StepRunner
 
     @property
     def group(self) -> str:

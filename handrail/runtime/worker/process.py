@@ -15,8 +15,9 @@ from handrail.contract.team import TeamDescription
 from handrail.models.port import Model
 from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.worker.agent_worker import AgentWorker
-from handrail.runtime.worker.lane_runner import LaneState
-from handrail.runtime.worker.place import DRAIN_S, Limits, TeamPlace, WorkerPlace
+from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
+from handrail.runtime.worker.context import StepRunner
+from handrail.runtime.worker.place import DRAIN_S, Limits, MakeSteps, TeamPlace, WorkerPlace
 
 WATCH_S = 0.2
 
@@ -30,6 +31,7 @@ class ProcessSettings:
     limits: Limits = field(default_factory=Limits)
     drain_s: float = DRAIN_S
     clock: Clock = field(default_factory=WallClock)
+    steps: MakeSteps = StepRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class AgentProcess:
                     model=model,
                     process=settings.process,
                     limits=settings.limits,
+                    steps=settings.steps,
                 )
             )
             for agent in agents
@@ -105,6 +108,11 @@ class AgentProcess:
     def is_ready(self) -> bool:
         """True once every agent has its partitions and every lane is open."""
         return all(worker.is_ready for worker in self._workers)
+
+    @property
+    def lanes(self) -> Sequence[LaneRunner]:
+        """Every lane that this process has now."""
+        return [lane for worker in self._workers for lane in worker.lanes.values()]
 
     def status(self) -> list[AgentStatus]:
         """Say what each agent is doing here."""
