@@ -115,7 +115,7 @@ async def _show(settings: "Settings", wanted: str) -> DeadRow:
 def dead_row(namespace: str, record: "Record") -> DeadRow:
     """Read a dead letter's own headers; what is missing or odd is left open, never an error."""
     from handrail.cli.records import readable, readable_headers, value_of
-    from handrail.ledger.event_record import rfc3339
+    from handrail.wire.rfc3339 import rfc3339
 
     headers = readable_headers(record.headers)
     agent = record.topic.removeprefix(f"{namespace}.").removesuffix(".dead")

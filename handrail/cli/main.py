@@ -32,8 +32,10 @@ def root(place: Place) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; the process is not ended here."""
     try:
-        code: object = root.main(args=arguments, prog_name="handrail", standalone_mode=False)
-        _flush()
+        code = _invoke(arguments)
+        sys.stdout.flush()
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
     except click.exceptions.NoArgsIsHelpError as no_arguments:
         click.echo(no_arguments.format_message(), err=True)
         return 2
@@ -57,6 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _flush() -> None:
-    """Write out what is buffered while a closed pipe can still be told from a defect."""
-    sys.stdout.flush()
+def _invoke(arguments: Sequence[str] | None) -> object:
+    """Run the command that the words name; give what it returned."""
+    if "_HANDRAIL_COMPLETE" in os.environ:  # a shell asks what could come next
+        root.main(args=arguments, prog_name="handrail")
+    # Not `root.main`: it would end the process by itself where a pipe is closed.
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    with root.make_context("handrail", words) as context:
+        return root.invoke(context)

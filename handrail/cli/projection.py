@@ -21,8 +21,8 @@ SEEN_WITHIN_S = 2.0  #: how long a task that was just submitted may take to stan
 @contextlib.asynccontextmanager
 async def current_projection(settings: "Settings") -> AsyncIterator[tuple["Projection", "Bus"]]:
     """Give the projection as of now, and the connection it was read through."""
-    from handrail.runtime.follow import catch_up
     from handrail.ledger.projection import Projection
+    from handrail.runtime.follow import catch_up
 
     folder = settings.project_dir / ".handrail" / "projection"
     async with connected(settings) as bus:
@@ -44,8 +44,8 @@ async def known_task(
 
     One that was submitted a moment ago may not stand on the ledger yet: it is waited for.
     """
-    from handrail.runtime.follow import catch_up
     from handrail.ledger.queries import task
+    from handrail.runtime.follow import catch_up
 
     deadline = asyncio.get_running_loop().time() + SEEN_WITHIN_S
     while (facts := task(projection, wanted)) is None:

@@ -6,8 +6,8 @@ import orjson
 
 from handrail.cli.output import Column, inert
 from handrail.cli.rows import RecordRow
-from handrail.ledger.event_record import rfc3339
 from handrail.wire.record import Headers, Record
+from handrail.wire.rfc3339 import rfc3339
 
 SHOWN_CHARS_MAX = 300
 COLUMNS = (

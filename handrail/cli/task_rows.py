@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from handrail.cli.output import Column
 from handrail.cli.rows import EventRow, TaskRow
-from handrail.ledger.event_record import rfc3339
 from handrail.ledger.explanation import why
 from handrail.ledger.story import agent_of, sentence
+from handrail.wire.rfc3339 import rfc3339
 
 if TYPE_CHECKING:
     from handrail.ledger.queries import Told

@@ -46,8 +46,8 @@ async def follow_task(
     Events go to standard error as sentences, or to standard output as lines of JSON when asked.
     """
     from handrail.cli.task_rows import event_rows
-    from handrail.runtime.follow import follow
     from handrail.ledger.queries import events, task
+    from handrail.runtime.follow import follow
 
     said = 0
     stream = follow(bus, settings.namespace, projection)

@@ -1,0 +1,91 @@
+"""Making a new team."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from handrail.cli.init import namespace_of
+from handrail.cli.main import main
+from handrail.runtime.discovery import load_team
+from handrail.runtime.team_imports import close_projects
+
+ROOT = Path(__file__).resolve().parents[3]
+RUNNER = 'Runner = "the SDK\'s runner"\n'
+
+
+@pytest.fixture(autouse=True)
+def _no_project_stays_open() -> Iterator[None]:
+    yield
+    close_projects()
+
+
+def run(folder: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("template", ["hello", "desk"])
+def test_a_new_team_loads_and_fits_together(tmp_path: Path, template: str) -> None:
+    folder = tmp_path / "My First Team!"
+
+    assert main(["init", str(folder), "--template", template]) == 0
+
+    team = load_team(folder)
+    team.description().check()
+    shipped = {path.stem for path in (ROOT / "agents").glob("*.py")}
+    assert set(team.agents) == ({"greeter"} if template == "hello" else shipped)
+    assert 'namespace = "my-first-team"' in (folder / "handrail.toml").read_text()
+
+
+def test_a_new_team_passes_its_own_tests_beside_the_openai_sdk(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    (site / "agents").mkdir(parents=True)
+    (site / "agents" / "__init__.py").write_text(RUNNER)
+    folder = tmp_path / "team"
+    assert main(["init", str(folder)]) == 0
+    greeter = folder / "agents" / "greeter.py"
+    greeter.write_text(greeter.read_text() + "\n\nfrom agents import Runner\n\nRUNNER = Runner\n")
+
+    done = run(folder, "pytest", "-q", "-p", "no:cacheprovider", PYTHONPATH=str(site))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
+
+
+def test_a_new_team_is_seen_by_a_strict_type_checker(tmp_path: Path) -> None:
+    folder = tmp_path / "team"
+    assert main(["init", str(folder)]) == 0
+    clean = run(folder, "mypy", "agents", "topics")
+    greeter = folder / "agents" / "greeter.py"
+    greeter.write_text(greeter.read_text().replace("Greeting(text=f", "Greeting(text=1 or f"))
+
+    planted = run(folder, "mypy", "agents", "topics")
+
+    assert clean.returncode == 0, clean.stdout
+    assert planted.returncode == 1
+    assert "agents/greeter.py" in planted.stdout
+
+
+def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "README.md").write_text("mine")
+
+    assert main(["init", str(tmp_path)]) == 5
+
+    assert (tmp_path / "README.md").read_text() == "mine"
+    assert not (tmp_path / "agents").exists()
+    assert "README.md is there." in capsys.readouterr().err
+
+
+def test_a_folders_name_becomes_one_that_kafka_and_python_take() -> None:
+    assert namespace_of("My First Team!") == "my-first-team"
+    assert namespace_of("日本") == "team"

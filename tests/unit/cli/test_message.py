@@ -1,0 +1,121 @@
+"""Turning what was typed into a message of a topic."""
+
+import io
+from pathlib import Path
+
+import click
+import pytest
+from pydantic import BaseModel
+
+from handrail import Topic, agent, results
+from handrail.cli.message import given_text, intake_of, message_of
+from handrail.contract.team import TeamDescription
+from handrail.errors import MessageMisfit, NothingGiven
+
+
+class Ask(BaseModel):
+    text: str
+    collection: str = "library"
+
+
+class Refund(BaseModel):
+    order: str
+    amount: int
+
+
+names = Topic("names", carries=str)
+asks = Topic("asks", carries=Ask)
+refunds = Topic("refunds", carries=Refund)
+either = Topic("either", carries=(Ask, Refund))
+numbers = Topic("numbers", carries=int)
+
+
+def test_a_text_is_a_message_where_a_text_is_enough() -> None:
+    assert message_of(names, "Ada") == "Ada"
+    assert message_of(names, '{"a": 1}') == '{"a": 1}'
+    assert message_of(asks, "Who wrote it?") == Ask(text="Who wrote it?")
+    assert message_of(asks, "42") == Ask(text="42")
+    assert message_of(either, "Who?") == Ask(text="Who?")
+    assert message_of(numbers, "42") == 42
+
+
+def test_json_is_read_as_json_where_the_topic_wants_an_object() -> None:
+    assert message_of(asks, '{"text": "x", "collection": "mine"}') == Ask(
+        text="x", collection="mine"
+    )
+    assert message_of(refunds, '{"order": "7", "amount": 3}') == Refund(order="7", amount=3)
+    assert message_of(either, '{"order": "7", "amount": 3}') == Refund(order="7", amount=3)
+
+
+def test_a_json_object_that_is_no_message_is_still_a_text_where_one_is_enough() -> None:
+    assert message_of(asks, '{"a": 1}') == Ask(text='{"a": 1}')
+
+
+def test_further_fields_are_set_beside_the_text() -> None:
+    assert message_of(asks, "x", {"collection": "mine"}) == Ask(text="x", collection="mine")
+    assert message_of(asks, '{"text": "x"}', {"collection": "mine"}).collection == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "extra"), [("a text", {}), ('{"order": "7"}', {}), ("[1]", {}), ("", {})]
+)
+def test_what_does_not_fit_is_refused_before_anything_is_sent(
+    text: str, extra: dict[str, str]
+) -> None:
+    with pytest.raises(MessageMisfit) as failure:
+        message_of(refunds, text, extra)
+
+    assert failure.value.topic == "refunds"
+    assert failure.value.exit_code == 2
+
+
+def test_text_comes_from_the_command_line_a_file_or_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "task.txt"
+    file.write_bytes(b"\xef\xbb\xbfWho?")
+    incoming = io.TextIOWrapper(io.BytesIO("Grüße".encode()))
+    monkeypatch.setattr("sys.stdin", incoming)
+
+    assert given_text("typed", None, "submit") == "typed"
+    assert given_text(None, str(file), "submit") == "Who?"
+    assert given_text("-", None, "submit") == "Grüße"
+    with pytest.raises(click.UsageError):
+        given_text("typed", str(file), "submit")
+    with pytest.raises(click.UsageError):
+        given_text(None, str(tmp_path / "absent"), "submit")
+
+
+def test_nothing_at_all_is_named_instead_of_waiting_for_a_person(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Terminal(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(io.BytesIO()))
+
+    with pytest.raises(NothingGiven):
+        given_text(None, None, "submit")
+
+
+@agent(reads=names, writes=asks)
+async def asker(name: str) -> Ask:
+    return Ask(text=name)
+
+
+@agent(reads=asks, writes=results)
+async def answerer(ask: Ask) -> str:
+    return ask.text
+
+
+@agent(reads=refunds, writes=results)
+async def clerk(refund: Refund) -> str:
+    return refund.order
+
+
+def test_the_intake_is_the_one_that_is_set_else_the_one_that_nobody_writes_to() -> None:
+    assert intake_of(TeamDescription([asker, answerer])) is names
+    assert intake_of(TeamDescription([asker, answerer], intake="asks")) is asks
+    with pytest.raises(click.UsageError, match="names, refunds could be meant"):
+        intake_of(TeamDescription([asker, answerer, clerk]))

@@ -1,0 +1,113 @@
+"""What commands write: tables for people, JSON after the published schema."""
+
+import json
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import jsonschema
+import pytest
+
+from handrail.cli.output import Column, Shape, show_line, show_rows
+from handrail.cli.output_schema import KINDS, output_schema, schema_text
+from handrail.cli.rows import (
+    AgentRow,
+    Row,
+    SettingRow,
+    TaskRow,
+    VersionRow,
+)
+
+ROOT = Path(__file__).resolve().parents[3]
+TASKS = [
+    TaskRow(
+        "t1", "invoice-7", "working", "2026-01-02T03:04:05.678Z", None, 3, "Working: 3 at\nx\x1b[2J"
+    ),
+    TaskRow("t2", None, "completed", None, "2026-01-02T03:04:06.000Z", 0, "Completed."),
+]
+COLUMNS = (
+    Column("TASK", "id"),
+    Column("STATE", "state"),
+    Column("REFERENCE", "reference", absent="–"),
+    Column("OPEN", "open", right=True),
+    Column("CHANGED", "changed"),
+    Column("WHY", "reason", absent=""),
+)
+
+
+def test_a_table_is_aligned_inert_and_says_what_is_unknown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_rows("tasks", TASKS, COLUMNS, Shape.TABLE, empty="")
+
+    assert capsys.readouterr().out == (
+        "TASK  STATE      REFERENCE  OPEN  CHANGED                   WHY\n"
+        "t1    working    invoice-7     3  unknown                   Working: 3 at x\\x1b[2J\n"
+        "t2    completed  –             0  2026-01-02T03:04:06.000Z  Completed.\n"
+    )
+
+
+def test_json_is_one_document_of_the_published_form(capsys: pytest.CaptureFixture[str]) -> None:
+    show_rows("tasks", TASKS, COLUMNS, Shape.JSON, empty="")
+
+    document = json.loads(capsys.readouterr().out)
+    jsonschema.validate(document, output_schema())
+    assert document["kind"] == "tasks"
+    assert document["version"] == 1
+    assert document["items"][0] == {
+        "id": "t1",
+        "reference": "invoice-7",
+        "state": "working",
+        "submitted": "2026-01-02T03:04:05.678Z",
+        "changed": None,
+        "open": 3,
+        "reason": "Working: 3 at\nx\x1b[2J",
+    }
+
+
+def test_jsonl_is_an_item_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show_rows("tasks", TASKS, COLUMNS, Shape.JSONL, empty="")
+    show_line(VersionRow("handrail", None))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["id"] for line in lines[:2]] == ["t1", "t2"]
+    assert lines[2] == '{"name":"handrail","version":null}'
+
+
+def test_nothing_is_a_sentence_for_people_and_an_empty_list_for_programs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_rows("tasks", [], COLUMNS, Shape.TABLE, empty="There are no such tasks.")
+    assert capsys.readouterr() == ("", "There are no such tasks.\n")
+
+    show_rows("tasks", [], COLUMNS, Shape.JSON, empty="There are no such tasks.")
+    assert json.loads(capsys.readouterr().out)["items"] == []
+
+
+def test_lists_and_truth_are_written_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [AgentRow("writer", "findings", ["drafts", "results"], "agents/writer.py", None, 0)]
+    columns = (Column("WRITES", "writes"), Column("PROCESSES", "processes"))
+
+    show_rows("agents", rows, columns, Shape.TABLE, empty="")
+
+    assert "drafts, results  unknown" in capsys.readouterr().out
+
+
+def test_the_published_schema_is_the_one_of_the_rows() -> None:
+    published = (ROOT / "docs/guide/output.schema.json").read_text(encoding="utf-8")
+
+    assert published == schema_text(), "python -m handrail.cli.output_schema writes it anew"
+
+
+def test_a_document_that_is_not_of_the_form_is_refused() -> None:
+    for planted in (
+        {"kind": "tasks", "version": 1, "items": [{"id": "t1"}]},
+        {"kind": "task", "version": 1, "items": []},
+        {"kind": "version", "version": 2, "items": []},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(planted, output_schema())
+
+
+def test_every_row_has_a_kind_and_every_kind_a_row() -> None:
+    assert set(KINDS.values()) == set(get_args(Row))
+    assert set(get_type_hints(SettingRow)) == {"key", "value", "source", "detail"}
