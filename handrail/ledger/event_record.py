@@ -7,8 +7,6 @@ so that a stray record cannot stop the readers of the ledger.
 
 import json
 from dataclasses import asdict, dataclass, is_dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final, get_args
 
 import orjson
@@ -16,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from handrail.ledger.event import Event, event_id
 from handrail.wire.record import Outgoing, Record
+from handrail.wire.rfc3339 import rfc3339
 
 LEDGER = "ledger"  #: name of the ledger's topic, without the namespace
 SOURCE = b"handrail/ledger"
@@ -38,17 +37,6 @@ class UnknownEvent:
 
     why: str
     type: str | None = None
-
-
-@lru_cache(maxsize=64)
-def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def rfc3339(time_ms: int) -> str:
-    """Give a time as RFC 3339 in UTC with milliseconds."""
-    seconds, ms = divmod(time_ms, 1000)
-    return f"{_second(seconds)}.{ms:03}Z"
 
 
 def as_bytes(text: str) -> bytes:

@@ -11,10 +11,11 @@ from typing import Final, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from handrail.errors.ledger import StateBroken
-from handrail.ledger.event_record import as_bytes, from_json, rfc3339, to_json
+from handrail.ledger.event_record import as_bytes, from_json, to_json
 from handrail.ledger.explanation import waiting_for, why
 from handrail.ledger.task_state import TaskFacts, TaskState
 from handrail.wire.record import Headers, Outgoing, Record
+from handrail.wire.rfc3339 import rfc3339
 
 TASKS = "tasks"  #: name of the registrar's own topic, without the namespace
 RESULTS = "results"

@@ -6,9 +6,10 @@ headers of one name the last counts. The depth of a body is judged on its bytes,
 sees it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+from operator import attrgetter
 from typing import Final, cast
 
 import orjson
@@ -23,6 +24,7 @@ from handrail.wire.limits import (
     PARTS_COUNT_MAX,
 )
 from handrail.wire.record import Headers, Record
+from handrail.wire.rfc3339 import rfc3339
 
 SPEC_VERSION: Final = b"1.0"
 CONTENT_TYPE: Final = "content-type"
@@ -48,6 +50,7 @@ TEXT_HEADERS: Final = (
     ("trace_parent", "traceparent"),
     ("data_schema", "ce_dataschema"),
 )
+_texts_of: Final = attrgetter(*(attribute for attribute, _ in TEXT_HEADERS))
 REQUIRED: Final = frozenset({"id", "type", "source", "task_id", "tenant"})
 FAN_OUT_HEADERS: Final = ("ce_gather", "ce_fanout", "ce_part", "ce_parts")
 KNOWN_HEADERS: Final = frozenset(
@@ -66,8 +69,7 @@ def encode_time(time_ms: int) -> str:
     """Write milliseconds since 1970 as RFC 3339 in UTC; raises EnvelopeInvalid out of its years."""
     if not 0 <= time_ms <= TIME_MS_MAX:
         raise EnvelopeInvalid(header="ce_time", detail=f"{time_ms} ms is not between 1970 and 9999")
-    whole = datetime.fromtimestamp(time_ms // 1000, UTC)
-    return f"{whole:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03d}Z"
+    return rfc3339(time_ms)
 
 
 def decode_time(text: str, header: str = "ce_time") -> int:
@@ -92,8 +94,8 @@ def encode_headers(envelope: Envelope, content_type: str = JSON_TYPE) -> Headers
     Raises EnvelopeInvalid for an attribute that cannot travel, TooLarge past HEADERS_BYTES_MAX.
     """
     headers = [("ce_specversion", SPEC_VERSION)]
-    for attribute, name in TEXT_HEADERS:
-        value: str | None = getattr(envelope, attribute)
+    values: tuple[str | None, ...] = _texts_of(envelope)
+    for (attribute, name), value in zip(TEXT_HEADERS, values, strict=True):
         if value:
             headers.append((name, _utf8(value, name)))
         elif attribute in REQUIRED:
@@ -107,10 +109,16 @@ def encode_headers(envelope: Envelope, content_type: str = JSON_TYPE) -> Headers
     if envelope.fan_outs:
         headers.extend(_encode_fan_outs(envelope.fan_outs))
     headers.append((CONTENT_TYPE, content_type.encode()))
-    size = sum(len(name) + len(value) for name, value in headers)
+    _check_size(headers)
+    return tuple(headers)
+
+
+def _check_size(headers: Iterable[tuple[str, bytes | None]]) -> None:
+    size = 0
+    for name, value in headers:
+        size += len(name) + len(value or b"")
     if size > HEADERS_BYTES_MAX:
         raise TooLarge(what_is_large="headers", size=size, limit=HEADERS_BYTES_MAX)
-    return tuple(headers)
 
 
 def is_foreign(record: Record) -> bool:
@@ -127,9 +135,7 @@ def decode_envelope(record: Record) -> Envelope:
     handled is for the lane to say.
     """
     found = {name: value for name, value in record.headers if name in KNOWN_HEADERS}
-    size = sum(len(name) + len(value or b"") for name, value in found.items())
-    if size > HEADERS_BYTES_MAX:
-        raise TooLarge(what_is_large="headers", size=size, limit=HEADERS_BYTES_MAX)
+    _check_size(found.items())
     if found.get("ce_specversion") != SPEC_VERSION:
         raise EnvelopeInvalid(header="ce_specversion", detail="it must be 1.0")
     texts = {name: _text(value, name) for name, value in found.items() if value}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handrail.ledger.event import Event, Finished, Wrote, summary
-from handrail.ledger.event_record import UnknownEvent, decode, encode, rfc3339
+from handrail.ledger.event_record import UnknownEvent, decode, encode
 from handrail.wire.record import Record
 from tests.unit.ledger.test_task_state import STATES
 from tests.unit.ledger.told import TASK, Story, as_record
@@ -100,10 +100,6 @@ def test_a_summary_is_one_line_of_at_most_200_characters() -> None:
     assert summary("a\n  b\tc") == "a b c"
     assert summary("x" * 201) == "x" * 199 + "…"
     assert len(summary(string.printable * 50)) <= 200
-
-
-def test_times_are_rfc_3339_with_milliseconds() -> None:
-    assert rfc3339(7) == "1970-01-01T00:00:00.007Z"
 
 
 def test_making_and_encoding_an_event_costs_microseconds() -> None:
