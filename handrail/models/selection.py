@@ -7,7 +7,7 @@ that is asked for, and it is stricter about names than about ordinary words.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from handrail.models.evidence import HARD, answers
@@ -141,7 +141,9 @@ def _rarity(asked: Question, kept: Sequence[_Read]) -> dict[str, float]:
     return weights
 
 
-def _best(wanted: str, found: Iterable[str]) -> float:
+def _best(wanted: str, found: frozenset[str]) -> float:
+    if wanted in found:
+        return 1.0
     return max((likeness(wanted, stem) for stem in found), default=0.0)
 
 
