@@ -121,6 +121,7 @@ async def _start(place: Place, file: Path | None) -> asyncio.subprocess.Process:
     """Start agents and registrar in one process, which writes to this very terminal."""
     from handrail.runtime.child import handrail_command
     from handrail.runtime.deadman import PID_VARIABLE
+    from handrail.runtime.log_lines import LEVEL_VARIABLE
     from handrail.runtime.team_up import REGISTRAR
 
     what = ["."] if file is None else [str(file)]
@@ -128,7 +129,12 @@ async def _start(place: Place, file: Path | None) -> asyncio.subprocess.Process:
         *handrail_command("run", REGISTRAR, *what, *place.flags()),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=sys.stderr,
-        env={**os.environ, DRAIN_VARIABLE: str(DRAIN_S), PID_VARIABLE: str(os.getpid())},
+        env={
+            **os.environ,
+            DRAIN_VARIABLE: str(DRAIN_S),
+            PID_VARIABLE: str(os.getpid()),
+            LEVEL_VARIABLE: os.environ.get(LEVEL_VARIABLE, "warning"),
+        },
         start_new_session=True,
     )
 

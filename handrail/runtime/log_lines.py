@@ -1,6 +1,7 @@
 """How a process of a team writes its log: one line an event, its facts after it, on stderr.
 
-`HANDRAIL_LOG=json` writes each line as a JSON object. Facts whose name says that they are secret
+`HANDRAIL_LOG=json` writes each line as a JSON object, `HANDRAIL_LOG_LEVEL` is debug, info, warning
+or error. Facts whose name says that they are secret
 are not shown.
 """
 
@@ -8,25 +9,33 @@ import logging
 import os
 import re
 import sys
+import traceback
 from collections.abc import Mapping, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import orjson
 import structlog
 
+LEVEL_VARIABLE = "HANDRAIL_LOG_LEVEL"
 SECRET = re.compile(r"password|secret|token|api_?key|authorization", re.IGNORECASE)
 FACT_CHARS_MAX = 2_000
+_FOREIGN = re.compile(
+    re.escape(str(Path(__file__).parents[1]))
+    + r"|[/\\](?:site|dist)-packages[/\\]|[/\\]lib[/\\]python3"
+)
 
 
 def set_up_logging(level: int = logging.INFO) -> None:
     """Send every log line of this process to standard error, from `level` upwards."""
     as_json = os.environ.get("HANDRAIL_LOG", "").lower() == "json"
+    level = logging.getLevelNamesMapping().get(os.environ.get(LEVEL_VARIABLE, "").upper(), level)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-            structlog.processors.format_exc_info,
+            own_frames,
             hide_secrets,
             as_json_line if as_json else as_text_line,
         ],
@@ -36,6 +45,25 @@ def set_up_logging(level: int = logging.INFO) -> None:
     )
     # Libraries log in Python's own way; their warnings belong into the same stream.
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(name)s: %(message)s")
+    # aiokafka 0.14 calls it an error that a coordinator is not there yet, and tries again.
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
+
+
+def own_frames(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Put the traceback of an error into words, without frames of the engine and of Python.
+
+    Where every frame is the engine's, all of them are kept.
+    """
+    error = event.pop("exc_info", None)
+    if isinstance(error, BaseException):
+        whole = traceback.TracebackException.from_exception(error)
+        own = [frame for frame in whole.stack if not _FOREIGN.search(frame.filename)]
+        if own:
+            whole.stack = traceback.StackSummary.from_list(own)
+        event["exception"] = "".join(whole.format()).rstrip()
+    return event
 
 
 def hide_secrets(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
+import structlog
 
 from handrail.ledger.event import Event, Wrote
 from handrail.runtime.worker.outputs import Origin, marker
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from handrail.runtime.worker.packing import Packer
     from handrail.runtime.worker.place import WorkerPlace
     from handrail.runtime.worker.saying import Saying
+
+log = structlog.get_logger("handrail.agent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,14 @@ class Burial:
     ) -> tuple[list[Outgoing], list[Event]]:
         """Give what is to be written in the transaction that ends the handoff."""
         now_ms = self._worker.clock.now_ms()
+        log.warning(
+            "handoff died",
+            agent=self._worker.agent.name,
+            reason=str(buried.reason),
+            task=buried.envelope.task_id,
+            why=str(buried.error),
+            exc_info=buried.error if buried.reason is Reason.ATTEMPTS else None,
+        )
         claim = None
         if needs_body_claim(buried.record):
             claim = await self._packer.store(buried.record.value or b"")
