@@ -25,6 +25,7 @@ SETS = {
     "town": (HERE / "town" / "documents", HERE / "town" / "questions.jsonl"),
     "valley": (HERE / "valley" / "documents", HERE / "valley" / "questions.jsonl"),
     "parish": (HERE / "parish" / "documents", HERE / "parish" / "questions.jsonl"),
+    "coast": (HERE / "coast" / "documents", HERE / "coast" / "questions.jsonl"),
     "held-out": (HERE / "held_out" / "documents", HERE / "held_out" / "questions.jsonl"),
 }
 
