@@ -130,53 +130,59 @@ def test_a_pdf_that_only_locks_its_owner_out_is_read():
     assert "The vault opens at nine." in read("a.pdf", locked_pdf("")).text
 
 
+UNREADABLE = [
+    (
+        "a.pdf",
+        locked_pdf("secret"),
+        "a.pdf is locked with a password: save a copy without one.",
+    ),
+    (
+        "a.pdf",
+        pdf("", ""),
+        ("a.pdf holds pictures of pages and no text: run it through text recognition (OCR) first."),
+    ),
+    ("a.pdf", b"MZ\x90\x00", "a.pdf is called .pdf but does not begin like a PDF."),
+    ("a.txt", b"\x7fELF\x00\x01\x02", "a.txt is a binary file, not text."),
+    (
+        "a.txt",
+        b"caf\xe9",
+        (
+            "a.txt is not valid utf-8 at byte 3 (no byte order mark says otherwise): "
+            "save it as UTF-8."
+        ),
+    ),
+    (
+        "a.txt",
+        "wide".encode("utf-16-le"),
+        (
+            "a.txt looks like UTF-16 without a byte order mark: "
+            "save it as UTF-8, or as UTF-16 with its mark."
+        ),
+    ),
+    (
+        "a.html",
+        b"<meta charset=klingon>x",
+        "a.html declares the unknown encoding klingon: save it as UTF-8.",
+    ),
+    (
+        "a.html",
+        b"<meta charset=base64>x",
+        "a.html declares the encoding base64, which is not one of text.",
+    ),
+    ("a.md", b" \n", "a.md is empty."),
+    ("a.html", b"<script>x</script>", "a.html holds no text."),
+    ("a.docx", b"PK", "a.docx is not one of .md, .rst, .txt, .html, .pdf."),
+    (
+        "a.txt",
+        b"x" * (50 * MIB),
+        "a.txt is too large to be read: 50.0 MiB, and a .txt may have 16 MiB.",
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("source", "data", "sentence"),
-    [
-        (
-            "a.pdf",
-            locked_pdf("secret"),
-            "a.pdf is locked with a password: save a copy without one.",
-        ),
-        (
-            "a.pdf",
-            pdf("", ""),
-            "a.pdf holds pictures of pages and no text: "
-            "run it through text recognition (OCR) first.",
-        ),
-        ("a.pdf", b"MZ\x90\x00", "a.pdf is called .pdf but does not begin like a PDF."),
-        ("a.txt", b"\x7fELF\x00\x01\x02", "a.txt is a binary file, not text."),
-        (
-            "a.txt",
-            b"caf\xe9",
-            "a.txt is not valid utf-8 at byte 3 (no byte order mark says otherwise): "
-            "save it as UTF-8.",
-        ),
-        (
-            "a.txt",
-            "wide".encode("utf-16-le"),
-            "a.txt looks like UTF-16 without a byte order mark: "
-            "save it as UTF-8, or as UTF-16 with its mark.",
-        ),
-        (
-            "a.html",
-            b"<meta charset=klingon>x",
-            "a.html declares the unknown encoding klingon: save it as UTF-8.",
-        ),
-        (
-            "a.html",
-            b"<meta charset=base64>x",
-            "a.html declares the encoding base64, which is not one of text.",
-        ),
-        ("a.md", b" \n", "a.md is empty."),
-        ("a.html", b"<script>x</script>", "a.html holds no text."),
-        ("a.docx", b"PK", "a.docx is not one of .md, .rst, .txt, .html, .pdf."),
-        (
-            "a.txt",
-            b"x" * (50 * MIB),
-            "a.txt is too large to be read: 50.0 MiB, and a .txt may have 16 MiB.",
-        ),
-    ],
+    UNREADABLE,
     ids=[
         "locked",
         "scanned",
