@@ -50,7 +50,8 @@ async def test_the_agent_of_the_front_page_runs() -> None:
 
 
 @click.group()
-def small() -> None:
+@click.option("--project")
+def small(project: str) -> None:
     """Stand for the command line in the tests of the law."""
 
 
@@ -67,6 +68,7 @@ def show(where: str) -> None:
         "Type `handrail show --were x`.",
         "```\nhandrail tell ID   # all of it\n```",
         "```\n$ handrail show --all\n```",
+        "Type `handrail --project ../other tell`.",
     ],
 )
 def test_a_command_that_does_not_exist_is_reported(tmp_path: Path, shown: str) -> None:

@@ -63,10 +63,15 @@ def wrong_commands(shown: Iterable[Command], root: click.Command) -> list[str]:
 def _wrong(line: Command, root: click.Command) -> str:
     here, context = root, click.Context(root)
     flags = _flags(here)
-    for word in line.words:
+    words = iter(line.words)
+    for word in words:
         if word.startswith("-"):
             if word.split("=")[0] not in flags:
                 return f"{line.where}: `handrail {' '.join(line.words)}`: no flag {word}"
+            if flags[word.split("=")[0]] and "=" not in word:
+                next(words, None)
+        elif "{" in word:
+            return ""  # filled in when the error is raised
         elif isinstance(here, click.Group) and word.islower():
             inner = here.get_command(context, word)
             if inner is None:
@@ -76,9 +81,14 @@ def _wrong(line: Command, root: click.Command) -> str:
     return ""
 
 
-def _flags(of: click.Command) -> set[str]:
-    own = {flag for option in of.params for flag in (*option.opts, *option.secondary_opts)}
-    return own | {"--help", "-h", "--version"}
+def _flags(of: click.Command) -> dict[str, bool]:
+    """Give every flag, and whether a value follows it."""
+    own = {
+        flag: isinstance(option, click.Option) and not (option.is_flag or option.count)
+        for option in of.params
+        for flag in (*option.opts, *option.secondary_opts)
+    }
+    return {**own, "--help": False, "-h": False, "--version": False}
 
 
 def broken_links(root: Path) -> list[str]:
