@@ -93,21 +93,23 @@ class Agent(Generic[P, R_co]):
         A plain message goes to the one topic in `writes` that carries its type; `results` is taken
         only when no other does. Raises NotSendable when none does or several do.
         """
-        known = ", ".join(f"{t.name} ({', '.join(t.models) or 'anything'})" for t in self.writes)
         if is_handoff(message):
             topic = message.topic
             if topic not in self.writes:
-                raise NotSendable(
-                    given="message", topic=topic.name, known=f"for {self.name}: {known}"
-                )
+                known = f"for {self.name}: {self._writes_in_words()}"
+                raise NotSendable(given="message", topic=topic.name, known=known)
             topic.model_of(message.message)
             return topic, message.message
         fitting = [t for t in self.writes if not t.is_open and _carries(t, message)]
         fitting = fitting or [t for t in self.writes if t.is_open and _carries(t, message)]
         if len(fitting) != 1:
             topics = " or ".join(t.name for t in fitting or self.writes) or "(none)"
-            raise NotSendable(given=type(message).__name__, topic=topics, known=known or "nothing")
+            known = self._writes_in_words() or "nothing"
+            raise NotSendable(given=type(message).__name__, topic=topics, known=known)
         return fitting[0], message
+
+    def _writes_in_words(self) -> str:
+        return ", ".join(f"{t.name} ({', '.join(t.models) or 'anything'})" for t in self.writes)
 
     def _check_own_facts(self, given: set[str]) -> None:
         if not _NAME.fullmatch(self.name) or len(self.name) > AGENT_NAME_CHARS_MAX:

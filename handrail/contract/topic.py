@@ -9,6 +9,7 @@ reject a message.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Generic, TypeGuard, cast, overload
 
 from pydantic import ValidationError
@@ -257,19 +258,26 @@ class OpenTopic(Topic[Any, None]):
 
     def model_of(self, message: object) -> MessageModel:
         """Give a model for the very type of the message; raises NotSendable when it has none."""
+        python_type: Any = type(message)
         try:
-            (model,) = models_of(self.name, (type(message),)).values()
+            return _model_of_its_own(self.name, python_type)
         except TopicInvalid as error:
             raise NotSendable(
                 given=type(message).__name__,
                 topic=self.name,
                 known="pydantic models and JSON types",
             ) from error
-        return model
 
     def decode(self, type_name: str | None, body: bytes | None) -> Any:  # noqa: ARG002 - any
         """Read a message as plain values, whatever type it names; raises like `decode_body`."""
         return decode_body(body)
+
+
+# A model holds a serializer that pydantic makes anew each time, which costs more than its use.
+@lru_cache(maxsize=256)
+def _model_of_its_own(topic: str, python_type: type[Any]) -> MessageModel:
+    (model,) = models_of(topic, (python_type,)).values()
+    return model
 
 
 def is_topic(value: object) -> TypeGuard[Topic[Any, Any]]:

@@ -106,33 +106,34 @@ Verdict = Take | TakePart | Pass | Forward | Copy | Refuse
 
 def judge(record: Record, rules: AdmissionRules, seen: SeenReferences, now_ms: int) -> Verdict:
     """Give the verdict on a record of this lane's inbox."""
-    foreign = is_foreign(record)
-    envelope = _of_foreign(record, rules)
     try:
-        if foreign:
+        if is_foreign(record):
             message = rules.agent.reads.decode(None, record.value or b"")
-            envelope = envelope.but(type=rules.agent.reads.type_of(message))
-        else:
-            envelope = decode_envelope(record)
+            envelope = _of_foreign(record, rules, rules.agent.reads.type_of(message))
+            return _submission(record, envelope, rules, seen, now_ms)
+        envelope = decode_envelope(record)
     except WireError as error:
-        return Refuse(envelope, Reason(error.reason), error, submission=True)
+        # Its body or its envelope cannot be read: what is known is where it stands.
+        unread = _of_foreign(record, rules, MARKER_TYPE)
+        return Refuse(unread, Reason(error.reason), error, submission=True)
     if envelope.causation_id is None:
         return _submission(record, _owned(envelope, record, rules), rules, seen, now_ms)
     return _handoff(record, envelope, rules, now_ms)
 
 
-def _of_foreign(record: Record, rules: AdmissionRules) -> Envelope:
+def _of_foreign(record: Record, rules: AdmissionRules, type_name: str) -> Envelope:
     """Make an envelope for a record that has none: its key is its reference."""
     own_id = id_of_foreign(record.topic, record.partition, record.offset)
     reference = _as_reference(record.key)
     return Envelope(
         id=own_id,
-        type=MARKER_TYPE,  # replaced as soon as the body is understood
+        type=type_name,
         source=f"kafka/{record.topic}",
         time_ms=max(record.timestamp_ms, 0),
         task_id=task_id_of(rules.tenant, reference) if reference else own_id,
         tenant=rules.tenant,
         reference=reference,
+        deadline_ms=_latest_ms(record, rules),
     )
 
 
@@ -148,7 +149,7 @@ def _as_reference(key: bytes | None) -> str | None:
 
 def _owned(envelope: Envelope, record: Record, rules: AdmissionRules) -> Envelope:
     """Set what a submitter may not choose, and cap what it may ask for."""
-    latest_ms = max(record.timestamp_ms, 0) + rules.deadline_ms_max
+    latest_ms = _latest_ms(record, rules)
     asked_ms = envelope.deadline_ms
     task_id = envelope.task_id
     if envelope.reference is not None:
@@ -161,6 +162,10 @@ def _owned(envelope: Envelope, record: Record, rules: AdmissionRules) -> Envelop
         fan_outs=(),
         deadline_ms=latest_ms if asked_ms is None else min(asked_ms, latest_ms),
     )
+
+
+def _latest_ms(record: Record, rules: AdmissionRules) -> int:
+    return max(record.timestamp_ms, 0) + rules.deadline_ms_max
 
 
 def _submission(

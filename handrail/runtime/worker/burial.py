@@ -74,12 +74,11 @@ class Burial:
         wrote: list[Wrote] = []
         fan_outs = buried.envelope.fan_outs
         if fan_outs and not buried.absorbed and not buried.submission:
-            origin = Origin(buried.envelope.id, buried.envelope)
-            if invocation is not None:
-                origin = Origin(invocation.id, buried.envelope)
+            ended = buried.envelope.id if invocation is None else invocation.id
+            origin = Origin(ended, buried.envelope, now_ms)
             lost = Marker(MarkerKind.LOST, buried.reason, letter.where)
             told = marker(self._worker.agent, self._worker.team, origin, lost)
-            records.append(self._packer.pack_small(told, now_ms))
+            records.append(self._packer.pack_small(told))
             wrote.append(told.wrote)
         event = self._saying.dead(buried, invocation, wrote, str(buried.error))
         return records, [event]

@@ -163,11 +163,12 @@ class Carrier:
                 self._bury_record(record, buried)
 
     def _pass(self, record: Record, envelope: Envelope, gather: str) -> None:
-        origin = Origin(envelope.id, envelope.but(hop=min(envelope.hop, 15)))
+        inherits = envelope.but(hop=min(envelope.hop, 15))
+        origin = Origin(envelope.id, inherits, self._worker.clock.now_ms())
         found = Marker.decode(record.value)
         onward = marker(self._worker.agent, self._worker.team, origin, found)
         assert onward.topic == gather
-        outgoing = self._packer.pack_small(onward, self._worker.clock.now_ms())
+        outgoing = self._packer.pack_small(onward)
         event = self._saying.passed(record, envelope, [onward.wrote])
         self._hand([outgoing], [event], [record.offset])
 

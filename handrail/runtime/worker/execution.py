@@ -116,12 +116,11 @@ class Execution:
         outputs = outputs_of(
             worker.agent,
             worker.team,
-            Origin(invocation.id, given.envelope),
+            Origin(invocation.id, given.envelope, worker.clock.now_ms()),
             returned,
             worker.limits.fan_out_parts_max,
         )
-        now_ms = worker.clock.now_ms()
-        records = [await self._packer.pack(message, now_ms) for message in outputs.messages]
+        records = [await self._packer.pack(message) for message in outputs.messages]
         return Ended(
             record=given.record,
             envelope=given.envelope,

@@ -27,6 +27,7 @@ class Origin:
 
     invocation: str
     envelope: Envelope  #: for a gather: what the parts have in common
+    written_ms: int
     run: int = 0
 
 
@@ -190,7 +191,7 @@ def _child(
         id=handoff_id(origin.invocation, origin.run, RETURN_PATH, index),
         type=type_name,
         source=f"handrail/{place.namespace}/{agent.name}",
-        time_ms=0,
+        time_ms=origin.written_ms,
         task_id=parent.task_id,
         tenant=parent.tenant,
         reference=parent.reference,

@@ -35,22 +35,18 @@ class Packer:
         offsets = await self._committer.commit(Item(chunks))
         return claim_of(chunks, offsets[0])
 
-    async def pack(self, message: Outbound, now_ms: int) -> Outgoing:
+    async def pack(self, message: Outbound) -> Outgoing:
         """Give the record of one message, its large body stored before."""
         body, content_type = message.body, JSON_TYPE
         if needs_claim(body):
             body, content_type = (await self.store(body)).encode(), CLAIM_TYPE
-        return self.pack_small(message, now_ms, body, content_type)
+        return self.pack_small(message, body, content_type)
 
     def pack_small(
-        self,
-        message: Outbound,
-        now_ms: int,
-        body: bytes | None = None,
-        content_type: str = JSON_TYPE,
+        self, message: Outbound, body: bytes | None = None, content_type: str = JSON_TYPE
     ) -> Outgoing:
         """Give the record of a message whose body fits."""
-        headers = encode_headers(message.envelope.but(time_ms=now_ms), content_type)
+        headers = encode_headers(message.envelope, content_type)
         value = message.body if body is None else body
         return Outgoing(self._place.full(message.topic), message.key, value, headers)
 

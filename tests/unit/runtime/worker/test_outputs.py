@@ -49,7 +49,7 @@ IN_PART = PLAIN.but(fan_outs=(FanOutHeader("findings", "f", 1, 3),))
 
 def leaving(who: object, returned: object, envelope: Envelope = PLAIN) -> Outputs:
     place = team_place("ns", TEAM, who)  # type: ignore[arg-type]
-    return outputs_of(who, place, Origin("inv", envelope), returned, 4)  # type: ignore[arg-type]
+    return outputs_of(who, place, Origin("inv", envelope, 7), returned, 4)  # type: ignore[arg-type]
 
 
 def test_a_returned_list_opens_a_fan_out_whose_parts_have_their_own_keys() -> None:
