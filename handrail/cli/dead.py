@@ -54,8 +54,8 @@ def show(place: Place, dead_id: str, shape: Shape) -> int:
         show_rows("dead", [row], FULL_COLUMNS, shape, empty="")
         return 0
     note(f"{row.agent} gave up at {row.time} ({row.reason}): {inert(row.error or 'no words')}")
-    tried = row.attempts if row.attempts is not None else "an unknown number of"
-    note(f"It was read from {row.original} with key {row.key or '(none)'}; {tried} attempts.")
+    tried = "attempts unknown" if row.attempts is None else f"attempt {row.attempts}"
+    note(f"It was read from {row.original} with key {row.key or '(none)'}; it was {tried}.")
     if row.task:
         note(f"Its task is {row.task}; its story: handrail show {row.task}")
     stack = row.headers.get("dlq.exception-stack")

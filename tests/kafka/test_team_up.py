@@ -1,0 +1,210 @@
+"""A team brought up, watched and taken down on a real Kafka, through the command line alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from handrail.bus.process_birth import birth_of
+from handrail.runtime.note import ProcessNote, ProcessState, notes
+from tests.waiting import until_now
+
+AGENT = """
+from pydantic import BaseModel
+from handrail import Topic, agent, results
+
+class Greeting(BaseModel):
+    greeting: str
+
+names = Topic("names", carries=str)
+
+@agent(reads=names, writes=results)
+async def greeter(name: str) -> Greeting:
+    return Greeting(greeting=f"Hello, {name}")
+"""
+PARTITIONS = 4
+
+
+@dataclass
+class Project:
+    """A team of one agent in a namespace of its own, and whatever was started for it."""
+
+    folder: Path
+    environment: dict[str, str]
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "handrail", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "handrail", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def ready(self) -> dict[str, ProcessNote]:
+        found = {note.name: note for _, note in notes(self.folder) if note.alive}
+        return {name: n for name, n in found.items() if n.state is ProcessState.READY}
+
+
+@pytest.fixture
+def project(tmp_path: Path, broker: str) -> Iterator[Project]:
+    """A fresh project on the shared broker; whatever it started is ended."""
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "greeter.py").write_text(AGENT)
+    environment = {
+        **os.environ,
+        "HANDRAIL_BOOTSTRAP": broker,
+        "HANDRAIL_NAMESPACE": f"up-{uuid.uuid4().hex[:8]}",
+        "HANDRAIL_PARTITIONS": str(PARTITIONS),
+    }
+    made = Project(tmp_path, environment)
+    yield made
+    for process in made.started:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=60)
+
+
+def test_a_team_is_up_answers_survives_a_kill_and_goes_down_in_order(project: Project) -> None:
+    up = project.start("up")
+    first = until_now(lambda: len(project.ready()) == 2 and project.ready(), within_s=60)
+    assert isinstance(first, dict)
+    assert set(first) == {"registrar", "greeter"}
+
+    answer = project.run("submit", "Ada", "--wait", "--reference", "r1")
+    assert (answer.returncode, json.loads(answer.stdout)) == (0, {"greeting": "Hello, Ada"})
+    assert "greeter took it in." in answer.stderr
+
+    os.kill(first["greeter"].pid, signal.SIGKILL)
+    submitted = project.run("submit", "Bob", "--reference", "r2")
+    assert submitted.returncode == 0
+    until_now(
+        lambda: project.ready().get("greeter", first["greeter"]).pid != first["greeter"].pid,
+        within_s=30,
+    )
+    watched = project.run("watch", "r2")
+    assert watched.returncode == 0
+    found = project.run("result", "r2", "-o", "json")
+    assert json.loads(found.stdout)["items"][0]["result"] == {"greeting": "Hello, Bob"}
+    assert project.run("topics", "plan").stderr == "Every topic is as it should be.\n"
+    assert project.run("up").returncode == 5
+
+    down = project.run("down")
+    _, said = up.communicate(timeout=60)
+
+    assert down.returncode == 0
+    assert up.returncode == 0
+    assert "greeter: died; ended by SIGKILL" in said
+    assert said.rindex("greeter: stopped") < said.rindex("registrar: stopped")
+    assert said.endswith("Everything has stopped.\n")
+    assert not any(birth_of(note.pid) == note.born for note in first.values())
+
+
+def test_another_process_by_hand_shares_the_work_at_once(project: Project) -> None:
+    assert project.run("topics", "apply").returncode == 0
+    one = project.start("run", "greeter")
+    until_now(lambda: len(project.ready()) == 1, within_s=30)
+
+    project.start("run", "greeter")
+
+    until_now(lambda: [note.partitions for note in project.ready().values()] == [2, 2], within_s=30)
+    lanes = project.run("agents", "show", "greeter", "-o", "jsonl").stdout.splitlines()
+    assert len({json.loads(lane)["owner"] for lane in lanes}) == 2
+
+    one.send_signal(signal.SIGINT)
+    one.communicate(timeout=30)
+    until_now(lambda: [n.partitions for n in project.ready().values()] == [4], within_s=30)
+    assert one.returncode == 0
+
+
+def test_together_is_one_process_for_everything(project: Project) -> None:
+    up = project.start("up", "--together")
+
+    ready = until_now(project.ready, within_s=60)
+
+    assert ready["team"].agents == ("registrar", "greeter")
+    assert ready["team"].partitions == 2 * PARTITIONS
+    up.send_signal(signal.SIGINT)
+    _, said = up.communicate(timeout=60)
+    assert up.returncode == 0
+    assert said.endswith("Everything has stopped.\n")
+
+
+def test_ctrl_c_stops_waiting_and_not_the_task(project: Project) -> None:
+    assert project.run("topics", "apply").returncode == 0
+    waiting = project.start("submit", "Ada", "--wait", "--reference", "slow")
+    assert waiting.stderr is not None
+    told = [waiting.stderr.readline() for _ in range(2)]
+
+    waiting.send_signal(signal.SIGINT)
+    out, rest = waiting.communicate(timeout=30)
+
+    assert told[0].startswith("Task ")
+    assert "Submitted to names: " in told[1]
+    assert waiting.returncode == 130
+    assert "Still running. Follow: handrail watch " in rest
+    assert out == ""
+    assert project.run("result", "slow").returncode == 6
+
+
+def test_a_wrong_partition_count_is_refused_and_said(project: Project) -> None:
+    assert project.run("topics", "apply").returncode == 0
+    project.environment["HANDRAIL_PARTITIONS"] = "5"
+
+    planned, applied = project.run("topics", "plan", "-o", "jsonl"), project.run("topics", "apply")
+    up = project.run("up")
+
+    assert {json.loads(line)["change"] for line in planned.stdout.splitlines()} == {"refused"}
+    for refused in (applied, up):
+        assert refused.returncode == 5
+        assert "HR-PLAN-001" in refused.stderr
+
+
+def test_a_handler_that_raises_leaves_a_dead_letter_that_can_be_read(project: Project) -> None:
+    (project.folder / "agents" / "greeter.py").write_text(AGENT.replace("{name}", "{nme}"))
+    project.start("up", "--together")
+    until_now(project.ready, within_s=60)
+
+    failed = project.run("submit", "Ada", "--wait")
+
+    assert failed.returncode == 1
+    listed = project.run("dead", "list", "-o", "jsonl")
+    dead = json.loads(listed.stdout)
+    assert (dead["reason"], dead["value"]) == ("attempts", "Ada")
+    shown = project.run("dead", "show", dead["id"])
+    assert shown.returncode == 0
+    assert "name 'nme' is not defined" in shown.stderr
+    assert shown.stdout == "Ada\n"
+    assert project.run("dead", "show", "greeter/0/999").returncode == 3
+
+
+def test_the_doctor_finds_a_healthy_team_healthy(project: Project) -> None:
+    assert project.run("topics", "apply").returncode == 0
+
+    checked = project.run("doctor", "-o", "json")
+
+    states = {one["check"]: one["state"] for one in json.loads(checked.stdout)["items"]}
+    assert checked.returncode == 0
+    assert states["topics"] == states["broker"] == states["clocks"] == states["team"] == "ok"
