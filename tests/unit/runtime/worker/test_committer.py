@@ -1,0 +1,210 @@
+"""The committer: order, batches, refused records."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from handrail.bus.port import OffsetCommit
+from handrail.errors import CommitDoubtful, RecordRefused
+from handrail.lane.decision import LaneSettings
+from handrail.lane.lane import Lane
+from handrail.runtime.worker.committer import BATCH_ITEMS_MAX, Committer, Item
+from handrail.runtime.worker.opening import LanePlace
+from handrail.wire.record import Outgoing, TopicPartition
+from tests.waiting import until
+
+PLACE = LanePlace(
+    "ns.a",
+    TopicPartition("ns.in", 0),
+    TopicPartition("ns.a.answers", 0),
+    TopicPartition("ns.a.journal", 0),
+    TopicPartition("ns.a.dead", 0),
+)
+
+
+class Log:
+    """What the broker would have, and what it will not take."""
+
+    def __init__(self) -> None:
+        self.transactions: list[list[bytes]] = []
+        self.offsets: list[OffsetCommit | None] = []
+        self.refuses: bytes | None = None
+        self.doubtful = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.renewed = 0
+
+
+class Producer:
+    """Keeps the promises of `LaneProducer` towards the log."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.dead = False
+
+    async def init(self, *, deadline_s: float) -> None:
+        del deadline_s
+
+    async def commit(
+        self,
+        records: Sequence[Outgoing],
+        offsets: OffsetCommit | None = None,
+        *,
+        deadline_s: float = 5.0,
+    ) -> list[int]:
+        del deadline_s
+        assert not self.dead, "a producer is dead after an error"
+        await self.log.gate.wait()
+        if self.log.doubtful:
+            self.dead = True
+            raise CommitDoubtful(transactional_id="x", reason="the answer was lost")
+        for index, record in enumerate(records):
+            if record.value == self.log.refuses:
+                self.dead = True
+                raise RecordRefused(topic=record.topic, index=index, reason="too large")
+        start = sum(len(transaction) for transaction in self.log.transactions)
+        self.log.transactions.append([record.value or b"" for record in records])
+        self.log.offsets.append(offsets)
+        return list(range(start, start + len(records)))
+
+    async def close(self) -> None:
+        self.dead = True
+
+
+def item(text: str, **kw: object) -> Item:
+    return Item([Outgoing("ns.out", None, text.encode())], **kw)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def committing(log: Log) -> AsyncIterator[Committer]:
+    async def renew(producer: object) -> Producer:
+        assert isinstance(producer, Producer)
+        await producer.close()
+        log.renewed += 1
+        return Producer(log)
+
+    lane = Lane(LaneSettings("1", "in"), 0, None)
+    for offset in range(300):
+        lane.progress.admit(offset)
+    committer = Committer(lane, Producer(log), PLACE, renew)  # type: ignore[arg-type]
+    running = asyncio.create_task(committer.run())
+    try:
+        yield committer
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_is_ready_together_is_one_transaction_in_order() -> None:
+    log = Log()
+    async with committing(log) as committer:
+        for text in ("a", "b", "c"):
+            committer.hand(item(text))
+        await committer.flush()
+
+    assert log.transactions == [[b"a", b"b", b"c"]]
+
+
+async def test_what_arrives_during_a_commit_gathers_for_the_next_one() -> None:
+    log = Log()
+    log.gate.clear()
+    async with committing(log) as committer:
+        committer.hand(item("a"))
+        await until(lambda: not committer.is_idle)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        for number in range(BATCH_ITEMS_MAX + 1):
+            committer.hand(item(str(number)))
+        log.gate.set()
+        await committer.flush()
+
+    flat = [value for transaction in log.transactions for value in transaction]
+    assert flat == [b"a", *(str(n).encode() for n in range(BATCH_ITEMS_MAX + 1))]
+    assert max(len(transaction) for transaction in log.transactions) <= BATCH_ITEMS_MAX
+
+
+async def test_offsets_are_finished_only_once_their_transaction_has_committed() -> None:
+    log = Log()
+    seen: list[int] = []
+    async with committing(log) as committer:
+        committer.hand(
+            item("a", completes=(0,), on_committed=lambda _: seen.append(len(log.offsets)))
+        )
+        await committer.flush()
+
+    (commit,) = log.offsets
+    assert commit is not None
+    assert commit.offset == 1
+    assert seen == [1]
+
+
+async def test_a_refused_record_costs_nobody_else_and_is_told() -> None:
+    log = Log()
+    log.refuses = b"bad"
+    told: list[RecordRefused] = []
+    async with committing(log) as committer:
+        committer.hand(item("a"))
+        committer.hand(item("bad", on_refused=told.append))
+        committer.hand(item("b"))
+        await committer.flush()
+
+    assert log.transactions == [[b"a"], [b"b"]]
+    assert len(told) == 1
+    assert log.renewed == 2, "each aborted transaction costs its producer"
+
+
+async def test_whoever_waits_for_a_refused_item_is_told() -> None:
+    log = Log()
+    log.refuses = b"bad"
+    async with committing(log) as committer:
+        with pytest.raises(RecordRefused):
+            await committer.commit(item("bad"))
+
+
+async def test_a_suspended_committer_starts_no_transaction_and_then_goes_on() -> None:
+    log = Log()
+    async with committing(log) as committer:
+        committer.suspend()
+        await committer.settle()
+        committer.hand(item("a"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert log.transactions == []
+        committer.resume()
+        await committer.flush()
+
+    assert log.transactions == [[b"a"]]
+
+
+async def test_settling_waits_for_the_commit_in_flight() -> None:
+    log = Log()
+    log.gate.clear()
+    async with committing(log) as committer:
+        committer.hand(item("a"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        committer.suspend()
+        settling = asyncio.create_task(committer.settle())
+        await asyncio.sleep(0)
+        assert not settling.done()
+        log.gate.set()
+        await settling
+
+    assert log.transactions == [[b"a"]]
+
+
+async def test_a_doubtful_commit_ends_the_committer() -> None:
+    log = Log()
+    log.doubtful = True
+    lane = Lane(LaneSettings("1", "in"), 0, None)
+
+    async def renew(producer: object) -> Producer:
+        raise AssertionError(producer)
+
+    committer = Committer(lane, Producer(log), PLACE, renew)  # type: ignore[arg-type]
+    committer.hand(item("a"))
+
+    with pytest.raises(CommitDoubtful):
+        await committer.run()
