@@ -15,8 +15,8 @@ from handrail.contract.team import TeamDescription
 from handrail.models.port import Model
 from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.worker.agent_worker import AgentWorker
-from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
 from handrail.runtime.worker.context import StepRunner
+from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
 from handrail.runtime.worker.place import DRAIN_S, Limits, MakeSteps, TeamPlace, WorkerPlace
 
 WATCH_S = 0.2

@@ -1,0 +1,145 @@
+"""Counts what became of every handoff: each was ended exactly once, or still waits.
+
+It reads nothing but topics and committed offsets, so it believes no process about itself.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from handrail.bus.port import Bus
+from handrail.contract.agent import Agent
+from handrail.lane.journal import Kind, decode_entry, entry_key
+from handrail.lane.progress import OffsetMetadata
+from handrail.ledger.event import (
+    DeadLettered,
+    Dropped,
+    Event,
+    Finished,
+    MarkerPassed,
+    PartGathered,
+    Rejected,
+    Wrote,
+)
+from handrail.ledger.event_record import LEDGER, UnknownEvent, decode
+from handrail.wire.ids import id_of_foreign
+from handrail.wire.record import Record, TopicPartition
+
+
+async def read_all(bus: Bus, topic: str) -> list[Record]:
+    """Read a whole topic, partition by partition; nothing of a topic that is not there."""
+    found: list[Record] = []
+    for partition, (begin, end) in sorted((await bus.admin.offsets(topic)).items()):
+        where = TopicPartition(topic, partition)
+        found += [record async for record in bus.fetch(where, begin, end)]
+    return found
+
+
+@dataclass(slots=True)
+class Books:
+    """What the ledger says about the ends of handoffs."""
+
+    ended: Counter[str] = field(default_factory=Counter[str])
+    gathered: dict[str, tuple[int, set[int]]] = field(
+        default_factory=dict[str, tuple[int, set[int]]]
+    )  #: gather invocation → (parts in all, parts that have come)
+    wrote: list[Wrote] = field(default_factory=list[Wrote])
+
+    def enter(self, event: Event) -> None:
+        """Take in one event."""
+        match event:
+            case Finished(invocation=of) | DeadLettered(invocation=of):
+                self.ended[of] += 1
+            case Rejected(ce_id=of) | Dropped(ce_id=of) | MarkerPassed(ce_id=of):
+                self.ended[of] += 1
+            case PartGathered(ce_id=of, gather=gather, part=part, parts=parts):
+                self.ended[of] += 1
+                self.gathered.setdefault(gather, (parts, set()))[1].add(part)
+            case _:
+                return
+        if not isinstance(event, PartGathered | Rejected):
+            self.wrote.extend(event.wrote)
+
+
+async def unaccounted(bus: Bus, namespace: str, agents: Sequence[Agent[..., Any]]) -> list[str]:
+    """Give a sentence for each handoff that was lost or doubled; none is as it should be."""
+    books = Books()
+    for record in await read_all(bus, f"{namespace}.{LEDGER}"):
+        event = decode(record)
+        if not isinstance(event, UnknownEvent):
+            books.enter(event)
+    found = [f"{id_} was ended {n} times" for id_, n in books.ended.items() if n > 1]
+    resting: set[bytes] = set()
+    for agent in agents:
+        resting |= await _resting(bus, f"{namespace}.{agent.name}.journal")
+    for agent in agents:
+        found += await _lost_on_inbox(bus, namespace, agent, books, resting)
+    found += _lost_gathers(books, resting)
+    found += await _wrong_on_topics(bus, namespace, books)
+    return found
+
+
+async def _resting(bus: Bus, journal: str) -> set[bytes]:
+    """Give the keys of the journal that are live."""
+    live: set[bytes] = set()
+    for record in await read_all(bus, journal):
+        key = record.key or b""
+        if decode_entry(record) is None:
+            live.discard(key)
+        else:
+            live.add(key)
+    return live
+
+
+async def _lost_on_inbox(
+    bus: Bus, namespace: str, agent: Agent[..., Any], books: Books, resting: set[bytes]
+) -> list[str]:
+    inbox = f"{namespace}.{agent.reads.name}"
+    committed = await bus.admin.committed(f"{namespace}.{agent.name}", inbox)
+    lost: list[str] = []
+    for record in await read_all(bus, inbox):
+        place = committed.get(record.partition)
+        if place is None or record.offset >= place.offset:
+            done = OffsetMetadata.decode(place.metadata).done if place else 0
+            if place is None or not done >> (record.offset - place.offset) & 1:
+                continue  # nobody has said that it is finished: it waits
+        id_ = _id_of(record)
+        if id_ not in books.ended and entry_key(id_, Kind.PARKED) not in resting:
+            where = f"{inbox}[{record.partition}]@{record.offset}"
+            lost.append(f"{id_} on {where} is finished, and nothing says how it ended")
+    return lost
+
+
+def _lost_gathers(books: Books, resting: set[bytes]) -> list[str]:
+    lost: list[str] = []
+    for gather, (parts, come) in books.gathered.items():
+        held = any(entry_key(gather, Kind.GATHERED, part) in resting for part in come)
+        if gather not in books.ended and not held:
+            lost.append(f"a gather of {len(come)} of {parts} parts was forgotten ({gather})")
+    return lost
+
+
+async def _wrong_on_topics(bus: Bus, namespace: str, books: Books) -> list[str]:
+    wrong: list[str] = []
+    for topic, ids in _by_topic(books.wrote).items():
+        records = await read_all(bus, f"{namespace}.{topic}")
+        seen = Counter(_id_of(record) for record in records)
+        compacted = topic == "results"  # an older result may have made room for a newer one
+        wrong += [f"{id_} is not on {topic}" for id_ in ids if not seen[id_] and not compacted]
+        wrong += [f"{id_} is {seen[id_]} times on {topic}" for id_ in ids if seen[id_] > 1]
+    return wrong
+
+
+def _by_topic(wrote: Iterable[Wrote]) -> dict[str, list[str]]:
+    topics: dict[str, list[str]] = {}
+    for record in wrote:
+        topics.setdefault(record.topic, []).append(record.id)
+    return topics
+
+
+def _id_of(record: Record) -> str:
+    own = record.header("ce_id")
+    if own is not None:
+        return own.decode(errors="replace")
+    return id_of_foreign(record.topic, record.partition, record.offset)

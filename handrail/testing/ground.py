@@ -1,0 +1,118 @@
+"""Where a team under test stands: a broker in memory, or a real Kafka.
+
+Both give connections of their own to each process and a way to end one of them without order.
+"""
+
+import time
+import uuid
+from contextlib import ExitStack
+from typing import Protocol
+
+from handrail.bus.in_process import InProcessBus
+from handrail.bus.in_process_broker import InProcessBroker
+from handrail.bus.port import Bus
+from handrail.bus.where import Connection
+from handrail.testing.clock import VirtualClock
+
+MEMORY_STARTS_MS = 1_767_225_600_000  #: 2026-01-01T00:00:00Z, so that two runs tell the same times
+
+
+class Ground(Protocol):
+    """A broker on which a team may do as it likes within its namespace."""
+
+    clock: VirtualClock
+    namespace: str
+    patience_s: float  #: how long a test waits for something that should happen at once
+
+    async def connect(self) -> Bus:
+        """Give a started connection."""
+        ...
+
+    def kill(self, bus: Bus) -> None:
+        """Let nothing through this connection any more."""
+        ...
+
+    def moves_count(self) -> int:
+        """A number that grows whenever something happens, as far as it can be seen."""
+        ...
+
+    def clock_moved(self) -> None:
+        """Tell the broker that time has passed."""
+        ...
+
+    def close(self) -> None:
+        """End what was started here."""
+        ...
+
+
+class MemoryGround:
+    """A broker in memory that lives by the virtual clock."""
+
+    def __init__(self) -> None:
+        """Begin empty, at the same time in every run."""
+        self.clock = VirtualClock(MEMORY_STARTS_MS)
+        self.namespace = "test"
+        self.patience_s = 10.0
+        self._broker = InProcessBroker(self.clock.now_ms)
+
+    async def connect(self) -> Bus:
+        """Give a connection of its own."""
+        return InProcessBus(self._broker)
+
+    def kill(self, bus: Bus) -> None:
+        """Cut it as kill -9 does: what is under way never returns."""
+        assert isinstance(bus, InProcessBus)
+        bus.kill()
+
+    def moves_count(self) -> int:
+        """What the broker has seen."""
+        return self._broker.moves_count
+
+    def clock_moved(self) -> None:
+        """Let sessions and transactions run out."""
+        self._broker.tick()
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class KafkaGround:
+    """A real Kafka and a namespace that nobody else uses.
+
+    Kafka lives by its own time: only what the engine waits for follows the virtual clock.
+    """
+
+    def __init__(self, bootstrap: str | None = None) -> None:
+        """Use this broker, else the one of the environment, else one that is started here."""
+        self.clock = VirtualClock(time.time_ns() // 1_000_000)
+        self.namespace = f"test-{uuid.uuid4().hex[:8]}"
+        self.patience_s = 60.0
+        self._started = ExitStack()
+        if bootstrap is None:
+            from handrail.testing.broker import broker_for_tests  # noqa: PLC0415 - starts a Kafka
+
+            bootstrap = self._started.enter_context(broker_for_tests())
+        self._bootstrap = bootstrap
+
+    async def connect(self) -> Bus:
+        """Give a connection of its own."""
+        # Only on this ground is Kafka's client needed.
+        from handrail.bus.kafka import KafkaBus  # noqa: PLC0415
+
+        bus = KafkaBus(Connection(self._bootstrap, "PLAINTEXT"))
+        await bus.start()
+        return bus
+
+    def kill(self, bus: Bus) -> None:
+        """Nothing can be cut here: its process ends without commit right after."""
+
+    def moves_count(self) -> int:
+        """Nothing can be seen from outside."""
+        return 0
+
+    def clock_moved(self) -> None:
+        """Kafka has its own time."""
+
+    def close(self) -> None:
+        """End the broker if it was started here."""
+        self._started.close()

@@ -1,0 +1,65 @@
+"""One process of one agent, as a test has it: a real one in all but its memory of its own."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from handrail.bus.port import Bus
+from handrail.contract.agent import Agent
+from handrail.runtime.worker.process import AgentProcess
+
+POLL_S = 0.002
+DRAIN_S = 5.0
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A running process of an agent."""
+
+    agent: Agent[..., Any]
+    bus: Bus
+    process: AgentProcess
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    running: "asyncio.Task[None] | None" = None
+
+    async def begin(self, within_s: float) -> None:
+        """Join, and wait until every partition that the group gave is open."""
+        await self.process.start()
+        self.running = asyncio.create_task(
+            self.process.run(self.stop), name=f"process of {self.agent.name}"
+        )
+        async with asyncio.timeout(within_s):
+            while not self.process.is_ready:
+                if self.running.done():
+                    await self.running
+                await asyncio.sleep(POLL_S)
+
+    async def end(self) -> None:
+        """Drain and leave in order. Raises what had ended it before."""
+        self.stop.set()
+        if self.running is not None:
+            await self.running
+        await self.bus.close()
+
+    async def drop(self) -> None:
+        """Let go at once, committing nothing more."""
+        if self.running is not None:
+            self.running.cancel()
+            await asyncio.gather(self.running, return_exceptions=True)
+        await self.process.close()
+        await self.bus.close()
+
+    @property
+    def member_id(self) -> str | None:
+        """Who it is in its group."""
+        return self.process.status()[0].member_id
+
+    def in_words(self) -> str:
+        """Say what it is doing."""
+        status = self.process.status()[0]
+        lanes = sorted(set(status.partitions.values())) or ["no partition"]
+        trouble = f", {status.trouble}" if status.trouble else ""
+        return (
+            f"{status.agent}: {status.running} running, {status.waiting} waiting,"
+            f" {status.finished} finished, {status.dead} dead ({', '.join(lanes)}{trouble})"
+        )

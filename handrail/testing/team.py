@@ -1,0 +1,344 @@
+"""A whole team in one test: the real worker and the real registrar, on a broker in memory.
+
+Guarantees: what a test sees is what production does, apart from the model, the faked tools and
+the clock. After the body every handoff was ended exactly once or still waits, and no handler is
+left running; otherwise leaving the context fails and says which. `on="kafka"` runs the same body
+on a real broker.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar, overload
+
+from handrail.bus.port import Bus
+from handrail.contract.agent import Agent
+from handrail.contract.team import AnyTool, TeamDescription
+from handrail.contract.tool import Tool
+from handrail.contract.topic import Topic
+from handrail.models.port import Model
+from handrail.runtime.client import Client
+from handrail.runtime.registrar import registrar
+from handrail.runtime.single_writer import SingleWriter
+from handrail.runtime.topics import Layout, apply, needed
+from handrail.runtime.worker.process import AgentProcess, ProcessSettings
+from handrail.testing.accounting import unaccounted
+from handrail.testing.clock import VirtualClock
+from handrail.testing.ground import Ground, KafkaGround, MemoryGround
+from handrail.testing.member import DRAIN_S, POLL_S, Member
+from handrail.testing.model import ScriptedModel
+from handrail.testing.task import TeamTask
+from handrail.testing.tools import Fake, FakedTools
+from handrail.testing.unscripted import Surprises
+from handrail.wire.record import TopicPartition
+
+M = TypeVar("M")
+AnyAgent = Agent[..., Any]
+
+PARTITIONS = 3
+QUIET_TURNS, BUSY_TURNS = 8, 30  #: turns of the event loop without a move that count as rest
+
+assert QUIET_TURNS <= BUSY_TURNS
+
+
+class Team:
+    """`async with Team(clerk, tools=[refund]) as team:` runs these agents until the body ends.
+
+    `on` is "memory" or "kafka"; `broker` names a Kafka, else the environment's is used, else one
+    is started. `model` is asked in place of the script. Each agent has `partitions` partitions.
+    """
+
+    def __init__(
+        self,
+        *agents: AnyAgent,
+        tools: Iterable[AnyTool] = (),
+        on: Literal["memory", "kafka"] = "memory",
+        broker: str | None = None,
+        model: Model | None = None,
+        partitions: int = PARTITIONS,
+    ) -> None:
+        """Describe the team; it starts on entering. Raises TeamInvalid when it cannot work."""
+        self.description = TeamDescription(agents, tools=tools)
+        self.description.check()
+        self._surprises = Surprises()
+        self.model = ScriptedModel(self._surprises)  #: what the model will say
+        self._model: Model = model or self.model
+        self._tools = FakedTools(self._surprises)
+        self._partitions = partitions
+        self._ground: Ground = MemoryGround() if on == "memory" else KafkaGround(broker)
+        self.members: list[Member] = []  #: the processes that run, oldest first
+        self._writer: SingleWriter | None = None
+        self._writing: asyncio.Task[None] | None = None
+        self._bus: Bus | None = None
+        self._client: Client | None = None
+
+    # ---- the life of a team
+
+    async def __aenter__(self) -> Self:
+        """Create the topics, start the registrar and one process of each agent."""
+        self._bus = await self._ground.connect()
+        layout = Layout(self.namespace, self._partitions, 1)
+        await apply(self.bus.admin, needed(self.description, layout))
+        self._client = Client(bus=self.bus, namespace=self.namespace, clock=self.clock)
+        await self._client.__aenter__()
+        self._writer = registrar(self.bus, self.namespace, self.clock)
+        self._writing = asyncio.create_task(self._writer.run(), name="registrar of the test")
+        try:
+            await asyncio.gather(*(self.start(agent) for agent in self.agents))
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End everything. Raises AssertionError for what was lost, doubled or left running."""
+        try:
+            if error is None:
+                self.check()
+                await self._come_to_rest()
+                self._judge(await unaccounted(self.bus, self.namespace, self.agents))
+                for member in list(self.members):
+                    await member.end()
+                    self.members.remove(member)
+            elif self._surprises.found:
+                error.add_note("\n\n".join(self._surprises.found))
+        finally:
+            await self._close()
+
+    async def start(self, agent: AnyAgent) -> None:
+        """Start one more process of an agent, and wait until its lanes are open."""
+        bus = await self._ground.connect()
+        settings = ProcessSettings(
+            namespace=self.namespace,
+            process=f"{agent.name}-{len(self.members) + 1}",
+            drain_s=DRAIN_S,
+            clock=self.clock,
+            steps=self._tools.steps,
+        )
+        process = AgentProcess(bus, [agent], self.description, self._model, settings)
+        member = Member(agent, bus, process)
+        self.members.append(member)
+        await member.begin(self.patience_s)
+
+    async def kill(self, agent: AnyAgent) -> None:
+        """End the oldest process of an agent as kill -9 does: it commits nothing any more.
+
+        The group hears of it at once, as from a supervisor. On Kafka the process lets go by
+        itself; a transaction in flight may still be decided either way, as after a real kill.
+        """
+        member = self._oldest(agent)
+        self.members.remove(member)
+        member_id = member.member_id
+        self._ground.kill(member.bus)
+        await member.drop()
+        if member_id is not None:
+            await self.bus.admin.remove_member(self.full(agent.name), member_id)
+
+    async def stop(self, agent: AnyAgent) -> None:
+        """End the oldest process of an agent in order: what runs may end and commit."""
+        member = self._oldest(agent)
+        self.members.remove(member)
+        await member.end()
+
+    async def restart(self, agent: AnyAgent) -> None:
+        """Start a process of an agent whose process was killed or stopped."""
+        await self.start(agent)
+
+    # ---- work
+
+    @overload
+    async def submit(
+        self,
+        topic: Topic[M, Any],
+        message: M,
+        *,
+        reference: str | None = None,
+        deadline_s: float | None = None,
+    ) -> TeamTask: ...
+    @overload
+    async def submit(
+        self,
+        topic: str,
+        message: object,
+        *,
+        reference: str | None = None,
+        deadline_s: float | None = None,
+    ) -> TeamTask: ...
+
+    async def submit(
+        self,
+        topic: Topic[Any, Any] | str,
+        message: object,
+        *,
+        reference: str | None = None,
+        deadline_s: float | None = None,
+    ) -> TeamTask:
+        """Ask for work as `Client.submit` does; a topic of the team may be given by its name."""
+        named = self.description.topics[topic] if isinstance(topic, str) else topic
+        task = await self.client.submit(named, message, reference=reference, deadline_s=deadline_s)
+        return TeamTask(self, task)
+
+    async def advance(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
+        """Move time on. Every timer in between fires in its order, and what it starts goes first.
+
+        On Kafka a message that is on its way between two agents may arrive at a later time.
+        """
+        target_ms = self.clock.now_ms() + round(((hours * 60 + minutes) * 60 + seconds) * 1000)
+        await self.settle()
+        while (next_ms := self.clock.next_ms) is not None and next_ms <= target_ms:
+            self.clock.move_to(next_ms)
+            await self.settle()
+        self.clock.move_to(target_ms)
+        self._ground.clock_moved()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let everything happen that can happen without time passing.
+
+        Guaranteed in memory, for all that runs in the event loop; not for work in threads.
+        """
+        quiet, seen, enough = 0, self._ground.moves_count(), QUIET_TURNS
+        while quiet < enough:
+            await asyncio.sleep(0)
+            now = self._ground.moves_count()
+            quiet = quiet + 1 if now == seen else 0
+            enough = enough if now == seen else BUSY_TURNS
+            seen = now
+        self.check()
+
+    # ---- what stands in for the world
+
+    def fake(
+        self,
+        tool: Tool[..., Any],
+        *,
+        returns: object = None,
+        raises: BaseException | None = None,
+        does: Callable[..., object] | None = None,
+    ) -> None:
+        """Answer for a tool from now on; `does` gets its arguments by name and may be async."""
+        self._tools.fakes[tool.name] = Fake(returns, raises, does)
+
+    def allow(self, tool: Tool[..., Any]) -> None:
+        """Let a tool run for real; its calls are recorded as well."""
+        self._tools.fakes[tool.name] = Fake(real=True)
+
+    def calls(self, tool: Tool[..., Any]) -> list[Mapping[str, Any]]:
+        """Give the arguments of every call of a tool, in the order of the calls."""
+        return list(self._tools.called.get(tool.name, ()))
+
+    # ---- where it stands
+
+    @property
+    def agents(self) -> tuple[AnyAgent, ...]:
+        """The agents of the team."""
+        return self.description.agents
+
+    @property
+    def bus(self) -> Bus:
+        """The test's own connection, which no kill touches."""
+        assert self._bus is not None, "use it as `async with Team(…) as team:`"
+        return self._bus
+
+    @property
+    def client(self) -> Client:
+        """A client that lives by the team's clock."""
+        assert self._client is not None, "use it as `async with Team(…) as team:`"
+        return self._client
+
+    @property
+    def clock(self) -> VirtualClock:
+        """The clock that `advance` moves."""
+        return self._ground.clock
+
+    @property
+    def namespace(self) -> str:
+        """First part of the name of every topic."""
+        return self._ground.namespace
+
+    @property
+    def patience_s(self) -> float:
+        """How long a test waits for what should happen at once, in real seconds."""
+        return self._ground.patience_s
+
+    def full(self, topic: str) -> str:
+        """The name of a topic as the broker knows it."""
+        return f"{self.namespace}.{topic}"
+
+    def check(self) -> None:
+        """Raise UnscriptedError for what was asked and not planned, or what ended a process."""
+        self._surprises.check()
+        for work in (self._writing, *(member.running for member in self.members)):
+            if work is not None and work.done() and not work.cancelled():
+                work.result()
+
+    def in_words(self) -> str:
+        """Say what every process is doing."""
+        return "\n".join(f"  {member.in_words()}" for member in self.members)
+
+    # ---- inside
+
+    def _oldest(self, agent: AnyAgent) -> Member:
+        for member in self.members:
+            if member.agent is agent:
+                return member
+        message = f"no process of {agent.name} runs; start one with `await team.restart(…)`"
+        raise AssertionError(message)
+
+    async def _come_to_rest(self) -> None:
+        """Wait until every process has read everything and nothing runs."""
+        try:
+            async with asyncio.timeout(self.patience_s):
+                while not await self._at_rest():
+                    self.check()
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            message = (
+                "work was left running when the test ended; let it end, or kill its process:\n"
+                f"{self.in_words()}"
+            )
+            raise AssertionError(message) from None
+
+    async def _at_rest(self) -> bool:
+        for member in self.members:
+            if not member.process.is_ready:
+                return False
+            for runner in member.process.lanes:
+                where: TopicPartition = runner.place.inbox
+                lane = runner.lane
+                if not runner.is_idle or lane is None:
+                    return False
+                if not lane.is_full and await self._unread(where, lane.progress.next):
+                    return False
+        return True
+
+    async def _unread(self, where: TopicPartition, position: int) -> bool:
+        """Say whether a record stands there; the markers of transactions are none."""
+        async for _ in self.bus.fetch(where, position, await self.bus.end_offset(where)):
+            return True
+        return False
+
+    def _judge(self, problems: list[str]) -> None:
+        if problems:
+            listed = "\n".join(f"  {problem}" for problem in problems)
+            message = f"handoffs were lost or doubled:\n{listed}"
+            raise AssertionError(message)
+
+    async def _close(self) -> None:
+        for member in self.members:
+            await member.drop()
+        self.members.clear()
+        if self._writer is not None and self._writing is not None:
+            self._writer.stop()
+            self._ground.clock_moved()  # in memory this wakes it from its poll
+            await asyncio.gather(self._writing, return_exceptions=True)
+        if self._client is not None:
+            await self._client.__aexit__(None, None, None)
+        if self._bus is not None:
+            await self._bus.close()
+        self._ground.close()

@@ -1,0 +1,72 @@
+"""Tools that a test answers for, at the place where an agent's steps are carried out.
+
+Arguments are recorded before anything else happens. A tool that was neither faked nor allowed
+fails the test and shows what it was called with.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from handrail.contract.tool import Tool, ToolContext
+from handrail.models.port import JsonObject, Model
+from handrail.runtime.worker.context import Spent, StepRunner
+from handrail.testing.unscripted import Surprises
+
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Fake:
+    """What happens instead of a tool: it returns, raises, does something, or runs for real."""
+
+    returns: object = None
+    raises: BaseException | None = None
+    does: Callable[..., object] | None = None
+    real: bool = False
+
+
+@dataclass(slots=True)
+class FakedTools:
+    """Every fake of a team, and every call of a tool in the order in which they came."""
+
+    surprises: Surprises
+    fakes: dict[str, Fake] = field(default_factory=dict[str, Fake])
+    called: dict[str, list[Mapping[str, Any]]] = field(
+        default_factory=dict[str, list[Mapping[str, Any]]]
+    )
+
+    def steps(self, model: Model, spent: Spent) -> StepRunner:
+        """Make what carries out the steps of one invocation."""
+        return FakedSteps(model, spent, self)
+
+
+class FakedSteps(StepRunner):
+    """Carries steps out as production does, except for what the test answers for."""
+
+    def __init__(self, model: Model, spent: Spent, tools: FakedTools) -> None:
+        """Ask these fakes before a tool is run."""
+        super().__init__(model, spent)
+        self._tools = tools
+
+    async def tool(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:
+        """Give what the fake says. Raises UnscriptedError when nothing was said about the tool."""
+        self._tools.called.setdefault(tool.name, []).append(dict(arguments))
+        fake = self._tools.fakes.get(tool.name)
+        if fake is None:
+            raise self._tools.surprises.say(_in_words(tool, arguments))
+        if fake.real:
+            return await super().tool(tool, ctx, arguments)
+        if fake.raises is not None:
+            raise fake.raises
+        value: Any = fake.returns if fake.does is None else fake.does(**arguments)
+        return cast("R", await value if isinstance(value, Awaitable) else value)
+
+
+def _in_words(tool: Tool[Any, Any], arguments: JsonObject) -> str:
+    given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    return (
+        "A tool was called that the test neither fakes nor allows.\n"
+        f"  {tool.name}({given})\n"
+        f"  Answer for it: team.fake({tool.name}, returns=…), or team.allow({tool.name})"
+    )
