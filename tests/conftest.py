@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from handrail.runtime.team_imports import open_project
 from tests import leftovers
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     tempfile.tempdir = str(folder)
     config.stash[_run_folder] = folder
     config.stash[_before] = leftovers.entries(ROOT / ".handrail")
+    # Tests meet the very classes that the shipped team's agents use, in whatever order they run.
+    open_project(ROOT)
     config.addinivalue_line("markers", "kcat: talks to the broker through kcat, which CI installs")
 
 

@@ -63,14 +63,16 @@ def import_named(folder: Path, name: str) -> types.ModuleType:
     return load_file(folder, file) if file.is_file() else importlib.import_module(name)
 
 
-def close_projects() -> None:
-    """Forget every project and its modules, and give Python its import statement back."""
-    for name in [name for name in sys.modules if name.startswith(PREFIX)]:
-        del sys.modules[name]
-    _projects.clear()
+def close_projects(below: Path) -> None:
+    """Forget every project in this folder, with its modules; for tests that make some."""
+    for folder in [folder for folder in _projects if folder.is_relative_to(below.resolve())]:
+        package = _projects.pop(folder)
+        _names.pop(package)
+        for name in [name for name in sys.modules if name.split(".")[0] == package]:
+            del sys.modules[name]
     _owners.clear()
-    _names.clear()
-    builtins.__import__ = _python_import
+    if not _projects:
+        builtins.__import__ = _python_import
 
 
 def _top_level_names(folder: Path) -> frozenset[str]:

@@ -18,9 +18,9 @@ RUNNER = 'Runner = "the SDK\'s runner"\n'
 
 
 @pytest.fixture(autouse=True)
-def _no_project_stays_open() -> Iterator[None]:
+def _no_project_stays_open(tmp_path: Path) -> Iterator[None]:
     yield
-    close_projects()
+    close_projects(tmp_path)
 
 
 def run(folder: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -30,7 +30,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for variable in ("HANDRAIL_BOOTSTRAP", "HANDRAIL_PROJECT"):
         monkeypatch.delenv(variable, raising=False)
     yield tmp_path
-    close_projects()
+    close_projects(tmp_path)
 
 
 @pytest.mark.usefixtures("project")

@@ -43,9 +43,9 @@ QUOTES = "def quoted(text):\n    return f'<{text}>'\n"
 
 
 @pytest.fixture(autouse=True)
-def _no_project_stays_open() -> Iterator[None]:
+def _no_project_stays_open(tmp_path: Path) -> Iterator[None]:
     yield
-    close_projects()
+    close_projects(tmp_path)
 
 
 def write(folder: Path, **files: str) -> Path:
