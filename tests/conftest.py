@@ -13,6 +13,8 @@ import pytest
 from handrail.runtime.team_imports import open_project
 from tests import leftovers
 
+pytest.register_assert_rewrite("tests.promises")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 _run_folder = pytest.StashKey[Path]()

@@ -1,6 +1,5 @@
 """The agents that the tests of the testing room run."""
 
-import asyncio
 from decimal import Decimal
 
 from pydantic import BaseModel
@@ -61,15 +60,3 @@ async def clerk(c: Complaint, ctx: Context) -> Reply:
     except Refused as no:
         return Reply(text=no.detail)
     return Reply(text=f"Refunded, receipt {receipt.id}")
-
-
-class Gate:
-    """Holds a handler until the test opens it."""
-
-    def __init__(self) -> None:
-        self.entered = asyncio.Event()
-        self.opened = asyncio.Event()
-
-    async def pass_through(self) -> None:
-        self.entered.set()
-        await self.opened.wait()

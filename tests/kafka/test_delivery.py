@@ -1,0 +1,15 @@
+"""What lanes promise, on a real Kafka; the same bodies run on a broker in memory."""
+
+import functools
+from collections.abc import Callable
+
+import pytest
+
+from handrail.testing import Team
+from tests.promises.delivery import *  # noqa: F403 - every test of it is a test of this file
+from tests.promises.fan_out import *  # noqa: F403 - the same
+
+
+@pytest.fixture
+def team_of(broker: str) -> Callable[..., Team]:
+    return functools.partial(Team, on="kafka", broker=broker)

@@ -1,0 +1,14 @@
+"""What lanes promise, on a broker in memory; the same bodies run on Kafka."""
+
+from collections.abc import Callable
+
+import pytest
+
+from handrail.testing import Team
+from tests.promises.delivery import *  # noqa: F403 - every test of it is a test of this file
+from tests.promises.fan_out import *  # noqa: F403 - the same
+
+
+@pytest.fixture
+def team_of() -> Callable[..., Team]:
+    return Team
