@@ -12,6 +12,7 @@ from handrail.errors import FolderTaken
 
 PACKAGE = Path(__file__).parent.parent
 HELLO = Path(__file__).parent / "hello"
+DESK_EXTRA = Path(__file__).parent / "desk_extra"  #: what the shipped team has only as a new one
 SUFFIX = ".in"  #: keeps a template's Python files from being taken for files of the engine
 SHIPPED = ("agents", "topics", "tools", "memory", "desk", "handrail.toml")
 LEFT_OUT = frozenset({"__pycache__", ".DS_Store"})
@@ -53,8 +54,13 @@ def namespace_of(name: str) -> str:
 
 def hello_files(name: str) -> Iterator[tuple[str, bytes]]:
     """Give the files of the smallest team."""
-    for path in sorted(HELLO.rglob(f"*{SUFFIX}")):
-        inside = path.relative_to(HELLO).as_posix().removesuffix(SUFFIX)
+    yield from _filled(HELLO, name)
+
+
+def _filled(folder: Path, name: str) -> Iterator[tuple[str, bytes]]:
+    """Give the files of a template with the team's name in them."""
+    for path in sorted(folder.rglob(f"*{SUFFIX}")):
+        inside = path.relative_to(folder).as_posix().removesuffix(SUFFIX)
         text = string.Template(path.read_text(encoding="utf-8")).substitute(name=name)
         yield (".gitignore" if inside == "gitignore" else inside), text.encode()
 
@@ -74,6 +80,7 @@ def desk_files(name: str) -> Iterator[tuple[str, bytes]]:
     for inside, content in hello_files(name):
         if inside in {"pyproject.toml", ".gitignore", "tests/conftest.py"}:
             yield inside, content.replace(b"handrail[local]", b"handrail[local,desk]")
+    yield from _filled(DESK_EXTRA, name)
 
 
 def shipped_team() -> Path:

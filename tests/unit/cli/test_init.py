@@ -62,6 +62,16 @@ def test_a_new_team_passes_its_own_tests_beside_the_openai_sdk(tmp_path: Path) -
     assert " passed" in done.stdout
 
 
+def test_a_new_desk_passes_its_own_tests(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    assert main(["init", str(folder), "--template", "desk"]) == 0
+
+    done = run(folder, "pytest", "-q", "-p", "no:cacheprovider")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+
+
 def test_a_new_team_is_seen_by_a_strict_type_checker(tmp_path: Path) -> None:
     folder = tmp_path / "team"
     assert main(["init", str(folder)]) == 0
