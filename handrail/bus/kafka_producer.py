@@ -30,6 +30,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import TxnOffsetCommitRequest
 from aiokafka.structs import OffsetAndMetadata
 
+from handrail.bus.kafka_batches import batches_of, size_of
 from handrail.bus.port import TRANSACTION_DEADLINE_S, OffsetCommit
 from handrail.errors import BrokerUnreachable, CommitDoubtful, ProducerFenced, RecordRefused
 from handrail.errors.transport import AiokafkaUnchecked
@@ -175,28 +176,24 @@ class KafkaLaneProducer:
         if offsets is not None and len(offsets.metadata.encode()) > METADATA_BYTES_MAX:
             reason = f"its offset's metadata is over {METADATA_BYTES_MAX} bytes"
             raise RecordRefused(topic=offsets.where.topic, index=None, reason=reason)
-        await self._check_places(records)
+        batches = batches_of(producer, records, await self._checked_places(records))
         await producer.begin_transaction()
         sent: list[asyncio.Future[Any]] = []
-        for index, record in enumerate(records):
-            try:
-                future = await producer.send(
-                    record.topic,
-                    record.value,
-                    record.key,
-                    record.partition,
-                    headers=list(record.headers),
-                )
-            except _REFUSED as error:
-                raise _refused(record, index, error) from error
+        for batch in batches:
+            topic, partition = batch.where
+            future = await producer.send_batch(batch.builder, topic, partition=partition)
             future.add_done_callback(_look_at)
             sent.append(future)
         outcomes: list[Any] = await asyncio.gather(*sent, return_exceptions=True)
-        for index, outcome in enumerate(outcomes):
+        written = [0] * len(records)
+        for batch, outcome in zip(batches, outcomes, strict=True):
             if isinstance(outcome, _REFUSED):
+                index = batch.largest(records)
                 raise _refused(records[index], index, outcome) from outcome
             if isinstance(outcome, BaseException):
                 raise outcome
+            for ahead, index in enumerate(batch.indexes):
+                written[index] = int(outcome.offset) + ahead
         if offsets is not None:
             # Only now: while the coordinator adds the group to the transaction, Kafka 4.4 answers
             # a record's partition with NOT_ENOUGH_REPLICAS, and the record waits to be sent again.
@@ -204,22 +201,30 @@ class KafkaLaneProducer:
             commit = {place: OffsetAndMetadata(offsets.offset, offsets.metadata)}
             await producer.send_offsets_to_transaction(commit, offsets.group)
         await producer.commit_transaction()
-        return [int(outcome.offset) for outcome in outcomes]
+        return written
 
-    async def _check_places(self, records: Sequence[Outgoing]) -> None:
-        """Refuse a record whose place does not exist; aiokafka would wait for it to appear."""
+    async def _checked_places(self, records: Sequence[Outgoing]) -> dict[str, int]:
+        """Give the partition count of each topic; aiokafka would wait for one to appear.
+
+        Raises RecordRefused for a record whose place does not exist, or that no request can hold.
+        """
+        counts: dict[str, int] = {}
         for index, record in enumerate(records):
+            topic, partition = record.topic, record.partition
+            if topic not in counts:
+                counts[topic] = len(await known_partitions(self._producer.client, topic))
             if record.key is None and record.value is None:
                 reason = "it has neither a key nor a value"
-                raise RecordRefused(topic=record.topic, index=index, reason=reason)
-            partitions = await known_partitions(self._producer.client, record.topic)
-            if not partitions:
+            elif not counts[topic]:
                 reason = "there is no such topic"
-            elif record.partition is not None and record.partition not in partitions:
-                reason = f"there is no partition {record.partition}"
+            elif partition is not None and not 0 <= partition < counts[topic]:
+                reason = f"there is no partition {partition}"
+            elif (size := size_of(record)) > REQUEST_BYTES_MAX:
+                reason = f"it has {size} bytes and a request at most {REQUEST_BYTES_MAX}"
             else:
                 continue
-            raise RecordRefused(topic=record.topic, index=index, reason=reason)
+            raise RecordRefused(topic=topic, index=index, reason=reason)
+        return counts
 
     async def _abort(self) -> None:
         if not self._producer._txn_manager.is_in_transaction():

@@ -3,6 +3,8 @@
 Any Kafka client that writes the same key to the same topic reaches the same partition.
 """
 
+from functools import lru_cache
+
 _SEED = 0x9747B28C
 _MULTIPLIER = 0x5BD1E995
 _MASK = 0xFFFFFFFF
@@ -26,6 +28,8 @@ def murmur2(data: bytes) -> int:
     return value ^ value >> 15
 
 
+# The key of a task is met again and again: when it is read, and with every record that it causes.
+@lru_cache(maxsize=8192)
 def partition_for(key: bytes, partitions: int) -> int:
     """Give the partition, from 0 up to but not including `partitions`."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
