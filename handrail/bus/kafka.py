@@ -27,6 +27,7 @@ _HandedOut = TypeVar("_HandedOut", KafkaLaneProducer, KafkaGroupConsumer, KafkaT
 READERS_COUNT_MAX = 4  #: consumers that read ranges side by side
 FETCH_SILENCE_S_MAX = 15.0  #: a range read that moves no further for so long has lost its broker
 START_DEADLINE_S = 10.0
+STOP_PATIENCE_S = 0.1  #: then a reader that does not stop is told again
 READ_TIMEOUT_MS = 15_000
 
 
@@ -67,7 +68,7 @@ class KafkaBus:
         handed_out, self._handed_out = self._handed_out, []
         await asyncio.gather(*(one.close() for one in handed_out), return_exceptions=True)
         readers, self._readers = self._readers, []
-        await asyncio.gather(*(reader.stop() for reader in readers), return_exceptions=True)
+        await asyncio.gather(*(_stop(reader) for reader in readers), return_exceptions=True)
         if self._sender is not None:
             await self._sender.close()
         await self._admin.close()
@@ -184,13 +185,23 @@ class KafkaBus:
                 yield reader
             except (KafkaError, OSError) as error:
                 if reader is not None:
-                    await reader.stop()
+                    await _stop(reader)
                 raise BrokerUnreachable(bootstrap=self.bootstrap, reason=_reason(error)) from error
             except BaseException:
                 if reader is not None:
-                    await reader.stop()
+                    await _stop(reader)
                 raise
             self._readers.append(reader)
+
+
+async def _stop(reader: Any) -> None:
+    """Give back a reader's sockets, whatever it is doing."""
+    stopping = asyncio.ensure_future(reader.stop())
+    while not (await asyncio.wait([stopping], timeout=STOP_PATIENCE_S))[0]:
+        # aiokafka 0.14: a fetcher that is cancelled while it gives up an assignment takes that
+        # for the cancellation of a task of its own and waits for ever; told again, it ends.
+        reader._fetcher._fetch_task.cancel()
+    stopping.result()
 
 
 def _reason(error: BaseException) -> str:

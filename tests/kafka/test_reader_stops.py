@@ -1,0 +1,36 @@
+"""A range read that is broken off gives its reader back, whatever the reader was just doing."""
+
+import asyncio
+import uuid
+
+from handrail.bus.kafka import KafkaBus
+from handrail.bus.port import TopicSpec
+from handrail.bus.where import Connection
+from handrail.wire.record import Outgoing, TopicPartition
+
+TIMES = 20
+
+
+async def test_a_read_that_is_broken_off_at_any_moment_ends_at_once(broker: str) -> None:
+    topic = f"t{uuid.uuid4().hex[:8]}"
+    where = TopicPartition(topic, 0)
+    bus = KafkaBus(Connection(broker, "PLAINTEXT"))
+    await bus.start()
+    await bus.admin.create([TopicSpec(topic, 1)])
+    await bus.sender().send(Outgoing(topic, b"k", b"v"))
+
+    async def read() -> None:
+        # Beyond the end, so that the reader always has a request under way.
+        async for _ in bus.fetch(where, 0, 1_000):
+            seen.set()
+
+    for _ in range(TIMES):
+        seen = asyncio.Event()
+        reading = asyncio.create_task(read())
+        await seen.wait()
+        await asyncio.sleep(0)
+        reading.cancel()
+        ended, _ = await asyncio.wait([reading], timeout=10)
+        assert ended, "a reader waits for ever"
+
+    await asyncio.wait_for(bus.close(), timeout=10)
