@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ def bootstrap_of(settings: "Settings") -> str:
 
 
 @contextlib.asynccontextmanager
-async def connected(settings: "Settings") -> AsyncIterator["Bus"]:
+async def connected(settings: "Settings") -> AsyncGenerator["Bus"]:
     """Reach the broker of a project for the time of a command. Raises BrokerUnreachable."""
     from handrail.bus.kafka import KafkaBus
     from handrail.bus.where import connection_for
@@ -57,7 +57,7 @@ class ShownProgress:
 
 
 @contextmanager
-def _bar(title: str, total_bytes: int) -> Iterator["Arrived"]:
+def _bar(title: str, total_bytes: int) -> Generator["Arrived"]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -73,7 +73,7 @@ def _bar(title: str, total_bytes: int) -> Iterator["Arrived"]:
 
 
 @contextmanager
-def _lines(title: str, total_bytes: int) -> Iterator["Arrived"]:
+def _lines(title: str, total_bytes: int) -> Generator["Arrived"]:
     # Without a terminal a bar would be a wall of text: a tenth at a time is enough.
     arrived, said = 0, 0
     note(f"{title}: {total_bytes / 1e6:.0f} MB")

@@ -195,7 +195,10 @@ def checks(settings: "Settings", bus: "Bus | None", unreachable: str) -> list[Ch
         async def skipped() -> Outcome:
             return Outcome(State.SKIPPED, "The broker cannot be reached.")
 
-        return skipped if bus is None else lambda: look(settings, bus)
+        if bus is None:
+            return skipped
+        reached = bus
+        return lambda: look(settings, reached)
 
     async def broker() -> Outcome:
         if bus is None:

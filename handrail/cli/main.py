@@ -29,10 +29,10 @@ def root(place: Place) -> None:
     """Run a team of agents on Kafka: typed handoffs, exactly once, in plain Python processes."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, command: click.Command = root) -> int:
     """Run one command and give its exit code; the process is not ended here."""
     try:
-        code = _invoke(arguments)
+        code = _invoke(command, arguments)
         sys.stdout.flush()
     except click.exceptions.Exit as ended:
         return ended.exit_code
@@ -59,11 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _invoke(arguments: Sequence[str] | None) -> object:
+def _invoke(command: click.Command, arguments: Sequence[str] | None) -> object:
     """Run the command that the words name; give what it returned."""
     if "_HANDRAIL_COMPLETE" in os.environ:  # a shell asks what could come next
-        root.main(args=arguments, prog_name="handrail")
-    # Not `root.main`: it would end the process by itself where a pipe is closed.
+        command.main(args=arguments, prog_name="handrail")
+    # Not `command.main`: it would end the process by itself where a pipe is closed.
     words = sys.argv[1:] if arguments is None else list(arguments)
-    with root.make_context("handrail", words) as context:
-        return root.invoke(context)
+    with command.make_context("handrail", words) as context:
+        return command.invoke(context)

@@ -6,7 +6,7 @@ takes it there. Anything else is written as JSON.
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 import orjson
@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 BYTES_MAX = 64 << 20  #: of a file that is read as a message; the wire's own bound comes later
 
 
-def given_text(text: str | None, file: str | None, verb: str) -> str:
-    """Give what was typed, what the file holds, or what comes in; raises NothingGiven."""
+def given_text(
+    text: str | None, file: str | None, verb: str, incoming: TextIO | None = None
+) -> str:
+    """Give what was typed, what the file holds, or what comes in; raises NothingGiven.
+
+    What comes in is standard input unless another stream is given.
+    """
     if text is not None and file is not None:
         message = "Give either a TEXT or a file with -f, not both."
         raise click.UsageError(message, click.get_current_context(silent=True))
@@ -34,9 +39,10 @@ def given_text(text: str | None, file: str | None, verb: str) -> str:
         except (OSError, UnicodeDecodeError) as error:
             message = f"{file} cannot be read as text: {error}"
             raise click.UsageError(message, click.get_current_context(silent=True)) from error
-    if sys.stdin.isatty() and text != "-" and file != "-":
+    stream: TextIO = sys.stdin if incoming is None else incoming
+    if stream.isatty() and text != "-" and file != "-":
         raise NothingGiven(verb=verb)
-    return sys.stdin.buffer.read(BYTES_MAX).decode("utf-8-sig", "replace")
+    return stream.buffer.read(BYTES_MAX).decode("utf-8-sig", "replace")
 
 
 def message_of(topic: "Topic[Any, Any]", text: str, extra: dict[str, str] | None = None) -> Any:  # noqa: ANN401  # whatever the topic carries

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from handrail.cli.broker import connected
@@ -19,7 +19,7 @@ SEEN_WITHIN_S = 2.0  #: how long a task that was just submitted may take to stan
 
 
 @contextlib.asynccontextmanager
-async def current_projection(settings: "Settings") -> AsyncIterator[tuple["Projection", "Bus"]]:
+async def current_projection(settings: "Settings") -> AsyncGenerator[tuple["Projection", "Bus"]]:
     """Give the projection as of now, and the connection it was read through."""
     from handrail.ledger.projection import Projection
     from handrail.runtime.follow import catch_up

@@ -103,7 +103,7 @@ async def _cancel_on(stop: asyncio.Event, running: "asyncio.Task[object]") -> No
 
 async def _look_after(team: "RunningTeam", live: "LiveTeam", stop: asyncio.Event) -> None:
     live.open(team.supervisor, team.bootstrap, on_terminal=on_terminal())
-    tasks = [
+    tasks: list[asyncio.Task[object]] = [
         asyncio.create_task(stop.wait(), name="stop"),
         asyncio.create_task(team.supervisor.failed(), name="a child that cannot be kept"),
         asyncio.create_task(live.show(), name="live view"),

@@ -12,7 +12,7 @@ import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from handrail.contract.agent import Agent
 from handrail.contract.team import TeamDescription
@@ -118,20 +118,23 @@ def load_single_file(file: Path) -> LoadedTeam:
 def _team(
     folder: Path, agents: Sequence[tuple[Agent[..., Any], Path]], declared: Iterable[Any]
 ) -> LoadedTeam:
-    values = list(declared)
+    values: list[Any] = list(declared)
     by_name: dict[str, Agent[..., Any]] = {}
     for agent, file in agents:
         if agent.name in by_name:
             raise SeveralAgentsOfOneName(agent=agent.name, file=_shown(folder, file))
         by_name[agent.name] = agent
     named = [topic for agent, _ in agents for topic in (agent.reads, *agent.writes)]
-    topics = {value.name: value for value in (*values, *named) if isinstance(value, Topic)}
+    topics: dict[str, Topic[Any, Any]] = {}
+    for value in (*values, *named):
+        if _is_topic(value):
+            topics[value.name] = value
     return LoadedTeam(
         folder=folder,
         agents=by_name,
         files={agent.name: file for agent, file in agents},
         topics={name: topic for name, topic in topics.items() if not topic.is_open},
-        tools={value.name: value for value in values if isinstance(value, Tool)},
+        tools={value.name: value for value in values if _is_tool(value)},
     )
 
 
@@ -184,9 +187,21 @@ def _is_own(filename: str, project: Path) -> bool:
 
 def _agents_of(module: types.ModuleType) -> list[Agent[..., Any]]:
     """Give the agents that a module declares itself, not those that it may have imported."""
-    found = [value for value in vars(module).values() if isinstance(value, Agent)]
-    own = [agent for agent in found if agent.__module__ == module.__name__]
-    return list({id(agent): agent for agent in own}.values())
+    found = [value for value in vars(module).values() if _is_agent(value)]
+    own = {id(agent): agent for agent in found if agent.__module__ == module.__name__}
+    return list(own.values())
+
+
+def _is_agent(value: object) -> TypeGuard[Agent[..., Any]]:
+    return isinstance(value, Agent)
+
+
+def _is_topic(value: object) -> TypeGuard[Topic[Any, Any]]:
+    return isinstance(value, Topic)
+
+
+def _is_tool(value: object) -> TypeGuard[Tool[..., Any]]:
+    return isinstance(value, Tool)
 
 
 def _shown(project: Path, file: Path) -> str:

@@ -7,7 +7,7 @@ the way up leaves nothing running that did not run before.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from handrail.bus.kafka import KafkaBus
@@ -79,7 +79,7 @@ def child_specs(
 
 
 @contextlib.asynccontextmanager
-async def team_up(plan: UpPlan, hurry: asyncio.Event) -> AsyncIterator[RunningTeam]:
+async def team_up(plan: UpPlan, hurry: asyncio.Event) -> AsyncGenerator[RunningTeam]:
     """Start everything for the body, and stop it in order after it; `hurry` cuts drains short.
 
     The processes are started, and may not be ready yet, when the body begins. Raises AlreadyUp,
@@ -112,7 +112,7 @@ async def team_up(plan: UpPlan, hurry: asyncio.Event) -> AsyncIterator[RunningTe
 @contextlib.asynccontextmanager
 async def own_broker(
     settings: Settings, command: str, progress: Progress, *, keep: bool = False
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str]:
     """Claim the project and give its broker's address for the body.
 
     A local broker that is started here is stopped afterwards, unless it is to be kept. Raises

@@ -151,7 +151,7 @@ async def plan(admin: Admin, topics: Sequence[NeededTopic]) -> list[Difference]:
     """Look at the broker and give every difference; changes nothing."""
     counts = await admin.topics()
     present = [topic.spec.name for topic in topics if topic.spec.name in counts]
-    settings = await admin.topic_settings(present) if present else {}
+    settings = await admin.topic_settings(present)
     return differences(topics, counts, settings)
 
 

@@ -122,20 +122,8 @@ def a_command_that_raises(error: BaseException) -> click.Command:
     return fail
 
 
-@pytest.fixture
-def failing(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Lets a test put a command of its own in the place of `version`."""
-    return monkeypatch
-
-
-def run_failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
-    command = a_command_that_raises(error)
-    monkeypatch.setattr(type(root), "get_command", lambda *_: command)
-    return main(["fail"])
-
-
 def test_a_named_error_ends_with_its_own_code_and_the_users_traceback_first(
-    failing: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     class Odd(HandrailError):
         """It went odd."""
@@ -144,7 +132,7 @@ def test_a_named_error_ends_with_its_own_code_and_the_users_traceback_first(
         exit_code = 7
 
     try:
-        code = run_failing(failing, Odd(traceback='File "agents/x.py", line 3'))
+        code = main([], a_command_that_raises(Odd(traceback='File "agents/x.py", line 3')))
     finally:
         del Odd
 
@@ -154,9 +142,9 @@ def test_a_named_error_ends_with_its_own_code_and_the_users_traceback_first(
 
 
 def test_an_unforeseen_exception_is_a_plain_sentence_and_its_traceback_a_file(
-    failing: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code = run_failing(failing, ZeroDivisionError("division by zero\nmore"))
+    code = main([], a_command_that_raises(ZeroDivisionError("division by zero\nmore")))
 
     shown = capsys.readouterr().err
     assert code == InternalFailure.exit_code
@@ -168,10 +156,8 @@ def test_an_unforeseen_exception_is_a_plain_sentence_and_its_traceback_a_file(
     Path(report[1]).unlink()
 
 
-def test_ctrl_c_ends_with_130(
-    failing: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run_failing(failing, KeyboardInterrupt()) == 130
+def test_ctrl_c_ends_with_130(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([], a_command_that_raises(KeyboardInterrupt())) == 130
     assert capsys.readouterr().err == "Interrupted.\n"
 
 

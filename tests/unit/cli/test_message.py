@@ -69,34 +69,27 @@ def test_what_does_not_fit_is_refused_before_anything_is_sent(
     assert failure.value.exit_code == 2
 
 
-def test_text_comes_from_the_command_line_a_file_or_standard_input(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_text_comes_from_the_command_line_a_file_or_standard_input(tmp_path: Path) -> None:
     file = tmp_path / "task.txt"
     file.write_bytes(b"\xef\xbb\xbfWho?")
     incoming = io.TextIOWrapper(io.BytesIO("Grüße".encode()))
-    monkeypatch.setattr("sys.stdin", incoming)
 
     assert given_text("typed", None, "submit") == "typed"
     assert given_text(None, str(file), "submit") == "Who?"
-    assert given_text("-", None, "submit") == "Grüße"
+    assert given_text("-", None, "submit", incoming) == "Grüße"
     with pytest.raises(click.UsageError):
         given_text("typed", str(file), "submit")
     with pytest.raises(click.UsageError):
         given_text(None, str(tmp_path / "absent"), "submit")
 
 
-def test_nothing_at_all_is_named_instead_of_waiting_for_a_person(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_nothing_at_all_is_named_instead_of_waiting_for_a_person() -> None:
     class Terminal(io.TextIOWrapper):
         def isatty(self) -> bool:
             return True
 
-    monkeypatch.setattr("sys.stdin", Terminal(io.BytesIO()))
-
     with pytest.raises(NothingGiven):
-        given_text(None, None, "submit")
+        given_text(None, None, "submit", Terminal(io.BytesIO()))
 
 
 @agent(reads=names, writes=asks)
