@@ -5,7 +5,7 @@ process can; what it had open is settled by the next owner's `init`, as on Kafka
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from handrail.bus.in_process_broker import InProcessBroker
 from handrail.bus.in_process_consumer import InProcessConsumer, InProcessTail, Line
@@ -285,7 +285,7 @@ class InProcessBus:
         self.require_line()
         return self.broker.log(where).offset_at(timestamp_ms)
 
-    async def fetch(self, where: TopicPartition, start: int, end: int) -> AsyncIterator[Record]:
+    async def fetch(self, where: TopicPartition, start: int, end: int) -> AsyncGenerator[Record]:
         """Read committed records from `start` up to, not including, `end`, and stop there."""
         position = start
         while position < end:

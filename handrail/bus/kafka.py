@@ -5,7 +5,7 @@ transaction is, and one of them is private; a version that was not checked is re
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -50,6 +50,7 @@ class KafkaBus:
         self._admin = KafkaAdmin(self._common)
         self._sender: KafkaSender | None = None
         self._readers: list[Any] = []
+        self._lent: set[Any] = set()
         self._handed_out: list[KafkaLaneProducer | KafkaGroupConsumer | KafkaTail] = []
         self._reader_places = asyncio.Semaphore(READERS_COUNT_MAX)
         self._partition_counts: dict[str, int] = {}
@@ -67,7 +68,7 @@ class KafkaBus:
         """Close all that was handed out; members leave their groups. Never raises."""
         handed_out, self._handed_out = self._handed_out, []
         await asyncio.gather(*(one.close() for one in handed_out), return_exceptions=True)
-        readers, self._readers = self._readers, []
+        readers, self._readers, self._lent = [*self._readers, *self._lent], [], set()
         await asyncio.gather(*(_stop(reader) for reader in readers), return_exceptions=True)
         if self._sender is not None:
             await self._sender.close()
@@ -119,7 +120,7 @@ class KafkaBus:
             found = (await reader.offsets_for_times({place: max(0, timestamp_ms)}))[place]
         return int(found.offset) if found is not None else await self.end_offset(where)
 
-    async def fetch(self, where: TopicPartition, start: int, end: int) -> AsyncIterator[Record]:
+    async def fetch(self, where: TopicPartition, start: int, end: int) -> AsyncGenerator[Record]:
         """Read committed records from `start` up to, not including, `end`, and stop there."""
         if start >= end:
             return
@@ -182,16 +183,25 @@ class KafkaBus:
                 if reader is None:
                     reader = self._reader()
                     await reader.start()
+                self._lent.add(reader)
                 yield reader
             except (KafkaError, OSError) as error:
                 if reader is not None:
                     await _stop(reader)
                 raise BrokerUnreachable(bootstrap=self.bootstrap, reason=_reason(error)) from error
+            except GeneratorExit:
+                # Whoever read has enough; the reader itself is as good as before.
+                if reader in self._lent:
+                    self._readers.append(reader)
+                raise
             except BaseException:
                 if reader is not None:
                     await _stop(reader)
                 raise
-            self._readers.append(reader)
+            else:
+                self._readers.append(reader)
+            finally:
+                self._lent.discard(reader)
 
 
 async def _stop(reader: Any) -> None:

@@ -4,7 +4,7 @@ Two adapters keep these promises: `bus.kafka` on Apache Kafka and `bus.in_proces
 All offsets are the broker's; every reader sees committed records only.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -257,10 +257,11 @@ class Bus(Protocol):
         """The first offset whose record is that young or younger; the end when there is none."""
         ...
 
-    def fetch(self, where: TopicPartition, start: int, end: int) -> AsyncIterator[Record]:
+    def fetch(self, where: TopicPartition, start: int, end: int) -> AsyncGenerator[Record]:
         """Read committed records from `start` up to, not including, `end`, and stop there.
 
         It never stops because a poll was empty. Raises BrokerUnreachable when nothing moves.
+        Who leaves it early closes it (`contextlib.aclosing`), so that its reader is free again.
         """
         ...
 

@@ -8,6 +8,7 @@ on a real broker.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
@@ -319,8 +320,10 @@ class Team:
 
     async def _unread(self, where: TopicPartition, position: int) -> bool:
         """Say whether a record stands there; the markers of transactions are none."""
-        async for _ in self.bus.fetch(where, position, await self.bus.end_offset(where)):
-            return True
+        end = await self.bus.end_offset(where)
+        async with aclosing(self.bus.fetch(where, position, end)) as records:
+            async for _ in records:
+                return True
         return False
 
     def _judge(self, problems: list[str]) -> None:

@@ -6,6 +6,7 @@ raised, because it is not the handoff's fault.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from handrail.contract.parts import Missing, Parts
@@ -163,11 +164,13 @@ class Execution:
             await self._committer.flush()
             offset = self._lane.journal_offset(invocation, kind, part)
         assert offset is not None, "what rests or was gathered is in the journal"
-        async for record in self._worker.bus.fetch(self._place.journal, offset, offset + 1):
-            entry = decode_entry(record)
-            assert entry is not None
-            assert entry.snapshot is not None
-            return entry.snapshot
+        found = self._worker.bus.fetch(self._place.journal, offset, offset + 1)
+        async with aclosing(found) as records:
+            async for record in records:
+                entry = decode_entry(record)
+                assert entry is not None
+                assert entry.snapshot is not None
+                return entry.snapshot
         raise BrokerUnreachable(
             bootstrap="the journal",
             reason=f"offset {offset} of {self._place.journal.topic} could not be read",

@@ -8,6 +8,7 @@ empty (A4). A new epoch, in one transaction with the unchanged offset, is the re
 from here on a predecessor that wakes up cannot write.
 """
 
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from handrail.bus.port import Bus, GroupConsumer, LaneProducer, Membership, OffsetCommit
@@ -118,8 +119,9 @@ async def _committed_lane(bus: Bus, place: LanePlace, settings: LaneSettings) ->
 async def _journal_has_records(bus: Bus, place: LanePlace) -> bool:
     begin = await bus.begin_offset(place.journal)
     end = await bus.end_offset(place.journal)
-    async for _ in bus.fetch(place.journal, begin, end):
-        return True
+    async with aclosing(bus.fetch(place.journal, begin, end)) as records:
+        async for _ in records:
+            return True
     return False
 
 

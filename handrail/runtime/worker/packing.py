@@ -4,6 +4,8 @@ The bytes of a large body are committed to the blobs topic first, in a transacti
 A crash between the two leaves bytes that nobody claims, and nothing else.
 """
 
+from contextlib import aclosing
+
 from handrail.bus.port import Bus
 from handrail.errors.wire import ClaimBroken
 from handrail.runtime.worker.committer import Committer, Item
@@ -67,8 +69,9 @@ async def fetch_body(bus: Bus, blobs_topic: str, record: Record) -> bytes | None
     where = TopicPartition(blobs_topic, claim.partition)
     end = await bus.end_offset(where)
     start = max(claim.offset, await bus.begin_offset(where))
-    async for piece in bus.fetch(where, start, end):
-        whole = assembly.take(piece)
-        if whole is not None:
-            return whole
+    async with aclosing(bus.fetch(where, start, end)) as pieces:
+        async for piece in pieces:
+            whole = assembly.take(piece)
+            if whole is not None:
+                return whole
     raise ClaimBroken(detail="its bytes are no longer on the topic, or not all of them")
