@@ -109,7 +109,7 @@ class Lane:
                 int(str(facts["until_ms"])),
             ),
         )
-        gather.add(Part(entry.part, PartEnd(str(facts["end"]))))
+        gather.add(Part(entry.part, PartEnd(str(facts["end"])), _kept(entry.snapshot)))
 
     # ---- what is committed
 
@@ -208,8 +208,7 @@ class Lane:
         if known is None:
             self._gathers[fan_out] = gather
             heapq.heappush(self._gather_timers, (gather.closes_ms, fan_out))
-        small = len(record.value or b"") <= SNAPSHOT_IN_MEMORY_BYTES_MAX
-        gather.add(Part(header.part, end, record if small else None))
+        gather.add(Part(header.part, end, _kept(record)))
         entry = Entry(
             Kind.GATHERED,
             gather_invocation_id(fan_out),
@@ -367,6 +366,13 @@ class Lane:
             },
             snapshot=invocation.record,
         )
+
+
+def _kept(record: Record | None) -> Record | None:
+    """A small part is kept in memory; a large one is read back from the journal."""
+    if record is None or len(record.value or b"") > SNAPSHOT_IN_MEMORY_BYTES_MAX:
+        return None
+    return record
 
 
 def _original_offset(entry: Entry) -> int:

@@ -44,6 +44,7 @@ def part(
     end: PartEnd = PartEnd.MESSAGE,
     fan_out: str = "f",
     now_ms: int = 0,
+    body: bytes = b'"m"',
 ) -> PartTaken | PartRefused:
     header = FanOutHeader("in", fan_out, number, of)
     envelope = Envelope(
@@ -57,7 +58,7 @@ def part(
         deadline_ms=DEADLINE_MS,
         fan_outs=(header,),
     )
-    record = Record("ns.in", 0, offset, 0, b"f", b'"m"', ())
+    record = Record("ns.in", 0, offset, 0, b"f", body, ())
     lane.progress.admit(offset)
     return lane.take_part(record, envelope, end, now_ms)
 
@@ -288,6 +289,20 @@ def test_a_successor_goes_on_with_the_parts_that_had_ended() -> None:
     assert not second.first
     assert second.invocation is not None
     assert sorted(second.invocation.gather.parts) == [0, 1]  # type: ignore[union-attr]
+
+
+def test_a_successor_holds_the_small_parts_and_reads_back_only_the_large_ones() -> None:
+    lane, journal = a_lane(), Journal()
+    small, large = part(lane, 0, 3, offset=0), part(lane, 1, 3, offset=1, body=b"1" * 5_000)
+    assert isinstance(small, PartTaken)
+    assert isinstance(large, PartTaken)
+    journal.write(lane, [small.entry, large.entry])
+
+    successor = journal.reopened(lane, [0, 1])
+
+    held = successor._gathers["f"].parts
+    assert held[0].record == small.entry.snapshot
+    assert held[1].record is None
 
 
 def test_a_gather_whose_time_is_over_runs_with_what_there_is() -> None:
