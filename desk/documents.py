@@ -7,11 +7,11 @@ format, in MiB, because parsers differ in what a megabyte costs them.
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Literal, assert_never
 
 from desk.decoding import decode
-from desk.formats import html, markdown, pdf, rst, text
 from desk.formats.extract import Block, Extract, Unreadable
 
 Format = Literal["md", "rst", "txt", "html", "pdf"]
@@ -27,9 +27,6 @@ FORMATS: dict[str, Format] = {
     ".xhtml": "html",
     ".pdf": "pdf",
 }
-#: The versions of all parsers: what one of them extracted is used again only under the same ones.
-PARSERS = " ".join(f"{m.PARSER}={m.VERSION}" for m in (html, markdown, pdf, rst, text))
-
 MIB = 1024 * 1024
 #: The largest file of each format that is read, in MiB; reading it takes less than 500 MB.
 FILE_MIB_MAX: dict[Format, int] = {"md": 4, "rst": 2, "txt": 16, "html": 4, "pdf": 64}
@@ -67,6 +64,16 @@ class Document:
     encoding: str | None
     mark_bytes: int
     notes: tuple[str, ...]
+
+
+# Parsers are loaded where one is used: together they take 25 MB and a third of a second, and most
+# agents that know what a document is never read one.
+@cache
+def parsers() -> str:
+    """Name the versions of all parsers: what one extracted is used again only under the same."""
+    from desk.formats import html, markdown, pdf, rst, text  # noqa: PLC0415
+
+    return " ".join(f"{m.PARSER}={m.VERSION}" for m in (html, markdown, pdf, rst, text))
 
 
 def format_of(source: str) -> Format | None:
@@ -108,7 +115,9 @@ def _read(source: str, kind: Format, data: bytes) -> Document | LeftOut:
     encoding: str | None = None
     mark_bytes, notes = 0, tuple[str, ...]()
     if kind == "pdf":
-        extract = pdf.extract_pdf(data)
+        from desk.formats.pdf import extract_pdf  # noqa: PLC0415
+
+        extract = extract_pdf(data)
     else:
         decoded = decode(data, html=kind == "html")
         extract, notes = _extract(kind, decoded.text), decoded.notes
@@ -134,13 +143,21 @@ def _read(source: str, kind: Format, data: bytes) -> Document | LeftOut:
 def _extract(kind: Literal["md", "rst", "txt", "html"], decoded: str) -> Extract:
     match kind:
         case "md":
-            return markdown.extract_markdown(decoded)
+            from desk.formats.markdown import extract_markdown  # noqa: PLC0415
+
+            return extract_markdown(decoded)
         case "rst":
-            return rst.extract_rst(decoded)
+            from desk.formats.rst import extract_rst  # noqa: PLC0415
+
+            return extract_rst(decoded)
         case "txt":
-            return text.extract_text(decoded)
+            from desk.formats.text import extract_text  # noqa: PLC0415
+
+            return extract_text(decoded)
         case "html":
-            return html.extract_html(decoded)
+            from desk.formats.html import extract_html  # noqa: PLC0415
+
+            return extract_html(decoded)
         case _:
             assert_never(kind)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 from desk.collections import Collection, Found, Gone, read_source, walk
-from desk.documents import PARSERS, LeftOut, read_document
+from desk.documents import LeftOut, parsers, read_document
 from desk.passages import Passage, passages
 
 fcntl: ModuleType | None
@@ -144,7 +144,7 @@ class Library:
     def _built(self, sums: dict[Found, str], left: Sequence[LeftOut]) -> Path:
         listed = [[one.source, total] for one, total in sums.items()]
         said = [[one.source, one.reason] for one in left]
-        state = sha256(json.dumps([LAYOUT, PARSERS, listed, said]).encode()).hexdigest()
+        state = sha256(json.dumps([LAYOUT, parsers(), listed, said]).encode()).hexdigest()
         name = re.sub(r"[^A-Za-z0-9-]", "_", self.collection.name)
         path = self.home / f"{name}.{state[:32]}.sqlite"
         if path.exists():
@@ -193,7 +193,7 @@ class Library:
 
     def _cut(self, source: str, total: str) -> "_Cut":
         """Read one file's passages, from the last time if neither it nor a parser has changed."""
-        key = sha256(json.dumps([PARSERS, self.collection.name, source, total]).encode())
+        key = sha256(json.dumps([parsers(), self.collection.name, source, total]).encode())
         kept = self.home / "files" / f"{key.hexdigest()}.json"
         if kept.exists():
             os.utime(kept)

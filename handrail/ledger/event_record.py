@@ -7,6 +7,7 @@ so that a stray record cannot stop the readers of the ledger.
 
 import json
 from dataclasses import asdict, dataclass, is_dataclass
+from functools import cache
 from typing import Any, Final, get_args
 
 import orjson
@@ -26,9 +27,7 @@ def _type_of(cls: type) -> str:
 
 
 _TYPES: Final[dict[type, bytes]] = {cls: _type_of(cls).encode() for cls in get_args(Event)}
-_READERS: Final[dict[bytes, TypeAdapter[Any]]] = {
-    name: TypeAdapter(cls) for cls, name in _TYPES.items()
-}
+_CLASSES: Final = {name: cls for cls, name in _TYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +87,22 @@ def encode(event: Event, topic: str) -> Outgoing:
     )
 
 
+# Made when it is first needed: agents write events and read none.
+@cache
+def _reader(cls: type) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
+
+
 def decode(record: Record) -> Event | UnknownEvent:
     """Read an event; a record that is none says why instead. Never raises."""
     name = record.header("ce_type")
     if name is None:
         return UnknownEvent("it has no header ce_type")
-    reader = _READERS.get(name)
-    if reader is None:
+    cls = _CLASSES.get(name)
+    if cls is None:
         return UnknownEvent("its type is not known here", name.decode("utf-8", "replace"))
     try:
-        event: Event = reader.validate_python(from_json(record.value or b""))
+        event: Event = _reader(cls).validate_python(from_json(record.value or b""))
     except (ValueError, ValidationError, RecursionError) as error:
         return UnknownEvent(f"its body does not fit: {error}"[:500], name.decode())
     if record.key != as_bytes(event.task_id):

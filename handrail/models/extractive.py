@@ -12,7 +12,6 @@ from typing import cast
 
 from handrail.contract.effect import Effect
 from handrail.errors import ModelNeeded
-from handrail.models import selection
 from handrail.models.answer import Excerpt, Selected
 from handrail.models.port import JsonObject, ModelReply, ModelRequest, SourcePassage
 
@@ -46,6 +45,9 @@ class ExtractiveModel:
 
 def answer_by_selecting(question: str, sources: Sequence[SourcePassage]) -> Selected:
     """Give the excerpts that answer the question, or the selection's reason for none."""
+    # Its word lists take 60 ms to load, and most agents never ask.
+    from handrail.models import selection  # noqa: PLC0415
+
     chosen = selection.select(
         question,
         [
