@@ -34,7 +34,8 @@ async def relay(bootstrap: str, reads: str, writes: str, records_max: int) -> No
     )
     await producer.start()
     await consumer.start()
-    print(READY, flush=True)
+    sys.stdout.write(f"{READY}\n")
+    sys.stdout.flush()
     while True:
         found = await consumer.getmany(timeout_ms=500, max_records=records_max)
         if not found:
