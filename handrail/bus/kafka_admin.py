@@ -1,12 +1,23 @@
 """Looking at and changing the topics and groups of a Kafka cluster."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.protocol import ConsumerProtocol
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownMemberIdError, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    LeaderNotAvailableError,
+    NotCoordinatorForGroupError,
+    NotLeaderForPartitionError,
+    TopicAlreadyExistsError,
+    UnknownMemberIdError,
+    for_code,
+)
 from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.structs import TopicPartition as Place
@@ -20,6 +31,16 @@ REQUEST_TIMEOUT_MS = 15_000
 READ_COMMITTED = 1  #: the isolation level under which the end is the last stable offset
 EARLIEST, LATEST = -2, -1
 MEMBERS = 5  #: the place of the members in one group of a DescribeGroups answer
+PASSING_S_MAX, ASK_AGAIN_S = 10.0, 0.05
+#: What a cluster answers while it is choosing a leader or a coordinator.
+PASSING = (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    LeaderNotAvailableError,
+    NotCoordinatorForGroupError,
+    NotLeaderForPartitionError,
+)
+T = TypeVar("T")
 SET_ON_TOPIC = 1  #: where a setting's value comes from, as DescribeConfigs (v1 and later) says it
 
 
@@ -111,7 +132,7 @@ class KafkaAdmin:
 
     async def committed(self, group: str, topic: str) -> Mapping[int, Committed]:
         """A group's offsets on a topic by partition. Exact after the lane's producer has init."""
-        found = await self._ask(self._client.list_consumer_group_offsets(group))
+        found = await self._soon(lambda: self._ask(self._client.list_consumer_group_offsets(group)))
         return {
             place.partition: Committed(at.offset, at.metadata or "")
             for place, at in found.items()
@@ -120,6 +141,9 @@ class KafkaAdmin:
 
     async def offsets(self, topic: str) -> Mapping[int, tuple[int, int]]:
         """First and end offset (last stable) of each partition."""
+        return await self._soon(lambda: self._offsets(topic))
+
+    async def _offsets(self, topic: str) -> Mapping[int, tuple[int, int]]:
         leaders = await self._leaders(topic)
         begins = await self._list_offsets(topic, leaders, EARLIEST)
         ends = await self._list_offsets(topic, leaders, LATEST)
@@ -132,7 +156,7 @@ class KafkaAdmin:
             for partition in found["partitions"]:
                 if partition["leader"] < 0:
                     reason = f"{topic}[{partition['partition']}] has no leader now"
-                    raise BrokerUnreachable(bootstrap=self._bootstrap, reason=reason)
+                    raise BrokerUnreachable(bootstrap=self._bootstrap, reason=reason, passing=True)
                 leaders.setdefault(partition["leader"], []).append(partition["partition"])
         return leaders
 
@@ -146,8 +170,12 @@ class KafkaAdmin:
             for _, found in answer.topics:
                 for partition, code, *rest in found:
                     if code:
-                        reason = f"{topic}[{partition}] gives no offset: {for_code(code).__name__}"
-                        raise BrokerUnreachable(bootstrap=self._bootstrap, reason=reason)
+                        cause = for_code(code)
+                        raise BrokerUnreachable(
+                            bootstrap=self._bootstrap,
+                            reason=f"{topic}[{partition}] gives no offset: {cause.__name__}",
+                            passing=issubclass(cause, PASSING),
+                        )
                     offsets[partition] = rest[-1]
         return offsets
 
@@ -180,8 +208,23 @@ class KafkaAdmin:
         try:
             return await question
         except (KafkaError, OSError) as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise BrokerUnreachable(bootstrap=self._bootstrap, reason=reason) from error
+            raise BrokerUnreachable(
+                bootstrap=self._bootstrap,
+                reason=f"{type(error).__name__}: {error}",
+                passing=isinstance(error, PASSING),
+            ) from error
+
+    async def _soon(self, question: Callable[[], Awaitable[T]]) -> T:
+        """Ask again while the cluster is choosing who answers: after a start, a topic, a loss."""
+        deadline = asyncio.get_running_loop().time() + PASSING_S_MAX
+        while True:
+            try:
+                return await question()
+            except BrokerUnreachable as error:
+                late = asyncio.get_running_loop().time() > deadline
+                if late or not error.facts.get("passing"):
+                    raise
+            await asyncio.sleep(ASK_AGAIN_S)
 
     def _refused(self, what: str, code: int, message: str) -> AdminRefused:
         return AdminRefused(what_failed=what, reason=message or for_code(code).__name__)
