@@ -10,6 +10,7 @@ that an agent will read, and each event that says so closes the record it was re
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final, get_args
 
 TEXT_CHARS_MAX = 200  #: of a summary of what was asked
 SENTENCE_CHARS_MAX = 500  #: of the words that say why something ended badly
@@ -271,12 +272,12 @@ def summary(text: str, chars_max: int = TEXT_CHARS_MAX) -> str:
 def event_id(event: Event) -> str:
     """Name an event after what it reports, so that the same one said twice has one name."""
     match event:
+        case Finished(invocation=of, run=run):  # first, since it is by far the most frequent
+            what = f"{of}/{run}"
         case Submitted(ce_id=of) | Accepted(ce_id=of) | Rejected(ce_id=of):
             what = of
         case PartGathered(ce_id=of) | MarkerPassed(ce_id=of) | Dropped(ce_id=of):
             what = of
-        case Finished(invocation=of, run=run):
-            what = f"{of}/{run}"
         case DeadLettered(invocation=of, run=run, attempts=attempts):
             what = f"{of}/{run}/{attempts}"
         case QuestionAsked(invocation=of, step=step):
@@ -285,4 +286,7 @@ def event_id(event: Event) -> str:
             what = f"{of}/{event.time_ms}"
         case PersonAsked(request=of) | PersonAnswered(request=of):
             what = of
-    return f"{type(event).__name__.lower()}/{what}"
+    return f"{_WORDS[type(event)]}/{what}"
+
+
+_WORDS: Final = {cls: cls.__name__.lower() for cls in get_args(Event)}
