@@ -117,7 +117,13 @@ def judge(record: Record, rules: AdmissionRules, seen: SeenReferences, now_ms: i
         unread = _of_foreign(record, rules, MARKER_TYPE)
         return Refuse(unread, Reason(error.reason), error, submission=True)
     if envelope.causation_id is None:
-        return _submission(record, _owned(envelope, record, rules), rules, seen, now_ms)
+        envelope = _owned(envelope, record, rules)
+        try:
+            if not is_claim(record):
+                rules.agent.reads.decode(envelope.type, record.value or b"")
+        except WireError as error:
+            return Refuse(envelope, Reason(error.reason), error, submission=True)
+        return _submission(record, envelope, rules, seen, now_ms)
     return _handoff(record, envelope, rules, now_ms)
 
 
