@@ -89,3 +89,14 @@ class KeyOverflow(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-012"
+
+
+class HandlerCancelled(HandrailError):
+    """Agent {agent} awaited something that was cancelled, and so did not come to an end.
+
+    Why: its handler was not stopped by Handrail: a task, a client or a library that it awaited
+    was cancelled in its own code.
+    Do: handrail dead list    the handoff and the trace that shows where
+    """
+
+    code: ClassVar[str] = "HR-LANE-013"

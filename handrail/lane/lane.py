@@ -31,7 +31,7 @@ class Lane:
         self.settings = settings
         self.epoch = metadata.epoch if metadata else 0
         self.progress = Progress(low, metadata.done if metadata else 0)
-        self.handed_count = 0  #: ends that the committer holds and has not committed
+        self.handed_count = 0  #: ends of resting ones that the committer holds
         self._answers = metadata.answers if metadata else 0
         self.journal_end = metadata.journal if metadata else 0  #: everything below was read
         self._live: dict[bytes, int] = {}  # journal key → offset, in the order of the offsets
@@ -150,14 +150,14 @@ class Lane:
         bounds = self.settings.bounds
         return (
             self.held_count >= bounds.buffered
-            or self.progress.span >= bounds.span - SPAN_HEADROOM_OFFSETS
+            or self.progress.held_span >= bounds.span - SPAN_HEADROOM_OFFSETS
             or self._parked_count >= bounds.parked
         )
 
     @property
     def held_count(self) -> int:
         """How many were taken in and are neither resting nor committed."""
-        return len(self._unparked) + self.handed_count
+        return self.progress.open_count + self.handed_count
 
     @property
     def running_count(self) -> int:
@@ -265,11 +265,11 @@ class Lane:
         invocation.stage = Stage.ENDED
         self._running.pop(invocation, None)
         self._mailboxes.remove_head(invocation)
-        self.handed_count += 1
         if not invocation.parked:
             del self._unparked[invocation.offset]
             return End((invocation.offset,), (), ())
         self._parked_count -= 1
+        self.handed_count += 1
         gather = invocation.gather
         if gather is None:
             return End((), (entry_key(invocation.id, Kind.PARKED),), ())

@@ -74,6 +74,7 @@ class Pass:
 
     envelope: Envelope
     gather: str
+    marker: Marker
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,10 @@ def _handoff(record: Record, envelope: Envelope, rules: AdmissionRules, now_ms: 
         error = HopLimitReached(hop=envelope.hop, limit=HOP_COUNT_MAX)
         return Refuse(envelope, Reason.HOP_LIMIT, error, submission=False)
     if is_marker and innermost is not None and not gathers:
-        return Pass(envelope, innermost.gather)
+        try:
+            return Pass(envelope, innermost.gather, Marker.decode(record.value))
+        except WireError as error:
+            return Refuse(envelope, Reason(error.reason), error, submission=False)
     if gathers:
         return _part(record, envelope, rules, is_marker=is_marker)
     if envelope.deadline_ms is not None and now_ms > envelope.deadline_ms:

@@ -6,6 +6,7 @@ records and its offset. A handler's exception is its handoff's end, never the la
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import aclosing
 
 import structlog
 
@@ -33,7 +34,7 @@ from handrail.runtime.worker.admission import (
 )
 from handrail.runtime.worker.burial import Burial, Buried
 from handrail.runtime.worker.committer import Committer, Item
-from handrail.runtime.worker.execution import Ended, Execution
+from handrail.runtime.worker.execution import Ended, Execution, WhyCancelled
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.outputs import Origin, marker
 from handrail.runtime.worker.packing import Packer
@@ -88,22 +89,30 @@ class Carrier:
         self._side_tasks: set[asyncio.Task[None]] = set()
         self._expired: set[Invocation] = set()
         self._starting = True
+        self._closing = False
 
     # ---- taking in
 
     async def learn_references(self) -> None:
         """Read the partition's last day, so that a reference which comes again is known.
 
-        Only submissions have references of their own to be known by, and they come from nobody
-        of the team; an agent that gathers never sees one.
+        Only where work enters the team: what its agents write to one another has no reference
+        that could be repeated. The day ends where reading goes on, which may be long ago.
         """
-        if self._worker.agent.gathers:
+        if not self._worker.team.is_entry:
             return
         now_ms = self._worker.clock.now_ms()
         inbox, bus = self._place.inbox, self._worker.bus
-        start = await bus.offset_at(inbox, now_ms - REPEAT_WITHIN_MS)
-        async for record in bus.fetch(inbox, start, self._lane.progress.low):
-            judge(record, self._rules, self._seen, now_ms)
+        low = self._lane.progress.low
+        reading_ms = now_ms
+        async with aclosing(bus.fetch(inbox, low, await bus.end_offset(inbox))) as waiting:
+            async for record in waiting:
+                reading_ms = min(now_ms, record.timestamp_ms)
+                break
+        start = await bus.offset_at(inbox, reading_ms - REPEAT_WITHIN_MS)
+        async with aclosing(bus.fetch(inbox, start, low)) as last_day:
+            async for record in last_day:
+                judge(record, self._rules, self._seen, now_ms)
 
     def admit(self, record: Record) -> None:
         """Take one record in, in the order of the partition."""
@@ -117,8 +126,8 @@ class Carrier:
                 self._take(record, envelope, mailbox, submission=submission)
             case TakePart(envelope, end, sentence):
                 self._take_part(record, envelope, end, sentence)
-            case Pass(envelope, gather):
-                self._pass(record, envelope, gather)
+            case Pass(envelope, gather, found):
+                self._pass(record, envelope, gather, found)
             case Forward(envelope, outgoing):
                 del envelope  # the home lane says that the task began
                 self._hand([outgoing], (), [record.offset])
@@ -159,13 +168,14 @@ class Carrier:
                 self._hand([journal], [event], [record.offset])
             case PartRefused(reason, words):
                 error = self._saying.gather_missed(envelope, words)
-                buried = Buried(record, envelope, Reason(reason), error, absorbed=True)
+                header = envelope.fan_outs[-1] if envelope.fan_outs else None
+                ours = header is not None and header.gather == self._worker.agent.reads.name
+                buried = Buried(record, envelope, Reason(reason), error, absorbed=ours)
                 self._bury_record(record, buried)
 
-    def _pass(self, record: Record, envelope: Envelope, gather: str) -> None:
+    def _pass(self, record: Record, envelope: Envelope, gather: str, found: Marker) -> None:
         inherits = envelope.but(hop=min(envelope.hop, 15))
         origin = Origin(envelope.id, inherits, self._worker.clock.now_ms())
-        found = Marker.decode(record.value)
         onward = marker(self._worker.agent, self._worker.team, origin, found)
         assert onward.topic == gather
         outgoing = self._packer.pack_small(onward)
@@ -195,7 +205,8 @@ class Carrier:
 
     async def _carry_out(self, invocation: Invocation) -> None:
         try:
-            ended = await self._execution.run(invocation, lambda: invocation in self._expired)
+            why = WhyCancelled(lambda: self._closing, lambda: invocation in self._expired)
+            ended = await self._execution.run(invocation, why)
             if isinstance(ended, Buried):
                 await self._bury_invocation(invocation, ended)
             else:
@@ -248,7 +259,8 @@ class Carrier:
             self._rest(due.rest)
         for invocation in due.past_deadline:
             task = self._handlers.get(invocation)
-            if task is not None and invocation not in self._expired:
+            calling = invocation in self._execution.in_handler
+            if task is not None and calling and invocation not in self._expired:
                 self._expired.add(invocation)
                 task.cancel()
         if due.forgotten:
@@ -256,6 +268,13 @@ class Carrier:
         self.start_ready()
 
     def _rest(self, rest: Rest) -> None:
+        # One item each, in their order: the committer keeps a transaction small.
+        for entry, offset, invocation in zip(
+            rest.entries, rest.offsets, rest.invocations, strict=True
+        ):
+            self._rest_one(Rest((entry,), (offset,), (invocation,)))
+
+    def _rest_one(self, rest: Rest) -> None:
         def rested(_: Sequence[int]) -> None:
             self._lane.rested(rest)
             self.on_room()
@@ -268,6 +287,7 @@ class Carrier:
     async def cancel_all(self) -> None:
         """Cancel every handler and wait until all have let go."""
         self._starting = False
+        self._closing = True
         tasks = [*self._handlers.values(), *self._side_tasks]
         for task in tasks:
             task.cancel()
@@ -288,13 +308,17 @@ class Carrier:
         own += [encode_entry(entry, journal) for entry in end.entries]
         said = [self._saying.record(event) for event in events]
         self._committer.hand(
-            Item([*records, *own, *said], tuple(end.offsets), self._ended, on_refused)
+            Item([*records, *own, *said], tuple(end.offsets), self._ended(end), on_refused)
         )
         self.start_ready()
 
-    def _ended(self, _: Sequence[int]) -> None:
-        self._lane.handed_count -= 1
-        self.on_room()
+    def _ended(self, end: End) -> Callable[[Sequence[int]], None]:
+        def ended(_: Sequence[int]) -> None:
+            if not end.offsets:
+                self._lane.handed_count -= 1
+            self.on_room()
+
+        return ended
 
     def _hand(
         self, records: Sequence[Outgoing], events: Sequence[Event], offsets: Sequence[int]

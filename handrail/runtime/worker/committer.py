@@ -78,8 +78,9 @@ class Committer:
         return await item.done
 
     async def flush(self) -> None:
-        """Wait until nothing is queued or in flight."""
-        await self._idle.wait()
+        """Wait until everything that was handed over before has committed."""
+        if not self._idle.is_set():
+            await self.commit(Item(()))
 
     @property
     def is_idle(self) -> bool:
@@ -133,12 +134,22 @@ class Committer:
         try:
             await self._transact(batch)
         except RecordRefused as refused:
-            self._producer = await self._renew(self._producer)
+            await self._renew_producer()
             if len(batch) == 1:
                 self._refuse(batch[0], refused)
                 return
             for item in batch:
+                await self._running.wait()
                 await self._commit_batch([item])
+
+    async def _renew_producer(self) -> None:
+        """Not while the group rearranges itself: an init would fence the next owner."""
+        await self._running.wait()
+        self._settled.clear()
+        try:
+            self._producer = await self._renew(self._producer)
+        finally:
+            self._settled.set()
 
     async def _transact(self, batch: list[Item]) -> None:
         records = [record for item in batch for record in item.records]
@@ -147,11 +158,13 @@ class Committer:
         commit = (
             OffsetCommit(self._place.group, self._place.inbox, low, metadata) if completes else None
         )
-        self._settled.clear()
-        try:
-            offsets = await self._producer.commit(records, commit)
-        finally:
-            self._settled.set()
+        offsets: Sequence[int] = ()
+        if records or commit is not None:
+            self._settled.clear()
+            try:
+                offsets = await self._producer.commit(records, commit)
+            finally:
+                self._settled.set()
         self._lane.committed(completes, self._journal_writes(records, offsets))
         at = 0
         for item in batch:

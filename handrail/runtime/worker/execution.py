@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from handrail.contract.parts import Missing, Parts
-from handrail.errors.lane import DeadlinePassed, FanOutRefused
+from handrail.errors.lane import DeadlinePassed, FanOutRefused, HandlerCancelled
 from handrail.errors.root import HandrailError
 from handrail.errors.transport import BrokerUnreachable, RecordRefused
 from handrail.errors.wire import WireError
@@ -46,6 +46,14 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class WhyCancelled:
+    """How to tell one cancellation from another."""
+
+    lane_closes: Callable[[], bool]
+    past_deadline: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class _Input:
     """What a handler is called with."""
 
@@ -67,24 +75,33 @@ class Execution:
         packer: Packer,
     ) -> None:
         """Read what rests from the lane's journal, write large bodies through its committer."""
+        self.in_handler: set[Invocation] = set()  #: whose user code runs now
         self._worker = worker
         self._place = place
         self._lane = lane
         self._committer = committer
         self._packer = packer
 
-    async def run(self, invocation: Invocation, is_expired: Callable[[], bool]) -> Ended | Buried:
-        """Carry an invocation out. Raises only what is the broker's fault, and CancelledError."""
+    async def run(self, invocation: Invocation, why_cancelled: WhyCancelled) -> Ended | Buried:
+        """Carry an invocation out.
+
+        Raises what is the broker's fault, and CancelledError when the lane closes; a cancellation
+        that has another cause is the handler's own failure.
+        """
         given = await self._input(invocation)
         if isinstance(given, Buried):
             return given
         spent = Spent()
         try:
             returned = await self._call(invocation, given, spent)
-        except asyncio.CancelledError:
-            if not is_expired():
+        except asyncio.CancelledError as error:
+            if why_cancelled.lane_closes():
                 raise
-            return self._expired(given)
+            if why_cancelled.past_deadline():
+                return self._expired(given)
+            cancelled = HandlerCancelled(agent=self._worker.agent.name)
+            cancelled.__cause__ = error
+            return Buried(given.record, given.envelope, Reason.ATTEMPTS, cancelled)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises
             return Buried(given.record, given.envelope, Reason.ATTEMPTS, error)
         try:
@@ -101,6 +118,13 @@ class Execution:
             return Buried(given.record, given.envelope, Reason.VALIDATION, error)
 
     async def _call(self, invocation: Invocation, given: _Input, spent: Spent) -> object:
+        self.in_handler.add(invocation)
+        try:
+            return await self._call_handler(invocation, given, spent)
+        finally:
+            self.in_handler.discard(invocation)
+
+    async def _call_handler(self, invocation: Invocation, given: _Input, spent: Spent) -> object:
         agent = self._worker.agent
         if not agent.wants_context:
             return await agent.handler(given.message)

@@ -9,7 +9,7 @@ from here on a predecessor that wakes up cannot write.
 """
 
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handrail.bus.port import Bus, GroupConsumer, LaneProducer, Membership, OffsetCommit
 from handrail.errors import OffsetMetadataBroken, OffsetsLost
@@ -101,6 +101,13 @@ async def _committed_lane(bus: Bus, place: LanePlace, settings: LaneSettings) ->
                 detail="the group has no offset although its journal has records",
             )
         return Lane(settings, first, None)
+    end = await bus.end_offset(place.inbox)
+    if committed.offset > end:
+        raise OffsetsLost(
+            where=where,
+            agent=place.group,
+            detail=f"the offset is {committed.offset} and the topic ends at {end}",
+        )
     if committed.offset < first:
         raise OffsetsLost(
             where=where,
@@ -128,8 +135,17 @@ async def _journal_has_records(bus: Bus, place: LanePlace) -> bool:
 async def _replay(bus: Bus, place: LanePlace, lane: Lane, now_ms: int) -> None:
     start = max(lane.journal_end, await bus.begin_offset(place.journal))
     end = await bus.end_offset(place.journal)
-    found: list[tuple[int, bytes, Entry | None]] = [
-        (record.offset, record.key or b"", decode_entry(record))
-        async for record in bus.fetch(place.journal, start, end)
-    ]
-    lane.restore(found, end, now_ms)
+    # As compaction would leave it: a key's last record, and no message that is read back later.
+    found: dict[bytes, tuple[int, bytes, Entry | None]] = {}
+    async with aclosing(bus.fetch(place.journal, start, end)) as records:
+        async for record in records:
+            key = record.key or b""
+            found.pop(key, None)
+            found[key] = (record.offset, key, _lean(decode_entry(record)))
+    lane.restore(found.values(), end, now_ms)
+
+
+def _lean(entry: Entry | None) -> Entry | None:
+    if entry is None or entry.snapshot is None or entry.kind is not Kind.PARKED:
+        return entry
+    return replace(entry, snapshot=replace(entry.snapshot, value=None, headers=()))

@@ -69,11 +69,13 @@ def outputs_of(
     if many:
         _check_width(agent, place, origin, len(routed), parts_max)
     fan_out = fan_out_id(origin.invocation, origin.run) if many else None
+    slots = _slots(place, [topic.name for topic, _ in routed], fan_out)
     messages = [
-        _message(agent, place, origin, topic, message, _Slot(index, len(routed), fan_out))
-        for index, (topic, message) in enumerate(routed)
+        _message(agent, place, origin, topic, message, slot)
+        for slot, (topic, message) in zip(slots, routed, strict=True)
     ]
-    if many and not routed and place.gather_of is not None and fan_out is not None:
+    no_parts = all(slot.part is None for slot in slots)
+    if many and no_parts and place.gather_of is not None and fan_out is not None:
         header = FanOutHeader(place.gather_of, fan_out, 0, 0)
         envelope = replace(origin.envelope, fan_outs=(*origin.envelope.fan_outs, header))
         messages.append(marker(agent, place, replace(origin, envelope=envelope), NO_PARTS))
@@ -103,9 +105,25 @@ def _items(returned: object) -> list[object]:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
+    """A message's place in what was returned, and which part of the fan-out it is, if any."""
+
     index: int
-    count: int
     fan_out: str | None
+    part: int | None
+    parts: int
+
+
+def _slots(place: TeamPlace, topics: list[str], fan_out: str | None) -> list[_Slot]:
+    """Number as parts only the messages from which the gather can be reached."""
+    if fan_out is None or place.gather_of is None:
+        return [_Slot(index, fan_out, None, 0) for index in range(len(topics))]
+    reaching = [
+        index
+        for index, topic in enumerate(topics)
+        if place.gather_of in place.leads_to.get(topic, frozenset())
+    ]
+    number = {index: part for part, index in enumerate(reaching)}
+    return [_Slot(index, fan_out, number.get(index), len(reaching)) for index in range(len(topics))]
 
 
 def _check_width(
@@ -133,8 +151,8 @@ def _message(
 ) -> Outbound:
     inherited = _carried_on(place, topic, origin.envelope.fan_outs)
     fan_outs = inherited
-    if slot.fan_out is not None and place.gather_of is not None:
-        opened = FanOutHeader(place.gather_of, slot.fan_out, slot.index, slot.count)
+    if slot.fan_out is not None and slot.part is not None and place.gather_of is not None:
+        opened = FanOutHeader(place.gather_of, slot.fan_out, slot.part, slot.parts)
         fan_outs = (*origin.envelope.fan_outs, opened)
     envelope = _child(agent, place, origin, slot.index, topic.type_of(message), fan_outs)
     return Outbound(

@@ -30,6 +30,7 @@ class TeamPlace:
     inboxes: frozenset[str]  #: topics that an agent of the team reads
     gather_of: str | None  #: where the parts meet that this agent's lists open
     leads_to: Mapping[str, frozenset[str]]  #: topic → gathering topics that can follow it
+    is_entry: bool = True  #: work enters the team on this agent's inbox: no agent writes to it
 
     def full(self, name: str) -> str:
         """The name of a topic as the broker knows it."""

@@ -150,6 +150,8 @@ def team_place(namespace: str, team: TeamDescription, agent: Agent[..., Any]) ->
         namespace=namespace,
         inboxes=frozenset(a.reads.name for a in team.agents),
         gather_of=gather.name if gather is not None else None,
+        is_entry=not agent.gathers
+        and (agent.reads.name == team.intake or not team.writers_of(agent.reads)),
         leads_to={name: _gathers_behind(team, name) for name in team.topics},
     )
 

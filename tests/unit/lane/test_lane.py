@@ -121,7 +121,7 @@ def test_a_lane_is_full_until_what_it_holds_has_committed() -> None:
     assert lane.is_full
     lane.end(invocation, 0)
     assert lane.is_full, "an end that has not committed still counts"
-    lane.handed_count -= 1
+    lane.committed([0], [])
     assert not lane.is_full
 
 
@@ -340,3 +340,9 @@ def test_a_handler_past_its_task_s_deadline_is_told_so() -> None:
 
     assert not lane.tick(DEADLINE_MS - 1).past_deadline
     assert list(lane.tick(DEADLINE_MS).past_deadline) == [invocation]
+
+
+def test_a_lane_that_takes_over_a_long_bitmap_still_reads_on() -> None:
+    lane = Lane(LaneSettings("1", "in"), 0, OffsetMetadata(0, 1, 0, ((1 << 9_500) - 1) << 1))
+
+    assert not lane.is_full

@@ -1,5 +1,8 @@
 """Which offsets are finished, and the metadata that remembers it."""
 
+import base64
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,3 +106,24 @@ def test_any_bitmap_fits_into_the_broker_s_metadata(done: int) -> None:
 def test_metadata_of_another_hand_is_refused_by_name(text: str) -> None:
     with pytest.raises(OffsetMetadataBroken, match="was not committed by Handrail"):
         OffsetMetadata.decode(text)
+
+
+def test_a_gap_of_any_length_can_be_written_and_read_again() -> None:
+    progress = Progress(low=0)
+    progress.admit(0)
+    progress.admit(500_000)
+
+    low, done = progress.plan([500_000])
+    encoded = OffsetMetadata(0, 1, 0, done).encode()
+
+    assert low == 0
+    assert len(encoded) <= METADATA_BYTES_MAX
+    assert OffsetMetadata.decode(encoded).done == done
+
+
+def test_metadata_that_unpacks_to_more_than_any_bitmap_is_refused() -> None:
+
+    bomb = base64.b85encode(zlib.compress(b"\xff" * 4_000_000, 9)).decode()
+
+    with pytest.raises(OffsetMetadataBroken):
+        OffsetMetadata.decode(f'{{"j":0,"e":0,"c":0,"d":"{bomb}"}}')

@@ -224,3 +224,12 @@ def test_a_part_that_cannot_be_read_is_refused() -> None:
 
     assert isinstance(found, Refuse)
     assert found.reason is Reason.VALIDATION
+
+
+def test_a_marker_that_cannot_be_read_is_refused() -> None:
+    header = FanOutHeader("found", "f", 0, 2)
+
+    found = verdict(ours(an_envelope(type=MARKER_TYPE, fan_outs=(header,)), b"{"))
+
+    assert isinstance(found, Refuse)
+    assert found.reason is Reason.DECODE

@@ -122,3 +122,32 @@ def test_a_list_wider_than_the_limit_is_refused() -> None:
 def test_a_part_that_would_end_more_than_once_is_refused() -> None:
     with pytest.raises(FanOutRefused, match="itself a part"):
         leaving(finder, [Found(text="a"), Found(text="b")], IN_PART)
+
+
+splits = Topic("splits", carries=Ask)
+
+
+@agent(reads=splits, writes=(questions, notes))
+async def mixed(ask: Ask) -> list[Ask | str]:
+    return [ask, ask.text]
+
+
+def test_only_messages_that_can_reach_the_gather_are_its_parts() -> None:
+    team = TeamDescription([mixed, finder, writer])
+    place = team_place("ns", team, mixed)
+
+    outputs = outputs_of(mixed, place, Origin("inv", PLAIN, 0), ["a note", Ask(text="a")], 4)
+
+    note, question = outputs.messages
+    assert note.envelope.fan_outs == ()
+    assert [(h.part, h.parts) for h in question.envelope.fan_outs] == [(0, 1)]
+
+
+def test_a_list_of_which_nothing_reaches_the_gather_has_no_parts() -> None:
+    team = TeamDescription([mixed, finder, writer])
+    place = team_place("ns", team, mixed)
+
+    outputs = outputs_of(mixed, place, Origin("inv", PLAIN, 0), ["a note"], 4)
+
+    assert [m.topic for m in outputs.messages] == ["notes", "findings"]
+    assert outputs.messages[1].envelope.fan_outs[-1].parts == 0
