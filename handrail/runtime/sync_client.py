@@ -46,9 +46,10 @@ class LoopThread:
 
     def close(self) -> None:
         """End loop and thread."""
+        # In its own thread: where a loop runs already, as in a notebook, no second one may run.
+        self.run(self._loop.shutdown_asyncgens())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
 
@@ -78,9 +79,13 @@ class SyncTask:
         """Give its state as of now."""
         return self._loop.run(self._task.state())
 
-    def wait(self, *, timeout_s: float | None = None) -> TaskState:
-        """Wait until it has ended or waits for a person; raises StillRunning."""
-        return self._loop.run(self._task.wait(timeout_s=timeout_s))
+    def explanation(self) -> str:
+        """Say in one sentence why it is in its state."""
+        return self._loop.run(self._task.explanation())
+
+    def wait(self, *states: TaskState, timeout_s: float | None = None) -> TaskState:
+        """Wait until it is in one of these states or has ended; see `Task.wait`."""
+        return self._loop.run(self._task.wait(*states, timeout_s=timeout_s))
 
     @overload
     def result(self, returns: None = None, timeout_s: float | None = None) -> Any: ...
