@@ -109,6 +109,7 @@ class InProcessConsumer:
         self._task: asyncio.Task[None] | None = None
         self._member_id: str | None = None
         self._assigned: Membership | None = None
+        self._outgrown: Membership | None = None  #: under which we ask for a new assignment
 
     @property
     def _group(self) -> Group:
@@ -135,6 +136,9 @@ class InProcessConsumer:
             self._listener.on_lost()
         if self._line.cut_off:
             return
+        asked, self._outgrown = self._outgrown, None
+        if asked is not None and self._group.recognises(asked.member_id, asked.generation):
+            self._group.assign_anew(self._broker.now_ms)
         if me is None:
             now = self._broker.now_ms
             self._member_id = self._group.join(self._topics, self._wake.set, now)
@@ -226,6 +230,11 @@ class InProcessConsumer:
             group.offsets[where] = Committed(0, "")
             return
         raise MembershipRefused(group=membership.group, where=_name(where), reason=reason)
+
+    def rejoin(self, membership: Membership) -> None:
+        """Have the group assign anew, as soon as it can be reached."""
+        self._outgrown = membership
+        self._wake.set()
 
     async def close(self) -> None:
         """Leave the group at once; does nothing after `kill`."""

@@ -52,6 +52,10 @@ class Group:
         """Hear that a member has let go of its partitions and waits for new ones."""
         self.members[member_id].joined = True
 
+    def assign_anew(self, now_ms: int) -> None:
+        """Ask everybody to let go and rejoin, as a member may demand."""
+        self._rebalance(now_ms)
+
     def leave(self, member_id: str, now_ms: int) -> None:
         """Take a member out; the others share its partitions."""
         member = self.members.pop(member_id, None)

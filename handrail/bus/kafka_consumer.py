@@ -185,6 +185,11 @@ class KafkaGroupConsumer:
                 if code:
                     raise _refused(membership, where, for_code(code).__name__)
 
+    def rejoin(self, membership: Membership) -> None:
+        """Have the group assign anew; nothing happens once it has moved on from `membership`."""
+        if not self.closed and self._membership == membership:
+            self._coordinator.request_rejoin()
+
     async def close(self) -> None:
         """Leave the group at once, so that nobody waits out the session."""
         if self.closed:

@@ -131,6 +131,10 @@ class GroupConsumer(Protocol):
         """
         ...
 
+    def rejoin(self, membership: Membership) -> None:
+        """Have the group assign anew; nothing happens once it has moved on from `membership`."""
+        ...
+
     async def close(self) -> None:
         """Leave the group at once, so that nobody waits out the session."""
         ...

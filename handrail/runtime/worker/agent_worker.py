@@ -36,7 +36,7 @@ class AgentWorker:
         self._consumer: GroupConsumer | None = None
         self._partitions = 0
         self._polling: asyncio.Task[None] | None = None
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing: dict[TopicPartition, asyncio.Task[None]] = {}
         self._draining = False
 
     async def start(self) -> None:
@@ -65,9 +65,12 @@ class AgentWorker:
         )
 
     def check_alive(self) -> None:
-        """Raise what ended the poll loop, if anything has."""
+        """Raise what ended the poll loop or broke a lane, if anything has."""
         if self._polling is not None and self._polling.done() and not self._draining:
             self._polling.result()
+        for runner in self.lanes.values():
+            if runner.defect is not None:
+                raise runner.defect
 
     # ---- what the group says
 
@@ -76,7 +79,7 @@ class AgentWorker:
         assert self._consumer is not None
         self.assigned_count += 1
         for where in [known for known in self.lanes if known not in partitions]:
-            self._close_aside(self.lanes.pop(where))
+            self._close_aside(where)
         for where in sorted(partitions):
             known = self.lanes.get(where)
             if known is not None:
@@ -86,7 +89,7 @@ class AgentWorker:
             if self._draining:
                 runner.drain()
             self.lanes[where] = runner
-            runner.open(membership)
+            runner.open(membership, after=self._closing.get(where))
         log.info("partitions assigned", group=self.worker.group, count=len(partitions))
 
     async def on_revoked(self, partitions: frozenset[TopicPartition]) -> None:
@@ -95,10 +98,14 @@ class AgentWorker:
         await asyncio.gather(*(runner.suspend() for runner in runners))
 
     def on_lost(self) -> None:
-        """Another member may own everything already: close without committing."""
+        """Another member may own everything already: nothing commits until we know.
+
+        What comes back with the next assignment is kept if nobody was in between; a process that
+        only slept, or whose handler blocked it, loses no work by that.
+        """
         log.warning("membership lost", group=self.worker.group)
-        for where in list(self.lanes):
-            self._close_aside(self.lanes.pop(where))
+        for runner in self.lanes.values():
+            runner.hold()
 
     # ---- work
 
@@ -117,10 +124,11 @@ class AgentWorker:
             silent_s = time.monotonic() - heard_s
             heard_s = time.monotonic()
             if silent_s > SILENCE_S_MAX:
-                # The process was stopped or starved: somebody else may own our partitions.
+                # The process was stopped, or a handler that does not await held it up: somebody
+                # else may own our partitions.
                 log.warning("this process was silent", seconds=round(silent_s, 1))
                 for runner in self.lanes.values():
-                    runner.reopen()
+                    runner.check()
             self._deliver(records)
 
     def _deliver(self, records: Sequence[Record]) -> None:
@@ -163,16 +171,28 @@ class AgentWorker:
         # Lanes close before the group hears of it: a successor never waits for our handlers.
         await asyncio.gather(*(runner.close() for runner in self.lanes.values()))
         if self._closing:
-            await asyncio.gather(*self._closing, return_exceptions=True)
+            await asyncio.gather(*self._closing.values(), return_exceptions=True)
         self.lanes.clear()
         if self._consumer is not None:
             await self._consumer.close()
             self._consumer = None
 
-    def _close_aside(self, runner: LaneRunner) -> None:
-        task = asyncio.create_task(runner.close(), name=f"close {runner.place.inbox}")
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+    def _close_aside(self, where: TopicPartition) -> None:
+        """Close a lane; whoever opens the same partition waits for it (one opener at a time)."""
+        runner, earlier = self.lanes.pop(where), self._closing.get(where)
+
+        async def close() -> None:
+            await runner.close()
+            if earlier is not None:
+                await asyncio.wait({earlier})
+
+        task = asyncio.create_task(close(), name=f"close {where}")
+        self._closing[where] = task
+        task.add_done_callback(lambda done: self._closed(where, done))
+
+    def _closed(self, where: TopicPartition, task: asyncio.Task[None]) -> None:
+        if self._closing.get(where) is task:
+            del self._closing[where]
 
     def _place(self, where: TopicPartition) -> LanePlace:
         worker = self.worker

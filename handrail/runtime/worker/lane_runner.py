@@ -56,6 +56,7 @@ class LaneRunner:
         self.place = place
         self.state = LaneState.OPENING
         self.trouble: HandrailError | None = None
+        self.defect: BaseException | None = None  #: what no lane foresees; the process must end
         self.lane: Lane | None = None
         self._worker = worker
         self._consumer = consumer
@@ -66,44 +67,60 @@ class LaneRunner:
         self._carrier: Carrier | None = None
         self._task: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
-        self._reopen = asyncio.Event()
         self._paused = False
         self._draining = False
 
     # ---- what the group says
 
-    def open(self, membership: Membership) -> None:
-        """Take the partition: open the lane in a task of its own; the partition is paused."""
+    def open(self, membership: Membership, *, after: "asyncio.Task[None] | None" = None) -> None:
+        """Take the partition: open the lane in a task of its own, `after` its last one is closed.
+
+        The partition is paused until then.
+        """
         self._membership = membership
-        self._task = self._spawn(self._live(), "open")
+        self.state = LaneState.OPENING
+        self._task = self._spawn(self._live(after), "open")
+        self._task.add_done_callback(self._look_for_defects)
 
     def keep(self, membership: Membership) -> None:
         """The same partition came back: prove that nobody was in between, and go on."""
         self._membership = membership
-        self._keeping = self._spawn(self._keep(membership), "keep")
+        self._keeping = self._spawn(self._keep(membership, self._keeping), "keep")
+        self._keeping.add_done_callback(self._look_for_defects)
 
-    async def suspend(self) -> None:
-        """Let go for now: nothing commits until the partition comes back. Handlers go on."""
-        await _end(self._keeping)
-        self._keeping = None
+    def hold(self) -> None:
+        """Commit nothing until `keep`; handlers go on, an opener does not."""
+        if self._keeping is not None:
+            self._keeping.cancel()
         if self.state is LaneState.OPEN and self._committer is not None:
             self.state = LaneState.SUSPENDED
             self._committer.suspend()
-            await self._committer.settle()
-        elif self.state in (LaneState.OPENING, LaneState.GIVEN_UP):
+            self._consumer.pause(self.place.inbox)
+        elif self.state in (LaneState.OPENING, LaneState.GIVEN_UP) and self._task is not None:
             # An opener that goes on after the hand-over would fence the new owner.
+            self._task.cancel()
+
+    async def suspend(self) -> None:
+        """Let go for now, and wait until nothing is in flight any more."""
+        self.hold()
+        await _end(self._keeping)
+        if self.state is LaneState.SUSPENDED:
+            if self._committer is not None:
+                await self._committer.settle()
+        elif self.state is not LaneState.STOPPED:
             await _end(self._task)
-            self._task = None
+
+    def check(self) -> None:
+        """Go on only if nobody was in between; what is in hand is kept."""
+        if self.state is LaneState.OPEN and self._membership is not None:
+            self.hold()
+            self.keep(self._membership)
 
     async def close(self) -> None:
         """Let go for good: running handlers are cancelled, the successor runs them afresh."""
         self.state = LaneState.CLOSED
         await _end(self._keeping)
         await _end(self._task)
-
-    def reopen(self) -> None:
-        """Throw the state away and open anew, as after an error."""
-        self._reopen.set()
 
     # ---- work
 
@@ -162,17 +179,17 @@ class LaneRunner:
 
     # ---- inside
 
-    async def _live(self) -> None:
+    async def _live(self, after: "asyncio.Task[None] | None") -> None:
+        if after is not None:
+            await asyncio.wait({after})
         delay_s = REOPEN_DELAY_S_MIN
         while self.state is not LaneState.SUSPENDED:
             self.state = LaneState.OPENING
-            self._reopen.clear()
             try:
                 await self._open_and_run()
                 delay_s = REOPEN_DELAY_S_MIN
             except MembershipRefused as refused:
-                self.state, self.trouble = LaneState.GIVEN_UP, refused
-                log.info("lane given up", **self._facts(), why=str(refused))
+                self._give_up(refused)
                 return
             except _REOPEN as error:
                 self._to_be_opened(error)
@@ -228,7 +245,6 @@ class LaneRunner:
         tasks = [
             self._spawn(committer.run(), "commit"),
             self._spawn(self._tick(carrier), "time"),
-            self._spawn(self._reopen.wait(), "reopen"),
         ]
         try:
             done, _ = await asyncio.wait(
@@ -245,15 +261,32 @@ class LaneRunner:
             await self._worker.clock.sleep(TIMER_RESOLUTION_S)
             carrier.tick()
 
-    async def _keep(self, membership: Membership) -> None:
+    def _give_up(self, refused: MembershipRefused) -> None:
+        """Leave the partition alone until it is assigned again, and see to it that it will be.
+
+        A group that has moved on assigns anew by itself. One that has not, because only the
+        answer was lost, has to be asked.
+        """
+        self.state, self.trouble = LaneState.GIVEN_UP, refused
+        log.info("lane given up", **self._facts(), why=str(refused))
+        if self._membership is not None:
+            self._consumer.rejoin(self._membership)
+
+    async def _keep(self, membership: Membership, earlier: "asyncio.Task[None] | None") -> None:
+        await _end(earlier)
         lane, committer = self.lane, self._committer
         if self.state is not LaneState.SUSPENDED or lane is None or committer is None:
             await _end(self._task)
             self.open(membership)
             return
         try:
+            await committer.settle()
             await self._prove(membership)
             await begin_epoch(committer.producer, self.place, lane, self._worker.clock.now_ms())
+        except MembershipRefused as refused:
+            await _end(self._task)
+            self._give_up(refused)
+            return
         except HandrailError as error:
             log.info("lane not kept", **self._facts(), why=str(error))
             await _end(self._task)
@@ -299,6 +332,10 @@ class LaneRunner:
         if not lane.is_full and lane.held_count <= held and not self._draining:
             self._paused = False
             self._consumer.resume(self.place.inbox)
+
+    def _look_for_defects(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.defect = error
 
     def _spawn(self, work: object, name: str) -> "asyncio.Task[None]":
         full = f"lane {self.place.inbox.topic}[{self._number}] {name}"
