@@ -1,0 +1,179 @@
+"""What a lane promises when it is interrupted, on whatever broker the fixture `team_of` uses."""
+
+import asyncio
+from collections.abc import Callable
+
+from handrail import Topic, agent, results
+from handrail.bus.port import Membership
+from handrail.lane.bounds import BUFFERED_COUNT_MAX
+from handrail.lane.journal import LANE, Kind, decode_entry
+from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
+from handrail.testing import Team
+from handrail.testing.accounting import read_all
+from tests.promises.gate import Gate
+from tests.waiting import until
+
+TeamOf = Callable[..., Team]
+
+jobs = Topic("jobs", carries=str)
+
+
+def lane_of(team: Team) -> LaneRunner:
+    """Give the one lane of a team with one partition."""
+    (runner,) = team.members[0].process._workers[0].lanes.values()
+    return runner
+
+
+async def test_a_lane_that_somebody_fenced_opens_anew_when_its_partition_comes_back(
+    team_of: TeamOf,
+) -> None:
+    @agent(reads=jobs, writes=results)
+    async def worker(text: str) -> str:
+        return text
+
+    async with team_of(worker, partitions=1) as team:
+        lane = lane_of(team)
+        intruder = team.bus.lane_producer(lane.place.transactional_id)
+        await intruder.init(deadline_s=10)
+        await intruder.close()
+        lane.check()
+
+        assert await (await team.submit(jobs, "after")).result(str) == "after"
+
+
+async def test_a_stale_membership_is_refused_and_the_lane_opens_under_the_next_one(
+    team_of: TeamOf,
+) -> None:
+    @agent(reads=jobs, writes=results)
+    async def worker(text: str) -> str:
+        return text
+
+    async with team_of(worker, partitions=1) as team:
+        lane = lane_of(team)
+        now = team.members[0].process._workers[0].membership
+        assert now is not None
+        lane.hold()
+        lane.keep(Membership(now.group, now.generation - 1, now.member_id))
+        await until(lambda: lane.state is LaneState.GIVEN_UP, what="the lane is given up")
+        await team.start(worker)
+
+        assert await (await team.submit(jobs, "after")).result(str) == "after"
+
+
+async def test_a_proof_whose_answer_is_lost_leaves_no_partition_without_an_owner(
+    team_of: TeamOf,
+) -> None:
+    @agent(reads=jobs, writes=results)
+    async def worker(text: str) -> str:
+        return text
+
+    async with team_of(worker, partitions=1) as team:
+        lane = lane_of(team)
+        now = team.members[0].process._workers[0].membership
+        assert now is not None
+        lane.hold()
+        # The group knows nobody of this name, and has not moved on either.
+        lane.keep(now._replace(member_id="nobody"))
+        await until(lambda: lane.state is LaneState.GIVEN_UP, what="the lane is given up")
+        lane._consumer.rejoin(now)
+
+        assert await (await team.submit(jobs, "after")).result(str) == "after"
+
+
+async def test_what_is_in_hand_goes_on_when_the_lane_only_had_to_prove_itself(
+    team_of: TeamOf,
+) -> None:
+    gate = Gate()
+    began: list[str] = []
+
+    @agent(reads=jobs, writes=results)
+    async def worker(text: str) -> str:
+        began.append(text)
+        await gate.pass_through()
+        return text
+
+    async with team_of(worker, partitions=1) as team:
+        task = await team.submit(jobs, "slow")
+        await gate.entered.wait()
+        lane_of(team).check()
+        gate.opened.set()
+
+        assert await task.result(str) == "slow"
+        assert began == ["slow"]
+
+
+async def test_a_drain_lets_what_runs_commit_takes_in_nothing_and_says_closed(
+    team_of: TeamOf,
+) -> None:
+    gate = Gate()
+    began: list[str] = []
+
+    @agent(reads=jobs, writes=results)
+    async def worker(text: str) -> str:
+        began.append(text)
+        await gate.pass_through()
+        return text
+
+    async with team_of(worker, partitions=1) as team:
+        first = await team.submit(jobs, "first")
+        await gate.entered.wait()
+        leaving = asyncio.create_task(team.stop(worker))
+        await until(lambda: team.members == [])
+        second = await team.submit(jobs, "second")
+        gate.opened.set()
+        await leaving
+        assert began == ["first"], "a draining process takes in nothing"
+        assert await last_word(team, "worker.journal") == Kind.CLOSED
+        await team.start(worker)
+
+        assert [await first.result(str), await second.result(str)] == ["first", "second"]
+        assert began == ["first", "second"], "what had ended was committed before the end"
+
+
+async def test_three_processes_share_the_partitions_evenly(team_of: TeamOf) -> None:
+    @agent(reads=jobs, writes=results)
+    async def worker(text: str) -> str:
+        return text
+
+    async with team_of(worker, partitions=6) as team:
+        await team.start(worker)
+        await team.start(worker)
+        await until(lambda: shares(team) == [2, 2, 2], what="two partitions for each")
+        tasks = [await team.submit(jobs, f"{n}") for n in range(60)]
+
+        assert [await task.result(str) for task in tasks] == [f"{n}" for n in range(60)]
+        assert all(member.process.status()[0].finished for member in team.members)
+
+
+async def test_a_full_lane_pauses_its_partition_and_goes_on_when_there_is_room(
+    team_of: TeamOf,
+) -> None:
+    gate = Gate()
+    count = 2 * BUFFERED_COUNT_MAX
+
+    @agent(reads=jobs, writes=results)
+    async def worker(text: str) -> str:
+        await gate.pass_through()
+        return text
+
+    async with team_of(worker, partitions=1) as team:
+        tasks = await asyncio.gather(*(team.submit(jobs, f"{n}") for n in range(count)))
+        lane = lane_of(team)
+        await until(lambda: lane._paused, what="the lane is full")
+        assert lane.lane is not None
+        assert lane.lane.held_count < count
+        gate.opened.set()
+
+        for task in tasks:
+            await task.result(str)
+
+
+def shares(team: Team) -> list[int]:
+    return [len(member.process.status()[0].partitions) for member in team.members]
+
+
+async def last_word(team: Team, topic: str) -> Kind | None:
+    """Give the last thing that an owner of the lane said about the lane itself."""
+    found = [decode_entry(record) for record in await read_all(team.bus, team.full(topic))]
+    words = [entry.kind for entry in found if entry is not None and entry.invocation == LANE]
+    return words[-1] if words else None
