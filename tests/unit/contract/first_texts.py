@@ -95,6 +95,30 @@ async def clerk(c: Complaint, ctx: Context) -> Reply:
     return Reply(text=f"Refunded, receipt {receipt.id}")
 """
 
+CLERK_TEST = """
+from handrail.testing import Team, says
+
+async def test_a_refund_is_paid() -> None:
+    async with Team(clerk, tools=[refund, find_order]) as team:  # on="kafka": the same on a broker
+        team.model.script(says(Verdict(amount=Decimal(150))))
+        team.fake(refund, returns=Receipt(id="r1"))
+
+        task = await team.submit(complaints, Complaint(order="42", text="broken"))
+        await task.until("completed")
+
+        assert await task.output(replies) == [Reply(text="Refunded, receipt r1")]
+        assert team.calls(refund) == [{"order": "42", "amount": 150}]
+"""
+
+CLIENT = """
+from handrail import Client
+
+async def ask_the_desk(client: Client) -> Brief:
+    async with client as hr:  # Client() works on the project around the working directory
+        task = await hr.submit(intake, Ask(text="why and how"), reference="invoice-7")
+        return await task.result(Brief, timeout_s=60)  # TaskFailed, WaitingForPerson, StillRunning
+"""
+
 UNIONS_PREAMBLE = """
 from typing import assert_type
 from pydantic import BaseModel
@@ -158,6 +182,8 @@ GOOD = {
     "hello": HELLO,
     "desk": DESK_PREAMBLE + DESK,
     "clerk": CLERK_PREAMBLE + CLERK,
+    "clerk_test": CLERK_PREAMBLE + CLERK + CLERK_TEST,
+    "client": DESK_PREAMBLE + DESK + CLIENT,
     "unions": UNIONS_PREAMBLE + UNIONS,
 }
 
@@ -183,6 +209,17 @@ _FAULTS = {
         ("receipt.id", "receipt.number"),
         ("await ctx.call(refund, ", "await refund("),
         ("effect=Effect.READ", "timeout_s=5"),
+    ],
+    "clerk_test": [
+        ('submit(complaints, Complaint(order="42", text="broken"))', "submit(complaints, 5)"),
+        ('returns=Receipt(id="r1")', 'return_value=Receipt(id="r1")'),
+        ("await task.output(replies)", 'await task.output("replies")'),
+        ("tools=[refund, find_order]", "tools=[clerk]"),
+    ],
+    "client": [
+        ('submit(intake, Ask(text="why and how")', 'submit(intake, Question(text="why and how")'),
+        ("await task.result(Brief, timeout_s=60)", "await task.result(Finding, timeout_s=60)"),
+        ("await task.result(Brief, timeout_s=60)", "task.result(Brief, timeout_s=60)"),
     ],
     "unions": [
         ("async def router(message: A | B)", "async def router(message: A)"),

@@ -12,9 +12,10 @@ from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
-from handrail import Context, Parts, Passage, Refused, State, ToolContext
+from handrail import Client, Context, Parts, Passage, Refused, State, ToolContext, agent
 from handrail.contract.parts import Missing
 from handrail.contract.tool import Tool
+from handrail.testing import Team
 from tests.unit.contract import first_texts
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -82,9 +83,13 @@ def test_both_type_checkers_report_every_planted_fault(
     assert planted - set(pyright_says) == set()
 
 
-def run(name: str) -> dict[str, Any]:
+def run(name: str, *changes: tuple[str, str]) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": name}
-    exec(compile(first_texts.GOOD[name], f"{name}.py", "exec"), names)
+    text = first_texts.GOOD[name]
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after, 1)
+    exec(compile(text, f"{name}.py", "exec"), names)
     return names
 
 
@@ -152,6 +157,29 @@ async def test_the_clerk_refunds_or_says_why_not() -> None:
 
     assert paid.text == "Refunded, receipt r-42-150"
     assert refused.text == "finance said no"
+
+
+async def test_the_clerks_own_test_passes_and_fails_with_another_answer() -> None:
+    await run("clerk_test")["test_a_refund_is_paid"]()
+
+    with pytest.raises(AssertionError):
+        await run("clerk_test", ('Receipt(id="r1")', 'Receipt(id="r2")'))["test_a_refund_is_paid"]()
+
+
+async def test_the_client_asks_and_gets_what_the_writer_gave() -> None:
+    # The writer hands on to `drafts`; what the client gets is what an agent sends to `results`.
+    client = run(
+        "client", ("writes=drafts", "writes=results"), ("Parts, Topic", "Parts, Topic, results")
+    )
+
+    @agent(reads=client["questions"], writes=client["findings"])
+    async def researcher(question: Any) -> Any:
+        return client["Finding"](claim=question.text.upper())
+
+    async with Team(client["planner"], researcher, client["writer"]) as team:
+        own = Client(bus=team.bus, namespace=team.namespace, clock=team.clock)
+
+        assert await client["ask_the_desk"](own) == client["Brief"](claims=["WHY", "HOW"], gaps=[])
 
 
 def test_unions_and_several_topics_run() -> None:
