@@ -24,6 +24,7 @@ from handrail.bus.where import Connection
 from handrail.runtime.discovery import load_single_file
 from handrail.runtime.note import ProcessState, notes
 from handrail.runtime.topics import Layout, apply, needed
+from handrail.runtime.worker.place import TENANT_DEFAULT
 from handrail.wire.ids import task_id_of
 from handrail.wire.record import TopicPartition
 
@@ -127,6 +128,11 @@ async def raw_relay(place: Ground, records_max: int) -> AsyncIterator[None]:
         yield
 
 
+def home_of(reference: str) -> int:
+    """Give the partition where a reference belongs, as the engine's own client knows it."""
+    return partition_for(task_id_of(TENANT_DEFAULT, reference).encode(), PARTITIONS)
+
+
 @asynccontextmanager
 async def full_inbox(place: Ground, count: int) -> AsyncIterator[AIOKafkaProducer]:
     """Write submissions that nobody sees until the transaction that holds them is committed.
@@ -146,7 +152,7 @@ async def full_inbox(place: Ground, count: int) -> AsyncIterator[AIOKafkaProduce
         batches = [producer.create_batch() for _ in range(PARTITIONS)]
         for number in range(count):
             reference = f"{place.namespace}-{number}"
-            home = partition_for(task_id_of("default", reference).encode(), PARTITIONS)
+            home = home_of(reference)
             record = {"key": reference.encode(), "value": b'"text %d"' % number, "timestamp": None}
             if batches[home].append(**record) is None:
                 await (await producer.send_batch(batches[home], place.inbox, partition=home))

@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from bench.engine.ground import Ground, ground, raw_relay, relays
+from bench.engine.ground import Ground, ground, home_of, raw_relay, relays
 from handrail.wire.record import Outgoing
 
 EVERY_S = 0.1
@@ -51,9 +51,10 @@ async def _timed(place: Ground, count: int) -> Hops:
     begun = time.perf_counter()
     for number in range(whole):
         await asyncio.sleep(max(0.0, begun + number * EVERY_S - time.perf_counter()))
-        text = b'"text %d"' % number
+        reference, text = f"{place.namespace}-{number}", b'"text %d"' % number
+        record = Outgoing(place.inbox, reference.encode(), text, (), home_of(reference))
         left[text] = time.perf_counter()
-        await sender.send(Outgoing(place.inbox, None, text))
+        await sender.send(record)
     async with asyncio.timeout(ARRIVES_WITHIN_S):
         await reading
     await tail.close()

@@ -262,8 +262,8 @@ def _calm_the_collector() -> None:
     """Keep Python from looking for cycles among everything that was loaded, again and again.
 
     Measured at full load, its default thresholds cost a quarter of the processor's time: each
-    handoff makes some hundred objects that die with it. Cycles are still found, every 20,000 of
-    them.
+    handoff makes some hundred objects that die with it. Cycles are still looked for, whenever
+    there are 20,000 objects more.
     """
     gc.collect()
     gc.freeze()
