@@ -131,7 +131,7 @@ def render(brief: Brief) -> str:
 
 
 def _summary(brief: Brief, claims: int) -> str:
-    parts = []
+    parts: list[str] = []
     if claims == 0:
         parts.append(
             f"The documents of “{brief.collection}” do not answer this; nothing is claimed."
