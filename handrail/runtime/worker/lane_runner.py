@@ -31,6 +31,7 @@ from handrail.wire.record import Record
 log = structlog.get_logger("handrail.lane")
 
 REOPEN_DELAY_S_MIN, REOPEN_DELAY_S_MAX = 0.1, 2.0
+REJOIN_DELAY_S_MIN, REJOIN_DELAY_S_MAX = 1.0, 30.0
 RESUME_BELOW_SHARE = 0.5
 _REOPEN = (ProducerFenced, CommitDoubtful, BrokerUnreachable)
 
@@ -67,6 +68,8 @@ class LaneRunner:
         self._carrier: Carrier | None = None
         self._task: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._refusals_count = 0
         self._paused = False
         self._draining = False
 
@@ -92,9 +95,11 @@ class LaneRunner:
         """Commit nothing until `keep`; handlers go on, an opener does not."""
         if self._keeping is not None:
             self._keeping.cancel()
-        if self.state is LaneState.OPEN and self._committer is not None:
+        if self.state is LaneState.OPEN:
+            # Without a committer the lane is being unwound after an error; it opens no more.
             self.state = LaneState.SUSPENDED
-            self._committer.suspend()
+            if self._committer is not None:
+                self._committer.suspend()
             self._consumer.pause(self.place.inbox)
         elif self.state in (LaneState.OPENING, LaneState.GIVEN_UP) and self._task is not None:
             # An opener that goes on after the hand-over would fence the new owner.
@@ -119,6 +124,7 @@ class LaneRunner:
     async def close(self) -> None:
         """Let go for good: running handlers are cancelled, the successor runs them afresh."""
         self.state = LaneState.CLOSED
+        await _end(self._asking)
         await _end(self._keeping)
         await _end(self._task)
 
@@ -228,6 +234,7 @@ class LaneRunner:
         try:
             await carrier.learn_references()
             self.trouble = None
+            self._refusals_count = 0
             if self._draining:
                 carrier.stop_starting()
             self.state = LaneState.OPEN
@@ -270,7 +277,15 @@ class LaneRunner:
         self.state, self.trouble = LaneState.GIVEN_UP, refused
         log.info("lane given up", **self._facts(), why=str(refused))
         if self._membership is not None:
-            self._consumer.rejoin(self._membership)
+            self._asking = self._spawn(self._ask_again(self._membership), "ask again")
+
+    async def _ask_again(self, membership: Membership) -> None:
+        """Each refusal in a row is waited for longer: a rejoin costs the whole group a pause."""
+        self._refusals_count += 1
+        if self._refusals_count > 1:
+            wait_s = REJOIN_DELAY_S_MIN * 2 ** (self._refusals_count - 2)
+            await asyncio.sleep(min(wait_s, REJOIN_DELAY_S_MAX))
+        self._consumer.rejoin(membership)
 
     async def _keep(self, membership: Membership, earlier: "asyncio.Task[None] | None") -> None:
         await _end(earlier)
@@ -354,4 +369,7 @@ async def _end(task: "asyncio.Task[None] | None") -> None:
     if task is None or task is asyncio.current_task():
         return
     task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    # Not gather: were we cancelled too, it would cancel the task again, in the middle of its end.
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()  # whoever ends a task has no use for how it failed
