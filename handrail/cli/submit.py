@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from handrail.bus.settings import Settings
     from handrail.contract.topic import Topic
 
-INTERRUPTED = 130
 UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -91,8 +90,9 @@ def run_submission(settings: "Settings", task: Submission, *, wait: bool, shape:
     except KeyboardInterrupt:
         if not sent:
             raise
-        note(f"Still running. Follow: handrail watch {sent[0].task}")
-        return INTERRUPTED
+        from handrail.cli.watch import detached
+
+        return detached(sent[0].task)
 
 
 async def _submit(
