@@ -163,21 +163,32 @@ async def offsets_kept(_settings: "Settings", bus: "Bus") -> Outcome:
 
 async def clocks(settings: "Settings", bus: "Bus") -> Outcome:
     """Compare this machine's clock with the broker's, by the time stamp of one empty record."""
+    from handrail.runtime.topics import STAMPED_BY_BROKER, STAMPS
     from handrail.wire.record import Outgoing, TopicPartition
 
     topic = f"{settings.namespace}.control"
     if topic not in await bus.admin.topics():
         return Outcome(State.SKIPPED, f"{topic} is not there yet.")
+    has = (await bus.admin.topic_settings([topic])).get(topic, {})
+    if has.get(STAMPS) != STAMPED_BY_BROKER:
+        said = f"{topic} carries our own time stamps, which say nothing of the broker's clock."
+        return Outcome(State.SKIPPED, said, "handrail topics apply")
     before_ms = time.time_ns() // 1_000_000
     partition, offset = await bus.sender().send(Outgoing(topic, CLOCK_KEY, None, (), 0))
     after_ms = time.time_ns() // 1_000_000
     async for record in bus.fetch(TopicPartition(topic, partition), offset, offset + 1):
-        skew_ms = max(before_ms - record.timestamp_ms, record.timestamp_ms - after_ms, 0)
-        said = f"This clock and the broker's differ by {skew_ms} ms at least."
-        if skew_ms <= CLOCK_SKEW_MS_MAX:
-            return Outcome(State.OK, "This clock and the broker's agree.")
-        return Outcome(State.WARNING, said, "let both machines set their clocks by NTP")
+        return compared(before_ms, record.timestamp_ms, after_ms)
     return Outcome(State.SKIPPED, "The record of the check was compacted away.")
+
+
+def compared(before_ms: int, stamped_ms: int, after_ms: int) -> Outcome:
+    """Judge the broker's time stamp of what was sent between two times of this machine."""
+    ahead_ms, behind_ms = stamped_ms - after_ms, before_ms - stamped_ms
+    if max(ahead_ms, behind_ms) <= CLOCK_SKEW_MS_MAX:
+        return Outcome(State.OK, "This clock and the broker's agree to within a second.")
+    word, skew_ms = ("ahead of", ahead_ms) if ahead_ms > 0 else ("behind", behind_ms)
+    said = f"The broker's clock is at least {skew_ms / 1_000:.1f} s {word} this one."
+    return Outcome(State.WARNING, said, "let both machines set their clocks by NTP")
 
 
 Check = tuple[str, Callable[[], Awaitable[Outcome]]]

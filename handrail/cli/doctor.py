@@ -18,7 +18,6 @@ COLUMNS = (
     Column("CHECK", "check"),
     Column("STATE", "state"),
     Column("FOUND", "finding"),
-    Column("FIX", "fix", absent=""),
 )
 VERIFICATION_FAILED = 9
 
@@ -33,6 +32,11 @@ def doctor(place: Place, shape: Shape) -> int:
     """
     rows = asyncio.run(_look(place.settings()))
     show_rows("checks", rows, COLUMNS, shape, empty="")
+    if shape is Shape.TABLE:
+        # Below the table: a fix is a command to copy, and a line of its own keeps it whole.
+        for row in rows:
+            if row.fix is not None:
+                note(f"Do about {row.number} ({row.check}):  {row.fix}")
     failed = [row for row in rows if row.state == "failed"]
     if failed:
         note(f"{len(failed)} of {len(rows)} checks failed. Begin with number {failed[0].number}.")

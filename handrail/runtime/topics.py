@@ -23,6 +23,7 @@ UNREAD_KEPT_DAYS = 7  #: what stands on a topic that no agent reads
 DEAD_KEPT_DAYS = 30
 BLOBS_KEPT_DAYS = 37  #: a dead letter that was written on the blob's last day still finds it
 LEDGER_KEPT_DAYS = 365
+STAMPS, STAMPED_BY_BROKER = "message.timestamp.type", "LogAppendTime"
 BROKERS_OWN = -1  #: in place of a number of copies: the broker's default (Kafka 2.4 and later)
 
 assert BLOBS_KEPT_DAYS >= DEAD_KEPT_DAYS
@@ -213,6 +214,9 @@ def _beside(layout: Layout, agent: str) -> list[NeededTopic]:
 def _of_the_engine(layout: Layout) -> list[NeededTopic]:
     """Give the topics that every team has."""
     week = _compacted(deleted_kept_ms=7 * DAY_MS)
+    # Stamped by the broker: a switch takes effect in the order of arrival, whoever's clock is
+    # wrong, and its time stamp tells the broker's clock to `handrail doctor`.
+    control = {**week, STAMPS: STAMPED_BY_BROKER}
     return [
         _topic(layout, "results", "how each task ended", "reference, else task", week),
         _topic(layout, "tasks", "the state of each task", "task", week),
@@ -223,7 +227,7 @@ def _of_the_engine(layout: Layout) -> list[NeededTopic]:
             "task",
             _kept(layout.ledger_days * DAY_MS),
         ),
-        _topic(layout, "control", "switches that people set", "target/switch", week),
+        _topic(layout, "control", "switches that people set", "target/switch", control),
         _topic(
             layout,
             "blobs",

@@ -173,7 +173,8 @@ def test_the_commands_for_a_clusters_owner_say_the_same() -> None:
     assert commands["desk.control"] == (
         "kafka-topics.sh --bootstrap-server kafka:9092 --create --topic desk.control"
         " --partitions 12 --replication-factor 1 --config cleanup.policy=compact"
-        " --config delete.retention.ms=604800000 --config max.message.bytes=1048588"
+        " --config delete.retention.ms=604800000"
+        " --config message.timestamp.type=LogAppendTime --config max.message.bytes=1048588"
     )
     assert commands["desk.tasks"] == (
         "kafka-configs.sh --bootstrap-server kafka:9092 --alter --entity-type topics"
