@@ -44,7 +44,10 @@ bench: $(FOR_CHECKING) ## measure, and print the figures with the machine they a
 	@for name in $(BENCHES); do $(RUN)/python -m bench.$$name || exit 1; done
 
 clean: ## stop this project's local broker and take away what was made here
-	@if [ -x $(RUN)/handrail ]; then $(RUN)/handrail down --wipe || true; fi
+	@if [ -x $(RUN)/handrail ]; then \
+		if [ -d .handrail/demo ]; then $(RUN)/handrail --project .handrail/demo down --yes; fi; \
+		$(RUN)/handrail down --wipe --yes; \
+	fi
 	rm -rf $(VENV) .handrail build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The first Python that is new enough, or the one that is named: make demo PYTHON=/usr/bin/python3.12

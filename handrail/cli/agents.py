@@ -9,8 +9,11 @@ from handrail.cli.output import Column, Shape, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rows import AgentRow, LaneRow
 from handrail.errors import BrokerUnreachable
+from handrail.wire.record import TopicPartition
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from handrail.bus.port import Bus
     from handrail.bus.settings import Settings
     from handrail.contract.agent import Agent
@@ -32,6 +35,8 @@ LANE_COLUMNS = (
     Column("END", "end", right=True),
     Column("WAITING", "waiting", right=True),
 )
+COUNTED_OFFSETS_MAX = 64  #: of a partition; what waits beyond is counted in offsets
+COUNT_WITHIN_S, POLL_S = 3.0, 0.1
 
 
 @click.group()
@@ -124,8 +129,8 @@ async def _lanes(settings: "Settings", agent: "Agent[..., object]") -> list[Lane
 async def lanes_of(bus: "Bus", settings: "Settings", agent: "Agent[..., object]") -> list[LaneRow]:
     """Give each partition of an agent's inbox: who owns it and how much waits there.
 
-    What waits is counted in offsets, transaction markers included, so it may be a little more
-    than there are records.
+    What waits is counted record by record up to COUNTED_OFFSETS_MAX of a partition, since the
+    markers of transactions take up offsets, too; beyond that offsets are counted.
     """
     group = f"{settings.namespace}.{agent.name}"
     inbox = f"{settings.namespace}.{agent.reads.name}"
@@ -138,17 +143,44 @@ async def lanes_of(bus: "Bus", settings: "Settings", agent: "Agent[..., object]"
         if where.topic == inbox
     }
     committed = await bus.admin.committed(group, inbox)
-    rows: list[LaneRow] = []
-    for partition, (first, end) in sorted((await bus.admin.offsets(inbox)).items()):
-        low = committed[partition].offset if partition in committed else None
-        rows.append(
-            LaneRow(
-                partition=partition,
-                owner=owners.get(partition),
-                first=first,
-                committed=low,
-                end=end,
-                waiting=max(0, end - max(first, low or 0)),
-            )
+    offsets = await bus.admin.offsets(inbox)
+    lows = {place: committed[place].offset if place in committed else None for place in offsets}
+    spans = {
+        TopicPartition(inbox, place): (max(first, lows[place] or 0), end)
+        for place, (first, end) in offsets.items()
+    }
+    waiting = await _waiting(bus, spans)
+    return [
+        LaneRow(
+            partition=place,
+            owner=owners.get(place),
+            first=first,
+            committed=lows[place],
+            end=end,
+            waiting=waiting[TopicPartition(inbox, place)],
         )
-    return rows
+        for place, (first, end) in sorted(offsets.items())
+    ]
+
+
+async def _waiting(
+    bus: "Bus", spans: "Mapping[TopicPartition, tuple[int, int]]"
+) -> "Mapping[TopicPartition, int]":
+    """Count what lies between two offsets: short spans by reading them, all of them at once."""
+    found = {where: max(0, end - start) for where, (start, end) in spans.items()}
+    short = {where: spans[where] for where, n in found.items() if 0 < n <= COUNTED_OFFSETS_MAX}
+    if not short:
+        return found
+    counted = dict.fromkeys(short, 0)
+    tail = await bus.tail({where: start for where, (start, _) in short.items()})
+    give_up = asyncio.get_running_loop().time() + COUNT_WITHIN_S
+    try:
+        while any(tail.position(where) < end for where, (_, end) in short.items()):
+            if asyncio.get_running_loop().time() > give_up:
+                return found
+            for record in await tail.poll(timeout_s=POLL_S, records_max=COUNTED_OFFSETS_MAX):
+                where = TopicPartition(record.topic, record.partition)
+                counted[where] += record.offset < short[where][1]
+    finally:
+        await tail.close()
+    return {**found, **counted}

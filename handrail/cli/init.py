@@ -39,7 +39,7 @@ def init(directory: Path, template: str) -> int:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    note(f"Made a team of {template} in {folder}.")
+    note(f"Made a team from the template {template} in {folder}.")
     if folder != Path.cwd():
         note(f"  cd {directory}")
     note("  handrail dev       a local Kafka, the topics, the agents; reloads on every save")

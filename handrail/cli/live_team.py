@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from handrail.cli.output import inert, note
@@ -10,6 +10,7 @@ from handrail.runtime.note import ProcessState
 from handrail.runtime.supervisor import Event, What
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.live import Live
     from rich.table import Table
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 PAINTS_PER_S = 4
 NEWS_SHOWN = 5
+LINES_BESIDE_ROWS = 4  #: the headline, the titles, how to stop, the cursor's line
+STOP = "Ctrl-C stops the team."
+ASK = 'Ask it from another terminal: handrail submit "…" --wait'
 
 
 class LiveTeam:
@@ -30,12 +34,17 @@ class LiveTeam:
         self._live: Live | None = None
         self._news: list[str] = []
         self._headline = ""
+        self._looping: set[str] = set()
         self._started_s = time.monotonic()
         self._said_ready = False
         self._closed = False
 
     def tell(self, event: Event) -> None:
         """Take in what happened to a process."""
+        if event.what is What.LOOPING:
+            self._looping.add(event.name)
+        elif event.what is What.READY:
+            self._looping.discard(event.name)
         line = f"{event.name}: {event.what}"
         if event.sentence:
             line += f"; {inert(event.sentence)}"
@@ -81,29 +90,56 @@ class LiveTeam:
             took_s = time.monotonic() - self._started_s
             self._headline += f" The team is ready after {took_s:.1f} s."
             if self._live is None:
-                note(f'The team is ready after {took_s:.1f} s. Ask it: handrail submit "…" --wait')
+                note(f"The team is ready after {took_s:.1f} s. {ASK}")
         if self._live is not None:
-            self._live.update(self._table(supervisor.children), refresh=True)
+            picture = self.picture(supervisor.children, self._live.console.height)
+            self._live.update(picture, refresh=True)
 
-    def _table(self, children: "Sequence[Child]") -> "Table":
-        from rich.table import Table
+    def picture(self, children: "Sequence[Child]", height: int) -> "Group":
+        """Give the picture of a moment, no higher than `height` lines."""
+        from rich.console import Group
+        from rich.text import Text
 
-        table = Table(box=None, title=self._headline, title_justify="left", pad_edge=False)
-        for title in ("NAME", "STATE"):
-            table.add_column(title)
-        for title in ("PID", "PARTITIONS", "HANDLED", "IN HAND"):
-            table.add_column(title, justify="right")
-        for child in children:
-            table.add_row(*_cells(child))
-        table.caption = "\n".join([*self._news[-NEWS_SHOWN:], "Ctrl-C stops the team in order."])
-        table.caption_justify = "left"
-        return table
+        room = max(1, height - LINES_BESIDE_ROWS)
+        # Whoever is not ready stands first where not all have room.
+        chosen = list(children)
+        if len(chosen) > room:
+            chosen = sorted(chosen, key=lambda child: child.ready)[:room]
+        ready = sum(1 for child in children if child.ready)
+        lines = [f"{self._headline} {ready} of {len(children)} processes are ready."]
+        if self._said_ready and ready == len(children):
+            lines = [self._headline]
+        if len(chosen) < len(children):
+            lines[0] += f" {len(children) - len(chosen)} more processes have no room here."
+        news = min(NEWS_SHOWN, room - len(chosen))
+        below = [*(self._news[-news:] if news > 0 else []), STOP]
+        if self._said_ready:
+            below[-1] = f"{ASK}   {STOP}"
+
+        def text(line: str) -> Text:
+            return Text(line, no_wrap=True, overflow="ellipsis")
+
+        return Group(*map(text, lines), _table(chosen, self._looping), *map(text, below))
 
 
-def _cells(child: "Child") -> tuple[str, ...]:
+def _table(children: "Sequence[Child]", looping: Collection[str]) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("NAME", "STATE"):
+        table.add_column(title, no_wrap=True, overflow="ellipsis")
+    for title in ("PID", "PARTITIONS", "HANDLED", "IN HAND"):
+        table.add_column(title, justify="right", no_wrap=True, overflow="ellipsis")
+    for child in children:
+        table.add_row(*_cells(child, looping=child.spec.name in looping))
+    return table
+
+
+def _cells(child: "Child", *, looping: bool) -> tuple[str, ...]:
     note_, pid = child.note, child.pid
     if pid is None:
-        return (child.spec.name, "[red]down, starting again[/red]", "–", "–", "–", "–")
+        state = "crash loop" if looping else "down, starting again"
+        return (child.spec.name, f"[red]{state}[/red]", "–", "–", "–", "–")
     if note_ is None:
         return (child.spec.name, "starting", str(pid), "–", "–", "–")
     colour = "green" if note_.state is ProcessState.READY else "yellow"

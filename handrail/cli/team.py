@@ -75,6 +75,12 @@ def warn_of_idle(settings: "Settings", scale: dict[str, int]) -> None:
             )
 
 
+def say_notes(description: "TeamDescription") -> None:
+    """Say what is allowed but perhaps not meant, one line each."""
+    for problem in description.notes():
+        note(f"Note: {problem}")
+
+
 def is_file_name(text: str) -> bool:
     """Tell a file of agents from the name of an agent."""
     return text.endswith(".py") or "/" in text

@@ -36,7 +36,7 @@ def up(place: Place, scale: tuple[str, ...], *, together: bool, keep_broker: boo
     """
     from handrail.cli.broker import ShownProgress
     from handrail.cli.live_team import LiveTeam
-    from handrail.cli.team import checked_team, layout_of, warn_of_idle
+    from handrail.cli.team import checked_team, layout_of, say_notes, warn_of_idle
     from handrail.runtime.team_up import UpPlan, child_specs
     from handrail.runtime.topics import needed
 
@@ -44,6 +44,7 @@ def up(place: Place, scale: tuple[str, ...], *, together: bool, keep_broker: boo
     team = checked_team(settings)
     processes = {**settings.scale, **scale_of(scale, list(team.loaded.agents))}
     warn_of_idle(settings, processes)
+    say_notes(team.description)
     specs = child_specs(list(team.loaded.agents), processes, place.flags(), together=together)
     live = LiveTeam([spec.name for spec in specs])
     plan = UpPlan(

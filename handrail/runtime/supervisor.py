@@ -156,10 +156,12 @@ class Supervisor:
         """Say that a child died, tell its groups, and wait until it may be started again."""
         restart = restart_of(child, child.exits_s[-1])
         words = " ".join(child.log.last_lines(1))
+        last = f" Its last words: {words}" if words else ""
         again = f"starting again in {restart.delay_s:g} s."
-        self._tell(child, What.DIED, f"{exit_words(code)}; {again} {words}".rstrip())
+        self._tell(child, What.DIED, f"{exit_words(code)}; {again}{last}")
         if restart.loop:
-            self._tell(child, What.LOOPING, self._crash_loop(child).what)
+            see = f"See why: handrail logs {child.spec.name}"
+            self._tell(child, What.LOOPING, f"{self._crash_loop(child).what} {see}")
         note = read_note(child.note_file)
         if note is not None:
             await self._report_death(note)
