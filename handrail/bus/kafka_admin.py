@@ -18,6 +18,7 @@ from aiokafka.errors import (
     UnknownMemberIdError,
     for_code,
 )
+from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.structs import TopicPartition as Place
@@ -132,12 +133,25 @@ class KafkaAdmin:
 
     async def committed(self, group: str, topic: str) -> Mapping[int, Committed]:
         """A group's offsets on a topic by partition. Exact after the lane's producer has init."""
-        found = await self._soon(lambda: self._ask(self._client.list_consumer_group_offsets(group)))
-        return {
-            place.partition: Committed(at.offset, at.metadata or "")
-            for place, at in found.items()
-            if place.topic == topic and at.offset >= 0
-        }
+        return await self._soon(lambda: self._committed(group, topic))
+
+    async def _committed(self, group: str, topic: str) -> Mapping[int, Committed]:
+        # aiokafka 0.14: its own reading of the answer passes over the error of the whole group, so
+        # that a coordinator which is still loading looks like a group without offsets.
+        coordinator = await self._ask(self._client.find_coordinator(group))
+        request = OffsetFetchRequest(group, None)
+        answer = await self._ask(self._client._send_request(request, coordinator))
+        found: dict[int, Committed] = {}
+        codes = [answer.error_code]
+        for name, partitions in answer.topics:
+            for partition, offset, metadata, code in partitions:
+                codes.append(code)
+                if name == topic and offset >= 0:
+                    found[partition] = Committed(offset, metadata or "")
+        if code := next(filter(None, codes), 0):
+            reason = f"the offsets of {group} cannot be read: {for_code(code).__name__}"
+            raise BrokerUnreachable(bootstrap=self._bootstrap, reason=reason, passing=True)
+        return found
 
     async def offsets(self, topic: str) -> Mapping[int, tuple[int, int]]:
         """First and end offset (last stable) of each partition."""

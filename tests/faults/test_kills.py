@@ -3,13 +3,13 @@
 import os
 import random
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.faults.books import Books, audit, read_books
-from tests.faults.ground import Ground, Reader
+from tests.faults.books import audit
+from tests.faults.ground import Ground
+from tests.faults.settling import reached, settled
 from tests.faults.troupe import Troupe
 from tests.waiting import until
 
@@ -21,7 +21,6 @@ WITHIN_S = 60.0 + KILLS
 
 NAMES = ("splitter", "pricer", "pricer-2", "joiner", "cashier", "registrar")
 EVENTS_OF_A_CHAIN = 3  #: accepted, split, paid
-QUIET_S = 1.5
 EVENTS_OF_A_FAN_OUT = 4 + 2 * FAN_OUT  #: and joined; each part priced and gathered
 
 
@@ -45,13 +44,13 @@ async def test_twenty_kills_among_five_hundred_tasks_lose_and_double_nothing(
             for number in range(TASKS)
         )
         for moment in moments:
-            await until(lambda moment=moment: _reached(ledger, moment), within_s=WITHIN_S)
+            await until(lambda moment=moment: reached(ledger, moment), within_s=WITHIN_S)
             victim = troupe.members[choice.choice(NAMES)]
             killed.append(victim.name)
             await victim.kill(ground.bus)
             victim.start()
-        await until(lambda: _reached(results, TASKS), within_s=WITHIN_S)
-        books = await _settled(ground)
+        await until(lambda: reached(results, TASKS), within_s=WITHIN_S)
+        books = await settled(ground)
 
     assert audit(books, range(TASKS)) == [], f"seed {SEED}, killed {killed}"
     assert len(killed) == KILLS
@@ -71,31 +70,7 @@ async def test_an_offset_outside_its_transaction_is_found_by_the_same_audit(
             await until(lambda: dead.poll() is not None, within_s=60, what="the planted one dies")
         with Troupe(ground.folder, ("pricer",)) as mended:
             await mended.ready()
-            books = await _settled(ground)
+            books = await settled(ground)
 
     wanted = "has no result" if plant == "offset first" else "lies twice"
     assert any(wanted in finding for finding in audit(books, range(60))), audit(books, range(60))
-
-
-async def _reached(reader: Reader, count: int) -> bool:
-    return await reader.count() >= count
-
-
-async def _settled(ground: Ground) -> Books:
-    """Read the books once nothing has been written for a while."""
-    last: dict[str, int] = {}
-    changed_s = time.monotonic()
-
-    async def rests() -> bool:
-        nonlocal last, changed_s
-        counts = {
-            name: sum(end for _, end in (await ground.bus.admin.offsets(name)).values())
-            for name in await ground.bus.admin.topics()
-            if name.startswith(f"{ground.namespace}.")
-        }
-        if counts != last:
-            last, changed_s = counts, time.monotonic()
-        return time.monotonic() - changed_s > QUIET_S
-
-    await until(rests, within_s=60, what="nothing moves any more")
-    return await read_books(ground.bus, ground.namespace)

@@ -1,0 +1,34 @@
+"""Waits until a team has come to rest, and reads its books then."""
+
+import time
+
+from tests.faults.books import Books, read_books
+from tests.faults.ground import Ground, Reader
+from tests.waiting import until
+
+QUIET_S = 1.5
+
+
+async def reached(reader: Reader, count: int) -> bool:
+    """Say whether that many records are there."""
+    return await reader.count() >= count
+
+
+async def settled(ground: Ground) -> Books:
+    """Read the books once nothing has been written for a while."""
+    last: dict[str, int] = {}
+    changed_s = time.monotonic()
+
+    async def rests() -> bool:
+        nonlocal last, changed_s
+        counts = {
+            name: sum(end for _, end in (await ground.bus.admin.offsets(name)).values())
+            for name in await ground.bus.admin.topics()
+            if name.startswith(f"{ground.namespace}.")
+        }
+        if counts != last:
+            last, changed_s = counts, time.monotonic()
+        return time.monotonic() - changed_s > QUIET_S
+
+    await until(rests, within_s=60, what="nothing moves any more")
+    return await read_books(ground.bus, ground.namespace)
