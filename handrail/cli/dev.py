@@ -37,6 +37,11 @@ def dev(place: Place, file: Path | None) -> int:
         from handrail.errors import TeamFileMissing
 
         raise TeamFileMissing(file=file, reason="nothing is there.")
+    if file is not None:
+        # Said before anything is started, so that a second terminal knows the team at once.
+        from handrail.cli.team import remember_file
+
+        remember_file(settings, file)
     folder = settings.project_dir if file is None else file.absolute().parent
     return asyncio.run(_dev(settings, place, file, folder))
 

@@ -11,7 +11,7 @@ from handrail.cli.place import Place, place_options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handrail.runtime.serving import Standing
+    from handrail.contract.agent import Agent
 
 
 EVERY = "."  #: every agent of the project
@@ -58,14 +58,15 @@ def run(place: Place, names: tuple[str, ...]) -> int:
         from handrail.contract.team import TeamDescription
 
         agents, description = [], TeamDescription(())
+    writers = [REGISTRAR] if REGISTRAR in names else []
     serving = Serving(
         settings=settings,
         bootstrap=bootstrap_of(settings),
         name=_process_name(names),
         team=description,
         agents=agents,
-        writers=[REGISTRAR] if REGISTRAR in names else [],
-        on_ready=_say_ready,
+        writers=writers,
+        on_ready=lambda _: _say_ready(agents, writers),
     )
     run_loop(serve(serving))
     return 0
@@ -80,6 +81,7 @@ def _process_name(names: "Sequence[str]") -> str:
     return f"{Path(names[0]).stem}-{os.getpid()}"
 
 
-def _say_ready(standings: "Sequence[Standing]") -> None:
-    partitions = sum(one.partitions for one in standings)
-    click.echo(f"Ready: {partitions} partitions are open here. Ctrl-C stops in order.", err=True)
+def _say_ready(agents: "Sequence[Agent[..., object]]", writers: "Sequence[str]") -> None:
+    reading = [f"{agent.name} reads {agent.reads.name}" for agent in agents]
+    said = ", ".join([*reading, *(f"the {writer} keeps the states of tasks" for writer in writers)])
+    click.echo(f"Ready: {said}. Ctrl-C stops in order.", err=True)
