@@ -2,6 +2,7 @@
 
 import os
 import signal
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -35,9 +36,11 @@ async def shaky(mortal: LocalBroker, tmp_path: Path) -> AsyncIterator[Ground]:
     bootstrap = mortal.start().bootstrap
     bus = KafkaBus(Connection(bootstrap, "PLAINTEXT"))
     await bus.start()
-    folder = project(tmp_path / "team", bootstrap, "shaky", PARTITIONS)
+    # A name of its own, should another broker ever stand on the same port.
+    namespace = f"s{uuid.uuid4().hex[:8]}"
+    folder = project(tmp_path / "team", bootstrap, namespace, PARTITIONS)
     handrail(folder, "topics", "apply")
-    yield Ground(bus, "shaky", folder)
+    yield Ground(bus, namespace, folder)
     await bus.close()
 
 
