@@ -90,7 +90,7 @@ def model(folder: Path, chat: Chat, monkeypatch: pytest.MonkeyPatch) -> Iterator
     yield model_from_environment(
         {"HANDRAIL_MODEL": named.group(1)}, importing=partial(import_named, folder)
     )
-    close_projects()
+    close_projects(folder)
 
 
 async def never(name: str, arguments: object) -> str:
