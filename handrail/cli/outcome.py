@@ -58,6 +58,8 @@ async def show_outcome(settings: "Settings", bus: "Bus", facts: "TaskFacts", sha
         show_rows("result", [row], COLUMNS, shape, empty="")
         return exit_code_of(facts)
     note(f"Task {facts.task_id}: {inert(why(facts))}")
+    if exit_code_of(facts) == FAILED:
+        note(f"See what happened: handrail show {facts.task_id}")
     if record is not None:
         click.echo(for_people(value))
     return exit_code_of(facts)
