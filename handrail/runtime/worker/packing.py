@@ -4,6 +4,7 @@ The bytes of a large body are committed to the blobs topic first, in a transacti
 A crash between the two leaves bytes that nobody claims, and nothing else.
 """
 
+import asyncio
 from contextlib import aclosing
 
 from handrail.bus.port import Bus
@@ -13,9 +14,12 @@ from handrail.runtime.worker.outputs import Outbound
 from handrail.runtime.worker.place import TeamPlace
 from handrail.wire.claim import Assembly, Claim, chunk, claim_of, is_claim, needs_claim
 from handrail.wire.codec import CLAIM_TYPE, JSON_TYPE, encode_headers
+from handrail.wire.limits import BLOB_CHUNK_BYTES
 from handrail.wire.record import Outgoing, Record, TopicPartition
 
 BLOBS = "blobs"
+HIDDEN_S_MAX = 15.0  #: longer than a transaction may stay open (10 s)
+LOOK_AGAIN_S = 0.1
 
 
 class Packer:
@@ -67,7 +71,7 @@ async def fetch_body(bus: Bus, blobs_topic: str, record: Record) -> bytes | None
     claim = Claim.decode(record.value)
     assembly = Assembly(claim)
     where = TopicPartition(blobs_topic, claim.partition)
-    end = await bus.end_offset(where)
+    end = await _settled_end(bus, where, claim)
     start = max(claim.offset, await bus.begin_offset(where))
     async with aclosing(bus.fetch(where, start, end)) as pieces:
         async for piece in pieces:
@@ -75,3 +79,19 @@ async def fetch_body(bus: Bus, blobs_topic: str, record: Record) -> bytes | None
             if whole is not None:
                 return whole
     raise ClaimBroken(detail="its bytes are no longer on the topic, or not all of them")
+
+
+async def _settled_end(bus: Bus, where: TopicPartition, claim: Claim) -> int:
+    """Give the end of what can be read, once it lies behind the claimed bytes.
+
+    A lane that was killed may have left a transaction open there, which hides everything behind
+    it until it is settled or times out; what is hidden is not gone.
+    """
+    loop = asyncio.get_running_loop()
+    over_s = loop.time() + HIDDEN_S_MAX
+    behind = claim.offset + max(1, -(-claim.size // BLOB_CHUNK_BYTES))
+    while True:
+        end = await bus.end_offset(where)
+        if end >= behind or loop.time() > over_s:
+            return end
+        await asyncio.sleep(LOOK_AGAIN_S)
