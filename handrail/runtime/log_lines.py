@@ -40,13 +40,34 @@ def set_up_logging(level: int = logging.INFO) -> None:
             as_json_line if as_json else as_text_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _StandardError(),
         cache_logger_on_first_use=True,
     )
     # Libraries log in Python's own way; their warnings belong into the same stream.
-    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(name)s: %(message)s")
+    logging.basicConfig(
+        handlers=[_ForeignLines()], level=logging.ERROR, format="%(name)s: %(message)s"
+    )
     # aiokafka 0.14 calls it an error that a coordinator is not there yet, and tries again.
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
+
+
+class _StandardError:
+    """Writes to what standard error is now: it may be another stream than at the start."""
+
+    def msg(self, message: str) -> None:
+        """Write one line."""
+        sys.stderr.write(message + "\n")
+        sys.stderr.flush()
+
+    log = debug = info = warn = warning = err = error = critical = exception = fatal = msg
+
+
+class _ForeignLines(logging.Handler):
+    """Writes lines of Python's own logging to what standard error is now."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        sys.stderr.write(self.format(record) + "\n")
 
 
 def own_frames(

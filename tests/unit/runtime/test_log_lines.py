@@ -74,3 +74,23 @@ def test_lines_go_to_standard_error_from_the_asked_level_upwards() -> None:
     assert done.stdout == ""
     assert "warning loud n=1" in done.stderr
     assert "quiet" not in done.stderr
+
+
+def test_a_line_goes_to_what_standard_error_is_when_it_is_written() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            (
+                "import io, sys, structlog; from handrail.runtime.log_lines import set_up_logging\n"
+                "first = sys.stderr = io.StringIO(); set_up_logging(); log = structlog.get_logger()\n"
+                "log.info('one'); second = sys.stderr = io.StringIO(); first.close(); log.info('two')\n"
+                "print('two' in second.getvalue())"
+            ),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "True\n"
