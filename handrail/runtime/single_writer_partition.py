@@ -125,8 +125,8 @@ class WriterPartition:
             producer = self._bus.lane_producer(self._id)
             try:
                 await producer.init(deadline_s=INIT_DEADLINE_S)
-                committed = await self._committed_offset()
                 await self._prove(consumer, membership)
+                committed = await self._committed_offset()
                 await self._catch_up()
                 self.next_offset = await self._place_to_read(committed)
             except BaseException:
@@ -139,7 +139,8 @@ class WriterPartition:
         await consumer.prove_membership(membership, self.owns, deadline_s=PROOF_DEADLINE_S)
 
     async def _committed_offset(self) -> int | None:
-        # Exact only after the init above, which settled the predecessor's transaction.
+        # Exact only after the init, which settled the predecessor's transaction, and after the
+        # proof, a write that a coordinator which has just restarted must first have caught up to.
         offsets = await self._bus.admin.committed(self._plan.group, self.reads.topic)
         found = offsets.get(self.reads.partition)
         return None if found is None else found.offset

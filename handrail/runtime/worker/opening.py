@@ -1,11 +1,13 @@
 """Opening a lane: fence the predecessor, prove that the partition is ours, learn what it knew.
 
 The order is the guarantee. The producer's init fences whoever wrote before and settles its open
-transaction (A1). Only then is the committed offset exact (A2). A commit on a side partition,
-under the generation that gave us this one, proves that the group has not moved on (A3). The
-journal is read from the pointer to an end that is asked for, never until a poll comes back
-empty (A4). A new epoch, in one transaction with the unchanged offset, is the real fence (A5):
-from here on a predecessor that wakes up cannot write.
+transaction (A1). A commit on a side partition, under the generation that gave us this one, proves
+that the group has not moved on (A3). Only then is the committed offset exact (A2): a coordinator
+that has just restarted answers from a state that is seconds old until a write of the same group
+has come through it (Apache Kafka 4.4.0, seen after kill -9), and A3 is that write. The journal is
+read from the pointer to an end that is asked for, never until a poll comes back empty (A4). A new
+epoch, in one transaction with the unchanged offset, is the real fence (A5): from here on a
+predecessor that wakes up cannot write.
 """
 
 from contextlib import aclosing
@@ -64,8 +66,8 @@ async def open_lane(
     producer = bus.lane_producer(place.transactional_id)
     try:
         await producer.init(deadline_s=INIT_DEADLINE_S)
-        lane = await _committed_lane(bus, place, settings)
         await consumer.prove_membership(membership, place.answers, deadline_s=PROOF_DEADLINE_S)
+        lane = await _committed_lane(bus, place, settings)
         await _replay(bus, place, lane, now_ms)
         await begin_epoch(producer, place, lane, now_ms)
     except BaseException:
