@@ -9,7 +9,6 @@ from handrail.errors import MembershipRefused
 from handrail.lane.bounds import BUFFERED_COUNT_MAX
 from handrail.lane.journal import LANE, Kind, decode_entry
 from handrail.runtime.worker.agent_worker import POLL_RECORDS_MAX
-from handrail.runtime.worker.agent_worker import POLL_RECORDS_MAX
 from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
 from handrail.testing import Team
 from handrail.testing.accounting import read_all
