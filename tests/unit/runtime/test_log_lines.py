@@ -83,8 +83,9 @@ def test_a_line_goes_to_what_standard_error_is_when_it_is_written() -> None:
             "-c",
             (
                 "import io, sys, structlog; from handrail.runtime.log_lines import set_up_logging\n"
-                "first = sys.stderr = io.StringIO(); set_up_logging(); log = structlog.get_logger()\n"
-                "log.info('one'); second = sys.stderr = io.StringIO(); first.close(); log.info('two')\n"
+                "first = sys.stderr = io.StringIO(); set_up_logging()\n"
+                "log = structlog.get_logger(); log.info('one')\n"
+                "second = sys.stderr = io.StringIO(); first.close(); log.info('two')\n"
                 "print('two' in second.getvalue())"
             ),
         ],
