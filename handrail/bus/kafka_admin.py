@@ -142,7 +142,7 @@ class KafkaAdmin:
         request = OffsetFetchRequest(group, None)
         answer = await self._ask(self._client._send_request(request, coordinator))
         found: dict[int, Committed] = {}
-        codes = [answer.error_code]
+        codes: list[int] = [answer.error_code]
         for name, partitions in answer.topics:
             for partition, offset, metadata, code in partitions:
                 codes.append(code)
