@@ -23,6 +23,7 @@ class Kind(StrEnum):
     """What a journal record says."""
 
     EPOCH = "epoch"  #: a new owner has opened the lane
+    PROGRESS = "progress"  #: the offset that the same transaction commits, and its metadata
     CLOSED = "closed"  #: the owner has closed the lane with nothing running
     PARKED = "parked"  #: an invocation rests; its offset is finished
     GATHERED = "gathered"  #: a part of a fan-out has ended

@@ -120,6 +120,11 @@ class Lane:
         pointer = min(oldest_live, self.journal_end)
         return low, OffsetMetadata(pointer, self.epoch, self._answers, done).encode()
 
+    def progress_entry(self, low: int, metadata: str) -> Entry:
+        """Give the journal's copy of an offset, for the transaction that commits it."""
+        facts = {"low": low, "metadata": metadata}
+        return Entry(Kind.PROGRESS, LANE, self.epoch, self.settings.agent_version, 0, facts=facts)
+
     def committed(
         self, completed: Sequence[int], written: Iterable[tuple[bytes, int, bool]]
     ) -> None:

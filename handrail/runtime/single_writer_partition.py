@@ -139,8 +139,8 @@ class WriterPartition:
         await consumer.prove_membership(membership, self.owns, deadline_s=PROOF_DEADLINE_S)
 
     async def _committed_offset(self) -> int | None:
-        # Exact only after the init, which settled the predecessor's transaction, and after the
-        # proof, a write that a coordinator which has just restarted must first have caught up to.
+        # Read after the init, which settled the predecessor's transaction. A coordinator that has
+        # just restarted may still give an older one; the rows say how far each was folded.
         offsets = await self._bus.admin.committed(self._plan.group, self.reads.topic)
         found = offsets.get(self.reads.partition)
         return None if found is None else found.offset

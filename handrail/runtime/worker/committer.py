@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from handrail.bus.port import LaneProducer, OffsetCommit
 from handrail.errors import RecordRefused
+from handrail.lane.journal import encode_entry
 from handrail.lane.lane import Lane
 from handrail.runtime.worker.opening import LanePlace
 from handrail.wire.record import Outgoing
@@ -158,6 +159,9 @@ class Committer:
         commit = (
             OffsetCommit(self._place.group, self._place.inbox, low, metadata) if completes else None
         )
+        if commit is not None:
+            copy = self._lane.progress_entry(low, metadata)
+            records.append(encode_entry(copy, self._place.journal))
         offsets: Sequence[int] = ()
         if records or commit is not None:
             self._settled.clear()

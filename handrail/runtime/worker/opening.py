@@ -2,27 +2,42 @@
 
 The order is the guarantee. The producer's init fences whoever wrote before and settles its open
 transaction (A1). A commit on a side partition, under the generation that gave us this one, proves
-that the group has not moved on (A3). Only then is the committed offset exact (A2): a coordinator
-that has just restarted answers from a state that is seconds old until a write of the same group
-has come through it (Apache Kafka 4.4.0, seen after kill -9), and A3 is that write. The journal is
+that the group has not moved on (A3). Only then is the committed offset read (A2). The journal is
 read from the pointer to an end that is asked for, never until a poll comes back empty (A4). A new
 epoch, in one transaction with the unchanged offset, is the real fence (A5): from here on a
 predecessor that wakes up cannot write.
+
+A broker that was killed and has restarted may, for a while, answer as it stood some seconds
+before: with an old offset of the group and an old end of a partition (seen on Apache Kafka 4.4.0,
+whose high watermark is kept every five seconds). Two things make us independent of that. Each
+transaction writes its offset into the journal too, and what the journal says counts; the group's
+offset only says where to look. And the end of the journal is not asked for but made: a record of
+our own, which says nothing, has an offset below which everything of our predecessors lies.
 """
 
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from handrail.bus.port import Bus, GroupConsumer, LaneProducer, Membership, OffsetCommit
-from handrail.errors import OffsetMetadataBroken, OffsetsLost
+from handrail.errors import BrokerUnreachable, OffsetMetadataBroken, OffsetsLost
 from handrail.lane.decision import LaneSettings
-from handrail.lane.journal import Entry, Kind, decode_entry, encode_entry
+from handrail.lane.journal import (
+    LANE,
+    Entry,
+    Kind,
+    decode_entry,
+    encode_entry,
+    entry_key,
+    tombstone,
+)
 from handrail.lane.lane import Lane
 from handrail.lane.progress import OffsetMetadata
 from handrail.wire.record import TopicPartition
 
 INIT_DEADLINE_S = 30.0
 PROOF_DEADLINE_S = 5.0
+END_KEY = f"{LANE}/end/0".encode()
+PROGRESS_KEY = entry_key(LANE, Kind.PROGRESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +82,8 @@ async def open_lane(
     try:
         await producer.init(deadline_s=INIT_DEADLINE_S)
         await consumer.prove_membership(membership, place.answers, deadline_s=PROOF_DEADLINE_S)
-        lane = await _committed_lane(bus, place, settings)
-        await _replay(bus, place, lane, now_ms)
+        end = await _made_end(producer, place)
+        lane = await _restored_lane(bus, place, settings, end, now_ms)
         await begin_epoch(producer, place, lane, now_ms)
     except BaseException:
         await producer.close()
@@ -84,32 +99,64 @@ async def begin_epoch(producer: LaneProducer, place: LanePlace, lane: Lane, now_
     lane.epoch += 1
     entry = lane.lane_entry(Kind.EPOCH, now_ms)
     low, metadata = lane.offset_metadata(())
-    record = encode_entry(entry, place.journal)
-    offsets = await producer.commit([record], OffsetCommit(place.group, place.inbox, low, metadata))
-    lane.committed((), [(entry.key, offsets[0], False)])
+    entries = [entry, lane.progress_entry(low, metadata)]
+    offsets = await producer.commit(
+        [encode_entry(one, place.journal) for one in entries],
+        OffsetCommit(place.group, place.inbox, low, metadata),
+    )
+    written = [(one.key, offset, False) for one, offset in zip(entries, offsets, strict=True)]
+    lane.committed((), written)
 
 
-async def _committed_lane(bus: Bus, place: LanePlace, settings: LaneSettings) -> Lane:
+async def _made_end(producer: LaneProducer, place: LanePlace) -> int:
+    """Write a record that says nothing and give its offset: the exact end of all before it."""
+    (offset,) = await producer.commit([tombstone(END_KEY, place.journal)])
+    return offset
+
+
+async def _restored_lane(
+    bus: Bus, place: LanePlace, settings: LaneSettings, end: int, now_ms: int
+) -> Lane:
+    low, metadata = await _committed(bus, place, end)
+    start = max(metadata.journal if metadata else 0, await bus.begin_offset(place.journal))
+    found = await _journal_as_compacted(bus, place.journal, start, end)
+    progress = found.get(PROGRESS_KEY)
+    if progress is not None and progress[2] is not None:
+        facts = progress[2].facts
+        if low > int(str(facts["low"])):
+            raise OffsetsLost(
+                where=f"{place.inbox.topic}[{place.inbox.partition}]",
+                agent=place.group,
+                detail=f"the offset is {low} and the journal knows of {facts['low']} only",
+            )
+        low, metadata = int(str(facts["low"])), OffsetMetadata.decode(str(facts["metadata"]))
+    lane = Lane(settings, low, metadata)
+    lane.restore(found.values(), end, now_ms)
+    return lane
+
+
+async def _committed(
+    bus: Bus, place: LanePlace, journal_end: int
+) -> tuple[int, OffsetMetadata | None]:
+    """What the group knows: where to begin, and where in the journal to look."""
     committed = (await bus.admin.committed(place.group, place.inbox.topic)).get(
         place.inbox.partition
     )
     where = f"{place.inbox.topic}[{place.inbox.partition}]"
     first = await bus.begin_offset(place.inbox)
     if committed is None:
-        if await _journal_has_records(bus, place):
+        if await _journal_says_anything(bus, place.journal, journal_end):
             raise OffsetsLost(
                 where=where,
                 agent=place.group,
                 detail="the group has no offset although its journal has records",
             )
-        return Lane(settings, first, None)
+        return first, None
     end = await bus.end_offset(place.inbox)
     if committed.offset > end:
-        raise OffsetsLost(
-            where=where,
-            agent=place.group,
-            detail=f"the offset is {committed.offset} and the topic ends at {end}",
-        )
+        # A topic that was cut off, or a broker that does not know its own end yet: ask again.
+        reason = f"{where} ends at {end}, and {committed.offset} was read already"
+        raise BrokerUnreachable(bootstrap="the broker", reason=reason)
     if committed.offset < first:
         raise OffsetsLost(
             where=where,
@@ -122,29 +169,29 @@ async def _committed_lane(bus: Bus, place: LanePlace, settings: LaneSettings) ->
         raise OffsetMetadataBroken(
             where=where, group=place.group, agent=place.group, **broken.facts
         ) from broken
-    return Lane(settings, committed.offset, metadata)
+    return committed.offset, metadata
 
 
-async def _journal_has_records(bus: Bus, place: LanePlace) -> bool:
-    begin = await bus.begin_offset(place.journal)
-    end = await bus.end_offset(place.journal)
-    async with aclosing(bus.fetch(place.journal, begin, end)) as records:
-        async for _ in records:
-            return True
+async def _journal_says_anything(bus: Bus, journal: TopicPartition, end: int) -> bool:
+    begin = await bus.begin_offset(journal)
+    async with aclosing(bus.fetch(journal, begin, end)) as records:
+        async for record in records:
+            if record.value is not None:
+                return True
     return False
 
 
-async def _replay(bus: Bus, place: LanePlace, lane: Lane, now_ms: int) -> None:
-    start = max(lane.journal_end, await bus.begin_offset(place.journal))
-    end = await bus.end_offset(place.journal)
-    # As compaction would leave it: a key's last record, and no message that is read back later.
+async def _journal_as_compacted(
+    bus: Bus, journal: TopicPartition, start: int, end: int
+) -> dict[bytes, tuple[int, bytes, Entry | None]]:
+    """Each key's last record, in their order, without the messages that are read back later."""
     found: dict[bytes, tuple[int, bytes, Entry | None]] = {}
-    async with aclosing(bus.fetch(place.journal, start, end)) as records:
+    async with aclosing(bus.fetch(journal, start, end)) as records:
         async for record in records:
             key = record.key or b""
             found.pop(key, None)
             found[key] = (record.offset, key, _lean(decode_entry(record)))
-    lane.restore(found.values(), end, now_ms)
+    return found
 
 
 def _lean(entry: Entry | None) -> Entry | None:
