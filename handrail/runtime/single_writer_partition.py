@@ -17,6 +17,8 @@ from handrail.wire.record import Outgoing, Record, TopicPartition
 
 INIT_DEADLINE_S = 30.0
 PROOF_DEADLINE_S = 5.0
+END_KEY = b"handrail/end"
+SHRUNK_ASKED_AGAIN_S, SHRUNK_ASKED_COUNT_MAX = 0.1, 50
 RECALL_GAP_OFFSETS_MAX = 200  #: own records that lie closer are read back in one go
 
 
@@ -127,7 +129,7 @@ class WriterPartition:
                 await producer.init(deadline_s=INIT_DEADLINE_S)
                 await self._prove(consumer, membership)
                 committed = await self._committed_offset()
-                await self._catch_up()
+                await self._catch_up(producer)
                 self.next_offset = await self._place_to_read(committed)
             except BaseException:
                 await producer.close()
@@ -145,14 +147,18 @@ class WriterPartition:
         found = offsets.get(self.reads.partition)
         return None if found is None else found.offset
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self, producer: LaneProducer) -> None:
         begin = await self._bus.begin_offset(self.owns)
-        end = await self._bus.end_offset(self.owns)
+        # A broker that has just restarted may not know its own end yet (Apache Kafka 4.4.0): a
+        # record of ours, which says nothing, makes an end below which our predecessors' lie.
+        nothing = Outgoing(self.owns.topic, END_KEY, None, (), self.owns.partition)
+        (end,) = await producer.commit([nothing])
         if self._own_next > end:
             raise self._shrunk(self.owns, self._own_next, end)
         batch: list[Record] = []
         async for record in self._bus.fetch(self.owns, max(begin, self._own_next), end):
-            batch.append(record)
+            if record.key != END_KEY:
+                batch.append(record)
             if len(batch) >= RECALL_GAP_OFFSETS_MAX:
                 self._book.restore(batch)
                 batch.clear()
@@ -166,6 +172,12 @@ class WriterPartition:
         place = committed if committed is not None else self._book.read_to
         if place is None:
             return first
+        asked_count = 0
+        while place > end and asked_count < SHRUNK_ASKED_COUNT_MAX:
+            # What is ours to write we can measure; of this one we can only ask again.
+            await asyncio.sleep(SHRUNK_ASKED_AGAIN_S)
+            end = await self._bus.end_offset(self.reads)
+            asked_count += 1
         if place > end:
             raise self._shrunk(self.reads, place, end)
         if place < first:

@@ -41,7 +41,11 @@ async def prepared(ground: Ground, bus: Bus) -> None:
 
 async def rows(ground: Ground, bus: Bus) -> dict[str, TaskFacts]:
     """Give the newest facts of each task."""
-    found = [decode_row(record) for record in await ground.records(bus, "tasks")]
+    found = [
+        decode_row(record)
+        for record in await ground.records(bus, "tasks")
+        if record.value is not None  # the registrar marks the end that it reads up to
+    ]
     return {row.facts.task_id: row.facts for row in found}
 
 
