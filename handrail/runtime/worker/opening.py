@@ -19,7 +19,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from handrail.bus.port import Bus, GroupConsumer, LaneProducer, Membership, OffsetCommit
-from handrail.errors import BrokerUnreachable, OffsetMetadataBroken, OffsetsLost
+from handrail.errors import OffsetMetadataBroken, OffsetsLost
 from handrail.lane.decision import LaneSettings
 from handrail.lane.journal import (
     LANE,
@@ -152,11 +152,6 @@ async def _committed(
                 detail="the group has no offset although its journal has records",
             )
         return first, None
-    end = await bus.end_offset(place.inbox)
-    if committed.offset > end:
-        # A topic that was cut off, or a broker that does not know its own end yet: ask again.
-        reason = f"{where} ends at {end}, and {committed.offset} was read already"
-        raise BrokerUnreachable(bootstrap="the broker", reason=reason)
     if committed.offset < first:
         raise OffsetsLost(
             where=where,
