@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from handrail.bus import kafka
 from handrail.bus.kafka_producer import KafkaLaneProducer
 from handrail.bus.port import TRANSACTION_DEADLINE_S, OffsetCommit
+from handrail.runtime.worker.opening import PROGRESS_KEY
 from handrail.wire.record import Outgoing
 
 PLANT = sys.argv.pop(1)
@@ -33,14 +34,16 @@ class TwoCommits(KafkaLaneProducer):
         if offsets is None or not handoffs:
             return await super().commit(records, offsets, deadline_s=deadline_s)
         TwoCommits.commits += 1
+        # The journal's copy of the offset goes with the offset, and stands last among the records.
+        own = [one for one in records if one.key == PROGRESS_KEY]
+        rest = [one for one in records if one.key != PROGRESS_KEY]
         if PLANT == "offset first":
-            await super().commit([], offsets, deadline_s=deadline_s)
+            copied = await super().commit(own, offsets, deadline_s=deadline_s)
             self._die()
-            return await super().commit(records, deadline_s=deadline_s)
-        written = await super().commit(records, deadline_s=deadline_s)
+            return [*await super().commit(rest, deadline_s=deadline_s), *copied]
+        written = await super().commit(rest, deadline_s=deadline_s)
         self._die()
-        await super().commit([], offsets, deadline_s=deadline_s)
-        return written
+        return [*written, *await super().commit(own, offsets, deadline_s=deadline_s)]
 
     @staticmethod
     def _die() -> None:
