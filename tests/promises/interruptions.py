@@ -10,7 +10,7 @@ from handrail.lane.bounds import BUFFERED_COUNT_MAX
 from handrail.lane.journal import LANE, Kind, decode_entry
 from handrail.runtime.worker.agent_worker import POLL_RECORDS_MAX
 from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
-from handrail.testing import Team
+from handrail.testing import Team, TeamTask
 from handrail.testing.accounting import read_all
 from tests.promises.gate import Gate
 from tests.waiting import until
@@ -172,7 +172,10 @@ async def test_a_full_lane_pauses_its_partition_and_goes_on_when_there_is_room(
         return text
 
     async with team_of(worker, partitions=1) as team:
-        tasks = await asyncio.gather(*(team.submit(jobs, f"{n}") for n in range(count)))
+        tasks: list[TeamTask] = []
+        for start in range(0, count, 50):
+            some = range(start, min(start + 50, count))
+            tasks += await asyncio.gather(*(team.submit(jobs, f"{n}") for n in some))
         lane = lane_of(team)
         await until(lambda: lane._paused, what="the lane is full")
         assert lane.lane is not None
