@@ -98,7 +98,7 @@ def test_a_planted_untidiness_is_reported(tmp_path: Path, rule, name: str, text:
         (law.names_say_the_thing, "handrail/lane/__init__.py", ""),
         (law.names_say_the_thing, "handrail/cli/commonplace.py", ""),
         (law.nothing_is_printed, "handrail/a.py", "console.print('x')"),
-        (law.no_private_places, "docs/guide.md", "see ./work/x and src/root/x"),
+        (law.no_private_places, "docs/guide.md", "see my/work/x and src/root/x"),
         (law.tests_are_honest, "tests/test_a.py", "import asyncio\nasyncio.sleep(0)"),
         (law.tests_are_honest, "tests/waiting.py", "import time\ntime.sleep(POLL_S)"),
     ],
