@@ -70,7 +70,7 @@ from handrail.errors.model import (
     ModelTimedOut,
     ModelUnreachable,
 )
-from handrail.errors.root import HandrailError, every_error, message_parts
+from handrail.errors.root import FailureClass, HandrailError, every_error, message_parts
 from handrail.errors.settings import (
     SettingMisspelt,
     SettingsClash,
@@ -144,6 +144,7 @@ __all__ = [
     "DeadLetterUnknown",
     "DeclarationInvalid",
     "EnvelopeInvalid",
+    "FailureClass",
     "FanOutInvalid",
     "FilterWrong",
     "FolderTaken",

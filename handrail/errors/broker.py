@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class JarsUnreachable(HandrailError):
@@ -16,6 +16,7 @@ class JarsUnreachable(HandrailError):
 
     code: ClassVar[str] = "HR-BRK-010"
     exit_code: ClassVar[int] = 8
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
 
 
 class JarForged(HandrailError):
@@ -28,6 +29,7 @@ class JarForged(HandrailError):
 
     code: ClassVar[str] = "HR-BRK-001"
     exit_code: ClassVar[int] = 8
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class LocalBrokerNotInstalled(HandrailError):
@@ -40,6 +42,7 @@ class LocalBrokerNotInstalled(HandrailError):
 
     code: ClassVar[str] = "HR-BRK-002"
     exit_code: ClassVar[int] = 8
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class JavaWillNotStart(HandrailError):
@@ -52,6 +55,7 @@ class JavaWillNotStart(HandrailError):
 
     code: ClassVar[str] = "HR-BRK-003"
     exit_code: ClassVar[int] = 8
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class BrokerDied(HandrailError):
@@ -64,6 +68,7 @@ class BrokerDied(HandrailError):
 
     code: ClassVar[str] = "HR-BRK-004"
     exit_code: ClassVar[int] = 8
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class BrokerNeverReady(HandrailError):
@@ -76,6 +81,7 @@ class BrokerNeverReady(HandrailError):
 
     code: ClassVar[str] = "HR-BRK-005"
     exit_code: ClassVar[int] = 8
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
 
 
 class PortsTaken(HandrailError):
@@ -88,6 +94,7 @@ class PortsTaken(HandrailError):
 
     code: ClassVar[str] = "HR-BRK-006"
     exit_code: ClassVar[int] = 8
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class BrokerBusy(HandrailError):
@@ -100,6 +107,7 @@ class BrokerBusy(HandrailError):
 
     code: ClassVar[str] = "HR-BRK-007"
     exit_code: ClassVar[int] = 5
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
 
 
 class BrokerFolderUnusable(HandrailError):
@@ -113,6 +121,7 @@ class BrokerFolderUnusable(HandrailError):
 
     code: ClassVar[str] = "HR-BRK-008"
     exit_code: ClassVar[int] = 8
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class BrokerWillNotEnd(HandrailError):
@@ -124,3 +133,4 @@ class BrokerWillNotEnd(HandrailError):
 
     code: ClassVar[str] = "HR-BRK-009"
     exit_code: ClassVar[int] = 8
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

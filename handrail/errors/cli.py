@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class UsageWrong(HandrailError):
@@ -13,6 +13,7 @@ class UsageWrong(HandrailError):
 
     code: ClassVar[str] = "HR-CLI-001"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class InternalFailure(HandrailError):
@@ -25,6 +26,7 @@ class InternalFailure(HandrailError):
 
     code: ClassVar[str] = "HR-CLI-002"
     exit_code: ClassVar[int] = 1
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class ConfirmationNeeded(HandrailError):
@@ -36,6 +38,7 @@ class ConfirmationNeeded(HandrailError):
 
     code: ClassVar[str] = "HR-CLI-003"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class FolderTaken(HandrailError):
@@ -47,6 +50,7 @@ class FolderTaken(HandrailError):
 
     code: ClassVar[str] = "HR-CLI-004"
     exit_code: ClassVar[int] = 5
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class MessageMisfit(HandrailError):
@@ -58,6 +62,7 @@ class MessageMisfit(HandrailError):
 
     code: ClassVar[str] = "HR-CLI-005"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class NothingGiven(HandrailError):
@@ -70,6 +75,7 @@ class NothingGiven(HandrailError):
 
     code: ClassVar[str] = "HR-CLI-006"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class RunbookUnknown(HandrailError):
@@ -81,6 +87,7 @@ class RunbookUnknown(HandrailError):
 
     code: ClassVar[str] = "HR-CLI-007"
     exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class TaskUnknown(HandrailError):
@@ -92,6 +99,7 @@ class TaskUnknown(HandrailError):
 
     code: ClassVar[str] = "HR-CLI-008"
     exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class TopicUnknown(HandrailError):
@@ -103,6 +111,7 @@ class TopicUnknown(HandrailError):
 
     code: ClassVar[str] = "HR-CLI-009"
     exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class LogUnknown(HandrailError):
@@ -114,6 +123,7 @@ class LogUnknown(HandrailError):
 
     code: ClassVar[str] = "HR-CLI-010"
     exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class SettingUnknown(HandrailError):
@@ -125,6 +135,7 @@ class SettingUnknown(HandrailError):
 
     code: ClassVar[str] = "HR-CLI-011"
     exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class DeadLetterUnknown(HandrailError):
@@ -136,3 +147,4 @@ class DeadLetterUnknown(HandrailError):
 
     code: ClassVar[str] = "HR-CLI-012"
     exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

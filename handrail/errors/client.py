@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class TaskFailed(HandrailError):
@@ -15,6 +15,7 @@ class TaskFailed(HandrailError):
 
     code: ClassVar[str] = "HR-TASK-001"
     exit_code: ClassVar[int] = 1
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class TaskRejected(TaskFailed):
@@ -48,6 +49,7 @@ class WaitingForPerson(HandrailError):
 
     code: ClassVar[str] = "HR-TASK-004"
     exit_code: ClassVar[int] = 7
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
 
 
 class StillRunning(HandrailError):
@@ -60,6 +62,7 @@ class StillRunning(HandrailError):
 
     code: ClassVar[str] = "HR-TASK-005"
     exit_code: ClassVar[int] = 6
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
 
 
 class TaskWithoutResult(HandrailError):
@@ -71,6 +74,7 @@ class TaskWithoutResult(HandrailError):
 
     code: ClassVar[str] = "HR-TASK-006"
     exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class ResultMisfit(HandrailError):
@@ -82,6 +86,7 @@ class ResultMisfit(HandrailError):
 
     code: ClassVar[str] = "HR-TASK-007"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class SubmissionInvalid(HandrailError):
@@ -92,6 +97,7 @@ class SubmissionInvalid(HandrailError):
 
     code: ClassVar[str] = "HR-TASK-008"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class ResultGone(HandrailError):
@@ -103,3 +109,4 @@ class ResultGone(HandrailError):
 
     code: ClassVar[str] = "HR-TASK-009"
     exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class DeclarationInvalid(HandrailError):
@@ -13,6 +13,7 @@ class DeclarationInvalid(HandrailError):
 
     code: ClassVar[str] = "HR-TEAM-001"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class TopicInvalid(DeclarationInvalid):

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class OffsetMetadataBroken(HandrailError):
@@ -15,6 +15,7 @@ class OffsetMetadataBroken(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-005"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class OffsetsLost(HandrailError):
@@ -27,6 +28,7 @@ class OffsetsLost(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-006"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class PartitionCountsDiffer(HandrailError):
@@ -38,6 +40,7 @@ class PartitionCountsDiffer(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-007"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class JournalBroken(HandrailError):
@@ -49,6 +52,7 @@ class JournalBroken(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-008"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class FanOutRefused(HandrailError):
@@ -59,6 +63,7 @@ class FanOutRefused(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-009"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class GatherMissed(HandrailError):
@@ -69,6 +74,7 @@ class GatherMissed(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-010"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class DeadlinePassed(HandrailError):
@@ -79,6 +85,7 @@ class DeadlinePassed(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-011"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class KeyOverflow(HandrailError):
@@ -89,6 +96,7 @@ class KeyOverflow(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-012"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class HandlerCancelled(HandrailError):
@@ -100,3 +108,4 @@ class HandlerCancelled(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-013"
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT

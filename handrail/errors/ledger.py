@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class LedgerCut(HandrailError):
@@ -14,6 +14,7 @@ class LedgerCut(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LEDG-001"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class LedgerShrunk(HandrailError):
@@ -25,6 +26,7 @@ class LedgerShrunk(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LEDG-002"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class StateBroken(HandrailError):
@@ -36,6 +38,7 @@ class StateBroken(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LEDG-003"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class FilterWrong(HandrailError):
@@ -48,3 +51,4 @@ class FilterWrong(HandrailError):
 
     code: ClassVar[str] = "HR-LEDG-004"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

@@ -1,13 +1,8 @@
-"""What can go wrong between the engine and a language model.
-
-Every class says in `failure_class` what a retry can do: `fatal` never helps, `transient` may
-help soon, `throttled` helps later and must not count as an attempt, `outage` helps once the
-provider is back.
-"""
+"""What can go wrong between the engine and a language model."""
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class ModelNeeded(HandrailError):
@@ -19,7 +14,7 @@ class ModelNeeded(HandrailError):
     """
 
     code: ClassVar[str] = "HR-MODEL-001"
-    failure_class: ClassVar[str] = "fatal"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class ModelKeyRefused(HandrailError):
@@ -32,7 +27,7 @@ class ModelKeyRefused(HandrailError):
 
     code: ClassVar[str] = "HR-MODEL-002"
     exit_code: ClassVar[int] = 4
-    failure_class: ClassVar[str] = "fatal"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class ModelOverloaded(HandrailError):
@@ -44,7 +39,7 @@ class ModelOverloaded(HandrailError):
     """
 
     code: ClassVar[str] = "HR-MODEL-003"
-    failure_class: ClassVar[str] = "throttled"
+    failure_class: ClassVar[FailureClass] = FailureClass.THROTTLED
 
 
 class ModelStreamCut(HandrailError):
@@ -56,7 +51,7 @@ class ModelStreamCut(HandrailError):
     """
 
     code: ClassVar[str] = "HR-MODEL-004"
-    failure_class: ClassVar[str] = "transient"
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
 
 
 class ModelTimedOut(HandrailError):
@@ -68,7 +63,7 @@ class ModelTimedOut(HandrailError):
 
     code: ClassVar[str] = "HR-MODEL-005"
     exit_code: ClassVar[int] = 6
-    failure_class: ClassVar[str] = "transient"
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
 
 
 class ModelUnreachable(HandrailError):
@@ -80,7 +75,7 @@ class ModelUnreachable(HandrailError):
     """
 
     code: ClassVar[str] = "HR-MODEL-006"
-    failure_class: ClassVar[str] = "outage"
+    failure_class: ClassVar[FailureClass] = FailureClass.OUTAGE
 
 
 class ModelRequestRefused(HandrailError):
@@ -92,7 +87,7 @@ class ModelRequestRefused(HandrailError):
     """
 
     code: ClassVar[str] = "HR-MODEL-007"
-    failure_class: ClassVar[str] = "fatal"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class ModelDeclined(HandrailError):
@@ -103,7 +98,7 @@ class ModelDeclined(HandrailError):
     """
 
     code: ClassVar[str] = "HR-MODEL-008"
-    failure_class: ClassVar[str] = "fatal"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class ModelNotInstalled(HandrailError):
@@ -114,7 +109,7 @@ class ModelNotInstalled(HandrailError):
     """
 
     code: ClassVar[str] = "HR-MODEL-009"
-    failure_class: ClassVar[str] = "fatal"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class ModelFailed(HandrailError):
@@ -126,4 +121,4 @@ class ModelFailed(HandrailError):
     """
 
     code: ClassVar[str] = "HR-MODEL-010"
-    failure_class: ClassVar[str] = "transient"
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT

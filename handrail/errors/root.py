@@ -7,7 +7,17 @@ is one thing to do now. `{names}` in braces are filled from the facts given to t
 
 import inspect
 import string
+from enum import StrEnum
 from typing import ClassVar
+
+
+class FailureClass(StrEnum):
+    """What trying again can do about an error. Every class of error says it of itself."""
+
+    FATAL = "fatal"  #: the same would happen again; a dead letter at once
+    TRANSIENT = "transient"  #: may pass by itself soon
+    THROTTLED = "throttled"  #: the other side wants fewer calls; uses up no attempt
+    OUTAGE = "outage"  #: the other side is not there; work rests until it is back, and no longer
 
 
 class _Facts(dict[str, object]):
@@ -26,6 +36,7 @@ class HandrailError(Exception):
 
     code: ClassVar[str] = "HR-GEN-001"
     exit_code: ClassVar[int] = 1
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
 
     def __init__(self, **facts: object) -> None:
         """Keep the facts as attributes; they fill the braces of the docstring."""

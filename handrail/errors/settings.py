@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class SettingsUnreadable(HandrailError):
@@ -15,6 +15,7 @@ class SettingsUnreadable(HandrailError):
 
     code: ClassVar[str] = "HR-CFG-001"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class SettingMisspelt(HandrailError):
@@ -27,6 +28,7 @@ class SettingMisspelt(HandrailError):
 
     code: ClassVar[str] = "HR-CFG-002"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class SettingWrong(HandrailError):
@@ -38,6 +40,7 @@ class SettingWrong(HandrailError):
 
     code: ClassVar[str] = "HR-CFG-003"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class SettingsClash(HandrailError):
@@ -49,3 +52,4 @@ class SettingsClash(HandrailError):
 
     code: ClassVar[str] = "HR-CFG-004"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

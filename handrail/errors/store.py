@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class StoreDamaged(HandrailError):
@@ -14,6 +14,7 @@ class StoreDamaged(HandrailError):
     """
 
     code: ClassVar[str] = "HR-STORE-001"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class StoreTooNew(HandrailError):
@@ -25,6 +26,7 @@ class StoreTooNew(HandrailError):
     """
 
     code: ClassVar[str] = "HR-STORE-002"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class StoreUnusable(HandrailError):
@@ -36,3 +38,4 @@ class StoreUnusable(HandrailError):
     """
 
     code: ClassVar[str] = "HR-STORE-003"
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class AlreadyUp(HandrailError):
@@ -15,6 +15,7 @@ class AlreadyUp(HandrailError):
 
     code: ClassVar[str] = "HR-UP-001"
     exit_code: ClassVar[int] = 5
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class NeverReady(HandrailError):
@@ -25,6 +26,7 @@ class NeverReady(HandrailError):
     """
 
     code: ClassVar[str] = "HR-UP-002"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class CrashLoop(HandrailError):
@@ -36,6 +38,7 @@ class CrashLoop(HandrailError):
     """
 
     code: ClassVar[str] = "HR-UP-003"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class WillNotStop(HandrailError):
@@ -48,6 +51,7 @@ class WillNotStop(HandrailError):
 
     code: ClassVar[str] = "HR-UP-004"
     exit_code: ClassVar[int] = 6
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class ScaleWrong(HandrailError):
@@ -59,3 +63,4 @@ class ScaleWrong(HandrailError):
 
     code: ClassVar[str] = "HR-UP-005"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

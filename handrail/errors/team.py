@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class ProjectNotFound(HandrailError):
@@ -15,6 +15,7 @@ class ProjectNotFound(HandrailError):
 
     code: ClassVar[str] = "HR-LOAD-001"
     exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class TeamFileFailed(HandrailError):
@@ -27,6 +28,7 @@ class TeamFileFailed(HandrailError):
 
     code: ClassVar[str] = "HR-LOAD-002"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class NoAgentInFile(HandrailError):
@@ -38,6 +40,7 @@ class NoAgentInFile(HandrailError):
 
     code: ClassVar[str] = "HR-LOAD-003"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class SeveralAgentsInFile(HandrailError):
@@ -49,6 +52,7 @@ class SeveralAgentsInFile(HandrailError):
 
     code: ClassVar[str] = "HR-LOAD-004"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class AgentUnknown(HandrailError):
@@ -60,6 +64,7 @@ class AgentUnknown(HandrailError):
 
     code: ClassVar[str] = "HR-LOAD-005"
     exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class TeamFileMissing(HandrailError):
@@ -71,6 +76,7 @@ class TeamFileMissing(HandrailError):
 
     code: ClassVar[str] = "HR-LOAD-006"
     exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class SeveralAgentsOfOneName(HandrailError):
@@ -82,3 +88,4 @@ class SeveralAgentsOfOneName(HandrailError):
 
     code: ClassVar[str] = "HR-LOAD-007"
     exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class PartitionsFixed(HandrailError):
@@ -16,6 +16,7 @@ class PartitionsFixed(HandrailError):
 
     code: ClassVar[str] = "HR-PLAN-001"
     exit_code: ClassVar[int] = 5
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class TopicsMissing(HandrailError):
@@ -28,3 +29,4 @@ class TopicsMissing(HandrailError):
 
     code: ClassVar[str] = "HR-PLAN-002"
     exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class BrokerUnreachable(HandrailError):
@@ -15,6 +15,7 @@ class BrokerUnreachable(HandrailError):
 
     code: ClassVar[str] = "HR-NET-001"
     exit_code: ClassVar[int] = 8
+    failure_class: ClassVar[FailureClass] = FailureClass.OUTAGE
 
 
 class ProducerFenced(HandrailError):
@@ -25,6 +26,7 @@ class ProducerFenced(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-001"
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
 
 
 class CommitDoubtful(HandrailError):
@@ -35,6 +37,7 @@ class CommitDoubtful(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-002"
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
 
 
 class RecordRefused(HandrailError):
@@ -45,6 +48,7 @@ class RecordRefused(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-003"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class MembershipRefused(HandrailError):
@@ -55,6 +59,7 @@ class MembershipRefused(HandrailError):
     """
 
     code: ClassVar[str] = "HR-LANE-004"
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
 
 
 class AdminRefused(HandrailError):
@@ -66,6 +71,7 @@ class AdminRefused(HandrailError):
 
     code: ClassVar[str] = "HR-NET-002"
     exit_code: ClassVar[int] = 4
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class AiokafkaUnchecked(HandrailError):
@@ -77,3 +83,4 @@ class AiokafkaUnchecked(HandrailError):
     """
 
     code: ClassVar[str] = "HR-NET-003"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

@@ -5,7 +5,7 @@ Every error names its `reason`, one word of the closed set that the header `dlq.
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class WireError(HandrailError):
@@ -17,6 +17,7 @@ class WireError(HandrailError):
 
     code: ClassVar[str] = "HR-WIRE-001"
     reason: ClassVar[str] = "decode"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class BodyNotJson(WireError):
@@ -58,6 +59,7 @@ class TooDeep(TooLarge):
     """
 
     code: ClassVar[str] = "HR-WIRE-005"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class TypeUnknown(WireError):
