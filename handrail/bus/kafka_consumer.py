@@ -14,6 +14,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.commit import OffsetCommitRequest
 
+from handrail.bus.kafka_header_names import unreadable_names
 from handrail.bus.port import GroupListener, Membership
 from handrail.errors import BrokerUnreachable, MembershipRefused
 from handrail.wire.record import Record, TopicPartition
@@ -43,6 +44,7 @@ def as_record(found: Any) -> Record:
         found.key,
         found.value,
         tuple(found.headers),
+        unreadable_names(found),
     )
 
 

@@ -6,6 +6,14 @@ from typing import NamedTuple
 Headers = tuple[tuple[str, bytes], ...]
 
 
+def readable_name(name: bytes) -> str:
+    r"""Give a header's name as text; what is no UTF-8 in it becomes escapes such as `\xff`.
+
+    The result holds no half characters, so every client can write it again.
+    """
+    return name.decode("utf-8", "backslashreplace")
+
+
 class TopicPartition(NamedTuple):
     """One partition of one topic, named as the broker names it (namespace included)."""
 
@@ -15,7 +23,11 @@ class TopicPartition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as it was read; bytes are never changed."""
+    """A record as it was read; key and body are never changed.
+
+    A header's name that is no UTF-8 stands among the headers as `readable_name` gives it, so that
+    every record read can be written again, by any client.
+    """
 
     topic: str
     partition: int
@@ -24,6 +36,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    unreadable_names: tuple[str, ...] = ()  #: the names of headers that were no UTF-8
 
     @property
     def where(self) -> TopicPartition:
