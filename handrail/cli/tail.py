@@ -74,9 +74,9 @@ async def _follow(
 
 
 def _show(record: "Record", wanted: str | None, shape: Shape) -> None:
-    from handrail.cli.records import line_of, record_row
+    from handrail.cli.records import line_of, readable, record_row
 
-    if wanted is not None and (record.header("ce_taskid") or b"").decode() != wanted:
+    if wanted is not None and readable(record.header("ce_taskid")) != wanted:
         return
     row = record_row(record)
     if shape is Shape.TABLE:
