@@ -52,14 +52,16 @@ def by_librdkafka(broker: str, team: Team) -> Write:
 @pytest.fixture
 def by_kcat(broker: str, team: Team, tmp_path: Path) -> Write:
     def write(case: Case) -> None:
-        body = tmp_path / "body"
-        body.write_bytes(case.body or b"")
         command = ["kcat", "-P", "-b", broker, "-t", team.full("jobs"), "-H", "origin=afar"]
         command += ["-X", "message.max.bytes=1048000"]
-        if case.body is None:
+        if not case.body:
+            # kcat 1.7 reads no empty file, but a line may end behind its key; -Z makes that null.
+            null = ["-Z"] if case.body is None else []
             line = b"%b:\n" % (case.key or b"")
-            subprocess.run([*command, "-Z", "-K:"], input=line, check=True, timeout=30)
+            subprocess.run([*command, *null, "-K:"], input=line, check=True, timeout=30)
             return
+        body = tmp_path / "body"
+        body.write_bytes(case.body)
         if case.key is not None:
             command += ["-k", case.key]
         subprocess.run([*command, str(body)], check=True, timeout=30)
@@ -75,9 +77,7 @@ async def test_librdkafka_finds_its_answer_and_the_next_one_is_served(
 
 
 @pytest.mark.kcat
-@pytest.mark.parametrize(
-    "case", [case for case in CASES if case.body != b""], ids=lambda case: case.name
-)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_kcat_finds_its_answer_and_the_next_one_is_served(
     team: Team, by_kcat: Write, case: Case
 ) -> None:
@@ -87,9 +87,20 @@ async def test_kcat_finds_its_answer_and_the_next_one_is_served(
 async def test_the_same_key_twice_is_one_task_with_one_result(
     team: Team, by_librdkafka: Write
 ) -> None:
-    by_librdkafka(Case("first", b"invoice-7", b'"first"', None))
-    by_librdkafka(Case("second", b"invoice-7", b'"second"', None))
-    by_librdkafka(Case("other", b"invoice-8", b'"other"', None))
+    await check_repeat(team, by_librdkafka)
+
+
+@pytest.mark.kcat
+async def test_the_same_key_twice_from_kcat_is_one_task_with_one_result(
+    team: Team, by_kcat: Write
+) -> None:
+    await check_repeat(team, by_kcat)
+
+
+async def check_repeat(team: Team, write: Write) -> None:
+    write(Case("first", b"invoice-7", b'"first"', None))
+    write(Case("second", b"invoice-7", b'"second"', None))
+    write(Case("other", b"invoice-8", b'"other"', None))
 
     await until(lambda: has_end(team, b"invoice-8"), what="the other one's result")
     await until(lambda: has_end(team, b"invoice-7"), what="the result")
