@@ -2,43 +2,55 @@
 
 Whether a record is a repeat depends on nothing but the 24 hours of its partition before it: each
 sighting, a repeat too, begins the day anew. So a successor that reads one day back comes to the
-same verdicts.
+same verdicts. What was seen is kept as digests of 16 bytes, by whoever is given to keep it.
 """
 
-from collections import deque
+from hashlib import blake2b
+from typing import NamedTuple, Protocol
 
 REPEAT_WITHIN_MS = 24 * 3_600_000
+DIGEST_BYTES = 16  #: among a thousand million, two are alike with a chance of 10^-20
+
+
+class Sighting(NamedTuple):
+    """When a task was seen last, and in which record it was carried out."""
+
+    time_ms: int
+    carried: bytes  #: the digest of that record's id
+
+
+class Remembers(Protocol):
+    """Keeps the last sighting of each task; may forget those that are older than a day."""
+
+    def get(self, task: bytes, /) -> Sighting | None:
+        """Give the last sighting, or None."""
+        ...
+
+    def __setitem__(self, task: bytes, sighting: Sighting, /) -> None:
+        """Keep this one in the place of an earlier one."""
+        ...
 
 
 class SeenReferences:
-    """Task ids by when and in which record they were seen last, for 24 hours of record time."""
+    """Says of each record that begins a task whether that task is new."""
 
-    def __init__(self) -> None:
-        """Begin with nothing; feed it the partition's last day."""
-        self._last: dict[str, tuple[int, str]] = {}  # task id → (time, ce_id)
-        self._order: deque[tuple[int, str]] = deque()
-
-    def __len__(self) -> int:
-        """How many references are known."""
-        return len(self._last)
+    def __init__(self, memory: Remembers | None = None) -> None:
+        """Begin with what `memory` knows; without one, with nothing, and forget nothing."""
+        self._memory: Remembers = {} if memory is None else memory
 
     def take(self, task_id: str, ce_id: str, time_ms: int) -> bool:
         """False when this task was seen in another record within the last 24 hours."""
-        self._forget(time_ms - REPEAT_WITHIN_MS)
-        known = self._last.get(task_id)
-        self._last[task_id] = (time_ms, ce_id)
-        self._order.append((time_ms, task_id))
-        if known is None or time_ms - known[0] >= REPEAT_WITHIN_MS:
-            return True
-        if known[1] == ce_id:
+        task, carried = digest(task_id), digest(ce_id)
+        known = self._memory.get(task)
+        if known is None or time_ms - known.time_ms >= REPEAT_WITHIN_MS:
+            self._memory[task] = Sighting(time_ms, carried)
             return True
         # The record that was carried out stays the one that may come again.
-        self._last[task_id] = (time_ms, known[1])
-        return False
+        self._memory[task] = Sighting(time_ms, known.carried)
+        return known.carried == carried
 
-    def _forget(self, before_ms: int) -> None:
-        while self._order and self._order[0][0] <= before_ms:
-            time_ms, task_id = self._order.popleft()
-            known = self._last.get(task_id)
-            if known is not None and known[0] == time_ms:
-                del self._last[task_id]
+
+def digest(text: str) -> bytes:
+    """Give the 16 bytes by which an id is remembered."""
+    # What was no UTF-8 on the wire is in the text as it came.
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=DIGEST_BYTES).digest()

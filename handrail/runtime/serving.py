@@ -208,6 +208,7 @@ def _parts(plan: Serving, bus: Bus, model: Model) -> list[Served]:
                 fan_out_parts_max=plan.settings.fan_out_parts_max,
             ),
             drain_s=plan.settings.drain_s,
+            references=plan.settings.project_dir / ".handrail" / "references",
         )
         parts.append(ServedAgents(AgentProcess(bus, plan.agents, plan.team, model, settings)))
     return parts

@@ -57,7 +57,8 @@ class Database:
     """An open SQLite file. Safe between processes; within one, for one task at a time.
 
     Every method raises `StoreDamaged` when the file turns out to be damaged and `StoreUnusable`
-    when it cannot be read or written (full disk, missing right, or locked beyond 10 s).
+    when it cannot be read or written (full disk, missing right, or locked beyond
+    the time that was given: 10 s if nothing else was).
     """
 
     def __init__(self, connection: _Connection, path: Path | None) -> None:
@@ -67,7 +68,9 @@ class Database:
         self.moved_aside: Path | None = None  #: where a damaged predecessor lies now
 
     @classmethod
-    def open(cls, path: Path, migrations: Sequence[str]) -> "Database":
+    def open(
+        cls, path: Path, migrations: Sequence[str], *, busy_wait_ms: int = BUSY_WAIT_MS
+    ) -> "Database":
         """Open a file, made if it is not there, and bring its layout up to date.
 
         The layout's number is how many of `migrations` were applied; those missing are applied
@@ -76,23 +79,23 @@ class Database:
         _make_folder(path)
         file = _file_number(path)
         try:
-            return cls._opened(path, migrations)
+            return cls._opened(path, migrations, busy_wait_ms)
         except StoreDamaged as damage:
             # Another process may have found the same and put a new file in its place already.
             aside = _move_aside(path) if _file_number(path) == file else None
             log.warning("damaged file moved aside", file=str(path), to=str(aside), why=damage.why)
-        database = cls._opened(path, migrations)
+        database = cls._opened(path, migrations, busy_wait_ms)
         database.moved_aside = aside
         return database
 
     @classmethod
-    def _opened(cls, path: Path, migrations: Sequence[str]) -> "Database":
+    def _opened(cls, path: Path, migrations: Sequence[str], busy_wait_ms: int) -> "Database":
         with _border(path):
             connection = cast("_Connection", apsw.Connection(str(path)))
         database = cls(connection, path)
         try:
             with _border(path):
-                connection.set_busy_timeout(BUSY_WAIT_MS)
+                connection.set_busy_timeout(busy_wait_ms)
                 connection.execute("PRAGMA journal_mode = wal")
                 connection.execute("PRAGMA synchronous = normal")
             database._migrate(migrations)
@@ -199,7 +202,7 @@ _REASONS: Final[dict[type[Exception], str]] = {
     apsw.FullError: "the disk is full.",
     apsw.ReadOnlyError: "it may not be written to.",
     apsw.CantOpenError: "it cannot be opened: its folder is missing or may not be entered.",
-    apsw.BusyError: f"another process has kept it locked for {BUSY_WAIT_MS // 1000} s.",
+    apsw.BusyError: "another process has kept it locked for as long as we may wait.",
 }
 
 

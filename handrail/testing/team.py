@@ -9,6 +9,7 @@ on a real broker.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
@@ -68,6 +69,7 @@ class Team:
         self._partitions = partitions
         self._ground: Ground = MemoryGround() if on == "memory" else KafkaGround(broker)
         self.members: list[Member] = []  #: the processes that run, oldest first
+        self.references: Path | None = None  #: where processes cache references; None: nowhere
         self._writer: SingleWriter | None = None
         self._writing: asyncio.Task[None] | None = None
         self._bus: Bus | None = None
@@ -120,6 +122,7 @@ class Team:
             drain_s=DRAIN_S,
             clock=self.clock,
             steps=self._tools.steps,
+            references=self.references,
         )
         process = AgentProcess(bus, [agent], self.description, self._model, settings)
         member = Member(agent, bus, process)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -10,6 +11,7 @@ from handrail import TaskFailed, Topic, agent, results
 from handrail.errors import TaskUnknown
 from handrail.runtime.task_handle import Task
 from handrail.runtime.worker.lane_runner import LaneRunner
+from handrail.store.references import ReferenceFile
 from handrail.testing import Team
 from handrail.testing.accounting import read_all
 from handrail.wire.claim import is_claim
@@ -120,6 +122,38 @@ async def test_a_repeated_reference_is_one_task_and_runs_once(team_of: TeamOf) -
         assert [*before, await third.result(str)] == ["a by run 1"] * 3
         assert first.id == second.id == third.id
         assert runs == ["a"]
+
+
+async def test_a_repeated_reference_is_known_to_the_next_process_with_and_without_its_cache(
+    team_of: TeamOf, tmp_path: Path
+) -> None:
+    runs: list[str] = []
+
+    @agent(reads=jobs, writes=results)
+    async def worker(text: str) -> str:
+        runs.append(text)
+        return text
+
+    team = team_of(worker, partitions=1)
+    team.references = tmp_path
+    async with team:
+        for number in range(3):
+            await (await team.submit(jobs, f"a{number}", reference=f"r{number}")).result(str)
+        await team.stop(worker)
+        assert references_in(tmp_path) == 3
+
+        await team.restart(worker)
+        repeated = await team.submit(jobs, "b", reference="r0")
+        assert await repeated.result(str) == "a0"
+        await (await team.submit(jobs, "c", reference="new")).result(str)
+        await team.kill(worker)
+        empty(tmp_path)
+        await team.restart(worker)
+        again = [await team.submit(jobs, "d", reference=r) for r in ("r1", "new")]
+
+        assert [await task.result(str) for task in again] == ["a1", "c"]
+        await (await team.submit(jobs, "last", reference="last")).result(str)
+        assert runs == ["a0", "a1", "a2", "c", "last"]
 
 
 async def test_a_handler_past_its_deadline_is_cancelled_and_its_task_fails(
@@ -239,6 +273,20 @@ async def found(team: Team, reference: str) -> Task | None:
         return await team.client.task(reference)
     except TaskUnknown:
         return None
+
+
+def references_in(folder: Path) -> int:
+    """How many references the only cache in a folder knows."""
+    (cache,) = folder.glob("*.sqlite")
+    known = ReferenceFile(cache)
+    count = known.count()
+    known.close()
+    return count
+
+
+def empty(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
 
 
 def is_one_of(lane: LaneRunner, lanes: list[LaneRunner]) -> bool:

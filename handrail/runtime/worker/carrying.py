@@ -6,7 +6,6 @@ records and its offset. A handler's exception is its handoff's end, never the la
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import aclosing
 
 import structlog
 
@@ -19,7 +18,6 @@ from handrail.lane.gather import PartEnd
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import encode_entry, tombstone
 from handrail.lane.lane import Lane
-from handrail.lane.references import REPEAT_WITHIN_MS, SeenReferences
 from handrail.ledger.event import Event, PartKind
 from handrail.runtime.worker.admission import (
     AdmissionRules,
@@ -29,6 +27,7 @@ from handrail.runtime.worker.admission import (
     Refuse,
     Take,
     TakePart,
+    Verdict,
     judge,
     with_envelope,
 )
@@ -39,6 +38,7 @@ from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.outputs import Origin, marker
 from handrail.runtime.worker.packing import Packer
 from handrail.runtime.worker.place import WorkerPlace
+from handrail.runtime.worker.references import LaneReferences
 from handrail.runtime.worker.saying import Saying
 from handrail.wire.dead_letter import Reason
 from handrail.wire.envelope import Envelope
@@ -77,7 +77,7 @@ class Carrier:
         self._saying = Saying(worker, place)
         self._burial = Burial(worker, place, self._packer, self._saying)
         self._execution = Execution(worker, place, lane, committer, self._packer)
-        self._seen = SeenReferences()
+        self._references = LaneReferences(worker, place)
         self._rules = AdmissionRules(
             agent=worker.agent,
             place=worker.team,
@@ -94,34 +94,27 @@ class Carrier:
     # ---- taking in
 
     async def learn_references(self) -> None:
-        """Read the partition's last day, so that a reference which comes again is known.
+        """Learn the partition's last day, so that a reference which comes again is known.
 
         Only where work enters the team: what its agents write to one another has no reference
-        that could be repeated. The day ends where reading goes on, which may be long ago.
+        that could be repeated.
         """
-        if not self._worker.team.is_entry:
-            return
+        if self._worker.team.is_entry:
+            await self._references.learn(self._lane.progress.low, self._judge)
+
+    def _judge(self, record: Record) -> Verdict:
         now_ms = self._worker.clock.now_ms()
-        inbox, bus = self._place.inbox, self._worker.bus
-        low = self._lane.progress.low
-        reading_ms = now_ms
-        async with aclosing(bus.fetch(inbox, low, await bus.end_offset(inbox))) as waiting:
-            async for record in waiting:
-                reading_ms = min(now_ms, record.timestamp_ms)
-                break
-        start = await bus.offset_at(inbox, reading_ms - REPEAT_WITHIN_MS)
-        async with aclosing(bus.fetch(inbox, start, low)) as last_day:
-            async for record in last_day:
-                judge(record, self._rules, self._seen, now_ms)
+        verdict = judge(record, self._rules, self._references.seen, now_ms)
+        self._references.judged(record)
+        return verdict
 
     def admit(self, record: Record) -> None:
         """Take one record in, in the order of the partition."""
-        now_ms = self._worker.clock.now_ms()
+        verdict = self._judge(record)
         if not self._lane.progress.admit(record.offset):
-            judge(record, self._rules, self._seen, now_ms)
             return
         self._worker.counts.taken += 1
-        match judge(record, self._rules, self._seen, now_ms):
+        match verdict:
             case Take(envelope, mailbox, submission):
                 self._take(record, envelope, mailbox, submission=submission)
             case TakePart(envelope, end, sentence):
@@ -254,6 +247,7 @@ class Carrier:
 
     def tick(self) -> None:
         """Do what the passing of time asks for."""
+        self._references.tick(self._lane.progress.low)
         due = self._lane.tick(self._worker.clock.now_ms())
         if due.rest is not None:
             self._rest(due.rest)
@@ -293,6 +287,7 @@ class Carrier:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=5.0)
+        await self._references.close(self._lane.progress.low)
         if not self.trouble.done():
             self.trouble.cancel()
 

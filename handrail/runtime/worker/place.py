@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from handrail.bus.port import Bus
@@ -69,6 +70,11 @@ class WorkerPlace:
     limits: Limits = field(default_factory=Limits)
     counts: Counts = field(default_factory=Counts)
     steps: MakeSteps = StepRunner
+    references: Path | None = None  #: where its lanes keep their reference caches; None: nowhere
+
+    def reference_cache(self, lane: str) -> Path | None:
+        """The file of one lane, named by its transactional id."""
+        return None if self.references is None else self.references / f"{lane}.sqlite"
 
     @property
     def group(self) -> str:

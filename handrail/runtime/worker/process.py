@@ -7,6 +7,7 @@ partitions goes on from what was committed.
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from handrail.bus.port import Bus
@@ -32,6 +33,7 @@ class ProcessSettings:
     drain_s: float = DRAIN_S
     clock: Clock = field(default_factory=WallClock)
     steps: MakeSteps = StepRunner
+    references: Path | None = None  #: folder of the lanes' reference caches; None: without
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class AgentProcess:
                     process=settings.process,
                     limits=settings.limits,
                     steps=settings.steps,
+                    references=settings.references,
                 )
             )
             for agent in agents
