@@ -20,6 +20,7 @@ from handrail.bus.kafka_header_names import read_any_header_name
 from handrail.bus.kafka_producer import KafkaLaneProducer, KafkaSender, tune_transactions
 from handrail.bus.murmur2 import partition_for
 from handrail.bus.port import Admin, GroupConsumer, GroupListener, LaneProducer, Sender, Tail
+from handrail.bus.unreachable import why_unreachable, words_of_the_client
 from handrail.bus.where import Connection
 from handrail.errors import BrokerUnreachable
 from handrail.wire.record import Record, TopicPartition
@@ -60,12 +61,14 @@ class KafkaBus:
 
     async def start(self) -> None:
         """Reach the broker. Raises BrokerUnreachable with the address that was tried."""
-        try:
-            async with asyncio.timeout(START_DEADLINE_S):
-                await self._admin.start()
-        except (KafkaError, OSError, TimeoutError) as error:
-            await self._admin.close()
-            raise BrokerUnreachable(bootstrap=self.bootstrap, reason=_reason(error)) from error
+        with words_of_the_client() as heard:
+            try:
+                async with asyncio.timeout(START_DEADLINE_S):
+                    await self._admin.start()
+            except (KafkaError, OSError, TimeoutError) as error:
+                await self._admin.close()
+                why = await why_unreachable(self.bootstrap, heard)
+                raise BrokerUnreachable(bootstrap=self.bootstrap, reason=why) from error
 
     async def close(self) -> None:
         """Close all that was handed out; members leave their groups. Never raises."""
