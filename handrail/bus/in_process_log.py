@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from operator import attrgetter
 
-from handrail.wire.record import Headers, Outgoing, Record, TopicPartition
+from handrail.wire.record import Headers, Outgoing, Record, TopicPartition, readable_name
 
 MESSAGE_BYTES_MAX = 1_048_588  #: the default of `max.message.bytes`, Apache Kafka 4.4
 _RECORD_OVERHEAD_BYTES = 88  #: a batch header and one record's lengths, at most
@@ -36,6 +36,7 @@ class Entry:
     value: bytes | None
     headers: Headers
     fate: Fate
+    unreadable_names: tuple[str, ...] = ()
 
 
 _by_offset = attrgetter("offset")
@@ -58,7 +59,8 @@ class PartitionLog:
 
     def append(self, record: Outgoing, timestamp_ms: int, fate: Fate) -> Entry:
         """Write one record at the end."""
-        entry = Entry(self.end, timestamp_ms, record.key, record.value, tuple(record.headers), fate)
+        headers, unreadable = _as_read(record.headers)
+        entry = Entry(self.end, timestamp_ms, record.key, record.value, headers, fate, unreadable)
         self.entries.append(entry)
         self.end += 1
         if fate is Fate.OPEN:
@@ -100,6 +102,7 @@ class PartitionLog:
             entry.key,
             entry.value,
             entry.headers,
+            entry.unreadable_names,
         )
 
     def offset_at(self, timestamp_ms: int) -> int:
@@ -123,6 +126,25 @@ class PartitionLog:
             for e in self.entries
             if e.offset >= stable or (e.fate is Fate.COMMITTED and latest[e.key] == e.offset)
         ]
+
+
+def _as_read(headers: Headers) -> tuple[Headers, tuple[str, ...]]:
+    """Give headers as a reader finds them, and which of their names are no text.
+
+    Half characters in a name stand for bytes that are no UTF-8. The engine writes none; a foreign
+    client may, and so may a test.
+    """
+    if "".join([name for name, _ in headers]).isascii():
+        return tuple(headers), ()
+    read: list[tuple[str, bytes]] = []
+    unreadable: list[str] = []
+    for name, value in headers:
+        raw = name.encode(errors="surrogateescape")
+        text = readable_name(raw)
+        read.append((text, value))
+        if text.encode() != raw:
+            unreadable.append(text)
+    return tuple(read), tuple(unreadable)
 
 
 def refusal(record: Outgoing, settings: Mapping[str, str]) -> str | None:

@@ -1,12 +1,12 @@
 """Writes records whose headers have names that are no text, as a client of another kind may."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.record import default_records
 
-from handrail.bus.in_process import InProcessBus
+from handrail.bus.kafka import KafkaBus
 from handrail.bus.port import Bus
 from handrail.wire.record import Outgoing
 
@@ -36,13 +36,13 @@ def name_of(text: str) -> str:
     return RawName(text.encode(errors="surrogateescape"))
 
 
-async def write_raw(bus: Bus, address: str | None, records: Sequence[Outgoing]) -> None:
+async def write_raw(bus: Bus, *records: Outgoing) -> None:
     """Write records as one batch to partition 0; half characters in a name stand for bytes."""
-    if isinstance(bus, InProcessBus):
+    if not isinstance(bus, KafkaBus):
         for record in records:
-            await bus.sender().send(record)
+            await bus.sender().send(replace(record, partition=0))
         return
-    producer: Any = AIOKafkaProducer(bootstrap_servers=address)
+    producer: Any = AIOKafkaProducer(bootstrap_servers=bus.bootstrap)
     await producer.start()
     try:
         batch = producer.create_batch()

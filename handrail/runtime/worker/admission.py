@@ -12,7 +12,7 @@ from typing import Any
 from handrail.contract.agent import Agent
 from handrail.errors.lane import DeadlinePassed
 from handrail.errors.root import HandrailError
-from handrail.errors.wire import HopLimitReached, WireError
+from handrail.errors.wire import EnvelopeInvalid, HopLimitReached, WireError
 from handrail.lane.gather import PartEnd
 from handrail.lane.references import SeenReferences
 from handrail.runtime.worker.place import TeamPlace
@@ -31,6 +31,8 @@ from handrail.wire.ids import id_of_foreign, task_id_of
 from handrail.wire.limits import HOP_COUNT_MAX, KEY_BYTES_MAX, REFERENCE_CHARS_MAX
 from handrail.wire.marker import MARKER_TYPE, Marker, MarkerKind
 from handrail.wire.record import Outgoing, Record
+
+NAME_CHARS_MAX = 60  #: of a header's name in the words of a refusal
 
 _PART_ENDS = {
     MarkerKind.EMPTY: PartEnd.EMPTY,
@@ -109,6 +111,7 @@ def judge(record: Record, rules: AdmissionRules, seen: SeenReferences, now_ms: i
     """Give the verdict on a record of this lane's inbox."""
     try:
         if is_foreign(record):
+            _check_names(record)
             message = rules.agent.reads.decode(None, record.value or b"")
             envelope = _of_foreign(record, rules, rules.agent.reads.type_of(message))
             return _submission(record, envelope, rules, seen, now_ms)
@@ -120,6 +123,7 @@ def judge(record: Record, rules: AdmissionRules, seen: SeenReferences, now_ms: i
     if envelope.causation_id is None:
         envelope = _owned(envelope, record, rules)
         try:
+            _check_names(record)
             if not is_claim(record):
                 rules.agent.reads.decode(envelope.type, record.value or b"")
         except WireError as error:
@@ -175,6 +179,14 @@ def _latest_ms(record: Record, rules: AdmissionRules) -> int:
     return max(record.timestamp_ms, 0) + rules.deadline_ms_max
 
 
+def _check_names(record: Record) -> None:
+    """Raise EnvelopeInvalid when a header's name is no text: nobody can know what it asks for."""
+    if record.unreadable_names:
+        name = record.unreadable_names[0][:NAME_CHARS_MAX]
+        detail = "its name is not UTF-8; what is none of it stands as escapes such as \\xff"
+        raise EnvelopeInvalid(header=name, detail=detail)
+
+
 def _submission(
     record: Record,
     envelope: Envelope,
@@ -198,6 +210,10 @@ def _handoff(record: Record, envelope: Envelope, rules: AdmissionRules, now_ms: 
     is_marker = envelope.type == MARKER_TYPE
     innermost = envelope.fan_outs[-1] if envelope.fan_outs else None
     gathers = rules.agent.gathers
+    try:
+        _check_names(record)
+    except EnvelopeInvalid as error:
+        return Refuse(envelope, Reason.DECODE, error, submission=False)
     if envelope.hop > HOP_COUNT_MAX and not is_marker:
         error = HopLimitReached(hop=envelope.hop, limit=HOP_COUNT_MAX)
         return Refuse(envelope, Reason.HOP_LIMIT, error, submission=False)

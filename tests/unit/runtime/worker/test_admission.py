@@ -233,3 +233,32 @@ def test_a_marker_that_cannot_be_read_is_refused() -> None:
 
     assert isinstance(found, Refuse)
     assert found.reason is Reason.DECODE
+
+
+@pytest.mark.parametrize(
+    ("record", "who", "submission"),
+    [
+        (foreign(b'{"text":"?"}', b"invoice-7"), asker, True),
+        (ours(an_envelope(causation_id=None)), asker, True),
+        (ours(an_envelope()), asker, False),
+        (ours(an_envelope(fan_outs=(FanOutHeader("found", "f", 0, 2),))), gatherer, False),
+    ],
+    ids=["foreign", "submission", "handoff", "part"],
+)
+def test_a_header_whose_name_is_no_text_is_refused_whoever_wrote_it(
+    record: Record, who: object, *, submission: bool
+) -> None:
+    name = "\\xff" + "x" * 1_000
+    odd = replace(record, headers=(*record.headers, (name, b"1")), unreadable_names=(name,))
+
+    found = verdict(odd, who=who)
+
+    assert isinstance(found, Refuse)
+    assert (found.reason, found.submission) == (Reason.DECODE, submission)
+    assert "\\xffx" in found.error.what
+    assert "not UTF-8" in str(found.error)
+    assert len(str(found.error)) < 400
+    taken = verdict(record, who=who)
+    assert not isinstance(taken, Refuse)
+    assert found.envelope.fan_outs == taken.envelope.fan_outs
+    assert found.envelope.task_id == taken.envelope.task_id
