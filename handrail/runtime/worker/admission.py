@@ -212,8 +212,8 @@ def _handoff(record: Record, envelope: Envelope, rules: AdmissionRules, now_ms: 
     gathers = rules.agent.gathers
     try:
         _check_names(record)
-    except EnvelopeInvalid as error:
-        return Refuse(envelope, Reason.DECODE, error, submission=False)
+    except EnvelopeInvalid as odd_name:
+        return Refuse(envelope, Reason.DECODE, odd_name, submission=False)
     if envelope.hop > HOP_COUNT_MAX and not is_marker:
         error = HopLimitReached(hop=envelope.hop, limit=HOP_COUNT_MAX)
         return Refuse(envelope, Reason.HOP_LIMIT, error, submission=False)
