@@ -77,6 +77,7 @@ from handrail.errors.settings import (
     SettingsUnreadable,
     SettingWrong,
 )
+from handrail.errors.steps import Diverged, ForeignTask, StepFailed, StepInDoubt, StepInvalid
 from handrail.errors.store import (
     StoreDamaged,
     StoreTooNew,
@@ -143,11 +144,13 @@ __all__ = [
     "CrashLoop",
     "DeadLetterUnknown",
     "DeclarationInvalid",
+    "Diverged",
     "EnvelopeInvalid",
     "FailureClass",
     "FanOutInvalid",
     "FilterWrong",
     "FolderTaken",
+    "ForeignTask",
     "HandrailError",
     "HopLimitReached",
     "InternalFailure",
@@ -197,6 +200,9 @@ __all__ = [
     "SeveralAgentsInFile",
     "SeveralAgentsOfOneName",
     "StateBroken",
+    "StepFailed",
+    "StepInDoubt",
+    "StepInvalid",
     "StillRunning",
     "StoreDamaged",
     "StoreTooNew",
