@@ -61,9 +61,15 @@ def show(where: str) -> None:
     """Show nothing."""
 
 
+@small.group()
+def rows() -> None:
+    """Stand for a group of commands."""
+
+
 @pytest.mark.parametrize(
     "shown",
     [
+        "```\nhandrail rows\n```",
         "Type `handrail tell`.",
         "Type `handrail show --were x`.",
         "```\nhandrail tell ID   # all of it\n```",
@@ -82,6 +88,7 @@ def test_a_command_that_does_not_exist_is_reported(tmp_path: Path, shown: str) -
     [
         "`handrail show ID` and `handrail show --where=x`",
         "handrail tell is prose",
+        "`handrail rows` is a name\n```\nhandrail rows --help\n```",
         "```\nhandrail show ID --where x | grep --all y\n```",
     ],
 )

@@ -22,7 +22,7 @@ class ProducerFenced(HandrailError):
     """Another process has taken over {transactional_id}; nothing was written.
 
     Why: the partition moved, or this process was silent for longer than its session.
-    Do: handrail agents    who owns the partition now; the lane gives up by itself
+    Do: handrail agents show AGENT    who owns the partition now; the lane gives up by itself
     """
 
     code: ClassVar[str] = "HR-LANE-001"
@@ -44,7 +44,7 @@ class RecordRefused(HandrailError):
     """The broker refused a record for topic {topic}.
 
     Why: {reason}
-    Do: handrail topics    shows whether the topic exists and how large its records may be
+    Do: handrail topics plan    whether the topic exists and has the settings it needs
     """
 
     code: ClassVar[str] = "HR-LANE-003"
@@ -55,7 +55,7 @@ class MembershipRefused(HandrailError):
     """The group {group} no longer counts this process as the owner of {where}.
 
     Why: {reason}
-    Do: handrail agents    who owns the partition now; the lane gives it up by itself
+    Do: handrail agents show AGENT    who owns the partition now; the lane gives it up by itself
     """
 
     code: ClassVar[str] = "HR-LANE-004"

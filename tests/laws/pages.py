@@ -24,6 +24,7 @@ class Command:
 
     where: str
     words: tuple[str, ...]
+    typed: bool = True  #: to be typed as it stands, not a name in a sentence
 
 
 def pages(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
@@ -34,14 +35,14 @@ def pages(root: Path) -> Iterator[tuple[PurePosixPath, str]]:
             yield path, (root / path).read_text(encoding="utf-8")
 
 
-def command(where: str, line: str) -> Command:
+def command(where: str, line: str, *, typed: bool = True) -> Command:
     """Read one line: what follows two blanks or a hash explains, and a pipe leads elsewhere."""
     shown = re.split(r"\s{2,}|\s#|[|>;&]", line.strip())[0]
     try:
         words = shlex.split(shown)
     except ValueError:
         words = shown.split()
-    return Command(where, tuple(words[1:]))
+    return Command(where, tuple(words[1:]), typed)
 
 
 def commands(root: Path) -> Iterator[Command]:
@@ -52,11 +53,11 @@ def commands(root: Path) -> Iterator[Command]:
             if line.lstrip().startswith("```"):
                 fenced = not fenced
             found = SHELL.findall(line) if fenced else SPAN.findall(line)
-            yield from (command(f"{path}:{number}", shown) for shown in found)
+            yield from (command(f"{path}:{number}", shown, typed=fenced) for shown in found)
 
 
 def wrong_commands(shown: Iterable[Command], root: click.Command) -> list[str]:
-    """Report commands, subcommands and flags that the command line does not have."""
+    """Report commands, subcommands and flags that are not there, and subcommands left out."""
     return [wrong for line in shown if (wrong := _wrong(line, root))]
 
 
@@ -78,7 +79,13 @@ def _wrong(line: Command, root: click.Command) -> str:
                 return f"{line.where}: `handrail {' '.join(line.words)}`: no command {word}"
             here, context = inner, click.Context(inner, parent=context)
             flags |= _flags(here)
+    if line.typed and isinstance(here, click.Group) and here is not root and not _helps(line):
+        return f"{line.where}: `handrail {' '.join(line.words)}` does nothing without a subcommand"
     return ""
+
+
+def _helps(line: Command) -> bool:
+    return bool({"--help", "-h"} & set(line.words))
 
 
 def _flags(of: click.Command) -> dict[str, bool]:
