@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handrail.errors.root import HandrailError
+from handrail.errors.root import FailureClass, HandrailError
 
 
 class Diverged(HandrailError):
@@ -15,6 +15,7 @@ class Diverged(HandrailError):
     """
 
     code: ClassVar[str] = "HR-STEP-001"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class ForeignTask(HandrailError):
@@ -27,6 +28,7 @@ class ForeignTask(HandrailError):
     """
 
     code: ClassVar[str] = "HR-STEP-002"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class StepInvalid(HandrailError):
@@ -38,6 +40,7 @@ class StepInvalid(HandrailError):
     """
 
     code: ClassVar[str] = "HR-STEP-003"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class StepFailed(HandrailError):
@@ -49,6 +52,7 @@ class StepFailed(HandrailError):
     """
 
     code: ClassVar[str] = "HR-STEP-004"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
 class StepInDoubt(HandrailError):
@@ -61,3 +65,4 @@ class StepInDoubt(HandrailError):
     """
 
     code: ClassVar[str] = "HR-STEP-005"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
