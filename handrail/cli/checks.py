@@ -123,7 +123,9 @@ def documents(settings: "Settings") -> Outcome:
         return Outcome(State.SKIPPED, "No collection of documents is configured.")
     missing = [f"{name} ({path})" for name, path in settings.documents.items() if not path.is_dir()]
     if not missing:
-        return Outcome(State.OK, f"{len(settings.documents)} collections are there.")
+        there = len(settings.documents)
+        found = "1 collection is there." if there == 1 else f"{there} collections are there."
+        return Outcome(State.OK, found)
     return Outcome(
         State.FAILED, f"Not there: {', '.join(missing)}.", "correct [documents] in handrail.toml"
     )

@@ -58,7 +58,8 @@ class LiveTeam:
         self._supervisor = supervisor
         self._headline = f"Kafka at {bootstrap}."
         if not on_terminal:
-            note(f"{self._headline} Starting {len(self._names)} processes.")
+            many = "1 process" if len(self._names) == 1 else f"{len(self._names)} processes"
+            note(f"{self._headline} Starting {many}.")
             return
         from rich.console import Console
         from rich.live import Live

@@ -81,4 +81,4 @@ async def _say_broker(settings: "Settings") -> None:
             count = sum(1 for name in await bus.admin.topics() if name.startswith(own))
         note(f"The broker answers; namespace {settings.namespace} has {count} topics on it.")
     except BrokerUnreachable as error:
-        note(f"{error.what} {error.why}")
+        note(f"{error.what} {error.why[:1].upper()}{error.why[1:]}")

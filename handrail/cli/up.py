@@ -40,6 +40,9 @@ def up(place: Place, scale: tuple[str, ...], *, together: bool, keep_broker: boo
     from handrail.runtime.team_up import UpPlan, child_specs
     from handrail.runtime.topics import needed
 
+    if together and scale:
+        reason = "--together runs all agents in one process, and --scale gives one several."
+        raise ScaleWrong(given=" ".join(scale), reason=reason)
     settings = place.settings()
     team = checked_team(settings)
     processes = {**settings.scale, **scale_of(scale, list(team.loaded.agents))}

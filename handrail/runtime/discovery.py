@@ -56,7 +56,7 @@ class LoadedTeam:
         for name in names:
             if name not in self.agents:
                 near = difflib.get_close_matches(name, self.agents, n=1)
-                meant = f"; did you mean {near[0]}?" if near else ""
+                meant = f"; the nearest is {near[0]}" if near else ""
                 raise AgentUnknown(wanted=name, known=", ".join(self.agents) + meant)
             found.append(self.agents[name])
         return found

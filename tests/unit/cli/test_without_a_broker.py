@@ -122,6 +122,26 @@ def test_a_scale_that_cannot_be_is_refused_before_anything_starts(
 
 
 @pytest.mark.usefixtures("project")
+def test_one_process_for_everything_cannot_be_several_of_an_agent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["up", "--together", "--scale", "greeter=2"]) == 2
+
+    assert "--together runs all agents in one process" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("project")
+def test_the_status_says_in_sentences_that_nothing_runs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["status"]) == 0
+
+    said = capsys.readouterr().err
+    assert "Cannot reach Kafka at any address. No cluster is configured" in said
+    assert "No process of this team runs here." in said
+
+
+@pytest.mark.usefixtures("project")
 def test_wiping_asks_first_and_without_a_terminal_wants_a_flag() -> None:
     Path(".handrail").mkdir()
 

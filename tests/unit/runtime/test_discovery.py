@@ -254,4 +254,4 @@ def test_an_unknown_agent_is_answered_with_the_nearest_name(tmp_path: Path) -> N
     with pytest.raises(AgentUnknown) as failure:
         team.chosen(["resercher"])
 
-    assert failure.value.why == "its agents are researcher; did you mean researcher?."
+    assert failure.value.why == "its agents are researcher; the nearest is researcher."
