@@ -154,6 +154,8 @@ def refusal(record: Outgoing, settings: Mapping[str, str]) -> str | None:
     limit = int(settings.get("max.message.bytes", MESSAGE_BYTES_MAX))
     if size > limit:
         return f"it has {size} bytes and the topic takes at most {limit}"
+    if record.key is None and record.value is None:
+        return "it has neither a key nor a value"
     if record.key is None and "compact" in settings.get("cleanup.policy", ""):
         return "the topic is compacted and the record has no key"
     return None

@@ -34,6 +34,7 @@ from handrail.bus.kafka_batches import batches_of, size_of
 from handrail.bus.port import TRANSACTION_DEADLINE_S, OffsetCommit
 from handrail.errors import BrokerUnreachable, CommitDoubtful, ProducerFenced, RecordRefused
 from handrail.errors.transport import AiokafkaUnchecked
+from handrail.wire.limits import REQUEST_BYTES_MAX
 from handrail.wire.record import Outgoing
 
 CHECKED_VERSIONS = frozenset({"0.14.0"})
@@ -41,7 +42,6 @@ TRANSACTION_TIMEOUT_MS = 10_000
 RETRY_BACKOFF_MS = 5
 CONCURRENT_TRANSACTIONS_WAIT_S = 0.002
 BATCH_BYTES = 256 * 1024
-REQUEST_BYTES_MAX = 1_048_576
 ABORT_DEADLINE_S = 2.0
 STOP_DEADLINE_S = 2.0
 

@@ -146,7 +146,9 @@ def decode_envelope(record: Record) -> Envelope:
     time, deadline = texts.get("ce_time"), texts.get("ce_deadline")
     return Envelope(
         **fields,  # type: ignore[arg-type]  # the required ones were just seen to be there
-        time_ms=record.timestamp_ms if time is None else decode_time(time),
+        time_ms=min(max(record.timestamp_ms, 0), TIME_MS_MAX)
+        if time is None
+        else decode_time(time),
         deadline_ms=None if deadline is None else decode_time(deadline, "ce_deadline"),
         hop=_number(texts.get("ce_hop", "0"), "ce_hop"),
         chain=_chain(texts.get("ce_chain")),

@@ -1,8 +1,9 @@
 """A handoff that will not be tried again: its original bytes, where it lay, and why it died.
 
 Guarantees: key, partition number and body are those of the original, byte for byte; a body that
-would not fit with its headers is kept as a claim and its first 64 KiB. Headers are replaced, never
-appended, and take at most 8 KiB together. `DeadLetter.from_record` reads what `outgoing` wrote.
+would not fit with its headers, or a key of over 64 KiB, is kept as a claim and its first 64 KiB.
+Headers are replaced, never appended, and take at most 8 KiB together. `DeadLetter.from_record`
+reads what `outgoing` wrote.
 """
 
 import hashlib
@@ -19,10 +20,12 @@ from handrail.wire.limits import (
     DLQ_BODY_HEAD_BYTES,
     DLQ_FACTS_BYTES_MAX,
     DLQ_HEADERS_BYTES_MAX,
+    DLQ_KEY_HEAD_BYTES,
     DLQ_MESSAGE_BYTES_MAX,
     DLQ_STACK_BYTES_MAX,
 )
 from handrail.wire.record import Headers, Outgoing, Record
+from handrail.wire.size import headers_size
 
 PREFIXES: Final = ("dlq.", "kafka_dlt-")
 _STACK: Final = "dlq.exception-stack"
@@ -106,26 +109,37 @@ class DeadLetter:
     partition: int
     offset: int
     timestamp_ms: int
-    key: bytes | None
+    key: bytes | None  #: the original one; only its head when there is a claim on it
     body: bytes | None  #: the original bytes; only their head when there is a claim
     payload_sha256: str | None  #: of the whole original body; None when it had none
     claim: Claim | None = None  #: where the whole body lies
+    key_claim: Claim | None = None  #: where the whole key lies
     headers: Headers = ()  #: the original ones
 
     @classmethod
-    def of(cls, record: Record, failure: Failure, claim: Claim | None = None) -> Self:
-        """Make the dead letter of a record; a record that `needs_body_claim` comes with a claim."""
-        body = record.value
+    def of(
+        cls,
+        record: Record,
+        failure: Failure,
+        claim: Claim | None = None,
+        key_claim: Claim | None = None,
+    ) -> Self:
+        """Make the dead letter of a record.
+
+        One that `needs_body_claim` or `needs_key_claim` comes with a claim on its body or key.
+        """
+        body, key = record.value, record.key
         return cls(
             failure=failure,
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
             timestamp_ms=record.timestamp_ms,
-            key=record.key,
+            key=key if key_claim is None or key is None else key[:DLQ_KEY_HEAD_BYTES],
             body=body if claim is None or body is None else body[:DLQ_BODY_HEAD_BYTES],
             payload_sha256=None if body is None else hashlib.sha256(body).hexdigest(),
             claim=claim,
+            key_claim=key_claim,
             headers=tuple(h for h in record.headers if not h[0].startswith(PREFIXES)),
         )
 
@@ -136,11 +150,13 @@ class DeadLetter:
 
     def outgoing(self, topic: str) -> Outgoing:
         """Give the record for the topic of dead letters."""
-        return Outgoing(topic, self.key, self.body, self._all_headers(), self.partition)
+        # A record with neither key nor body cannot be sent: an empty body stands for none.
+        body = b"" if self.key is None and self.body is None else self.body
+        return Outgoing(topic, self.key, body, self._all_headers(), self.partition)
 
     def _all_headers(self) -> Headers:
         facts = self._facts()
-        room = DLQ_HEADERS_BYTES_MAX - _size(facts)
+        room = DLQ_HEADERS_BYTES_MAX - headers_size(facts)
         stack = (self.failure.stack or "").encode(errors="replace")[-DLQ_STACK_BYTES_MAX:]
         kept = _that_fit(
             self.headers, room - min(len(stack) + len(_STACK), DLQ_FACTS_BYTES_MAX // 4)
@@ -148,7 +164,7 @@ class DeadLetter:
         if len(kept) < len(self.headers):
             left_out = str(len(self.headers) - len(kept)).encode()
             facts = (*facts, ("dlq.headers-left-out", left_out))
-        room = DLQ_HEADERS_BYTES_MAX - _size(facts) - _size(kept) - len(_STACK)
+        room = DLQ_HEADERS_BYTES_MAX - headers_size(facts) - headers_size(kept) - len(_STACK)
         stack = stack[max(0, len(stack) - room) :].decode(errors="ignore").encode()
         return (*kept, *facts, (_STACK, stack)) if stack else (*kept, *facts)
 
@@ -172,6 +188,7 @@ class DeadLetter:
             ("dlq.journal", failure.journal and failure.journal.encode().decode()),
             ("dlq.payload-sha256", self.payload_sha256),
             ("dlq.claim", self.claim and self.claim.encode().decode()),
+            ("dlq.key-claim", self.key_claim and self.key_claim.encode().decode()),
             ("dlq.redrive", failure.redrive),
             ("kafka_dlt-original-topic", self.topic),
         )
@@ -213,14 +230,15 @@ class DeadLetter:
             offset=_whole(texts, "dlq.original-offset"),
             timestamp_ms=_whole(texts, "dlq.original-timestamp"),
             key=record.key,
-            body=record.value,
+            body=record.value if "dlq.payload-sha256" in texts else None,
             payload_sha256=texts.get("dlq.payload-sha256"),
             claim=_claim(texts, "dlq.claim"),
+            key_claim=_claim(texts, "dlq.key-claim"),
             headers=tuple(h for h in record.headers if not h[0].startswith(PREFIXES)),
         )
 
     def original(self) -> Record:
-        """Give the record that died; its body is only the head when there is a claim."""
+        """Give the record that died; body and key are only the heads when there are claims."""
         return Record(
             self.topic,
             self.partition,
@@ -234,23 +252,24 @@ class DeadLetter:
 
 def needs_body_claim(record: Record) -> bool:
     """Say whether the body of a record is too large to lie in its dead letter."""
-    size = len(record.value or b"") + len(record.key or b"")
+    size = len(record.value or b"") + min(len(record.key or b""), DLQ_KEY_HEAD_BYTES)
     return size + DLQ_HEADERS_BYTES_MAX > BODY_BYTES_MAX
 
 
-def _size(headers: Headers) -> int:
-    return sum(len(name.encode()) + len(value or b"") for name, value in headers)
+def needs_key_claim(record: Record) -> bool:
+    """Say whether the key of a record is too large to lie in its dead letter."""
+    return len(record.key or b"") > DLQ_KEY_HEAD_BYTES
 
 
 def _that_fit(headers: Headers, room: int) -> Headers:
     """Keep the headers that fit, ours before foreign ones, small before large, in their order."""
     order = sorted(
         range(len(headers)),
-        key=lambda i: (headers[i][0] not in KNOWN_HEADERS, _size((headers[i],))),
+        key=lambda i: (headers[i][0] not in KNOWN_HEADERS, headers_size((headers[i],))),
     )
     kept: set[int] = set()
     for i in order:
-        size = _size((headers[i],))
+        size = headers_size((headers[i],))
         if size <= room:
             kept.add(i)
             room -= size
@@ -264,6 +283,7 @@ def _cut(name: str, text: str) -> bytes:
         "kafka_dlt-original-topic": 249,
         "dlq.journal": 256,
         "dlq.claim": 256,
+        "dlq.key-claim": 256,
     }
     data = text.encode(errors="replace")
     return data[: limits.get(name, _FACT_BYTES_MAX)].decode(errors="ignore").encode()

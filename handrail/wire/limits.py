@@ -27,9 +27,19 @@ DLQ_STACK_BYTES_MIN = 512  #: what the stack keeps when the other headers are at
 DLQ_MESSAGE_BYTES_MAX = KIB
 DLQ_BODY_HEAD_BYTES = 64 * KIB  #: what a dead letter keeps of a body that went into a claim
 
+DLQ_KEY_HEAD_BYTES = 64 * KIB  #: a longer key goes into a claim, its dead letter keeps so much
+
 BROKER_RECORD_BYTES = 1_048_588
+REQUEST_BYTES_MAX = 1_048_576  #: one record as we write it, with all that surrounds it
+OWN_BYTES_MAX = 16 * KIB  #: what a lane adds to a record that it writes again, its key aside
 RECORD_OVERHEAD_BYTES = KIB  #: batch header, lengths and timestamps
 
+#: Its attributes anew, the invocation's id as the key and, in base64, as the mailbox, and facts.
+_ADDED_BYTES = HEADERS_BYTES_MAX + HEADERS_BYTES_MAX + HEADERS_BYTES_MAX * 4 // 3 + 2 * KIB
+
+assert _ADDED_BYTES <= OWN_BYTES_MAX
+assert BODY_BYTES_MAX + 4 * KEY_BYTES_MAX + HEADERS_BYTES_MAX + OWN_BYTES_MAX < REQUEST_BYTES_MAX
+assert REQUEST_BYTES_MAX <= BROKER_RECORD_BYTES
 assert CLAIM_OVER_BYTES < BLOB_CHUNK_BYTES < BODY_BYTES_MAX < BLOB_BYTES_MAX
 assert DLQ_BODY_HEAD_BYTES <= CLAIM_OVER_BYTES
 assert DLQ_STACK_BYTES_MIN <= DLQ_STACK_BYTES_MAX < DLQ_HEADERS_BYTES_MAX

@@ -24,6 +24,7 @@ CASES = (
     Case("key that is not UTF-8", b"\xff\xfe", b'"hello"', None),
     Case("empty body", b"empty", b"", Reason.DECODE),
     Case("null body", b"null", None, Reason.DECODE),
+    Case("neither key nor body", None, None, Reason.DECODE),
     Case("array", b"array", b"[1, 2]", Reason.VALIDATION),
     Case("object", b"object", b'{"text": 5}', Reason.VALIDATION),
     Case("not UTF-8", b"latin", b'"\xff\xfe"', Reason.DECODE),

@@ -12,13 +12,14 @@ from typing import Any
 from handrail.contract.agent import Agent
 from handrail.errors.lane import DeadlinePassed
 from handrail.errors.root import HandrailError
-from handrail.errors.wire import EnvelopeInvalid, HopLimitReached, WireError
+from handrail.errors.wire import EnvelopeInvalid, HopLimitReached, TooLarge, WireError
 from handrail.lane.gather import PartEnd
 from handrail.lane.references import SeenReferences
 from handrail.runtime.worker.place import TeamPlace
 from handrail.wire.claim import is_claim
 from handrail.wire.codec import (
     KNOWN_HEADERS,
+    TIME_MS_MAX,
     content_type,
     decode_envelope,
     encode_headers,
@@ -28,10 +29,21 @@ from handrail.wire.codec import (
 from handrail.wire.dead_letter import Reason
 from handrail.wire.envelope import Envelope
 from handrail.wire.ids import id_of_foreign, task_id_of
-from handrail.wire.limits import HOP_COUNT_MAX, KEY_BYTES_MAX, REFERENCE_CHARS_MAX
+from handrail.wire.limits import (
+    HEADERS_BYTES_MAX,
+    HOP_COUNT_MAX,
+    KEY_BYTES_MAX,
+    KIB,
+    REFERENCE_CHARS_MAX,
+)
 from handrail.wire.marker import MARKER_TYPE, Marker, MarkerKind
 from handrail.wire.record import Outgoing, Record
+from handrail.wire.size import check_room, headers_size
 
+#: Attributes within it can be handed on whatever they are: what follows repeats an id and adds own.
+HEADERS_PLAIN_BYTES = HEADERS_BYTES_MAX // 4
+CHILD_OWN_BYTES = KIB // 2  #: id, type and source of a message that an agent writes
+assert 2 * HEADERS_PLAIN_BYTES + KEY_BYTES_MAX + CHILD_OWN_BYTES <= HEADERS_BYTES_MAX
 NAME_CHARS_MAX = 60  #: of a header's name in the words of a refusal
 
 _PART_ENDS = {
@@ -111,6 +123,7 @@ def judge(record: Record, rules: AdmissionRules, seen: SeenReferences, now_ms: i
     """Give the verdict on a record of this lane's inbox."""
     try:
         if is_foreign(record):
+            check_room(record)
             _check_names(record)
             message = rules.agent.reads.decode(None, record.value or b"")
             envelope = _of_foreign(record, rules, rules.agent.reads.type_of(message))
@@ -123,6 +136,8 @@ def judge(record: Record, rules: AdmissionRules, seen: SeenReferences, now_ms: i
     if envelope.causation_id is None:
         envelope = _owned(envelope, record, rules)
         try:
+            check_room(record)
+            _check_heritage(record, envelope)
             _check_names(record)
             if not is_claim(record):
                 rules.agent.reads.decode(envelope.type, record.value or b"")
@@ -140,7 +155,7 @@ def _of_foreign(record: Record, rules: AdmissionRules, type_name: str) -> Envelo
         id=own_id,
         type=type_name,
         source=f"kafka/{record.topic}",
-        time_ms=max(record.timestamp_ms, 0),
+        time_ms=min(max(record.timestamp_ms, 0), TIME_MS_MAX),
         task_id=task_id_of(rules.tenant, reference) if reference else own_id,
         tenant=rules.tenant,
         reference=reference,
@@ -176,7 +191,16 @@ def _owned(envelope: Envelope, record: Record, rules: AdmissionRules) -> Envelop
 
 
 def _latest_ms(record: Record, rules: AdmissionRules) -> int:
-    return max(record.timestamp_ms, 0) + rules.deadline_ms_max
+    return min(max(record.timestamp_ms, 0) + rules.deadline_ms_max, TIME_MS_MAX)
+
+
+def _check_heritage(record: Record, envelope: Envelope) -> None:
+    """Raise TooLarge when what follows from this message could not carry its attributes on."""
+    if headers_size(record.headers) > HEADERS_PLAIN_BYTES:
+        size = headers_size(encode_headers(envelope.but(causation_id=envelope.id)))
+        if size + CHILD_OWN_BYTES > HEADERS_BYTES_MAX:
+            limit = HEADERS_BYTES_MAX - CHILD_OWN_BYTES
+            raise TooLarge(what_is_large="headers", size=size, limit=limit)
 
 
 def _check_names(record: Record) -> None:
@@ -210,6 +234,13 @@ def _handoff(record: Record, envelope: Envelope, rules: AdmissionRules, now_ms: 
     is_marker = envelope.type == MARKER_TYPE
     innermost = envelope.fan_outs[-1] if envelope.fan_outs else None
     gathers = rules.agent.gathers
+    try:
+        _check_heritage(record, envelope)
+        check_room(record)
+    except TooLarge as large:
+        # A gather could not even be told: its attributes leave no room for those of a marker.
+        alone = envelope.but(fan_outs=()) if large.facts["what_is_large"] == "headers" else envelope
+        return Refuse(alone, Reason.SIZE, large, submission=False)
     try:
         _check_names(record)
     except EnvelopeInvalid as odd_name:

@@ -13,7 +13,13 @@ import structlog
 
 from handrail.ledger.event import Event, Wrote
 from handrail.runtime.worker.outputs import Origin, marker
-from handrail.wire.dead_letter import DeadLetter, Failure, Reason, needs_body_claim
+from handrail.wire.dead_letter import (
+    DeadLetter,
+    Failure,
+    Reason,
+    needs_body_claim,
+    needs_key_claim,
+)
 from handrail.wire.envelope import Envelope
 from handrail.wire.limits import BODY_BYTES_MAX
 from handrail.wire.marker import Marker, MarkerKind
@@ -66,10 +72,12 @@ class Burial:
             why=str(buried.error),
             exc_info=buried.error if buried.reason is Reason.ATTEMPTS else None,
         )
-        claim = None
-        if needs_body_claim(buried.record):
-            claim = await self._packer.store(buried.record.value or b"")
-        letter = DeadLetter.of(buried.record, self._failure(buried, now_ms), claim)
+        record, claim, key_claim = buried.record, None, None
+        if needs_body_claim(record):
+            claim = await self._packer.store(record.value or b"")
+        if needs_key_claim(record):
+            key_claim = await self._packer.store(record.key or b"")
+        letter = DeadLetter.of(record, self._failure(buried, now_ms), claim, key_claim)
         records = [letter.outgoing(self._place.dead.topic)]
         wrote: list[Wrote] = []
         fan_outs = buried.envelope.fan_outs

@@ -18,6 +18,7 @@ from handrail.lane.journal import encode_entry
 from handrail.lane.lane import Lane
 from handrail.runtime.worker.opening import LanePlace
 from handrail.wire.record import Outgoing
+from handrail.wire.size import record_size
 
 BATCH_ITEMS_MAX = 100
 BATCH_BYTES_MAX = 4_000_000
@@ -35,8 +36,8 @@ class Item:
 
     @property
     def size_bytes(self) -> int:
-        """How much its bodies weigh."""
-        return sum(len(record.value or b"") for record in self.records)
+        """How much its records weigh."""
+        return sum(record_size(record) for record in self.records)
 
 
 class Committer:

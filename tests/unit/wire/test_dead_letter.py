@@ -11,15 +11,23 @@ from hypothesis import strategies as st
 from handrail.errors.wire import BodyNotJson, EnvelopeInvalid, WireError
 from handrail.wire import codec
 from handrail.wire.claim import Claim
-from handrail.wire.dead_letter import DeadLetter, Failure, Reason, needs_body_claim
+from handrail.wire.dead_letter import (
+    DeadLetter,
+    Failure,
+    Reason,
+    needs_body_claim,
+    needs_key_claim,
+)
 from handrail.wire.limits import (
     BODY_BYTES_MAX,
     DLQ_BODY_HEAD_BYTES,
     DLQ_HEADERS_BYTES_MAX,
+    DLQ_KEY_HEAD_BYTES,
     DLQ_STACK_BYTES_MAX,
     DLQ_STACK_BYTES_MIN,
 )
 from handrail.wire.record import Headers, Outgoing, Record
+from handrail.wire.size import record_size
 from tests.unit.wire.envelopes import SAMPLE, record
 
 FAILURE = Failure(
@@ -167,13 +175,36 @@ def test_a_body_that_would_not_fit_leaves_its_head_and_a_claim() -> None:
     assert found.payload_sha256 == claim.sha256
 
 
+def test_a_key_that_would_not_fit_leaves_its_head_and_a_claim() -> None:
+    key = b"k" * 1_000_000
+    died = record((), b"x" * 40_000, key)
+    claim = Claim(hashlib.sha256(key).hexdigest(), len(key), 1, 2)
+
+    sent = DeadLetter.of(died, FAILURE, None, claim).outgoing("dead")
+
+    assert needs_key_claim(died)
+    assert not needs_key_claim(record((), b"", b"k" * DLQ_KEY_HEAD_BYTES))
+    assert not needs_body_claim(died)
+    assert (sent.key, sent.value) == (key[:DLQ_KEY_HEAD_BYTES], died.value)
+    assert DeadLetter.from_record(read_back(sent)).key_claim == claim
+
+
+def test_headers_of_no_name_and_no_value_are_bounded_too() -> None:
+    died = record((("", b""),) * 200_000)
+
+    sent = DeadLetter.of(died, FAILURE).outgoing("dead")
+
+    assert record_size(sent) <= 2 * DLQ_HEADERS_BYTES_MAX
+
+
 def test_a_record_without_key_and_body_dies_as_well() -> None:
     died = record((), None, None)
 
     sent = DeadLetter.of(died, FAILURE).outgoing("dead")
 
-    assert (sent.key, sent.value) == (None, None)
-    assert DeadLetter.from_record(read_back(sent)).payload_sha256 is None
+    # No client can send a record without both.
+    assert (sent.key, sent.value) == (None, b"")
+    assert DeadLetter.from_record(read_back(sent)).original() == died
 
 
 def test_an_error_of_the_wire_brings_its_reason_and_any_other_counts_as_an_attempt() -> None:
