@@ -7,12 +7,14 @@ and may be written by a process that has lost the lane: what is written comes fr
 offset, is taken only where it joins without a gap, and never takes the place of anything later.
 """
 
+import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from handrail.errors.store import StoreDamaged
 from handrail.store.sqlite import Database, Value
 
 LAYOUTS: Final = (
@@ -27,7 +29,6 @@ LAYOUTS: Final = (
     """,
 )
 BUSY_WAIT_MS: Final = 500  #: a lane does not wait long for a cache
-COPY_ROWS_COUNT: Final = 5_000  #: rows in memory while the file is copied
 SWEPT_PER_ROW_COUNT: Final = 4  #: old rows deleted for each that is written, so that none pile up
 SWEPT_COUNT_MIN: Final = 100
 
@@ -35,6 +36,7 @@ _PUT: Final = """
     INSERT INTO seen VALUES (?, ?, ?)
     ON CONFLICT (task) DO UPDATE SET time_ms = excluded.time_ms, carried = excluded.carried
 """
+_COPY: Final = "INSERT INTO main.seen SELECT * FROM file.seen WHERE time_ms > ?"
 _SWEEP: Final = """
     DELETE FROM seen WHERE task IN
         (SELECT task FROM seen WHERE time_ms <= ? ORDER BY time_ms LIMIT ?)
@@ -93,6 +95,25 @@ class ReferenceTable:
         with self._database.transaction():
             _put(self._database, rows, older_than_ms)
 
+    def copy_from(self, path: Path, older_than_ms: int) -> tuple[Value, Extent | None]:
+        """Take over what is young enough in a file; give the file's token and what it covers.
+
+        The rows are exactly those of the extent, as nobody writes to the file meanwhile.
+        """
+        if self._database is None:
+            self._database = Database.scratch(LAYOUTS)
+        database = self._database
+        database.execute(f"PRAGMA busy_timeout = {BUSY_WAIT_MS}")
+        database.execute("ATTACH DATABASE ? AS file", [str(path)])
+        try:
+            with database.transaction():
+                token, extent = _fill(database, "file.fill")
+                if extent is not None:
+                    database.execute(_COPY, [older_than_ms])
+                return token, extent
+        finally:
+            database.execute("DETACH DATABASE file")
+
     def count(self) -> int:
         """How many rows there are."""
         return 0 if self._database is None else _count(self._database)
@@ -109,50 +130,23 @@ class ReferenceFile:
 
     def __init__(self, path: Path) -> None:
         """Open the file, made if it is not there. Raises `StoreTooNew`."""
+        self._path = path
         self._database = Database.open(path, LAYOUTS, busy_wait_ms=BUSY_WAIT_MS)
         self._token: Value = None
 
-    @property
-    def moved_aside(self) -> Path | None:
-        """Where a damaged predecessor lies now."""
-        return self._database.moved_aside
-
-    def extent(self) -> Extent | None:
-        """Say what the file covers; None when it covers nothing that could be checked."""
-        row = self._database.first("SELECT upto, last, mark FROM fill WHERE mark IS NOT NULL")
-        if row is None:
-            return None
-        upto, last, mark = row
-        assert isinstance(upto, int)
-        assert isinstance(last, int)
-        assert isinstance(mark, bytes)
-        return Extent(upto, last, mark)
-
     def copy_to(self, table: ReferenceTable, older_than_ms: int) -> Extent | None:
-        """Copy what is young enough into a table, and say what the copy covers."""
-        # No writer comes between: the rows are exactly those of the extent.
-        with self._database.transaction():
-            extent = self.extent()
-            if extent is None:
-                return None
-            self._token = self._database.rows("SELECT token FROM fill")[0][0]
-            task = b""
-            while True:
-                found = self._database.rows(
-                    "SELECT task, time_ms, carried FROM seen WHERE task > ? AND time_ms > ? "
-                    "ORDER BY task LIMIT ?",
-                    [task, older_than_ms, COPY_ROWS_COUNT],
-                )
-                if not found:
-                    return extent
-                rows = [_seen(row) for row in found]
-                table.put(rows, older_than_ms)
-                task = rows[-1].task
+        """Copy what is young enough into an empty table, and say what the copy covers.
+
+        None when the file covers nothing that could be checked; then nothing is copied.
+        """
+        with self._set_aside_if_damaged():
+            self._token, extent = table.copy_from(self._path, older_than_ms)
+        return extent
 
     def begin_at(self, start: int) -> None:
         """Empty the file; it covers nothing up to `start`, and whoever filled it fills no more."""
         self._token = secrets.token_bytes(16)
-        with self._database.transaction():
+        with self._set_aside_if_damaged(), self._database.transaction():
             self._database.execute("DELETE FROM seen")
             self._database.execute("DELETE FROM fill")
             self._database.execute(
@@ -162,7 +156,7 @@ class ReferenceFile:
     def write(self, batch: Batch) -> bool:
         """Add what was seen; False when the file was begun anew by another, or would have a gap."""
         database = self._database
-        with database.transaction():
+        with self._set_aside_if_damaged(), database.transaction():
             row = database.first("SELECT token, upto FROM fill")
             if row is None or row[0] != self._token:
                 return False
@@ -181,6 +175,10 @@ class ReferenceFile:
             )
         return True
 
+    def extent(self) -> Extent | None:
+        """Say what the file covers; None when it covers nothing that could be checked."""
+        return _fill(self._database, "fill")[1]
+
     def count(self) -> int:
         """How many references the file knows."""
         return _count(self._database)
@@ -189,11 +187,31 @@ class ReferenceFile:
         """Give the file back. Never raises."""
         self._database.close()
 
+    @contextlib.contextmanager
+    def _set_aside_if_damaged(self) -> Generator[None]:
+        """See to it that the next one to open the file does not meet the same damage."""
+        try:
+            yield
+        except StoreDamaged:
+            self._database = self._database.replaced(LAYOUTS)
+            raise
+
 
 def _put(database: Database, rows: Sequence[Seen], older_than_ms: int) -> None:
     database.execute_many(_PUT, rows)
     limit = max(SWEPT_COUNT_MIN, SWEPT_PER_ROW_COUNT * len(rows))
     database.execute(_SWEEP, [older_than_ms, limit])
+
+
+def _fill(database: Database, table: str) -> tuple[Value, Extent | None]:
+    row = database.first(f"SELECT token, upto, last, mark FROM {table}")  # noqa: S608  # our names
+    if row is None or row[3] is None:
+        return None, None
+    token, upto, last, mark = row
+    assert isinstance(upto, int)
+    assert isinstance(last, int)
+    assert isinstance(mark, bytes)
+    return token, Extent(upto, last, mark)
 
 
 def _seen(row: Sequence[Value]) -> Seen:

@@ -34,6 +34,7 @@ RECENT_COUNT_MAX = 2_000  #: sightings in memory before they go to the table
 UNWRITTEN_COUNT_MAX = 50_000  #: records that wait for the cache before it is given up
 WRITE_ROWS_COUNT = 5_000  #: records of one write to the cache
 WRITE_EVERY_MS = 1_000
+YIELD_EVERY_COUNT = 200  #: records that are judged in one go
 MARK_KEY_BYTES = 64
 assert WRITE_ROWS_COUNT < UNWRITTEN_COUNT_MAX
 
@@ -136,13 +137,19 @@ class LaneReferences:
                 self.read_back_count += 1
                 if len(self._unwritten) >= WRITE_ROWS_COUNT:
                     await self._write(low)
+                if self.read_back_count % YIELD_EVERY_COUNT == 0:
+                    await asyncio.sleep(0)  # heartbeats and the other lanes have their turn
         await self._write(low)
 
     async def _recall(self, path: Path, start: int, low: int, day_ms: int) -> int:
         """Take over what the cache knows; give the offset from which to read back."""
         try:
             file = self._opened = self._file = await _in_thread(lambda: ReferenceFile(path))
-            extent = await _in_thread(lambda: file.copy_to(self._table, day_ms))
+            try:
+                extent = await _in_thread(lambda: file.copy_to(self._table, day_ms))
+            except StoreDamaged as damage:
+                log.warning("reference cache begun anew", file=str(path), why=damage.why)
+                extent = None
             why = await self._why_not(extent, start, low)
             if extent is not None and why is None:
                 self._covered = extent.upto

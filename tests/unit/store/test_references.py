@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from handrail.errors import StoreUnusable
+from handrail.errors import StoreDamaged, StoreUnusable
 from handrail.store.references import (
-    COPY_ROWS_COUNT,
     LAYOUTS,
     Batch,
     Extent,
@@ -53,7 +52,7 @@ def file(path: Path) -> Iterator[ReferenceFile]:
 def test_what_one_lane_wrote_the_next_one_takes_over(
     file: ReferenceFile, path: Path, table: ReferenceTable
 ) -> None:
-    many = COPY_ROWS_COUNT + 1
+    many = 5_001
     assert file.write(batch(0, many, [(n, seen(n)) for n in range(many)]))
     assert file.write(batch(many, many + 1, [(many, seen(0, time_ms=9))]))
 
@@ -79,9 +78,28 @@ def test_a_file_that_is_no_database_is_set_aside_and_begun_anew(path: Path) -> N
     file = ReferenceFile(path)
 
     assert file.extent() is None
-    assert file.moved_aside is not None
-    assert file.moved_aside.read_bytes().startswith(b"\x00no database")
+    (aside,) = path.parent.glob("*.damaged-*")
+    assert aside.read_bytes().startswith(b"\x00no database")
     file.close()
+
+
+def test_a_page_that_is_damaged_is_found_by_the_copy_and_the_next_file_is_whole(
+    file: ReferenceFile, path: Path, table: ReferenceTable
+) -> None:
+    file.write(batch(0, 5_000, [(n, seen(n)) for n in range(5_000)]))
+    file.close()
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    path.write_bytes(whole[:middle] + b"\xff" * 40_000 + whole[middle + 40_000 :])
+    damaged = ReferenceFile(path)
+
+    with pytest.raises(StoreDamaged):
+        damaged.copy_to(table, LONG_AGO_MS)
+
+    damaged.begin_at(0)
+    assert damaged.write(batch(0, 1, [(0, seen(0))]))
+    assert damaged.count() == 1
+    damaged.close()
 
 
 def test_what_would_leave_a_gap_is_refused(file: ReferenceFile) -> None:
@@ -97,6 +115,7 @@ def test_a_lane_that_has_lost_its_partition_overwrites_nothing_that_came_later(
     file.write(batch(0, 10, [(3, seen(3, time_ms=3))]))
     successor = ReferenceFile(path)
     successor.copy_to(table, LONG_AGO_MS)
+    table.close()
     successor.write(batch(10, 30, [(20, seen(3, time_ms=20))]))
 
     late = file.write(batch(10, 15, [(12, seen(3, time_ms=12))]))
