@@ -113,8 +113,8 @@ async def test_a_refund_is_paid() -> None:
 CLIENT = """
 from handrail import Client
 
-async def ask_the_desk(client: Client) -> Brief:
-    async with client as hr:  # Client() works on the project around the working directory
+async def ask_the_desk() -> Brief:
+    async with Client() as hr:  # Client.sync() for scripts and notebooks
         task = await hr.submit(intake, Ask(text="why and how"), reference="invoice-7")
         return await task.result(Brief, timeout_s=60)  # TaskFailed, WaitingForPerson, StillRunning
 """
@@ -220,6 +220,7 @@ _FAULTS = {
         ('submit(intake, Ask(text="why and how")', 'submit(intake, Question(text="why and how")'),
         ("await task.result(Brief, timeout_s=60)", "await task.result(Finding, timeout_s=60)"),
         ("await task.result(Brief, timeout_s=60)", "task.result(Brief, timeout_s=60)"),
+        ("async with Client() as hr", "async with Client.sync() as hr"),
     ],
     "unions": [
         ("async def router(message: A | B)", "async def router(message: A)"),

@@ -168,8 +168,12 @@ async def test_the_clerks_own_test_passes_and_fails_with_another_answer() -> Non
 
 async def test_the_client_asks_and_gets_what_the_writer_gave() -> None:
     # The writer hands on to `drafts`; what the client gets is what an agent sends to `results`.
+    # Client() looks for the project around the working directory; here it is a team in memory.
     client = run(
-        "client", ("writes=drafts", "writes=results"), ("Parts, Topic", "Parts, Topic, results")
+        "client",
+        ("writes=drafts", "writes=results"),
+        ("Parts, Topic", "Parts, Topic, results"),
+        ("async with Client()", "async with own"),
     )
 
     @agent(reads=client["questions"], writes=client["findings"])
@@ -177,9 +181,9 @@ async def test_the_client_asks_and_gets_what_the_writer_gave() -> None:
         return client["Finding"](claim=question.text.upper())
 
     async with Team(client["planner"], researcher, client["writer"]) as team:
-        own = Client(bus=team.bus, namespace=team.namespace, clock=team.clock)
+        client["own"] = Client(bus=team.bus, namespace=team.namespace, clock=team.clock)
 
-        assert await client["ask_the_desk"](own) == client["Brief"](claims=["WHY", "HOW"], gaps=[])
+        assert await client["ask_the_desk"]() == client["Brief"](claims=["WHY", "HOW"], gaps=[])
 
 
 def test_unions_and_several_topics_run() -> None:
