@@ -24,6 +24,7 @@ from handrail.ledger.event import (
     QuestionAsked,
     Redriven,
     Rejected,
+    StepWasted,
     Submitted,
     Wrote,
 )
@@ -120,7 +121,7 @@ class TaskBoard:
             case PersonAnswered(request=request):
                 for one in self._seats.values():
                     one.asks_person.discard(request)
-            case CancelAsked():
+            case CancelAsked() | StepWasted():
                 pass
             case _:
                 assert_never(event)

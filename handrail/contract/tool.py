@@ -89,12 +89,24 @@ class Tool(Generic[P, R]):
             result = await self.function(ctx, **arguments)
         else:
             result = await self.function(**arguments)
+        return self.result_of(result)
+
+    def result_of(self, value: object) -> R:
+        """Check a value as a result of this tool; raises Refused (`output_invalid`)."""
         try:
-            return cast("R", self.contract.returns.validate_python(result))
+            return cast("R", self.contract.returns.validate_python(value))
         except ValidationError as error:
             raise Refused(
                 State.OUTPUT_INVALID, f"{self.name}: {invalid_in_words(error)}"
             ) from error
+
+    def as_record(self, result: R) -> bytes:
+        """Give a result as the journal keeps it, so that `from_record` makes the same again."""
+        return self.contract.returns.dump_json(result, by_alias=False, round_trip=True)
+
+    def from_record(self, data: bytes) -> R:
+        """Give a result that was recorded; raises pydantic's ValidationError."""
+        return cast("R", self.contract.returns.validate_json(data, by_alias=False, by_name=True))
 
     def result_as_json(self, result: R) -> bytes:
         """Give a result as JSON, as the model reads it."""

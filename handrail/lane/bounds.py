@@ -12,10 +12,14 @@ PARK_AFTER_S = 30.0  #: what runs longer gives its offset free
 PARK_SPAN_OFFSETS = 5_000  #: what holds back more than this is parked without waiting
 GATHER_KEPT_AFTER_DEADLINE_S = 3_600.0  #: how long a closed gather still knows its late parts
 SNAPSHOT_IN_MEMORY_BYTES_MAX = 4_096  #: larger gathered parts are read back from the journal
+OUTCOME_IN_MEMORY_BYTES_MAX = 4_096  #: a larger result of a step is read back from the journal
+OUTCOMES_IN_MEMORY_BYTES_MAX = 16_777_216  #: of one lane that was opened; the rest is read back
+KEY_MARGIN_S_MAX = 60.0  #: a key is not used again so shortly before its receiver may forget it
 TIMER_RESOLUTION_S = 1.0  #: timers of a lane are looked at no more often than this
 
 assert RUNNING_COUNT_MAX < BUFFERED_COUNT_MAX < PARK_SPAN_OFFSETS
 assert PARK_SPAN_OFFSETS < SPAN_OFFSETS_MAX - SPAN_HEADROOM_OFFSETS
+assert OUTCOME_IN_MEMORY_BYTES_MAX < OUTCOMES_IN_MEMORY_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)

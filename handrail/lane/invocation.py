@@ -14,6 +14,7 @@ class Stage(StrEnum):
 
     WAITING = "waiting"  #: behind another of its key, or for a free place
     RUNNING = "running"  #: its handler was started
+    IN_DOUBT = "in doubt"  #: a step was begun and nobody knows its outcome; a person decides
     ENDED = "ended"  #: its end was handed to the committer
 
 

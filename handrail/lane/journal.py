@@ -28,11 +28,21 @@ class Kind(StrEnum):
     PARKED = "parked"  #: an invocation rests; its offset is finished
     GATHERED = "gathered"  #: a part of a fan-out has ended
     GATHER_CLOSED = "gather_closed"  #: a fan-out was gathered; late parts are refused
+    INTENT = "intent"  #: a step is about to act
+    OUTCOME = "outcome"  #: what came out of a step; its result is the record's body
+    IN_DOUBT = "in_doubt"  #: a step was begun and nobody can know what came of it
+
+
+#: Their keys end in the path of a step, all others in a number.
+STEP_KINDS = frozenset({Kind.INTENT, Kind.OUTCOME, Kind.IN_DOUBT})
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One journal record. `facts` are small; `snapshot` is the message as it was read."""
+    """One journal record. `facts` are small; `snapshot` is the message as it was read.
+
+    `path` and `body` belong to the records of steps: which one it is, and its result as JSON.
+    """
 
     kind: Kind
     invocation: str
@@ -42,14 +52,16 @@ class Entry:
     part: int = 0
     facts: Mapping[str, object] = field(default_factory=dict[str, object])
     snapshot: Record | None = None
+    path: str = ""
+    body: bytes | None = None
 
     @property
     def key(self) -> bytes:
         """The record's key in the journal."""
-        return entry_key(self.invocation, self.kind, self.part)
+        return entry_key(self.invocation, self.kind, self.path or self.part)
 
 
-def entry_key(invocation: str, kind: Kind, part: int = 0) -> bytes:
+def entry_key(invocation: str, kind: Kind, part: int | str = 0) -> bytes:
     """The key under which this kind of record of this invocation stands."""
     return f"{invocation}/{kind}/{part}".encode()
 
@@ -63,7 +75,9 @@ def encode_entry(entry: Entry, journal: TopicPartition) -> Outgoing:
         **entry.facts,
     }
     headers: tuple[tuple[str, bytes], ...] = ()
-    value = b"{}"
+    value = b"{}" if entry.body is None else entry.body
+    if entry.body is not None:
+        facts["body"] = True
     if entry.snapshot is not None:
         held = entry.snapshot
         headers = held.headers
@@ -93,14 +107,17 @@ def tombstone(key: bytes, journal: TopicPartition) -> Outgoing:
 def decode_entry(record: Record) -> Entry | None:
     """Read what `encode_entry` wrote; None for a tombstone. Raises JournalBroken."""
     try:
-        invocation, kind, part = (record.key or b"").decode().rsplit("/", 2)
+        invocation, word, part = (record.key or b"").decode().rsplit("/", 2)
         if record.value is None:
             return None
+        kind = Kind(word)
         facts = orjson.loads(record.header(FACTS_HEADER) or b"")
         return Entry(
-            kind=Kind(kind),
+            kind=kind,
             invocation=invocation,
-            part=int(part),
+            part=0 if kind in STEP_KINDS else int(part),
+            path=part if kind in STEP_KINDS else "",
+            body=record.value if facts.pop("body", False) else None,
             epoch=int(facts.pop("epoch")),
             agent_version=str(facts.pop("agent_version")),
             written_ms=int(facts.pop("ts")),

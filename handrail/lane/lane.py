@@ -6,16 +6,17 @@ as values. It changes what counts as finished only when it is told that a transa
 committed; everything else it holds is rebuilt from the journal and the inbox by the next owner.
 """
 
-import base64
 import heapq
 from collections.abc import Iterable, Sequence
 
-from handrail.lane.bounds import SNAPSHOT_IN_MEMORY_BYTES_MAX, SPAN_HEADROOM_OFFSETS
+from handrail.lane.bounds import SPAN_HEADROOM_OFFSETS
 from handrail.lane.decision import Due, End, LaneSettings, PartRefused, PartTaken, Rest
 from handrail.lane.gather import Gather, GatherStage, Part, PartEnd, judge_part, open_gather
 from handrail.lane.invocation import Invocation, Mailboxes, Stage
 from handrail.lane.journal import LANE, Entry, Kind, entry_key
 from handrail.lane.progress import OffsetMetadata, Progress
+from handrail.lane.resting import kept, original_offset, parked_entry, parked_invocation
+from handrail.lane.steps import Doubt, StepBook, in_doubt_entry
 from handrail.wire.envelope import Envelope
 from handrail.wire.ids import gather_invocation_id
 from handrail.wire.record import Record
@@ -32,6 +33,7 @@ class Lane:
         self.epoch = metadata.epoch if metadata else 0
         self.progress = Progress(low, metadata.done if metadata else 0)
         self.handed_count = 0  #: ends of resting ones that the committer holds
+        self.steps = StepBook()  #: what invocations have recorded
         self._answers = metadata.answers if metadata else 0
         self.journal_end = metadata.journal if metadata else 0  #: everything below was read
         self._live: dict[bytes, int] = {}  # journal key → offset, in the order of the offsets
@@ -64,8 +66,10 @@ class Lane:
                 entries[key] = entry
         self.journal_end = max(end, self.journal_end)
         parked = [entry for entry in entries.values() if entry.kind is Kind.PARKED]
-        for entry in sorted(parked, key=_original_offset):
-            self._restore_parked(entry)
+        for entry in sorted(parked, key=original_offset):
+            self._mailboxes.put(parked_invocation(entry))
+            self._parked_count += 1
+        self.steps.restore(entries.values())
         for entry in entries.values():
             if entry.kind is Kind.GATHERED:
                 self._restore_part(entry)
@@ -81,22 +85,6 @@ class Lane:
                 if gather.is_complete:
                     self._run_gather(gather, now_ms)
 
-    def _restore_parked(self, entry: Entry) -> None:
-        deadline = entry.facts.get("deadline_ms")
-        self._mailboxes.put(
-            Invocation(
-                id=entry.invocation,
-                key=base64.b64decode(str(entry.facts["mailbox"])),
-                offset=_original_offset(entry),
-                admitted_ms=int(str(entry.facts["admitted_ms"])),
-                record=None,
-                envelope=None,
-                deadline_ms=None if deadline is None else int(str(deadline)),
-                parked=True,
-            )
-        )
-        self._parked_count += 1
-
     def _restore_part(self, entry: Entry) -> None:
         facts = entry.facts
         fan_out = str(facts["fan_out"])
@@ -109,7 +97,7 @@ class Lane:
                 int(str(facts["until_ms"])),
             ),
         )
-        gather.add(Part(entry.part, PartEnd(str(facts["end"])), _kept(entry.snapshot)))
+        gather.add(Part(entry.part, PartEnd(str(facts["end"])), kept(entry.snapshot)))
 
     # ---- what is committed
 
@@ -143,9 +131,9 @@ class Lane:
         """Give the record that opens (EPOCH) or closes (CLOSED) this owner's time."""
         return Entry(kind, LANE, self.epoch, self.settings.agent_version, now_ms)
 
-    def journal_offset(self, invocation: str, kind: Kind, part: int = 0) -> int | None:
-        """Where a committed, live record stands; None when it is not committed."""
-        return self._live.get(entry_key(invocation, kind, part))
+    def journal_offset(self, key: bytes) -> int | None:
+        """Where the live record under a key stands; None when it is not committed."""
+        return self._live.get(key)
 
     # ---- taking in
 
@@ -213,7 +201,7 @@ class Lane:
         if known is None:
             self._gathers[fan_out] = gather
             heapq.heappush(self._gather_timers, (gather.closes_ms, fan_out))
-        gather.add(Part(header.part, end, _kept(record)))
+        gather.add(Part(header.part, end, kept(record)))
         entry = Entry(
             Kind.GATHERED,
             gather_invocation_id(fan_out),
@@ -270,14 +258,15 @@ class Lane:
         invocation.stage = Stage.ENDED
         self._running.pop(invocation, None)
         self._mailboxes.remove_head(invocation)
+        steps = self.steps.end(invocation.id)
         if not invocation.parked:
             del self._unparked[invocation.offset]
-            return End((invocation.offset,), (), ())
+            return End((invocation.offset,), steps, ())
         self._parked_count -= 1
         self.handed_count += 1
         gather = invocation.gather
         if gather is None:
-            return End((), (entry_key(invocation.id, Kind.PARKED),), ())
+            return End((), (entry_key(invocation.id, Kind.PARKED), *steps), ())
         gather.stage = GatherStage.CLOSED
         heapq.heappush(self._gather_timers, (gather.until_ms, gather.fan_out))
         # A fan-out without parts has one record, which says so under part 0.
@@ -292,7 +281,30 @@ class Lane:
             facts={"fan_out": gather.fan_out, "until_ms": gather.until_ms},
         )
         removed = [entry_key(invocation.id, Kind.GATHERED, number) for number in numbers]
-        return End((), removed, (closed,))
+        return End((), (*removed, *steps), (closed,))
+
+    def hold(self, invocation: Invocation, doubts: Sequence[Doubt], now_ms: int) -> Rest:
+        """Let an invocation rest that cannot go on, because a step of it is in doubt.
+
+        It stays the first of its key, whose others wait behind it, and takes nobody's place.
+        """
+        self._running.pop(invocation, None)
+        invocation.stage = Stage.IN_DOUBT
+        log, version = self.steps.of(invocation.id), self.settings.agent_version
+        entries = [
+            in_doubt_entry(doubt, invocation.id, self.epoch, version, now_ms)
+            for doubt in doubts
+            if not doubt.recorded
+        ]
+        for entry in entries:
+            log.put(entry)
+        if invocation.parked:
+            return Rest(entries, (), (invocation,))
+        del self._unparked[invocation.offset]
+        invocation.parked = True
+        self._parked_count += 1
+        entries.append(self._parked_entry(invocation, now_ms))
+        return Rest(entries, (invocation.offset,), (invocation,))
 
     # ---- the passing of time
 
@@ -330,7 +342,7 @@ class Lane:
     def rested(self, rest: Rest) -> None:
         """The journal has them: a resting invocation costs no message in memory."""
         for invocation in rest.invocations:
-            if invocation.stage is Stage.WAITING:
+            if invocation.stage in (Stage.WAITING, Stage.IN_DOUBT):
                 invocation.record = invocation.envelope = None
 
     def _rest(self, now_ms: int) -> Rest | None:
@@ -357,29 +369,4 @@ class Lane:
         )
 
     def _parked_entry(self, invocation: Invocation, now_ms: int) -> Entry:
-        return Entry(
-            Kind.PARKED,
-            invocation.id,
-            self.epoch,
-            self.settings.agent_version,
-            now_ms,
-            facts={
-                "mailbox": base64.b64encode(invocation.key).decode(),
-                "admitted_ms": invocation.admitted_ms,
-                "deadline_ms": invocation.deadline_ms,
-                "why": "running" if invocation.stage is Stage.RUNNING else "waiting",
-            },
-            snapshot=invocation.record,
-        )
-
-
-def _kept(record: Record | None) -> Record | None:
-    """A small part is kept in memory; a large one is read back from the journal."""
-    if record is None or len(record.value or b"") > SNAPSHOT_IN_MEMORY_BYTES_MAX:
-        return None
-    return record
-
-
-def _original_offset(entry: Entry) -> int:
-    assert entry.snapshot is not None
-    return entry.snapshot.offset
+        return parked_entry(invocation, self.epoch, self.settings.agent_version, now_ms)

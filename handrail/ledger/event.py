@@ -115,7 +115,8 @@ class Accepted(AtLane):
 class Rejected(AtLane):
     """The intake's lane refused a submission before any handler saw it; it is a dead letter.
 
-    Closes nothing unless this `ce_id` had been accepted, in which case the task has failed.
+    Closes nothing unless this `ce_id` had been accepted, in which case the task has failed, as a
+    handler may have begun; with `unread` none can have, and the task was refused after all.
     """
 
     ce_id: str
@@ -123,6 +124,7 @@ class Rejected(AtLane):
     sentence: str
     reference: str | None = None
     text: str = ""
+    unread: bool = False  #: accepted unread, because its body was stored elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +211,21 @@ class QuestionAsked(AtLane):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepWasted(AtLane):
+    """A step that costs money is carried out again, since the outcome of an attempt was lost.
+
+    Its process ended after it was begun and before the outcome was recorded. Opens and closes
+    nothing.
+    """
+
+    invocation: str
+    step: str  #: its path
+    attempt: int  #: the one whose outcome is lost
+    text: str  #: the call, shortened
+    cost_micros: int | None = None  #: of the lost attempt; None: unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Redriven(AtLane):
     """A dead letter was taken back into its lane. Opens its record again."""
 
@@ -256,6 +273,7 @@ Event = (
     | DeadLettered
     | Dropped
     | QuestionAsked
+    | StepWasted
     | Redriven
     | CancelAsked
     | PersonAsked
@@ -282,6 +300,8 @@ def event_id(event: Event) -> str:
             what = f"{of}/{run}/{attempts}"
         case QuestionAsked(invocation=of, step=step):
             what = f"{of}/{step}"
+        case StepWasted(invocation=of, step=step, attempt=attempt):
+            what = f"{of}/{step}/{attempt}"
         case Redriven(invocation=of) | CancelAsked(task_id=of):
             what = f"{of}/{event.time_ms}"
         case PersonAsked(request=of) | PersonAnswered(request=of):

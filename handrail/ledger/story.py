@@ -18,6 +18,7 @@ from handrail.ledger.event import (
     QuestionAsked,
     Redriven,
     Rejected,
+    StepWasted,
     Submitted,
     Wrote,
 )
@@ -49,6 +50,11 @@ def sentence(event: Event) -> str:  # one case per event
             return f"{event.agent} dropped a handoff, since the task was canceled."
         case QuestionAsked():
             return f"{event.agent} asked {_places(event.wrote)} and waits."
+        case StepWasted():
+            return (
+                f"{event.agent} asks again for {event.text}: a process ended before the answer to"
+                f" attempt {event.attempt} was recorded."
+            )
         case Redriven():
             by = f" by {event.by}" if event.by else ""
             return f"A dead letter of {event.agent} was sent back{by}."

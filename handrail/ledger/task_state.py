@@ -29,6 +29,7 @@ from handrail.ledger.event import (
     Redriven,
     Rejected,
     RequestKind,
+    StepWasted,
     Submitted,
     Wrote,
     WroteKind,
@@ -227,6 +228,12 @@ def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
             return _moved(facts, event, closes=closes, wrote=event.wrote)
         case QuestionAsked():
             return _moved(facts, event, closes=0, wrote=event.wrote)
+        case StepWasted():
+            return (
+                replace(facts, cost_unknown=True)
+                if event.cost_micros is None
+                else replace(facts, cost_micros=facts.cost_micros + event.cost_micros)
+            )
         case Redriven():
             return _redriven(facts, event)
         case CancelAsked():
@@ -315,9 +322,12 @@ def _start_over(facts: TaskFacts, ce_id: str) -> TaskFacts:
 
 def _rejected(facts: TaskFacts, event: Rejected) -> TaskFacts:
     if event.ce_id in facts.openings:
-        # It had been accepted, so a handler may have begun: that is a failure, not a refusal.
-        return _with_loss(_moved(facts, event, closes=1), event.ce_id, event)
-    if facts.accepted:
+        closed = _moved(facts, event, closes=1)
+        if not event.unread or event.ce_id != facts.openings[-1]:
+            # It had been accepted, so a handler may have begun: a failure, not a refusal.
+            return _with_loss(closed, event.ce_id, event)
+        facts = closed
+    elif facts.accepted:
         if not facts.ended or facts.open > 0:
             return facts
         facts = replace(_start_over(facts, event.ce_id), accepted=False)

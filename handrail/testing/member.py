@@ -1,15 +1,45 @@
 """One process of one agent, as a test has it: a real one in all but its memory of its own."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
+from handrail.runtime.failpoint import Moment, parse_moment
 from handrail.runtime.worker.process import AgentProcess
 
 POLL_S = 0.002
 DRAIN_S = 5.0
+
+
+@dataclass(slots=True, eq=False)
+class KillPoint:
+    """Ends a process when it comes to a moment; implements `FailPoints`."""
+
+    end: Callable[[], None]
+    moment: Moment | None = None
+    left: int = 0
+    reached_it: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def set(self, at: str) -> None:
+        """Wait for a moment, `after_act` or, for the third time, `after_act:3`."""
+        self.moment, self.left = parse_moment(at)
+
+    def wants(self, moment: Moment) -> bool:
+        """Say whether the test waits for it."""
+        return moment is self.moment
+
+    async def reached(self, moment: Moment) -> None:
+        """End the process there: what would have followed never happens."""
+        if not self.wants(moment):
+            return
+        self.left -= 1
+        if self.left == 0:
+            self.end()
+            self.reached_it.set()
+            await asyncio.Event().wait()
 
 
 @dataclass(slots=True, eq=False)
@@ -19,6 +49,7 @@ class Member:
     agent: Agent[..., Any]
     bus: Bus
     process: AgentProcess
+    kill_point: KillPoint
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     running: "asyncio.Task[None] | None" = None
 

@@ -27,7 +27,7 @@ from handrail.runtime.worker.process import AgentProcess, ProcessSettings
 from handrail.testing.accounting import unaccounted
 from handrail.testing.clock import VirtualClock
 from handrail.testing.ground import Ground, KafkaGround, MemoryGround
-from handrail.testing.member import DRAIN_S, POLL_S, Member
+from handrail.testing.member import DRAIN_S, POLL_S, KillPoint, Member
 from handrail.testing.model import ScriptedModel
 from handrail.testing.task import TeamTask
 from handrail.testing.tools import Fake, FakedTools
@@ -116,32 +116,41 @@ class Team:
     async def start(self, agent: AnyAgent) -> None:
         """Start one more process of an agent, and wait until its lanes are open."""
         bus = await self._ground.connect()
+        kill_point = KillPoint(lambda: self._ground.kill(bus))
         settings = ProcessSettings(
             namespace=self.namespace,
             process=f"{agent.name}-{len(self.members) + 1}",
             drain_s=DRAIN_S,
             clock=self.clock,
             steps=self._tools.steps,
+            fail_points=kill_point,
             references=self.references,
         )
         process = AgentProcess(bus, [agent], self.description, self._model, settings)
-        member = Member(agent, bus, process)
+        member = Member(agent, bus, process, kill_point)
         self.members.append(member)
         await member.begin(self.patience_s)
 
-    async def kill(self, agent: AnyAgent) -> None:
+    async def kill(self, agent: AnyAgent, *, at: str | None = None) -> None:
         """End the oldest process of an agent as kill -9 does: it commits nothing any more.
 
+        With `at` it ends when it next comes to that moment, such as `after_intent_commit` or, for
+        the second time, `after_act:2` (see `runtime.failpoint`); `restart` waits for that.
         The group hears of it at once, as from a supervisor. On Kafka the process lets go by
         itself; a transaction in flight may still be decided either way, as after a real kill.
         """
-        member = self._oldest(agent)
+        if at is not None:
+            self._oldest(agent).kill_point.set(at)
+            return
+        await self._killed(self._oldest(agent))
+
+    async def _killed(self, member: Member) -> None:
         self.members.remove(member)
         member_id = member.member_id
         self._ground.kill(member.bus)
         await member.drop()
         if member_id is not None:
-            await self.bus.admin.remove_member(self.full(agent.name), member_id)
+            await self.bus.admin.remove_member(self.full(member.agent.name), member_id)
 
     async def stop(self, agent: AnyAgent) -> None:
         """End the oldest process of an agent in order: what runs may end and commit."""
@@ -150,8 +159,23 @@ class Team:
         await member.end()
 
     async def restart(self, agent: AnyAgent) -> None:
-        """Start a process of an agent whose process was killed or stopped."""
+        """Start a process of an agent whose process was killed or stopped, or is to be killed."""
+        for member in [one for one in self.members if one.agent is agent]:
+            if member.kill_point.moment is not None:
+                await self._dead(member)
         await self.start(agent)
+
+    async def _dead(self, member: Member) -> None:
+        """Wait until a process has come to the moment at which it was to be killed."""
+        point = member.kill_point
+        try:
+            async with asyncio.timeout(self.patience_s):
+                await point.reached_it.wait()
+        except TimeoutError:
+            self.check()
+            message = f"{member.agent.name} never came to {point.moment}:\n{self.in_words()}"
+            raise AssertionError(message) from None
+        await self._killed(member)
 
     # ---- work
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 from handrail.contract.tool import Tool, ToolContext
 from handrail.models.port import JsonObject, Model
-from handrail.runtime.worker.context import Spent, StepRunner
+from handrail.runtime.worker.acting import StepRunner
 from handrail.testing.unscripted import Surprises
 
 R = TypeVar("R")
@@ -36,17 +36,17 @@ class FakedTools:
         default_factory=dict[str, list[Mapping[str, Any]]]
     )
 
-    def steps(self, model: Model, spent: Spent) -> StepRunner:
-        """Make what carries out the steps of one invocation."""
-        return FakedSteps(model, spent, self)
+    def steps(self, model: Model) -> StepRunner:
+        """Make what does what the steps of one invocation ask for."""
+        return FakedSteps(model, self)
 
 
 class FakedSteps(StepRunner):
     """Carries steps out as production does, except for what the test answers for."""
 
-    def __init__(self, model: Model, spent: Spent, tools: FakedTools) -> None:
+    def __init__(self, model: Model, tools: FakedTools) -> None:
         """Ask these fakes before a tool is run."""
-        super().__init__(model, spent)
+        super().__init__(model)
         self._tools = tools
 
     async def tool(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:

@@ -19,6 +19,7 @@ from handrail.lane.invocation import Invocation
 from handrail.lane.journal import encode_entry, tombstone
 from handrail.lane.lane import Lane
 from handrail.ledger.event import Event, PartKind
+from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.admission import (
     AdmissionRules,
     Copy,
@@ -33,7 +34,7 @@ from handrail.runtime.worker.admission import (
 )
 from handrail.runtime.worker.burial import Burial, Buried
 from handrail.runtime.worker.committer import Committer, Item
-from handrail.runtime.worker.execution import Ended, Execution, WhyCancelled
+from handrail.runtime.worker.execution import Doubtful, Ended, Execution, WhyCancelled
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.outputs import Origin, marker
 from handrail.runtime.worker.packing import Packer
@@ -76,7 +77,7 @@ class Carrier:
         self._packer = Packer(worker.bus, worker.team, committer)
         self._saying = Saying(worker, place)
         self._burial = Burial(worker, place, self._packer, self._saying)
-        self._execution = Execution(worker, place, lane, committer, self._packer)
+        self._execution = Execution(worker, place, lane, committer, self._packer, self._saying)
         self._references = LaneReferences(worker, place)
         self._rules = AdmissionRules(
             agent=worker.agent,
@@ -200,10 +201,15 @@ class Carrier:
         try:
             why = WhyCancelled(lambda: self._closing, lambda: invocation in self._expired)
             ended = await self._execution.run(invocation, why)
-            if isinstance(ended, Buried):
-                await self._bury_invocation(invocation, ended)
-            else:
-                self._finish(invocation, ended)
+            await self._worker.fail_points.reached(Moment.BEFORE_FINAL)
+            match ended:
+                case Buried():
+                    await self._bury_invocation(invocation, ended)
+                case Doubtful():
+                    self._hold(invocation, ended)
+                case Ended():
+                    self._finish(invocation, ended)
+            await self._committed(Moment.AFTER_FINAL_COMMIT)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - told to the lane, which opens anew
@@ -211,6 +217,23 @@ class Carrier:
         finally:
             self._handlers.pop(invocation, None)
             self._expired.discard(invocation)
+
+    async def _committed(self, moment: Moment) -> None:
+        """Come to a moment that a test may wait for, once all that was handed over is written."""
+        if self._worker.fail_points.wants(moment):
+            await self._committer.flush()
+            await self._worker.fail_points.reached(moment)
+
+    def _hold(self, invocation: Invocation, doubtful: Doubtful) -> None:
+        """Let it rest until a person has said what became of its step."""
+        rest = self._lane.hold(invocation, doubtful.doubts, self._worker.clock.now_ms())
+        said = [
+            self._saying.record(self._saying.in_doubt(invocation, doubtful.envelope, doubt))
+            for doubt in doubtful.doubts
+            if not doubt.recorded
+        ]
+        self._hand_rest(rest, said)
+        self.start_ready()
 
     def _finish(self, invocation: Invocation, ended: Ended) -> None:
         now_ms = self._worker.clock.now_ms()
@@ -239,6 +262,8 @@ class Carrier:
         async def bury() -> None:
             records, events = await self._burial.records(buried, None)
             self._worker.counts.dead += 1
+            steps = self._lane.steps.end(buried.envelope.id)
+            records += [tombstone(key, self._place.journal) for key in steps]
             self._hand(records, events, [record.offset])
 
         self._aside(bury())
@@ -266,15 +291,15 @@ class Carrier:
         for entry, offset, invocation in zip(
             rest.entries, rest.offsets, rest.invocations, strict=True
         ):
-            self._rest_one(Rest((entry,), (offset,), (invocation,)))
+            self._hand_rest(Rest((entry,), (offset,), (invocation,)), ())
 
-    def _rest_one(self, rest: Rest) -> None:
+    def _hand_rest(self, rest: Rest, said: Sequence[Outgoing]) -> None:
         def rested(_: Sequence[int]) -> None:
             self._lane.rested(rest)
             self.on_room()
 
         records = [encode_entry(entry, self._place.journal) for entry in rest.entries]
-        self._committer.hand(Item(records, tuple(rest.offsets), rested))
+        self._committer.hand(Item([*records, *said], tuple(rest.offsets), rested))
 
     # ---- ending
 

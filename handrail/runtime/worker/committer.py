@@ -8,6 +8,7 @@ is over, and the lane has to be opened anew to learn what was written.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ class Item:
     on_committed: Callable[[Sequence[int]], None] | None = None
     on_refused: Callable[[RecordRefused], None] | None = None
     done: "asyncio.Future[Sequence[int]] | None" = field(default=None)
+    began_s: float = 0.0  #: on the machine's own clock: when its last transaction began
 
     @property
     def size_bytes(self) -> int:
@@ -166,6 +168,9 @@ class Committer:
         offsets: Sequence[int] = ()
         if records or commit is not None:
             self._settled.clear()
+            began_s = time.monotonic()
+            for item in batch:
+                item.began_s = began_s
             try:
                 offsets = await self._producer.commit(records, commit)
             finally:

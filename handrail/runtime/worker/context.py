@@ -1,29 +1,30 @@
 """What a handler gets as `ctx` while it runs in a lane.
 
-Model and tool calls act here without a record: a handler that was cut off by a kill runs again
-from its start. Their numbers are taken when the method is called, so that a record can be kept
-under them.
+Every call of a model, a tool or a function is a step: its number is taken when the method is
+called, and its outcome is recorded under that number. What a model's call does within it has paths
+below it: `3.m1` is the first turn of step 3, `3.1` its first tool call.
 """
 
 import asyncio
 import hashlib
 import random
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
-from handrail.contract.failure import Refused, State
+from handrail.contract.effect import EffectDeclaration, Idempotent, effect_of
 from handrail.contract.passage import Passage
 from handrail.contract.tool import Tool, ToolContext
+from handrail.errors.steps import StepInvalid
+from handrail.lane.steps import Asked
 from handrail.models.loop import ModelCall, converse, model_call
-from handrail.models.port import (
-    JsonObject,
-    Model,
-    ModelReply,
-    ModelRequest,
-    Usage,
-)
+from handrail.models.port import JsonObject, ModelReply, ModelRequest, Usage
+from handrail.runtime.worker.acting import StepRunner
+from handrail.runtime.worker.digest import call_in_words, digest_of
+from handrail.runtime.worker.function_step import FunctionStep
+from handrail.runtime.worker.step import Step, check_task, side_by_side
+from handrail.runtime.worker.stepping import Act, Stepper
 from handrail.wire.envelope import Envelope
 
 P = ParamSpec("P")
@@ -40,47 +41,21 @@ class Spent:
     usage: Usage = field(default_factory=Usage)
 
 
-class StepRunner:
-    """Carries out what a handler asks for. The seam at which steps are recorded."""
-
-    def __init__(self, model: Model, spent: Spent) -> None:
-        """Use this model; add up what it uses."""
-        self._model = model
-        self._spent = spent
-
-    async def model_turn(self, request: ModelRequest) -> ModelReply:
-        """Have the model take one turn."""
-        reply = await self._model.respond(request)
-        self._spent.model_calls += 1
-        self._spent.usage = self._spent.usage + reply.usage
-        return reply
-
-    async def tool(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:
-        """Carry a tool out once, within its own time.
-
-        Raises Refused; a tool that does not end in time may still have had its effect.
-        """
-        try:
-            async with asyncio.timeout(tool.timeout_s):
-                return await tool.run(ctx, arguments)
-        except TimeoutError as error:
-            harmless = tool.effect in ("pure", "read")
-            state = State.TIMEOUT_NO_EFFECT if harmless else State.OUTCOME_UNKNOWN
-            raise Refused(state, f"{tool.name} did not end within {tool.timeout_s:g} s") from error
-
-
 class RunContext:
     """The context of one invocation in a lane. Keeps what `handrail.Context` promises."""
 
     def __init__(
-        self, invocation_id: str, envelope: Envelope, now_ms: int, steps: StepRunner
+        self, envelope: Envelope, invocation_id: str, acting: StepRunner, steps: Stepper
     ) -> None:
-        """Everything that the context knows comes from the handoff itself."""
+        """Belong to the asyncio task that makes it, which is the handler's own."""
         self._invocation_id = invocation_id
         self._envelope = envelope
-        self._now_ms = now_ms
+        self._acting = acting
         self._steps = steps
         self._steps_count = 0
+        self._times_count = 0
+        self._task = asyncio.current_task()
+        self.spent = Spent()  #: what the model's turns have used, recorded ones included
         self.random = random.Random(invocation_id)  # noqa: S311 - repeatable, not secret
 
     @property
@@ -110,8 +85,11 @@ class RunContext:
         return self._envelope.deadline_ms
 
     def now(self) -> datetime:
-        """Give the time of this invocation, in UTC: when its handler started."""
-        return datetime.fromtimestamp(self._now_ms / 1000, UTC)
+        """Give the time, in UTC: recorded, so that it is the same one in every run."""
+        check_task("now()", self._task)
+        self._times_count += 1
+        now_ms = self._steps.note(f"now.{self._times_count}", "now", self._steps.now_ms)
+        return datetime.fromtimestamp(now_ms / 1000, UTC)
 
     def model(
         self,
@@ -123,40 +101,155 @@ class RunContext:
         turns_max: int = TURNS_COUNT_MAX,
     ) -> Awaitable[R]:
         """Ask the model for a `returns`; the engine runs the loop of tool calls."""
-        step = self._next_step()
         call = model_call(
             prompt, returns=returns, tools=tools, sources=sources, turns_max=turns_max
         )
         by_name = {tool.name: tool for tool in tools}
-        return self._converse(call, by_name, step)
+        step = self._next_step("model()")
+        return self._step(f"model({prompt!r:.60})", lambda: self._converse(call, by_name, step))
 
     def call(self, tool: Tool[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
         """Call a tool; raises Refused in one of the 23 states."""
-        step = self._next_step()
-        return self._call(tool, tool.bind(*args, **kwargs), step, 0)
+        step = self._next_step(tool.name)
+        arguments = tool.bind(*args, **kwargs)
+        return self._step(tool.name, lambda: self._call(tool, arguments, step, 0))
+
+    def step(
+        self,
+        fn: Callable[..., Awaitable[R]],
+        /,
+        *args: object,
+        effect: EffectDeclaration,
+        name: str | None = None,
+    ) -> Awaitable[R]:
+        """Carry a function out once and record what it gives."""
+        function = FunctionStep[R].of(fn, name)
+        step = self._next_step(function.name)
+        asked = Asked(
+            path=str(step),
+            name=function.name,
+            digest=digest_of(args),
+            shown=call_in_words(function.name, args),
+            effect=effect_of(effect),
+            key_ttl_s=effect.ttl_s if isinstance(effect, Idempotent) else None,
+        )
+        ctx = self._tool_context(step, 0)
+        act = Act(
+            asked=asked,
+            declared=effect,
+            idem_key=ctx.idem_key,
+            do=lambda: function.run(ctx, args),
+            encode=function.encode,
+            decode=function.decode,
+            accept=function.accept,
+        )
+        return self._step(asked.shown, lambda: self._steps.carry_out(act))
+
+    def gather(self, *steps: Awaitable[Any]) -> Awaitable[Any]:
+        """Carry steps out side by side; gives their results in order."""
+        ours: list[Step[Any]] = []
+        for step in steps:
+            if isinstance(step, Step):
+                ours.append(step)
+            else:
+                raise StepInvalid(
+                    step=f"{step!r:.80}",
+                    detail="ctx.gather takes steps of the handler's own context only",
+                    cure="give it what ctx.call, ctx.model and ctx.step return, not yet awaited",
+                )
+        return self._step("gather()", lambda: side_by_side(tuple(ours)))
+
+    # ---- inside
 
     async def _converse(self, call: ModelCall[R], tools: dict[str, Tool[..., Any]], step: int) -> R:
-        count = 0
+        turns_count = calls_count = 0
+
+        async def do_turn(request: ModelRequest) -> ModelReply:
+            nonlocal turns_count
+            turns_count += 1
+            reply = await self._turn(request, f"{step}.m{turns_count}")
+            self.spent.model_calls += 1
+            self.spent.usage = self.spent.usage + reply.usage
+            return reply
 
         async def do_tool(name: str, arguments: JsonObject) -> bytes:
-            nonlocal count
-            count += 1
+            nonlocal calls_count
+            calls_count += 1
             tool = tools[name]
-            result = await self._call(tool, tool.checked(arguments), step, count)
+            result = await self._call(tool, tool.checked(arguments), step, calls_count)
             return tool.result_as_json(result)
 
-        return await converse(call, self._steps.model_turn, do_tool)
+        return await converse(call, do_turn, do_tool)
+
+    async def _turn(self, request: ModelRequest, path: str) -> ModelReply:
+        effect = self._acting.model.effect
+        # What the handler asked for; the turns before follow from it and from what is recorded,
+        # and the words that the engine adds may change with its version.
+        named = {
+            "prompt": request.prompt,
+            "returns": request.returns,
+            "tools": [tool.name for tool in request.tools],
+            "sources": [(source.id, source.text) for source in request.sources],
+        }
+        asked = Asked(
+            path=path,
+            name="model",
+            digest=digest_of(named),
+            shown=call_in_words("model", [request.prompt]),
+            effect=effect,
+        )
+        act = Act(
+            asked=asked,
+            declared=effect,
+            idem_key=self._idem_key(path),
+            do=lambda: self._acting.model_turn(request),
+            encode=_reply_as_json,
+            decode=ModelReply.model_validate_json,
+            accept=ModelReply.model_validate,
+        )
+        return await self._steps.carry_out(act)
 
     async def _call(self, tool: Tool[Any, R], arguments: JsonObject, step: int, index: int) -> R:
-        about = f"{self._invocation_id}/0/{step}/{index}"
-        ctx = ToolContext(
-            idem_key=hashlib.sha256(about.encode()).hexdigest(),
+        declared = tool.contract.effect
+        ctx = self._tool_context(step, index)
+        asked = Asked(
+            path=f"{step}.{index}" if index else str(step),
+            name=tool.name,
+            digest=digest_of(arguments),
+            shown=call_in_words(tool.name, arguments),
+            effect=tool.effect,
+            key_ttl_s=declared.ttl_s if isinstance(declared, Idempotent) else None,
+        )
+        act = Act(
+            asked=asked,
+            declared=declared,
+            idem_key=ctx.idem_key,
+            do=lambda: self._acting.tool(tool, ctx, arguments),
+            encode=tool.as_record,
+            decode=tool.from_record,
+            accept=tool.result_of,
+        )
+        return await self._steps.carry_out(act)
+
+    def _tool_context(self, step: int, index: int) -> ToolContext:
+        return ToolContext(
+            idem_key=self._idem_key(f"{step}/{index}"),
             task_id=self.task_id,
             tenant=self.tenant,
             deadline_ms=self.deadline_ms,
         )
-        return await self._steps.tool(tool, ctx, arguments)
 
-    def _next_step(self) -> int:
+    def _idem_key(self, path: str) -> str:
+        return hashlib.sha256(f"{self._invocation_id}/0/{path}".encode()).hexdigest()
+
+    def _next_step(self, shown: str) -> int:
+        check_task(shown, self._task)
         self._steps_count += 1
         return self._steps_count
+
+    def _step(self, shown: str, work: Callable[[], Coroutine[Any, Any, R]]) -> Step[R]:
+        return Step(shown, work, self._task)
+
+
+def _reply_as_json(reply: ModelReply) -> bytes:
+    return reply.model_dump_json().encode()

@@ -32,6 +32,7 @@ from handrail.lane.journal import (
 )
 from handrail.lane.lane import Lane
 from handrail.lane.progress import OffsetMetadata
+from handrail.lane.steps import lean
 from handrail.wire.record import TopicPartition
 
 INIT_DEADLINE_S = 30.0
@@ -190,6 +191,8 @@ async def _journal_as_compacted(
 
 
 def _lean(entry: Entry | None) -> Entry | None:
+    if entry is not None and entry.kind is Kind.OUTCOME:
+        return lean(entry)
     if entry is None or entry.snapshot is None or entry.kind is not Kind.PARKED:
         return entry
     return replace(entry, snapshot=replace(entry.snapshot, value=None, headers=()))

@@ -63,12 +63,20 @@ class Packer:
         """
         return await fetch_body(self._bus, self._place.full(BLOBS), record)
 
+    async def claimed(self, claim: Claim) -> bytes:
+        """Give the bytes that a claim stands for. Raises ClaimBroken when they are gone."""
+        return await fetch_claimed(self._bus, self._place.full(BLOBS), claim)
+
 
 async def fetch_body(bus: Bus, blobs_topic: str, record: Record) -> bytes | None:
     """Give the body of a record; a claimed one is fetched from the blobs topic and checked."""
     if not is_claim(record):
         return record.value
-    claim = Claim.decode(record.value)
+    return await fetch_claimed(bus, blobs_topic, Claim.decode(record.value))
+
+
+async def fetch_claimed(bus: Bus, blobs_topic: str, claim: Claim) -> bytes:
+    """Give the bytes that a claim stands for, checked against their digest."""
     assembly = Assembly(claim)
     where = TopicPartition(blobs_topic, claim.partition)
     end = await _settled_end(bus, where, claim)

@@ -11,7 +11,8 @@ from handrail.lane.bounds import LaneBounds
 from handrail.lane.decision import LaneSettings
 from handrail.models.port import Model
 from handrail.runtime.clock import Clock
-from handrail.runtime.worker.context import Spent, StepRunner
+from handrail.runtime.failpoint import FailPoints, NoFailPoints
+from handrail.runtime.worker.acting import StepRunner
 from handrail.wire.record import TopicPartition
 
 DRAIN_S = 120.0
@@ -19,8 +20,8 @@ TASK_DEADLINE_S = 7 * 86_400.0
 FAN_OUT_PARTS_MAX = 16
 TENANT_DEFAULT = "default"
 
-#: Makes what carries out the steps of one invocation: the model's turns and the tools.
-MakeSteps = Callable[[Model, Spent], StepRunner]
+#: Makes what does what the steps of one invocation ask for: the model's turns and the tools.
+MakeSteps = Callable[[Model], StepRunner]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class WorkerPlace:
     limits: Limits = field(default_factory=Limits)
     counts: Counts = field(default_factory=Counts)
     steps: MakeSteps = StepRunner
+    fail_points: FailPoints = field(default_factory=NoFailPoints)
     references: Path | None = None  #: where its lanes keep their reference caches; None: nowhere
 
     def reference_cache(self, lane: str) -> Path | None:

@@ -15,8 +15,9 @@ from handrail.contract.agent import Agent
 from handrail.contract.team import TeamDescription
 from handrail.models.port import Model
 from handrail.runtime.clock import Clock, WallClock
+from handrail.runtime.failpoint import FailPoints, fail_points_of_environment
+from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.agent_worker import AgentWorker
-from handrail.runtime.worker.context import StepRunner
 from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
 from handrail.runtime.worker.place import DRAIN_S, Limits, MakeSteps, TeamPlace, WorkerPlace
 
@@ -33,6 +34,7 @@ class ProcessSettings:
     drain_s: float = DRAIN_S
     clock: Clock = field(default_factory=WallClock)
     steps: MakeSteps = StepRunner
+    fail_points: FailPoints = field(default_factory=fail_points_of_environment)
     references: Path | None = None  #: folder of the lanes' reference caches; None: without
 
 
@@ -77,6 +79,7 @@ class AgentProcess:
                     process=settings.process,
                     limits=settings.limits,
                     steps=settings.steps,
+                    fail_points=settings.fail_points,
                     references=settings.references,
                 )
             )

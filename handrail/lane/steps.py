@@ -1,0 +1,298 @@
+"""The steps of invocations: what is recorded of each, and what may be done when it is asked again.
+
+Pure. A step has a path: the number of the handler's own step, and for what a model's call does
+within it a second part, `3.m1` for its turns and `3.1` for its tool calls. Guarantees: a recorded
+outcome is never asked for again; a step that differs from its record stops the invocation; one
+that was begun and has no outcome is judged by the effect class under which it was begun.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import assert_never
+
+from handrail.contract.effect import Effect
+from handrail.errors.steps import Diverged
+from handrail.lane.bounds import (
+    KEY_MARGIN_S_MAX,
+    OUTCOME_IN_MEMORY_BYTES_MAX,
+    OUTCOMES_IN_MEMORY_BYTES_MAX,
+)
+from handrail.lane.journal import STEP_KINDS, Entry, Kind
+
+SHOWN_CHARS_MAX = 120  #: of a step's arguments, as people see them
+HARMLESS = frozenset({Effect.PURE, Effect.READ})  #: no licence is needed before they act
+
+
+class StepState(StrEnum):
+    """Where a step stands, as far as the journal says."""
+
+    NOT_BEGUN = "not begun"
+    BEGUN = "begun"  #: licensed to act; its outcome is not recorded
+    SUCCEEDED = "succeeded"  #: its result is recorded
+    FAILED = "failed"  #: its error is recorded
+    IN_DOUBT = "in doubt"  #: begun, and nobody can know what came of it
+
+
+ENDED_STATES = frozenset({StepState.SUCCEEDED, StepState.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A step as a handler asks for it."""
+
+    path: str
+    name: str
+    digest: str  #: of its arguments; the same arguments give the same one on any machine
+    shown: str  #: the call as people read it, arguments shortened
+    effect: Effect
+    key_ttl_s: float | None = None  #: of an idempotent one: how long its receiver knows the key
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Its outcome is recorded: give that."""
+
+    outcome: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Carry it out; `wasted` when an earlier attempt was begun and what it cost is lost."""
+
+    attempt: int
+    first_ms: int
+    wasted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """Ask its receiver whether it happened, once it has had time to settle since it began."""
+
+    attempt: int
+    first_ms: int
+    begun_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A step of which nobody can know whether it happened."""
+
+    path: str
+    name: str
+    shown: str
+    effect: Effect
+    attempt: int
+    begun_ms: int
+    because: str
+    recorded: bool  #: the journal says so already
+
+
+Verdict = Replay | Begin | Reconcile | Doubt
+
+
+@dataclass(slots=True)
+class StepRecord:
+    """What the journal holds of one step."""
+
+    intent: Entry | None = None
+    outcome: Entry | None = None
+    in_doubt: Entry | None = None
+
+    @property
+    def state(self) -> StepState:
+        """Where the step stands."""
+        if self.outcome is not None:
+            return StepState.SUCCEEDED if self.outcome.facts["ok"] else StepState.FAILED
+        if self.in_doubt is not None:
+            return StepState.IN_DOUBT
+        return StepState.BEGUN if self.intent is not None else StepState.NOT_BEGUN
+
+    @property
+    def latest(self) -> Entry | None:
+        """The record that says what was asked for."""
+        return self.outcome or self.intent
+
+    def put(self, entry: Entry) -> None:
+        """Keep a record; it replaces its own kind."""
+        match entry.kind:
+            case Kind.INTENT:
+                self.intent = entry
+            case Kind.OUTCOME:
+                self.outcome = entry
+            case _:
+                self.in_doubt = entry
+
+
+class StepLog:
+    """The recorded steps of one invocation."""
+
+    def __init__(self) -> None:
+        """Begin with nothing recorded."""
+        self.records: dict[str, StepRecord] = {}
+
+    def put(self, entry: Entry) -> None:
+        """Take in a record that the journal holds or is about to hold."""
+        self.records.setdefault(entry.path, StepRecord()).put(entry)
+
+    def state(self, path: str) -> StepState:
+        """Say where a step stands."""
+        record = self.records.get(path)
+        return record.state if record is not None else StepState.NOT_BEGUN
+
+    def keys(self) -> list[bytes]:
+        """Give the journal keys of all records."""
+        return [
+            entry.key
+            for record in self.records.values()
+            for entry in (record.intent, record.outcome, record.in_doubt)
+            if entry is not None
+        ]
+
+    def judge(self, asked: Asked, agent: str, version: str, now_ms: int) -> Verdict:
+        """Say what to do for a step that is asked for. Raises Diverged."""
+        record = self.records.get(asked.path)
+        known = record.latest if record is not None else None
+        if record is None or known is None:
+            return Begin(1, now_ms)
+        if (known.facts["name"], known.facts["digest"]) != (asked.name, asked.digest):
+            raise _diverged(known, f"is now `{asked.shown}`", agent, version)
+        match record.state:
+            case StepState.SUCCEEDED | StepState.FAILED:
+                assert record.outcome is not None
+                return Replay(record.outcome)
+            case StepState.IN_DOUBT | StepState.BEGUN:
+                return after_crash(record, now_ms)
+            case StepState.NOT_BEGUN:
+                return Begin(1, now_ms)
+            case _:
+                assert_never(record.state)
+
+    def doubts(self, now_ms: int) -> list[Doubt]:
+        """Give the steps that were begun and of which nobody can know whether they happened."""
+        begun = [one for one in self.records.values() if one.outcome is None]
+        verdicts = [after_crash(one, now_ms) for one in begun if one.intent is not None]
+        return [verdict for verdict in verdicts if isinstance(verdict, Doubt)]
+
+    def check_all_asked(self, asked: Iterable[str], agent: str, version: str) -> None:
+        """Raise Diverged when a step is recorded that the handler, now at its end, did not want."""
+        left = self.records.keys() - set(asked)
+        if left:
+            known = self.records[min(left, key=_in_order)].latest
+            assert known is not None
+            raise _diverged(known, "is no longer asked for", agent, version)
+
+
+class StepBook:
+    """The step logs of all invocations of one lane that have recorded anything."""
+
+    def __init__(self) -> None:
+        """Begin empty; `restore` adds what the journal knows."""
+        self._logs: dict[str, StepLog] = {}
+
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Take over the journal's records of steps, in their order; large results stay there."""
+        room = OUTCOMES_IN_MEMORY_BYTES_MAX
+        for entry in entries:
+            if entry.kind in STEP_KINDS:
+                room -= len(entry.body or b"")
+                self.of(entry.invocation).put(replace(entry, body=None) if room < 0 else entry)
+
+    def of(self, invocation: str) -> StepLog:
+        """Give the log of an invocation, an empty one when nothing is recorded."""
+        return self._logs.setdefault(invocation, StepLog())
+
+    def doubts(self, invocation: str, now_ms: int) -> Sequence[Doubt]:
+        """Give what is in doubt of an invocation."""
+        log = self._logs.get(invocation)
+        return log.doubts(now_ms) if log is not None else ()
+
+    def end(self, invocation: str) -> list[bytes]:
+        """Forget an invocation that ends; give the journal keys that its end removes."""
+        log = self._logs.pop(invocation, None)
+        return log.keys() if log is not None else []
+
+
+def after_crash(record: StepRecord, now_ms: int) -> Begin | Reconcile | Doubt:
+    """Judge a step that was begun and has no outcome, by the class under which it was begun."""
+    intent = record.intent
+    assert intent is not None, "a step in doubt keeps its intent"
+    facts = intent.facts
+    effect, attempt = Effect(str(facts["effect"])), int(str(facts["attempt"]))
+    first_ms = int(str(facts["first_ms"]))
+    match effect:
+        case Effect.PURE | Effect.READ:
+            return Begin(attempt + 1, first_ms)
+        case Effect.PAID:
+            return Begin(attempt + 1, first_ms, wasted=True)
+        case Effect.QUERYABLE:
+            return Reconcile(attempt + 1, first_ms, intent.written_ms)
+        case Effect.IDEMPOTENT:
+            if now_ms < _key_good_until_ms(first_ms, facts.get("key_ttl_s")):
+                return Begin(attempt + 1, first_ms)
+            because = f"its receiver remembers a key for {facts.get('key_ttl_s')} s only"
+        case Effect.UNSAFE | Effect.ASK:
+            because = "a second time could do harm"
+        case _:
+            assert_never(effect)
+    return doubt(intent, because, recorded=record.in_doubt is not None)
+
+
+def doubt(intent: Entry, because: str, *, recorded: bool) -> Doubt:
+    """Say of a begun step that nobody can know what came of it."""
+    return Doubt(
+        path=intent.path,
+        name=str(intent.facts["name"]),
+        shown=str(intent.facts["shown"]),
+        effect=Effect(str(intent.facts["effect"])),
+        attempt=int(str(intent.facts["attempt"])),
+        begun_ms=intent.written_ms,
+        because=because,
+        recorded=recorded,
+    )
+
+
+def in_doubt_entry(doubt: Doubt, invocation: str, epoch: int, version: str, now_ms: int) -> Entry:
+    """Give the record that says that a step is in doubt."""
+    facts = {"name": doubt.name, "shown": doubt.shown, "because": doubt.because}
+    facts["begun_ms"] = str(doubt.begun_ms)
+    return Entry(Kind.IN_DOUBT, invocation, epoch, version, now_ms, facts=facts, path=doubt.path)
+
+
+def _key_good_until_ms(first_ms: int, ttl_s: object) -> float:
+    ttl = float(str(ttl_s or 0))
+    return first_ms + (ttl - min(KEY_MARGIN_S_MAX, ttl / 2)) * 1000
+
+
+def lean(entry: Entry) -> Entry:
+    """Leave a large result in the journal, from where it is read back when it is asked for."""
+    if len(entry.body or b"") <= OUTCOME_IN_MEMORY_BYTES_MAX:
+        return entry
+    return replace(entry, body=None)
+
+
+def shortened(call: str) -> str:
+    """Give a call as people see it, on one line and of bounded length."""
+    line = " ".join(call[: 4 * SHOWN_CHARS_MAX].split())
+    return line if len(line) <= SHOWN_CHARS_MAX else f"{line[: SHOWN_CHARS_MAX - 1]}…"
+
+
+def _diverged(known: Entry, now: str, agent: str, version: str) -> Diverged:
+    then = known.agent_version
+    changed = then != version
+    because = (
+        f"the code changed between {then} and {version}"
+        if changed
+        else f"the code took another way, in the same version {version}: it changed without a new"
+        " version, or it depends on time, chance or its surroundings outside of a step"
+    )
+    return Diverged(
+        agent=agent,
+        path=known.path,
+        what_differs=f"step {known.path} was `{known.facts['shown']}` and {now}",
+        because=because,
+    )
+
+
+def _in_order(path: str) -> tuple[tuple[int, str], ...]:
+    return tuple((int(part), "") if part.isdigit() else (0, part) for part in path.split("."))

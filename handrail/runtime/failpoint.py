@@ -1,0 +1,94 @@
+"""Named moments at which a process can be made to die, so that each one can be tested.
+
+`HANDRAIL_FAIL_AT=after_intent_commit:3` kills the process, as kill -9 does, when it comes to that
+moment for the third time. Without the variable nothing is counted and nothing happens.
+"""
+
+import asyncio
+import os
+import signal
+from enum import StrEnum
+from typing import Protocol
+
+VARIABLE = "HANDRAIL_FAIL_AT"
+
+
+class Moment(StrEnum):
+    """Where a process may die; each is a row of what a crash can leave behind."""
+
+    BEFORE_INTENT = "before_intent"  #: a step was asked for, nothing is written
+    AFTER_INTENT_COMMIT = "after_intent_commit"  #: licensed to act, and has not acted
+    AFTER_ACT = "after_act"  #: has acted, and nothing about it is written
+    AFTER_OUTCOME = "after_outcome"  #: the outcome is on its way to the broker
+    AFTER_OUTCOME_COMMIT = "after_outcome_commit"  #: the outcome is committed
+    AFTER_BLOB_COMMIT = "after_blob_commit"  #: a large outcome's bytes are, the outcome is not
+    BEFORE_FINAL = "before_final"  #: the handler has returned, nothing of its end is written
+    AFTER_FINAL_COMMIT = "after_final_commit"  #: everything is committed
+    AFTER_IN_DOUBT_COMMIT = "after_in_doubt_commit"  #: a doubt has been put to people
+
+
+class FailPoints(Protocol):
+    """What happens at the named moments."""
+
+    def wants(self, moment: Moment) -> bool:
+        """Say whether anything might happen there."""
+        ...
+
+    async def reached(self, moment: Moment) -> None:
+        """Tell that the process has come there; may never return."""
+        ...
+
+
+class NoFailPoints:
+    """Nothing happens anywhere."""
+
+    def wants(self, moment: Moment) -> bool:
+        """Nothing ever does."""
+        del moment
+        return False
+
+    async def reached(self, moment: Moment) -> None:
+        """Go on."""
+
+
+class KillAt:
+    """Kills this process when it comes to a moment for the n-th time."""
+
+    def __init__(self, moment: Moment, count: int) -> None:
+        """Count from one."""
+        self._moment = moment
+        self._left = count
+
+    def wants(self, moment: Moment) -> bool:
+        """Say whether it is the one that is counted."""
+        return moment is self._moment
+
+    async def reached(self, moment: Moment) -> None:
+        """Count it, and die when the count is full."""
+        if moment is self._moment:
+            self._left -= 1
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+                await asyncio.Event().wait()
+
+
+def fail_points(setting: str | None) -> FailPoints:
+    """Read the variable's setting. Raises ValueError for one that is no moment."""
+    if not setting:
+        return NoFailPoints()
+    return KillAt(*parse_moment(setting))
+
+
+def parse_moment(text: str) -> tuple[Moment, int]:
+    """Read `moment` or `moment:count`, the count from 1. Raises ValueError for anything else."""
+    name, _, count = text.partition(":")
+    times = int(count or "1")
+    if times < 1:
+        message = f"{text!r}: count from 1"
+        raise ValueError(message)
+    return Moment(name), times
+
+
+def fail_points_of_environment() -> FailPoints:
+    """Read the variable of this process."""
+    return fail_points(os.environ.get(VARIABLE))

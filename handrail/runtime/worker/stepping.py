@@ -1,0 +1,365 @@
+"""Carries out the steps of one run of one invocation, and records what came out of each.
+
+The order is the guarantee. A step whose outcome is recorded is given that outcome and nothing
+happens. Any other acts only after its intent has committed, unless its effect leaves no trace; the
+licence is good for two seconds. Its outcome is handed to the committer before the handler sees it,
+and the committer keeps the order, so nothing that follows from an outcome commits without it.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar, assert_never
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from handrail.contract.effect import EffectDeclaration, Queryable
+from handrail.contract.explain import invalid_in_words
+from handrail.contract.failure import Refused, State
+from handrail.errors.steps import Diverged, StepInDoubt
+from handrail.errors.wire import TooLarge
+from handrail.lane.invocation import Invocation
+from handrail.lane.journal import Entry, Kind, encode_entry
+from handrail.lane.lane import Lane
+from handrail.lane.steps import (
+    ENDED_STATES,
+    HARMLESS,
+    Asked,
+    Begin,
+    Doubt,
+    Reconcile,
+    Replay,
+    doubt,
+)
+from handrail.runtime.failpoint import Moment
+from handrail.runtime.worker.committer import Committer, Item
+from handrail.runtime.worker.opening import LanePlace
+from handrail.runtime.worker.packing import Packer
+from handrail.runtime.worker.place import WorkerPlace
+from handrail.runtime.worker.reading_back import read_back
+from handrail.runtime.worker.recorded_error import as_recorded, decode_error, encode_error
+from handrail.runtime.worker.saying import Saying
+from handrail.wire.claim import Claim, needs_claim
+from handrail.wire.codec import encode_time
+from handrail.wire.envelope import Envelope
+from handrail.wire.limits import BLOB_BYTES_MAX
+
+R = TypeVar("R")
+
+LICENCE_S_MAX = 2.0  #: how long after the beginning of its commit an intent licenses the act
+LICENCES_COUNT_MAX = 10  #: intents in a row that were too old when their commit was heard of
+RECONCILE_COUNT_MAX = 3  #: times that a receiver is asked before people are
+RECONCILE_AGAIN_S = 2.0
+RECONCILE_S_MAX = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Act(Generic[R]):
+    """A step and how it is carried out; `accept` checks what a receiver says came of it."""
+
+    asked: Asked
+    declared: EffectDeclaration
+    idem_key: str
+    do: Callable[[], Awaitable[R]]
+    encode: Callable[[R], bytes]
+    decode: Callable[[bytes], R]
+    accept: Callable[[Any], R]
+
+
+@dataclass(frozen=True, slots=True)
+class StepGround:
+    """What the steps of one lane have in common."""
+
+    worker: WorkerPlace
+    place: LanePlace
+    lane: Lane
+    committer: Committer
+    packer: Packer
+    saying: Saying
+
+
+class Stepper:
+    """The steps of one run of a handler. `stopped` is set when the run must not go on."""
+
+    def __init__(
+        self,
+        ground: StepGround,
+        invocation: Invocation,
+        envelope: Envelope,
+        closing: Callable[[], bool],
+    ) -> None:
+        """Record under this invocation; once `closing` says so, nothing begins any more."""
+        self.stopped: Diverged | StepInDoubt | None = None
+        self.doubts: list[Doubt] = []
+        self._ground = ground
+        self._invocation = invocation
+        self._envelope = envelope
+        self._closing = closing
+        self._log = ground.lane.steps.of(invocation.id)
+        self._asked: set[str] = set()
+
+    async def carry_out(self, act: Act[R]) -> R:
+        """Give the step's outcome, recorded or new; raises what it failed with.
+
+        Raises Diverged or StepInDoubt when the handler must not go on; every later step does too.
+        """
+        if self.stopped is not None:
+            raise self.stopped
+        asked, worker = act.asked, self._ground.worker
+        self._asked.add(asked.path)
+        now_ms = worker.clock.now_ms()
+        try:
+            verdict = self._log.judge(asked, worker.agent.name, worker.agent.version, now_ms)
+        except Diverged as error:
+            self.stopped = error
+            raise
+        match verdict:
+            case Replay(outcome):
+                return await self._replay(act, outcome)
+            case Begin():
+                return await self._perform(act, verdict)
+            case Reconcile():
+                found = await self._reconcile(act, verdict)
+                if found is not None:
+                    return found[0]
+                return await self._perform(act, Begin(verdict.attempt, verdict.first_ms))
+            case Doubt():
+                raise self._stop(verdict)
+            case _:
+                assert_never(verdict)
+
+    def note(self, path: str, name: str, make: Callable[[], int]) -> int:
+        """Give a number that is recorded without waiting: made once, the same in every run."""
+        if self.stopped is not None:
+            raise self.stopped
+        self._asked.add(path)
+        record = self._log.records.get(path)
+        if record is not None and record.outcome is not None:
+            return int(str(record.outcome.facts["number"]))
+        number = make()
+        facts = {"ok": True, "name": name, "digest": "", "shown": f"{name}()", "number": number}
+        self._hand(self._entry(Kind.OUTCOME, path, facts))
+        return number
+
+    def now_ms(self) -> int:
+        """Give the time of the lane's clock."""
+        return self._ground.worker.clock.now_ms()
+
+    def check_all_asked(self) -> None:
+        """Raise Diverged when the handler, at its end, has left out a recorded step."""
+        agent = self._ground.worker.agent
+        self._log.check_all_asked(self._asked, agent.name, agent.version)
+
+    # ---- what is recorded
+
+    async def _replay(self, act: Act[R], outcome: Entry) -> R:
+        ground, body = self._ground, outcome.body
+        claim = outcome.facts.get("claim")
+        if claim is not None:
+            body = await ground.packer.claimed(Claim.decode(str(claim).encode()))
+        elif body is None:
+            entry = await read_back(
+                ground.worker.bus, ground.place, ground.lane, ground.committer, outcome.key
+            )
+            body = entry.body
+        assert body is not None, "an outcome has a body or a claim"
+        if not outcome.facts["ok"]:
+            raise decode_error(act.asked.name, body)
+        try:
+            return act.decode(body)
+        except ValidationError as error:
+            self.stopped = Diverged(
+                agent=ground.worker.agent.name,
+                path=act.asked.path,
+                what_differs=f"the recorded result of step {act.asked.path},"
+                f" `{outcome.facts['shown']}`, no longer fits: {invalid_in_words(error)}",
+                because=f"the type of the result changed between {outcome.agent_version} and"
+                f" {ground.worker.agent.version}",
+            )
+            raise self.stopped from error
+
+    async def _record(self, act: Act[Any], body: bytes, attempt: int, *, ok: bool) -> None:
+        """Hand the outcome to the committer; a large one's bytes are committed before."""
+        asked = act.asked
+        facts: dict[str, object] = {
+            "ok": ok,
+            "name": asked.name,
+            "digest": asked.digest,
+            "shown": asked.shown,
+            "attempt": attempt,
+        }
+        if needs_claim(body):
+            facts["claim"] = (await self._ground.packer.store(body)).encode().decode()
+            await self._reached(Moment.AFTER_BLOB_COMMIT)
+            self._hand(self._entry(Kind.OUTCOME, asked.path, facts))
+        else:
+            self._hand(self._entry(Kind.OUTCOME, asked.path, facts, body))
+        await self._reached(Moment.AFTER_OUTCOME)
+        if self._ground.worker.fail_points.wants(Moment.AFTER_OUTCOME_COMMIT):
+            await self._ground.committer.flush()
+            await self._reached(Moment.AFTER_OUTCOME_COMMIT)
+
+    def _hand(self, entry: Entry) -> None:
+        # The results of a running handler are in its own hands; the journal keeps them for others.
+        self._log.put(replace(entry, body=None))
+        self._ground.committer.hand(Item([encode_entry(entry, self._ground.place.journal)]))
+
+    # ---- acting
+
+    async def _perform(self, act: Act[R], begin: Begin) -> R:
+        attempt, acts = begin.attempt, False
+        harmless = act.asked.effect in HARMLESS
+        try:
+            if not harmless:
+                attempt = await self._licence(act, begin)
+            acts = True
+            return await self._act(act, attempt)
+        except asyncio.CancelledError:
+            if not self._closing() and self._log.state(act.asked.path) not in ENDED_STATES:
+                # The handler itself gave up waiting, and may go on: what is left has to be said.
+                if acts and not harmless:
+                    state, words = State.OUTCOME_UNKNOWN, "its handler stopped waiting for it"
+                else:
+                    state, words = State.TIMEOUT_NO_EFFECT, "its handler stopped waiting for it"
+                error = Refused(state, f"{act.asked.name}: {words}")
+                self._hand_error(act, error, attempt)
+            raise
+
+    async def _licence(self, act: Act[Any], begin: Begin) -> int:
+        """Commit the intent, and again while it is too old by the time this is known."""
+        ground, asked = self._ground, act.asked
+        await self._reached(Moment.BEFORE_INTENT)
+        for attempt in range(begin.attempt, begin.attempt + LICENCES_COUNT_MAX):
+            facts: dict[str, object] = {
+                "name": asked.name,
+                "digest": asked.digest,
+                "shown": asked.shown,
+                "effect": str(asked.effect),
+                "idem_key": act.idem_key,
+                "attempt": attempt,
+                "first_ms": begin.first_ms,
+                "key_ttl_s": asked.key_ttl_s,
+            }
+            entry = self._entry(Kind.INTENT, asked.path, facts)
+            self._log.put(entry)
+            records = [encode_entry(entry, ground.place.journal)]
+            if begin.wasted and attempt == begin.attempt:
+                event = ground.saying.wasted(self._invocation, self._envelope, asked, attempt - 1)
+                records.append(ground.saying.record(event))
+            item = Item(records)
+            await ground.committer.commit(item)
+            if self._closing():
+                raise asyncio.CancelledError
+            await self._reached(Moment.AFTER_INTENT_COMMIT)
+            if time.monotonic() - item.began_s <= LICENCE_S_MAX:
+                return attempt
+        error = Refused(
+            State.DEPENDENCY_UNAVAILABLE,
+            f"{asked.name} was not begun: its licence took longer than {LICENCE_S_MAX:g} s to"
+            f" commit, {LICENCES_COUNT_MAX} times in a row",
+        )
+        self._hand_error(act, error, begin.attempt + LICENCES_COUNT_MAX - 1)
+        raise error
+
+    async def _act(self, act: Act[R], attempt: int) -> R:
+        name = act.asked.name
+        try:
+            result = await act.do()
+            body = self._encoded(act, result)
+            # What the handler sees is what a replay would give it.
+            result = act.decode(body)
+        except Exception as error:  # noqa: BLE001 - whatever the act raises is its outcome
+            if isinstance(error, ValidationError | PydanticSerializationError):
+                error = Refused(State.OUTPUT_INVALID, f"{name}: its result cannot be recorded")
+            body = encode_error(error)
+            await self._reached(Moment.AFTER_ACT)
+            await self._record(act, body, attempt, ok=False)
+            raise as_recorded(name, error, body) from error.__cause__
+        await self._reached(Moment.AFTER_ACT)
+        await self._record(act, body, attempt, ok=True)
+        return result
+
+    @staticmethod
+    def _encoded(act: Act[R], result: R) -> bytes:
+        body = act.encode(result)
+        if len(body) > BLOB_BYTES_MAX:
+            raise TooLarge(what_is_large="result", size=len(body), limit=BLOB_BYTES_MAX)
+        return body
+
+    def _hand_error(self, act: Act[Any], error: Refused, attempt: int) -> None:
+        asked = act.asked
+        facts: dict[str, object] = {
+            "ok": False,
+            "name": asked.name,
+            "digest": asked.digest,
+            "shown": asked.shown,
+            "attempt": attempt,
+        }
+        self._hand(self._entry(Kind.OUTCOME, asked.path, facts, encode_error(error)))
+
+    # ---- in doubt
+
+    async def _reconcile(self, act: Act[R], verdict: Reconcile) -> tuple[R] | None:
+        """Ask the receiver what became of the call; None when it never happened."""
+        intent = self._log.records[act.asked.path].intent
+        assert intent is not None
+        recorded = self._log.records[act.asked.path].in_doubt is not None
+        declared = act.declared
+        if not isinstance(declared, Queryable):
+            because = "the code no longer says how its receiver can be asked"
+            raise self._stop(doubt(intent, because, recorded=recorded))
+        clock = self._ground.worker.clock
+        ready_ms = verdict.begun_ms + declared.settle_s * 1000
+        await clock.sleep(max(0.0, (ready_ms - clock.now_ms()) / 1000))
+        because = ""
+        for number in range(RECONCILE_COUNT_MAX):
+            if number:
+                await clock.sleep(RECONCILE_AGAIN_S)
+            try:
+                async with asyncio.timeout(RECONCILE_S_MAX):
+                    found = await declared.reconcile(act.idem_key)
+                if found is None:
+                    return None
+                result = act.accept(found)
+                body = act.encode(result)
+            except Exception as error:  # noqa: BLE001 - whatever the receiver's client raises
+                because = f"its receiver could not be asked: {error!r:.200}"
+                continue
+            await self._record(act, body, verdict.attempt - 1, ok=True)
+            return (act.decode(body),)
+        raise self._stop(doubt(intent, because, recorded=recorded))
+
+    def _stop(self, found: Doubt) -> StepInDoubt:
+        self.doubts.append(found)
+        error = StepInDoubt(
+            path=found.path,
+            shown=found.shown,
+            since=encode_time(found.begun_ms),
+            effect=str(found.effect),
+            because=found.because,
+            task=self._envelope.task_id,
+        )
+        self.stopped = self.stopped or error
+        return error
+
+    # ---- inside
+
+    def _entry(
+        self, kind: Kind, path: str, facts: dict[str, object], body: bytes | None = None
+    ) -> Entry:
+        lane, worker = self._ground.lane, self._ground.worker
+        return Entry(
+            kind,
+            self._invocation.id,
+            lane.epoch,
+            worker.agent.version,
+            worker.clock.now_ms(),
+            facts=facts,
+            path=path,
+            body=body,
+        )
+
+    async def _reached(self, moment: Moment) -> None:
+        await self._ground.worker.fail_points.reached(moment)
