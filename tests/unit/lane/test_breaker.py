@@ -15,6 +15,7 @@ from handrail.lane.breaker import (
     OPEN_MS_MIN,
     PROBE_MS_MAX,
     PROBE_MS_USUAL_MAX,
+    RAMP_STEP_MS,
     Breaker,
     Breakers,
     CallEnd,
@@ -117,6 +118,22 @@ def test_behind_an_answered_probe_the_places_double_until_it_is_closed() -> None
             break
 
     assert widths == [1, 2, 4, 8, 16, 32]
+
+
+def test_slow_answers_do_not_hold_up_the_ramp() -> None:
+    breaker = opened()
+    call(breaker, ANSWERED, OPEN_MS_MIN)
+    widths = list[int]()
+    for step in range(4):
+        now_ms = OPEN_MS_MIN + step * RAMP_STEP_MS
+        count = 0
+        while isinstance(breaker.may_call(now_ms), Go):
+            count += 1
+        just_before = breaker.may_call(now_ms + RAMP_STEP_MS - 1)
+        assert isinstance(just_before, Wait)
+        widths.append(count)
+
+    assert widths == [2, 2, 4, 8]
 
 
 def test_failures_of_half_the_calls_of_a_ramp_open_it_again() -> None:

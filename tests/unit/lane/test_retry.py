@@ -164,6 +164,7 @@ def test_no_try_is_set_in_the_past_or_past_the_deadline_and_an_outage_is_never_g
 
     match decision:
         case RetryQuick(at_ms):
+            assert failure_class is not OUTAGE
             assert NOW_MS <= at_ms < deadline_ms
             assert at_ms - NOW_MS <= RetrySettings().park_after_ms
         case RetrySlow(at_ms):
