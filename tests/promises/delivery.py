@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from handrail import TaskFailed, Topic, agent, results
-from handrail.errors import TaskUnknown
+from handrail.errors import TaskRejected, TaskUnknown
 from handrail.runtime.task_handle import Task
 from handrail.runtime.worker.lane_runner import LaneRunner
 from handrail.store.references import ReferenceFile
@@ -229,6 +229,29 @@ async def test_a_large_output_travels_as_a_claim_and_comes_back_whole(team_of: T
             True
         ]
         assert await task.output(texts) == ["ab" * 200_000]
+
+
+async def test_a_large_submission_of_a_wrong_type_is_rejected_like_a_small_one(
+    team_of: TeamOf,
+) -> None:
+    odd = Topic("jobs", carries=list[str])
+    ran: list[str] = []
+
+    @agent(reads=jobs, writes=results)
+    async def worker(text: str) -> str:
+        ran.append(text)
+        return text
+
+    async with team_of(worker) as team:
+        tasks = [await team.submit(odd, ["x" * size]) for size in (10, 200_000)]
+
+        for task in tasks:
+            with pytest.raises(TaskRejected):
+                await task.result(str)
+            assert await task.state() == "rejected"
+            (letter,) = await task.dead_letters()
+            assert letter.failure.reason == "schema"
+        assert ran == []
 
 
 async def test_a_rebalance_keeps_lanes_and_cancels_what_runs_on_the_partition_that_moves(

@@ -44,6 +44,7 @@ class Buried:
     reason: Reason
     error: BaseException
     submission: bool = False  #: refused before any handler saw it
+    unread: bool = False  #: it was taken in before its stored body could be read
     absorbed: bool = False  #: nobody misses it: its gather has closed without it
 
 

@@ -39,6 +39,16 @@ STATES: dict[str, tuple[TaskState, int, list[Event]]] = {
     ),
     "refused": (TaskState.REJECTED, 0, [t.submitted(), t.rejected()]),
     "refused although accepted before": (TaskState.FAILED, 0, [t.accepted(), t.rejected()]),
+    "accepted unread, then refused": (
+        TaskState.REJECTED,
+        0,
+        [t.submitted(), t.accepted(), t.rejected(unread=True)],
+    ),
+    "accepted unread, then refused, of a time before": (
+        TaskState.FAILED,
+        1,
+        [t.accepted("s1"), t.accepted("s2"), t.rejected("s1", unread=True)],
+    ),
     "died": (TaskState.FAILED, 0, [t.accepted(), t.dead()]),
     "one of two died": (
         TaskState.FAILED,
