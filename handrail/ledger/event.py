@@ -211,6 +211,21 @@ class QuestionAsked(AtLane):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepWasted(AtLane):
+    """A step that costs money is carried out again, since the outcome of an attempt was lost.
+
+    Its process ended after it was begun and before the outcome was recorded. Opens and closes
+    nothing.
+    """
+
+    invocation: str
+    step: str  #: its path
+    attempt: int  #: the one whose outcome is lost
+    text: str  #: the call, shortened
+    cost_micros: int | None = None  #: of the lost attempt; None: unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Redriven(AtLane):
     """A dead letter was taken back into its lane. Opens its record again."""
 
@@ -258,6 +273,7 @@ Event = (
     | DeadLettered
     | Dropped
     | QuestionAsked
+    | StepWasted
     | Redriven
     | CancelAsked
     | PersonAsked
@@ -284,6 +300,8 @@ def event_id(event: Event) -> str:
             what = f"{of}/{run}/{attempts}"
         case QuestionAsked(invocation=of, step=step):
             what = f"{of}/{step}"
+        case StepWasted(invocation=of, step=step, attempt=attempt):
+            what = f"{of}/{step}/{attempt}"
         case Redriven(invocation=of) | CancelAsked(task_id=of):
             what = f"{of}/{event.time_ms}"
         case PersonAsked(request=of) | PersonAnswered(request=of):

@@ -29,6 +29,7 @@ from handrail.ledger.event import (
     Redriven,
     Rejected,
     RequestKind,
+    StepWasted,
     Submitted,
     Wrote,
     WroteKind,
@@ -227,6 +228,12 @@ def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
             return _moved(facts, event, closes=closes, wrote=event.wrote)
         case QuestionAsked():
             return _moved(facts, event, closes=0, wrote=event.wrote)
+        case StepWasted():
+            return (
+                replace(facts, cost_unknown=True)
+                if event.cost_micros is None
+                else replace(facts, cost_micros=facts.cost_micros + event.cost_micros)
+            )
         case Redriven():
             return _redriven(facts, event)
         case CancelAsked():

@@ -6,18 +6,19 @@ raised, because it is not the handoff's fault.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from handrail.contract.parts import Missing, Parts
 from handrail.errors.lane import DeadlinePassed, FanOutRefused, HandlerCancelled
 from handrail.errors.root import HandrailError
+from handrail.errors.steps import Diverged
 from handrail.errors.transport import BrokerUnreachable, RecordRefused
 from handrail.errors.wire import WireError
 from handrail.lane.gather import Gather, PartEnd
 from handrail.lane.invocation import Invocation
-from handrail.lane.journal import Kind, decode_entry
+from handrail.lane.journal import Kind, entry_key
 from handrail.lane.lane import Lane
+from handrail.lane.steps import Doubt
 from handrail.runtime.worker.burial import Buried, record_of_parts
 from handrail.runtime.worker.committer import Committer
 from handrail.runtime.worker.context import RunContext, Spent
@@ -25,6 +26,9 @@ from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.outputs import Origin, Outputs, outputs_of
 from handrail.runtime.worker.packing import Packer
 from handrail.runtime.worker.place import WorkerPlace
+from handrail.runtime.worker.reading_back import read_back
+from handrail.runtime.worker.saying import Saying
+from handrail.runtime.worker.stepping import StepGround, Stepper
 from handrail.wire.claim import is_claim
 from handrail.wire.codec import decode_envelope, encode_time
 from handrail.wire.dead_letter import Reason
@@ -44,6 +48,14 @@ class Ended:
     spent: Spent
     written_ms: int  #: when the record that it was made of was written
     missing_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """An invocation that cannot go on, because nobody knows whether steps of it happened."""
+
+    envelope: Envelope
+    doubts: Sequence[Doubt]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,7 @@ class Execution:
         lane: Lane,
         committer: Committer,
         packer: Packer,
+        saying: Saying,
     ) -> None:
         """Read what rests from the lane's journal, write large bodies through its committer."""
         self.in_handler: set[Invocation] = set()  #: whose user code runs now
@@ -82,29 +95,42 @@ class Execution:
         self._lane = lane
         self._committer = committer
         self._packer = packer
+        self._ground = StepGround(worker, place, lane, committer, packer, saying)
 
-    async def run(self, invocation: Invocation, why_cancelled: WhyCancelled) -> Ended | Buried:
-        """Carry an invocation out.
+    async def run(
+        self, invocation: Invocation, why_cancelled: WhyCancelled
+    ) -> Ended | Buried | Doubtful:
+        """Carry an invocation out, or say why it cannot go on.
 
         Raises what is the broker's fault, and CancelledError when the lane closes; a cancellation
         that has another cause is the handler's own failure.
         """
         given = await self._input(invocation)
-        if isinstance(given, Buried):
+        if not isinstance(given, _Input):
             return given
+        steps = Stepper(self._ground, invocation, given.envelope, why_cancelled.lane_closes)
         spent = Spent()
+        failure: BaseException | None = None
+        returned: object = None
         try:
-            returned = await self._call(invocation, given, spent)
-        except asyncio.CancelledError as error:
+            returned, spent = await self._call(invocation, given, steps)
+            steps.check_all_asked()
+        except asyncio.CancelledError as cancelled:
             if why_cancelled.lane_closes():
                 raise
             if why_cancelled.past_deadline():
                 return self._expired(given)
-            cancelled = HandlerCancelled(agent=self._worker.agent.name)
-            cancelled.__cause__ = error
-            return Buried(given.record, given.envelope, Reason.ATTEMPTS, cancelled)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises
-            return Buried(given.record, given.envelope, Reason.ATTEMPTS, error)
+            failure = HandlerCancelled(agent=self._worker.agent.name)
+            failure.__cause__ = cancelled
+        except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever user code raises
+            failure = raised
+        if steps.doubts:
+            return Doubtful(given.envelope, steps.doubts)
+        # What stopped the steps stopped the handler, whatever it has made of it.
+        failure = steps.stopped or failure
+        if failure is not None:
+            reason = Reason.DIVERGENCE if isinstance(failure, Diverged) else Reason.ATTEMPTS
+            return Buried(given.record, given.envelope, reason, failure)
         try:
             return await self._pack(invocation, given, returned, spent)
         except BrokerUnreachable:
@@ -118,22 +144,19 @@ class Execution:
         except HandrailError as error:
             return Buried(given.record, given.envelope, Reason.VALIDATION, error)
 
-    async def _call(self, invocation: Invocation, given: _Input, spent: Spent) -> object:
+    async def _call(
+        self, invocation: Invocation, given: _Input, steps: Stepper
+    ) -> tuple[object, Spent]:
+        agent = self._worker.agent
         self.in_handler.add(invocation)
         try:
-            return await self._call_handler(invocation, given, spent)
+            if not agent.wants_context:
+                return await agent.handler(given.message), Spent()
+            acting = self._worker.steps(self._worker.model)
+            ctx = RunContext(given.envelope, invocation.id, acting, steps)
+            return await agent.handler(given.message, ctx), ctx.spent
         finally:
             self.in_handler.discard(invocation)
-
-    async def _call_handler(self, invocation: Invocation, given: _Input, spent: Spent) -> object:
-        agent = self._worker.agent
-        if not agent.wants_context:
-            return await agent.handler(given.message)
-        now_ms = invocation.started_ms or self._worker.clock.now_ms()
-        steps = self._worker.steps(self._worker.model, spent)
-        return await agent.handler(
-            given.message, RunContext(invocation.id, given.envelope, now_ms, steps)
-        )
 
     async def _pack(
         self, invocation: Invocation, given: _Input, returned: object, spent: Spent
@@ -164,13 +187,16 @@ class Execution:
 
     # ---- what the handler is called with
 
-    async def _input(self, invocation: Invocation) -> _Input | Buried:
+    async def _input(self, invocation: Invocation) -> _Input | Buried | Doubtful:
         if invocation.gather is not None:
             return await self._parts(invocation, invocation.gather)
         record = invocation.record
         if record is None:
             record = await self._read_back(invocation.id, Kind.PARKED, 0)
         envelope = invocation.envelope or decode_envelope(record)
+        # A doubt outlives the deadline: somebody still has to find out what happened.
+        if doubts := self._doubts(invocation):
+            return Doubtful(envelope, doubts)
         if envelope.deadline_ms is not None:
             invocation.deadline_ms = envelope.deadline_ms
             if self._worker.clock.now_ms() > envelope.deadline_ms:
@@ -185,26 +211,22 @@ class Execution:
             return Buried(record, envelope, reason, error, submission=unread, unread=unread)
         return _Input(record, envelope, message)
 
+    def _doubts(self, invocation: Invocation) -> Sequence[Doubt]:
+        return self._lane.steps.doubts(invocation.id, self._worker.clock.now_ms())
+
     async def _read_back(self, invocation: str, kind: Kind, part: int) -> Record:
         """Give the message that the journal holds; it may still be on its way there."""
-        offset = self._lane.journal_offset(invocation, kind, part)
-        if offset is None:
-            await self._committer.flush()
-            offset = self._lane.journal_offset(invocation, kind, part)
-        assert offset is not None, "what rests or was gathered is in the journal"
-        found = self._worker.bus.fetch(self._place.journal, offset, offset + 1)
-        async with aclosing(found) as records:
-            async for record in records:
-                entry = decode_entry(record)
-                assert entry is not None
-                assert entry.snapshot is not None
-                return entry.snapshot
-        raise BrokerUnreachable(
-            bootstrap="the journal",
-            reason=f"offset {offset} of {self._place.journal.topic} could not be read",
+        entry = await read_back(
+            self._worker.bus,
+            self._place,
+            self._lane,
+            self._committer,
+            entry_key(invocation, kind, part),
         )
+        assert entry.snapshot is not None
+        return entry.snapshot
 
-    async def _parts(self, invocation: Invocation, gather: Gather) -> _Input | Buried:
+    async def _parts(self, invocation: Invocation, gather: Gather) -> _Input | Buried | Doubtful:
         records: dict[int, Record] = {}
         for number, part in sorted(gather.parts.items()):
             held = part.record
@@ -216,6 +238,8 @@ class Execution:
             [decode_envelope(r) for r in records.values()] or [decode_envelope(first)]
         )
         invocation.deadline_ms = envelope.deadline_ms
+        if doubts := self._doubts(invocation):
+            return Doubtful(envelope, doubts)
         messages: list[object] = []
         numbers: list[int] = []
         missing: list[Missing] = []

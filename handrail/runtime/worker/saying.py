@@ -1,10 +1,11 @@
 """What a lane tells the ledger: one event for each thing that happened, in its transaction."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handrail.errors.lane import GatherMissed
 from handrail.lane.invocation import Invocation
+from handrail.lane.steps import Asked, Doubt
 from handrail.ledger.event import (
     SENTENCE_CHARS_MAX,
     Accepted,
@@ -16,18 +17,24 @@ from handrail.ledger.event import (
     MarkerPassed,
     PartGathered,
     PartKind,
+    PersonAsked,
     Rejected,
+    RequestKind,
+    StepWasted,
     Wrote,
     summary,
 )
 from handrail.ledger.event_record import LEDGER, encode
 from handrail.runtime.worker.burial import Buried
-from handrail.runtime.worker.execution import Ended
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.place import WorkerPlace
+from handrail.wire.codec import encode_time
 from handrail.wire.envelope import Envelope
 from handrail.wire.ids import gather_invocation_id
 from handrail.wire.record import Outgoing, Record
+
+if TYPE_CHECKING:
+    from handrail.runtime.worker.execution import Ended
 
 
 class Saying:
@@ -85,7 +92,7 @@ class Saying:
             **self._lane(envelope, record.offset), ce_id=envelope.id, wrote=tuple(wrote)
         )
 
-    def finished(self, invocation: Invocation, ended: Ended, now_ms: int) -> Event:
+    def finished(self, invocation: Invocation, ended: "Ended", now_ms: int) -> Event:
         """An invocation ended well."""
         gather = invocation.gather
         usage = ended.spent.usage
@@ -133,6 +140,32 @@ class Saying:
             started_ms=invocation.started_ms if invocation is not None else None,
             wrote=tuple(wrote),
             gathered=gather.fan_out if gather is not None else None,
+        )
+
+    def wasted(
+        self, invocation: Invocation, envelope: Envelope, asked: Asked, attempt: int
+    ) -> Event:
+        """A step that costs money is carried out again."""
+        return StepWasted(
+            **self._lane(envelope, invocation.offset),
+            invocation=invocation.id,
+            step=asked.path,
+            attempt=attempt,
+            text=asked.shown,
+        )
+
+    def in_doubt(self, invocation: Invocation, envelope: Envelope, doubt: Doubt) -> Event:
+        """A person is asked what became of a step."""
+        return PersonAsked(
+            task_id=envelope.task_id,
+            tenant=envelope.tenant,
+            time_ms=self._worker.clock.now_ms(),
+            request=f"{invocation.id}/{doubt.path}",
+            kind=RequestKind.DOUBT,
+            text=f"step {doubt.path}, {doubt.shown}, was begun at {encode_time(doubt.begun_ms)}"
+            f" and nobody knows whether it happened; {doubt.because}.",
+            invocation=invocation.id,
+            agent=self._worker.agent.name,
         )
 
     def gather_missed(self, envelope: Envelope, words: str) -> GatherMissed:
