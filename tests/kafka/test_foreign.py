@@ -84,6 +84,20 @@ async def test_kcat_finds_its_answer_and_the_next_one_is_served(
     await check(team, by_kcat, case)
 
 
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_whatever_codec_a_foreign_client_packs_with_its_task_is_carried_out(
+    team: Team, broker: str, codec: str
+) -> None:
+    producer = Producer({"bootstrap.servers": broker, "compression.type": codec})
+    words = "a word " * 500
+    producer.produce(team.full("jobs"), value=orjson.dumps(words), key=b"packed")
+    assert producer.flush(20) == 0
+
+    (answer,) = await until(lambda: has_end(team, b"packed"), what="an end under its key")
+
+    assert answer.value == orjson.dumps(words.upper())
+
+
 async def test_the_same_key_twice_is_one_task_with_one_result(
     team: Team, by_librdkafka: Write
 ) -> None:
