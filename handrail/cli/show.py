@@ -25,11 +25,11 @@ def show(place: Place, task: str, shape: Shape) -> int:
 async def _show(settings: "Settings", wanted: str, shape: Shape) -> None:
     from handrail.cli.projection import current_projection, known_task
     from handrail.cli.task_rows import EVENT_COLUMNS, event_rows, task_row
-    from handrail.ledger.queries import events
+    from handrail.ledger.queries import asked_first, events
 
     async with current_projection(settings) as (projection, bus):
         facts = await known_task(settings, projection, bus, wanted)
-        rows = event_rows(events(projection, facts.task_id))
+        rows = event_rows(asked_first(events(projection, facts.task_id)))
     row = task_row(facts)
     note(f"Task {row.id}{f' ({row.reference})' if row.reference else ''}: {row.state}.")
     note(row.reason or "")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from handrail.errors.ledger import FilterWrong
-from handrail.ledger.event import Event
+from handrail.ledger.event import Accepted, Event, Rejected, Submitted
 from handrail.ledger.event_record import UnknownEvent, decode
 from handrail.ledger.projection import Projection, plain, read_facts
 from handrail.ledger.task_state import TaskFacts, TaskState
@@ -148,6 +148,30 @@ def events(projection: Projection, task_id: str, limit: int = EVENTS_COUNT_MAX) 
         (plain(task_id), min(limit, EVENTS_COUNT_MAX)),
     )
     return [told for told in map(_told, rows) if told is not None]
+
+
+def asked_first(events: Sequence[Told]) -> list[Told]:
+    """Give the events in their order, but each submission before what the intake made of it.
+
+    A submitter says that it has submitted once the record is there, and a lane may be quicker.
+    Whoever reads the whole story reads the cause first; nothing else is moved.
+    """
+    told: list[Told] = []
+    submitted: set[str] = set()
+    judged: dict[str, Told] = {}  #: by submission: what the intake said before its submitter did
+    for one in events:
+        match one.event:
+            case Submitted(ce_id=ce_id):
+                submitted.add(ce_id)
+                if early := judged.pop(ce_id, None):
+                    told.insert(told.index(early), one)
+                    continue
+            case Accepted(ce_id=ce_id) | Rejected(ce_id=ce_id) if ce_id not in submitted:
+                judged.setdefault(ce_id, one)
+            case _:
+                pass
+        told.append(one)
+    return told
 
 
 def _told(row: Row) -> Told | None:
