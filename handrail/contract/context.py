@@ -4,15 +4,21 @@ A handler touches the world through its context only, so that the engine can rec
 """
 
 import random
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
 
+from handrail.contract.effect import EffectDeclaration
 from handrail.contract.passage import Passage
-from handrail.contract.tool import Tool
+from handrail.contract.tool import Tool, ToolContext
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
 
 TURNS_COUNT_MAX = 8
 
@@ -20,8 +26,15 @@ TURNS_COUNT_MAX = 8
 class Context(Protocol):
     """The context of one invocation; worthless once its handler has returned.
 
-    The number of a step is taken when its method is called, before anything is awaited: call the
-    steps in an order that does not depend on time, then await them as you like.
+    Every `model`, `call` and `step` is a *step*: what came of it is recorded, and a handler that
+    is run again after a crash is given what is recorded, a result or an error, in place of a second
+    try. The number of a step is taken when its method is called, before anything is awaited: call
+    the steps in an order that does not depend on time, then await them in the handler's own asyncio
+    task. Any other raises ForeignTask. A run that asks for another step than the recorded one is
+    stopped; its handoff is a dead letter with the reason `divergence`.
+
+    A step that was begun and whose outcome was lost in a crash is judged by its effect class: tried
+    again, asked about, or, when nobody can know whether it happened, put to a person.
     """
 
     @property
@@ -55,7 +68,7 @@ class Context(Protocol):
         ...
 
     def now(self) -> datetime:
-        """Give the time of this invocation, in UTC."""
+        """Give the time, in UTC; recorded, so that a re-run is told the same times."""
         ...
 
     def model(
@@ -77,4 +90,62 @@ class Context(Protocol):
 
     def call(self, tool: Tool[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
         """Call a tool; raises Refused in one of the 23 states."""
+        ...
+
+    @overload
+    def step(
+        self,
+        fn: Callable[[ToolContext, *Ts], Awaitable[R]],
+        /,
+        *args: *Ts,
+        effect: EffectDeclaration,
+        name: str | None = None,
+    ) -> Awaitable[R]: ...
+    @overload
+    def step(
+        self,
+        fn: Callable[[*Ts], Awaitable[R]],
+        /,
+        *args: *Ts,
+        effect: EffectDeclaration,
+        name: str | None = None,
+    ) -> Awaitable[R]: ...
+
+    def step(
+        self,
+        fn: Callable[..., Awaitable[R]],
+        /,
+        # mypy 2.4 wants what the overloads have here, pyright sees that nothing is bound by it.
+        *args: *Ts,  # pyright: ignore[reportInvalidTypeVarUse]
+        effect: EffectDeclaration,
+        name: str | None = None,
+    ) -> Awaitable[R]:
+        """Carry an async function out as a step of this effect class.
+
+        Its result must be annotated and have a JSON form; arguments are given in order, never by
+        name. A first parameter of type ToolContext is filled by the engine. Raises StepInvalid.
+        """
+        ...
+
+    @overload
+    def gather(self, a: Awaitable[A], /) -> Awaitable[tuple[A]]: ...
+    @overload
+    def gather(self, a: Awaitable[A], b: Awaitable[B], /) -> Awaitable[tuple[A, B]]: ...
+    @overload
+    def gather(
+        self, a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], /
+    ) -> Awaitable[tuple[A, B, C]]: ...
+    @overload
+    def gather(
+        self, a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], d: Awaitable[D], /
+    ) -> Awaitable[tuple[A, B, C, D]]: ...
+    @overload
+    def gather(self, *steps: Awaitable[A]) -> Awaitable[tuple[A, ...]]: ...
+
+    def gather(self, *steps: Awaitable[Any]) -> Awaitable[tuple[Any, ...]]:
+        """Carry steps out side by side and give their results in order.
+
+        All come to their end; then the first error, in the order of the steps, is raised. Takes
+        what `model`, `call` and `step` return, not yet awaited; raises StepInvalid otherwise.
+        """
         ...

@@ -139,7 +139,8 @@ class Stepper:
         if record is not None and record.outcome is not None:
             return int(str(record.outcome.facts["number"]))
         number = make()
-        facts = {"ok": True, "name": name, "digest": "", "shown": f"{name}()", "number": number}
+        facts: dict[str, object] = {"ok": True, "name": name, "digest": "", "shown": f"{name}()"}
+        facts["number"] = number
         self._hand(self._entry(Kind.OUTCOME, path, facts))
         return number
 

@@ -122,7 +122,7 @@ async def ask_the_desk() -> Brief:
 UNIONS_PREAMBLE = """
 from typing import assert_type
 from pydantic import BaseModel
-from handrail import Context, Handoff, Parts, Topic, agent, results
+from handrail import Context, Effect, Handoff, Idempotent, Parts, ToolContext, Topic, agent, results
 
 class A(BaseModel):
     n: int
@@ -174,6 +174,16 @@ async def direct(ctx: Context) -> None:
     assert_type(await sink(B(n=1)), None)
     assert_type(await splitter(B(n=1), ctx), list[A | B])
     assert_type(await ctx.model("x", returns=str), str)
+    assert_type(await ctx.step(counted, "x", 1, effect=Effect.READ), int)
+    assert_type(await ctx.step(keyed, "x", effect=Idempotent(ttl_s=60)), str)
+    both = ctx.gather(ctx.step(counted, "x", 1, effect=Effect.READ), ctx.model("x", returns=str))
+    assert_type(await both, tuple[int, str])
+
+async def counted(word: str, times: int) -> int:
+    return len(word) * times
+
+async def keyed(ctx: ToolContext, word: str) -> str:
+    return word + ctx.idem_key
 
 takes_a_topic_of_a(first)
 """
@@ -232,6 +242,9 @@ _FAULTS = {
         ("parts: Parts[A | B]", "parts: Parts[A]"),
         ("takes_a_topic_of_a(first)", "takes_a_topic_of_a(second)"),
         ("await router(A(n=1))", "await router(5)"),
+        ('counted, "x", 1, effect', 'counted, "x", "1", effect'),
+        ('ctx.step(keyed, "x", ', 'ctx.step(keyed, "x", "y", '),
+        ('keyed, "x", effect=Idempotent(ttl_s=60)', 'keyed, "x"'),
     ],
 }
 
