@@ -32,11 +32,11 @@ T = TypeVar("T")
 
 RECENT_COUNT_MAX = 2_000  #: sightings in memory before they go to the table
 UNWRITTEN_COUNT_MAX = 50_000  #: records that wait for the cache before it is given up
-WRITE_ROWS_COUNT = 5_000  #: records of one write to the cache
+WRITE_ROWS_COUNT = 20_000  #: records of one write to the cache
 WRITE_EVERY_MS = 1_000
 YIELD_EVERY_COUNT = 200  #: records that are judged in one go
 MARK_KEY_BYTES = 64
-assert WRITE_ROWS_COUNT < UNWRITTEN_COUNT_MAX
+assert 2 * WRITE_ROWS_COUNT < UNWRITTEN_COUNT_MAX
 
 _CACHE_LOST = (StoreDamaged, StoreTooNew, StoreUnusable)
 
@@ -136,10 +136,12 @@ class LaneReferences:
                 self.judged(record)
                 self.read_back_count += 1
                 if len(self._unwritten) >= WRITE_ROWS_COUNT:
-                    await self._write(low)
+                    await self._written()
+                    self._begin_write(low)
                 if self.read_back_count % YIELD_EVERY_COUNT == 0:
                     await asyncio.sleep(0)  # heartbeats and the other lanes have their turn
-        await self._write(low)
+        await self._written()
+        self._begin_write(low)  # the lane does not wait for it
 
     async def _recall(self, path: Path, start: int, low: int, day_ms: int) -> int:
         """Take over what the cache knows; give the offset from which to read back."""
@@ -187,11 +189,19 @@ class LaneReferences:
         now_ms = self._worker.clock.now_ms()
         busy = self._writing is not None and not self._writing.done()
         due = now_ms - self._wrote_ms >= WRITE_EVERY_MS
-        if busy or not due or self._file is None or not self._is_settled(low):
+        if due and not busy:
+            self._wrote_ms = now_ms
+            self._begin_write(low)
+
+    def _begin_write(self, low: int) -> None:
+        if self._file is None or not self._is_settled(low):
             return
-        self._wrote_ms = now_ms
         name = f"reference cache {self._place.inbox.topic}[{self._place.inbox.partition}]"
         self._writing = asyncio.create_task(self._write(low), name=name)
+
+    async def _written(self) -> None:
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
 
     def _is_settled(self, low: int) -> bool:
         return bool(self._unwritten) and self._unwritten[0].offset < low
@@ -239,8 +249,7 @@ class LaneReferences:
 
     async def close(self, low: int) -> None:
         """Write what is left, as far as it is committed, and forget everything."""
-        if self._writing is not None:
-            await asyncio.wait({self._writing})
+        await self._written()
         await self._write(low)
         self._file = None
         if self._opened is not None:
