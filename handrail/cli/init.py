@@ -43,7 +43,7 @@ def init(directory: Path, template: str) -> int:
     if folder != Path.cwd():
         note(f"  cd {directory}")
     note("  handrail dev       a local Kafka, the topics, the agents; reloads on every save")
-    note("  python -m pytest   the team's own tests; first: pip install pytest pytest-asyncio")
+    note("  python -m pytest   the team's own tests; first: pip install -e '.[dev]'")
     return 0
 
 

@@ -1,8 +1,11 @@
 """Making a new team."""
 
 import os
+import re
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,9 +26,11 @@ def _no_project_stays_open(tmp_path: Path) -> Iterator[None]:
     close_projects(tmp_path)
 
 
-def run(folder: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *command: str, python: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", *command],
+        [python or sys.executable, "-m", *command],
         cwd=folder,
         env={**os.environ, **variables},
         capture_output=True,
@@ -70,6 +75,54 @@ def test_a_new_desk_passes_its_own_tests(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """Give the Python of an environment that sees what is installed here, and installs for itself.
+
+    A package of the OpenAI SDK's name is installed there too.
+    """
+    home = tmp_path / "venv"
+    venv.create(home, symlinks=True, with_pip=False)
+    site = Path(sysconfig.get_path("purelib", "venv", {"base": str(home)}))
+    seen = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})"
+    (site / "seen.pth").write_text(seen)
+    (site / "agents").mkdir()
+    (site / "agents" / "__init__.py").write_text(RUNNER)
+    return home / "bin" / "python"
+
+
+@pytest.mark.parametrize("template", ["hello", "desk"])
+def test_a_new_team_installs_as_its_readme_says_and_its_tests_pass_beside_the_openai_sdk(
+    tmp_path: Path, elsewhere: Path, template: str
+) -> None:
+    folder = tmp_path / "my-team"
+    assert main(["init", str(folder), "--template", template]) == 0
+    assert "pip install -e '.[dev]'" in (folder / "README.md").read_text()
+
+    # Everything that it needs is here: nothing is fetched.
+    offline = ["--no-deps", "--no-build-isolation", "--no-index"]
+    installed = run(folder, "pip", "install", *offline, "-e", ".[dev]", python=elsewhere)
+    tested = run(folder, "pytest", "-q", "-p", "no:cacheprovider", python=elsewhere)
+    typed = run(folder, "mypy", "agents", "topics", python=elsewhere)
+
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    assert "Successfully installed my-team" in installed.stdout
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert typed.returncode == 0, typed.stdout
+
+
+@pytest.mark.parametrize("template", ["hello", "desk"])
+def test_every_command_of_a_new_teams_readme_is_there(tmp_path: Path, template: str) -> None:
+    folder = tmp_path / "team"
+    assert main(["init", str(folder), "--template", template]) == 0
+
+    named = re.findall(r"handrail ([a-z]+)", (folder / "README.md").read_text())
+
+    assert len(named) >= 4
+    for command in set(named):
+        assert run(folder, "handrail", command, "--help").returncode == 0, command
 
 
 def test_a_new_team_is_seen_by_a_strict_type_checker(tmp_path: Path) -> None:
