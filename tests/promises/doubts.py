@@ -1,0 +1,128 @@
+"""What a lane promises about steps whose outcome was lost, on whatever broker `team_of` uses."""
+
+from collections.abc import Callable
+
+import pytest
+
+from handrail import Context, agent, results
+from handrail.lane.journal import Kind
+from handrail.ledger.event import PersonAsked, StepWasted
+from handrail.testing import Team, says
+from tests.promises.step_tools import (
+    TOOLS,
+    Acts,
+    book,
+    jobs,
+    ledger,
+    left_of_steps,
+    order,
+    real,
+    rent,
+    worker,
+)
+
+TeamOf = Callable[..., Team]
+
+
+async def test_an_unsafe_step_without_an_outcome_waits_for_a_person_and_others_flow(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(worker, tools=TOOLS, partitions=1) as team:
+        real(team).model.script(says("done", when="paid y"))
+        await team.kill(worker, at="after_act:2")
+        task = await team.submit(jobs, "x")
+        await team.restart(worker)
+        await task.until("input_required")
+        other = await team.submit(jobs, "y")
+
+        assert await other.result(str) == "done: paid y"
+        assert [done for done in acts.done if done.startswith("pay")] == ["pay x", "pay y"]
+        assert 'step 2, pay(text="x"), was begun at' in await task.task.explanation()
+        asked = [e for e in await ledger(team) if isinstance(e, PersonAsked)]
+        assert [(one.kind, one.agent) for one in asked] == [("doubt", "worker")]
+
+
+async def test_a_doubt_survives_further_crashes_and_its_task_s_deadline(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(worker, tools=TOOLS, partitions=1) as team:
+        real(team)
+        await team.kill(worker, at="after_intent_commit")
+        task = await team.submit(jobs, "x", deadline_s=60)
+        await team.restart(worker)
+        await task.until("input_required")
+        await team.advance(seconds=120)
+        await team.kill(worker)
+        await team.restart(worker)
+        await team.advance(seconds=5)
+
+        assert await task.state() == "input_required"
+        assert acts.done == ["look x"]
+        kinds = [entry.kind for entry in await left_of_steps(team, "worker")]
+        assert sorted(kinds) == [Kind.IN_DOUBT, Kind.INTENT, Kind.OUTCOME]
+
+
+async def test_a_paid_step_is_asked_again_and_the_waste_is_in_the_books(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    @agent(reads=jobs, writes=results)
+    async def renter(text: str, ctx: Context) -> str:
+        return await ctx.call(rent, text)
+
+    async with team_of(renter, tools=TOOLS) as team:
+        real(team)
+        await team.kill(renter, at="after_act")
+        task = await team.submit(jobs, "x")
+        await team.restart(renter)
+
+        assert await task.result(str) == "rented x"
+        assert acts.done == ["rent x", "rent x"]
+        assert acts.keys[0] == acts.keys[1], "the key of a step is the same in every attempt"
+        wasted = [e for e in await ledger(team) if isinstance(e, StepWasted)]
+        assert [(one.step, one.attempt, one.text) for one in wasted] == [("1", 1, 'rent(text="x")')]
+
+
+async def test_a_key_is_used_again_while_its_receiver_knows_it_and_not_after(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    @agent(reads=jobs, writes=results)
+    async def booker(text: str, ctx: Context) -> str:
+        return await ctx.call(book, text)
+
+    async with team_of(booker, tools=TOOLS) as team:
+        real(team)
+        await team.kill(booker, at="after_act")
+        task = await team.submit(jobs, "x")
+        await team.restart(booker)
+        assert await task.result(str) == "booked x"
+        assert acts.keys[0] == acts.keys[1]
+
+        await team.kill(booker, at="after_act")
+        late = await team.submit(jobs, "y")
+        await team.members[0].kill_point.reached_it.wait()
+        await team.advance(minutes=59, seconds=30)
+        await team.restart(booker)
+        await late.until("input_required")
+
+    assert acts.done == ["book x", "book x", "book y"]
+
+
+@pytest.mark.parametrize("happened", [True, False])
+async def test_a_receiver_that_can_be_asked_is_asked_once_it_has_settled(
+    team_of: TeamOf, acts: Acts, happened: bool
+) -> None:
+    @agent(reads=jobs, writes=results)
+    async def orderer(text: str, ctx: Context) -> str:
+        return await ctx.call(order, text)
+
+    async with team_of(orderer, tools=TOOLS) as team:
+        real(team)
+        await team.kill(orderer, at="after_act" if happened else "after_intent_commit")
+        task = await team.submit(jobs, "x")
+        await team.restart(orderer)
+        await task.until("working")
+        assert "asked" not in acts.done
+        await team.advance(seconds=6)
+
+        assert await task.result(str) == "ordered x"
+    assert acts.done == (["order x", "asked"] if happened else ["asked", "order x"])
