@@ -1,5 +1,6 @@
 """Shows records of any topic as far as they can be read; nothing that stands there stops it."""
 
+import sys
 from typing import Any
 
 import orjson
@@ -65,8 +66,10 @@ def line_of(row: RecordRow) -> str:
 
 
 def value_line(value: Any) -> str:  # noqa: ANN401  # whatever JSON holds
-    """Give a value on one line, cut when it is long."""
+    """Give a value on one line; on a terminal a long one is cut, with its length beside it."""
     if value is None:
         return "(tombstone)"
     text = inert(value if isinstance(value, str) else orjson.dumps(value).decode())
-    return text if len(text) <= SHOWN_CHARS_MAX else f"{text[:SHOWN_CHARS_MAX]}… ({len(text)})"
+    if not sys.stdout.isatty() or len(text) <= SHOWN_CHARS_MAX:
+        return text
+    return f"{text[:SHOWN_CHARS_MAX]}… ({len(text)})"

@@ -1,6 +1,7 @@
 """What commands write: tables for people, JSON after the published schema."""
 
 import json
+import sys
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -14,8 +15,10 @@ from handrail.cli.rows import (
     Row,
     SettingRow,
     TaskRow,
+    TopicRow,
     VersionRow,
 )
+from handrail.cli.topics import COLUMNS as TOPIC_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[3]
 TASKS = [
@@ -44,6 +47,72 @@ def test_a_table_is_aligned_inert_and_says_what_is_unknown(
         "t1    working    invoice-7     3  unknown                   Working: 3 at x\\x1b[2J\n"
         "t2    completed  –             0  2026-01-02T03:04:06.000Z  Completed.\n"
     )
+
+
+LONG_TASKS = [
+    TaskRow(f"{n}" * 36, f"invoice-{n}", "working", None, "2026-01-02T03:04:06.000Z", 3, "Why not.")
+    for n in (1, 2)
+]
+TOPICS = [
+    TopicRow("my-team.names", "work enters here: agent greeter", "task", 12, "7 days", "missing"),
+    TopicRow(
+        "my-team.greeter.journal",
+        "what agent greeter is about to do and what came out of it",
+        "invocation/kind/step or part",
+        12,
+        "the last of each key",
+        "as planned",
+    ),
+]
+
+
+def test_on_a_narrow_terminal_sentences_go_on_under_their_title_and_names_stay_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "110")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    show_rows("topics", TOPICS, TOPIC_COLUMNS, Shape.TABLE, empty="")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= 110
+    start, end = lines[0].index("FOR"), lines[0].index("KEY")
+    told = " ".join(line[start:end].strip() for line in lines[1:])
+    assert told.split() == [word for row in TOPICS for word in row.purpose.split()]
+    assert sum("my-team.greeter.journal" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("room", [40, 60, 80])
+def test_columns_that_have_no_room_stand_below_the_others_in_their_order(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(room))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    show_rows("tasks", LONG_TASKS, COLUMNS, Shape.TABLE, empty="")
+
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= room
+    assert out.split()[:6] == [column.title for column in COLUMNS]
+    assert lines[1].startswith("    ")
+    for task in LONG_TASKS:
+        assert out.count(task.id) == 1
+        assert out.count(task.reference or "") == 1
+
+
+def test_into_a_pipe_every_row_is_one_whole_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+
+    show_rows("topics", TOPICS, TOPIC_COLUMNS, Shape.TABLE, empty="")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    for row, line in zip(TOPICS, lines[1:], strict=True):
+        assert all(text in line for text in (row.name, row.purpose, row.key, row.state))
 
 
 def test_json_is_one_document_of_the_published_form(capsys: pytest.CaptureFixture[str]) -> None:
