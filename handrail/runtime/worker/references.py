@@ -136,12 +136,12 @@ class LaneReferences:
                 self.judged(record)
                 self.read_back_count += 1
                 if len(self._unwritten) >= WRITE_ROWS_COUNT:
-                    await self._written()
+                    # Side by side with the judging it would cost more than one after the other.
                     self._begin_write(low)
+                    await self._written()
                 if self.read_back_count % YIELD_EVERY_COUNT == 0:
                     await asyncio.sleep(0)  # heartbeats and the other lanes have their turn
-        await self._written()
-        self._begin_write(low)  # the lane does not wait for it
+        self._begin_write(low)  # the lane does not wait for the last one
 
     async def _recall(self, path: Path, start: int, low: int, day_ms: int) -> int:
         """Take over what the cache knows; give the offset from which to read back."""
