@@ -2,7 +2,8 @@
 
 The place to read from lies in the file itself. The last record that was folded is read again and
 compared, so that a ledger that was deleted and made anew is noticed, and everything folded afresh.
-Any number of processes may follow into one file.
+Any number of processes may follow into one file. Folding runs in a thread, one batch after the
+other, so that neither a large batch nor the wait for another process's write stops the event loop.
 """
 
 import asyncio
@@ -139,10 +140,22 @@ async def _read(
             continue
         moved_at = loop.time()
         _compare(records, unseen, projection)
-        changed = projection.take(records, reading.beginning)
+        changed = await _take(projection, records, reading.beginning)
         if changed is None:
             raise _StartAgain
         yield changed
+
+
+async def _take(
+    projection: Projection, records: Sequence[Record], beginning: str
+) -> frozenset[str] | None:
+    work = asyncio.ensure_future(asyncio.to_thread(projection.take, records, beginning))
+    try:
+        return await asyncio.shield(work)
+    finally:
+        # Cancelled or not, the thread has let go of the file before anybody closes it.
+        await asyncio.wait({work})
+        work.exception()  # whoever was cancelled has no use for how it failed
 
 
 def _compare(
