@@ -1,12 +1,14 @@
 """Named moments at which a process can be made to die, so that each one can be tested.
 
 `HANDRAIL_FAIL_AT=after_intent_commit:3` kills the process, as kill -9 does, when it comes to that
-moment for the third time. Without the variable nothing is counted and nothing happens.
+moment for the third time; with `after_intent_commit/refund:3` only steps called `refund` count.
+Without the variable nothing is counted and nothing happens.
 """
 
 import asyncio
 import os
 import signal
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -34,8 +36,8 @@ class FailPoints(Protocol):
         """Say whether anything might happen there."""
         ...
 
-    async def reached(self, moment: Moment) -> None:
-        """Tell that the process has come there; may never return."""
+    async def reached(self, moment: Moment, step: str = "") -> None:
+        """Tell that the process has come there, with which step; may never return."""
         ...
 
 
@@ -47,46 +49,63 @@ class NoFailPoints:
         del moment
         return False
 
-    async def reached(self, moment: Moment) -> None:
+    async def reached(self, moment: Moment, step: str = "") -> None:
         """Go on."""
+
+
+@dataclass(slots=True)
+class Countdown:
+    """Counts how often a process comes to a moment, with one step or with any."""
+
+    moment: Moment
+    step: str
+    left: int
+
+    @classmethod
+    def of(cls, text: str) -> "Countdown":
+        """Read `moment`, `moment:count` or `moment/step:count`; the count begins at 1.
+
+        Raises ValueError for anything else.
+        """
+        named, _, count = text.partition(":")
+        name, _, step = named.partition("/")
+        left = int(count or "1")
+        if left < 1:
+            message = f"{text!r}: the count begins at 1"
+            raise ValueError(message)
+        return cls(Moment(name), step, left)
+
+    def runs_out(self, moment: Moment, step: str) -> bool:
+        """Count this one if it is meant; say whether it was the last."""
+        if moment is not self.moment or self.step not in ("", step):
+            return False
+        self.left -= 1
+        return self.left == 0
 
 
 class KillAt:
     """Kills this process when it comes to a moment for the n-th time."""
 
-    def __init__(self, moment: Moment, count: int) -> None:
-        """Count from one."""
-        self._moment = moment
-        self._left = count
+    def __init__(self, countdown: Countdown) -> None:
+        """Die when it has run out."""
+        self._countdown = countdown
 
     def wants(self, moment: Moment) -> bool:
         """Say whether it is the one that is counted."""
-        return moment is self._moment
+        return moment is self._countdown.moment
 
-    async def reached(self, moment: Moment) -> None:
+    async def reached(self, moment: Moment, step: str = "") -> None:
         """Count it, and die when the count is full."""
-        if moment is self._moment:
-            self._left -= 1
-            if self._left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-                await asyncio.Event().wait()
+        if self._countdown.runs_out(moment, step):
+            os.kill(os.getpid(), signal.SIGKILL)
+            await asyncio.Event().wait()
 
 
 def fail_points(setting: str | None) -> FailPoints:
     """Read the variable's setting. Raises ValueError for one that is no moment."""
     if not setting:
         return NoFailPoints()
-    return KillAt(*parse_moment(setting))
-
-
-def parse_moment(text: str) -> tuple[Moment, int]:
-    """Read `moment` or `moment:count`, the count from 1. Raises ValueError for anything else."""
-    name, _, count = text.partition(":")
-    times = int(count or "1")
-    if times < 1:
-        message = f"{text!r}: count from 1"
-        raise ValueError(message)
-    return Moment(name), times
+    return KillAt(Countdown.of(setting))
 
 
 def fail_points_of_environment() -> FailPoints:

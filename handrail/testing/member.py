@@ -7,7 +7,7 @@ from typing import Any
 
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
-from handrail.runtime.failpoint import Moment, parse_moment
+from handrail.runtime.failpoint import Countdown, Moment
 from handrail.runtime.worker.process import AgentProcess
 
 POLL_S = 0.002
@@ -19,24 +19,16 @@ class KillPoint:
     """Ends a process when it comes to a moment; implements `FailPoints`."""
 
     end: Callable[[], None]
-    moment: Moment | None = None
-    left: int = 0
+    countdown: Countdown | None = None
     reached_it: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def set(self, at: str) -> None:
-        """Wait for a moment, `after_act` or, for the third time, `after_act:3`."""
-        self.moment, self.left = parse_moment(at)
 
     def wants(self, moment: Moment) -> bool:
         """Say whether the test waits for it."""
-        return moment is self.moment
+        return self.countdown is not None and moment is self.countdown.moment
 
-    async def reached(self, moment: Moment) -> None:
+    async def reached(self, moment: Moment, step: str = "") -> None:
         """End the process there: what would have followed never happens."""
-        if not self.wants(moment):
-            return
-        self.left -= 1
-        if self.left == 0:
+        if self.countdown is not None and self.countdown.runs_out(moment, step):
             self.end()
             self.reached_it.set()
             await asyncio.Event().wait()

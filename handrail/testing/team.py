@@ -20,6 +20,7 @@ from handrail.contract.tool import Tool
 from handrail.contract.topic import Topic
 from handrail.models.port import Model
 from handrail.runtime.client import Client
+from handrail.runtime.failpoint import Countdown
 from handrail.runtime.registrar import registrar
 from handrail.runtime.single_writer import SingleWriter
 from handrail.runtime.topics import Layout, apply, needed
@@ -135,12 +136,12 @@ class Team:
         """End the oldest process of an agent as kill -9 does: it commits nothing any more.
 
         With `at` it ends when it next comes to that moment, such as `after_intent_commit` or, for
-        the second time, `after_act:2` (see `runtime.failpoint`); `restart` waits for that.
+        the second call of a tool, `after_act/refund:2`; `restart` waits for that.
         The group hears of it at once, as from a supervisor. On Kafka the process lets go by
         itself; a transaction in flight may still be decided either way, as after a real kill.
         """
         if at is not None:
-            self._oldest(agent).kill_point.set(at)
+            self._oldest(agent).kill_point.countdown = Countdown.of(at)
             return
         await self._killed(self._oldest(agent))
 
@@ -161,7 +162,7 @@ class Team:
     async def restart(self, agent: AnyAgent) -> None:
         """Start a process of an agent whose process was killed or stopped, or is to be killed."""
         for member in [one for one in self.members if one.agent is agent]:
-            if member.kill_point.moment is not None:
+            if member.kill_point.countdown is not None:
                 await self._dead(member)
         await self.start(agent)
 
@@ -173,40 +174,19 @@ class Team:
                 await point.reached_it.wait()
         except TimeoutError:
             self.check()
-            message = f"{member.agent.name} never came to {point.moment}:\n{self.in_words()}"
+            message = f"{member.agent.name} never came to {point.countdown}:\n{self.in_words()}"
             raise AssertionError(message) from None
         await self._killed(member)
 
     # ---- work
 
-    @overload
-    async def submit(
-        self,
-        topic: Topic[M, Any],
-        message: M,
-        *,
-        reference: str | None = None,
-        deadline_s: float | None = None,
-    ) -> TeamTask: ...
-    @overload
-    async def submit(
-        self,
-        topic: str,
-        message: object,
-        *,
-        reference: str | None = None,
-        deadline_s: float | None = None,
-    ) -> TeamTask: ...
-
-    async def submit(
+    async def _submit(
         self,
         topic: Topic[Any, Any] | str,
         message: object,
-        *,
-        reference: str | None = None,
-        deadline_s: float | None = None,
+        reference: str | None,
+        deadline_s: float | None,
     ) -> TeamTask:
-        """Ask for work as `Client.submit` does; a topic of the team may be given by its name."""
         named = self.description.topics[topic] if isinstance(topic, str) else topic
         task = await self.client.submit(named, message, reference=reference, deadline_s=deadline_s)
         return TeamTask(self, task)

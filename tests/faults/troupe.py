@@ -24,10 +24,18 @@ SAID_LINES = 25
 RUN = (sys.executable, "-m", "handrail")
 
 
-def project(folder: Path, bootstrap: str, namespace: str, partitions: int = 4) -> Path:
-    """Lay the team out as a project that works on this broker."""
-    shutil.copytree(TEAM, folder, dirs_exist_ok=True)
-    settings = f'namespace = "{namespace}"\nintake = "orders"\npartitions = {partitions}\n'
+def project(
+    folder: Path,
+    bootstrap: str,
+    namespace: str,
+    partitions: int = 4,
+    *,
+    team: Path = TEAM,
+    intake: str = "orders",
+) -> Path:
+    """Lay a team out as a project that works on this broker."""
+    shutil.copytree(team, folder, dirs_exist_ok=True)
+    settings = f'namespace = "{namespace}"\nintake = "{intake}"\npartitions = {partitions}\n'
     (folder / "handrail.toml").write_text(f'{settings}[broker]\nbootstrap = "{bootstrap}"\n')
     return folder
 
@@ -70,10 +78,11 @@ class Member:
         note = self.note
         return note is not None and note.state is ProcessState.READY
 
-    def start(self) -> None:
-        """Start a process; what it says goes to its log."""
+    def start(self, **more: str) -> None:
+        """Start a process, with `more` in its environment; what it says goes to its log."""
         self.note_file.parent.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "HANDRAIL_NOTE": str(self.note_file), "PYTHONPATH": str(ROOT)}
+        own = {"HANDRAIL_NOTE": str(self.note_file), "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, **own, **more}
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
@@ -82,6 +91,11 @@ class Member:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the running process."""
         self.process.send_signal(number)
+
+    @property
+    def died(self) -> bool:
+        """Whether the process that was started has ended."""
+        return self.process.poll() is not None
 
     async def kill(self, bus: Bus) -> None:
         """End it as no process may defend itself against, and tell its groups."""

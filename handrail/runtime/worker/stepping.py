@@ -193,14 +193,14 @@ class Stepper:
         }
         if needs_claim(body):
             facts["claim"] = (await self._ground.packer.store(body)).encode().decode()
-            await self._reached(Moment.AFTER_BLOB_COMMIT)
+            await self._reached(Moment.AFTER_BLOB_COMMIT, asked)
             self._hand(self._entry(Kind.OUTCOME, asked.path, facts))
         else:
             self._hand(self._entry(Kind.OUTCOME, asked.path, facts, body))
-        await self._reached(Moment.AFTER_OUTCOME)
+        await self._reached(Moment.AFTER_OUTCOME, asked)
         if self._ground.worker.fail_points.wants(Moment.AFTER_OUTCOME_COMMIT):
             await self._ground.committer.flush()
-            await self._reached(Moment.AFTER_OUTCOME_COMMIT)
+            await self._reached(Moment.AFTER_OUTCOME_COMMIT, asked)
 
     def _hand(self, entry: Entry) -> None:
         # The results of a running handler are in its own hands; the journal keeps them for others.
@@ -231,7 +231,7 @@ class Stepper:
     async def _licence(self, act: Act[Any], begin: Begin) -> int:
         """Commit the intent, and again while it is too old by the time this is known."""
         ground, asked = self._ground, act.asked
-        await self._reached(Moment.BEFORE_INTENT)
+        await self._reached(Moment.BEFORE_INTENT, asked)
         for attempt in range(begin.attempt, begin.attempt + LICENCES_COUNT_MAX):
             facts: dict[str, object] = {
                 "name": asked.name,
@@ -253,7 +253,7 @@ class Stepper:
             await ground.committer.commit(item)
             if self._closing():
                 raise asyncio.CancelledError
-            await self._reached(Moment.AFTER_INTENT_COMMIT)
+            await self._reached(Moment.AFTER_INTENT_COMMIT, asked)
             if time.monotonic() - item.began_s <= LICENCE_S_MAX:
                 return attempt
         error = Refused(
@@ -275,10 +275,10 @@ class Stepper:
             if isinstance(error, ValidationError | PydanticSerializationError):
                 error = Refused(State.OUTPUT_INVALID, f"{name}: its result cannot be recorded")
             body = encode_error(error)
-            await self._reached(Moment.AFTER_ACT)
+            await self._reached(Moment.AFTER_ACT, act.asked)
             await self._record(act, body, attempt, ok=False)
             raise as_recorded(name, error, body) from error.__cause__
-        await self._reached(Moment.AFTER_ACT)
+        await self._reached(Moment.AFTER_ACT, act.asked)
         await self._record(act, body, attempt, ok=True)
         return result
 
@@ -362,5 +362,5 @@ class Stepper:
             body=body,
         )
 
-    async def _reached(self, moment: Moment) -> None:
-        await self._ground.worker.fail_points.reached(moment)
+    async def _reached(self, moment: Moment, asked: Asked) -> None:
+        await self._ground.worker.fail_points.reached(moment, asked.name)
