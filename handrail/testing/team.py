@@ -180,13 +180,34 @@ class Team:
 
     # ---- work
 
-    async def _submit(
+    @overload
+    async def submit(
+        self,
+        topic: Topic[M, Any],
+        message: M,
+        *,
+        reference: str | None = None,
+        deadline_s: float | None = None,
+    ) -> TeamTask: ...
+    @overload
+    async def submit(
+        self,
+        topic: str,
+        message: object,
+        *,
+        reference: str | None = None,
+        deadline_s: float | None = None,
+    ) -> TeamTask: ...
+
+    async def submit(
         self,
         topic: Topic[Any, Any] | str,
         message: object,
-        reference: str | None,
-        deadline_s: float | None,
+        *,
+        reference: str | None = None,
+        deadline_s: float | None = None,
     ) -> TeamTask:
+        """Ask for work as `Client.submit` does; a topic of the team may be given by its name."""
         named = self.description.topics[topic] if isinstance(topic, str) else topic
         task = await self.client.submit(named, message, reference=reference, deadline_s=deadline_s)
         return TeamTask(self, task)
