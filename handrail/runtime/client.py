@@ -6,9 +6,10 @@ Without a reference every submission is a task of its own, so a retried one is a
 """
 
 import uuid
+from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self
 
 from handrail.bus.port import Bus
 from handrail.bus.settings_file import load_settings
@@ -28,6 +29,7 @@ from handrail.ledger.task_record import RESULTS, TASKS
 from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.discovery import load_team, nearest_project
 from handrail.runtime.submission import message_in_bytes
+from handrail.runtime.submitting import Submitting
 from handrail.runtime.task_handle import Submission, Task
 from handrail.runtime.task_rows import RowReader
 from handrail.runtime.worker.packing import BLOBS
@@ -42,14 +44,12 @@ from handrail.wire.record import Outgoing, TopicPartition
 if TYPE_CHECKING:
     from handrail.runtime.sync_client import SyncClient
 
-M = TypeVar("M")
-
 SOURCE = "handrail/client"
 NAMESPACE_DEFAULT = "handrail"
 TEXT_BYTES = 800  #: of a body, from which the ledger's summary of it is made
 
 
-class Client:
+class Client(Submitting[Coroutine[Any, Any, Task]]):
     """A connection to a team: `async with Client() as hr: task = await hr.submit(…)`.
 
     Without arguments it works on the project folder around the working directory, with the
@@ -128,44 +128,13 @@ class Client:
 
     # ---- what it is for
 
-    @overload
-    async def submit(
-        self,
-        topic: Topic[M, Any],
-        message: M,
-        *,
-        reference: str | None = None,
-        deadline_s: float | None = None,
-    ) -> Task: ...
-    @overload
-    async def submit(
-        self,
-        topic: str,
-        message: object,
-        *,
-        reference: str | None = None,
-        deadline_s: float | None = None,
-    ) -> Task: ...
-
-    async def submit(
+    async def _submit(
         self,
         topic: Topic[Any, Any] | str,
         message: object,
-        *,
-        reference: str | None = None,
-        deadline_s: float | None = None,
+        reference: str | None,
+        deadline_s: float | None,
     ) -> Task:
-        """Ask for work; returns once the broker has it on all in-sync replicas.
-
-        A topic may be given by its name when it belongs to the team of the project; the message
-        may then be plain JSON values. `reference` is the caller's own name for the task, at most
-        256 characters: submitted again within 24 hours it is the same task, and nothing runs
-        twice. `deadline_s` is asked for in seconds from now; the team's own limit caps it.
-
-        Raises MessageMisfit, TooLarge past 900 KiB, SubmissionInvalid, TopicUnknown,
-        TopicsMissing, BrokerUnreachable. After BrokerUnreachable nobody knows whether the
-        submission arrived: submit again with the same reference.
-        """
         topic = self._named(topic) if isinstance(topic, str) else topic
         type_name, body = message_in_bytes(topic, message)
         _check(reference, deadline_s)

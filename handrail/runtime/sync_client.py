@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from handrail.contract.topic import Topic
 from handrail.ledger.task_state import TaskState
+from handrail.runtime.submitting import Submitting
 from handrail.runtime.task_handle import Task
 
 if TYPE_CHECKING:
     from handrail.runtime.client import Client
 
-M = TypeVar("M")
 R = TypeVar("R")
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ class SyncTask:
         return self._loop.run(self._task.result(returns, timeout_s))
 
 
-class SyncClient:
+class SyncClient(Submitting[SyncTask]):
     """A client whose methods block: `with Client.sync() as hr: task = hr.submit(…)`."""
 
     def __init__(self, client: "Client") -> None:
@@ -129,34 +129,13 @@ class SyncClient:
             self._loop = None
             loop.close()
 
-    @overload
-    def submit(
-        self,
-        topic: Topic[M, Any],
-        message: M,
-        *,
-        reference: str | None = None,
-        deadline_s: float | None = None,
-    ) -> SyncTask: ...
-    @overload
-    def submit(
-        self,
-        topic: str,
-        message: object,
-        *,
-        reference: str | None = None,
-        deadline_s: float | None = None,
-    ) -> SyncTask: ...
-
-    def submit(
+    def _submit(
         self,
         topic: Topic[Any, Any] | str,
         message: object,
-        *,
-        reference: str | None = None,
-        deadline_s: float | None = None,
+        reference: str | None,
+        deadline_s: float | None,
     ) -> SyncTask:
-        """Ask for work; raises as `Client.submit` does."""
         loop = self._running()
         submitting = self._client.submit(
             topic,

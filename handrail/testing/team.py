@@ -7,11 +7,11 @@ on a real broker.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import Any, Literal, Self
 
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
@@ -23,6 +23,7 @@ from handrail.runtime.client import Client
 from handrail.runtime.failpoint import Countdown
 from handrail.runtime.registrar import registrar
 from handrail.runtime.single_writer import SingleWriter
+from handrail.runtime.submitting import Submitting
 from handrail.runtime.topics import Layout, apply, needed
 from handrail.runtime.worker.process import AgentProcess, ProcessSettings
 from handrail.testing.accounting import unaccounted
@@ -35,7 +36,6 @@ from handrail.testing.tools import Fake, FakedTools
 from handrail.testing.unscripted import Surprises
 from handrail.wire.record import TopicPartition
 
-M = TypeVar("M")
 AnyAgent = Agent[..., Any]
 
 PARTITIONS = 3
@@ -44,7 +44,7 @@ QUIET_TURNS, BUSY_TURNS = 8, 30  #: turns of the event loop without a move that 
 assert QUIET_TURNS <= BUSY_TURNS
 
 
-class Team:
+class Team(Submitting[Coroutine[Any, Any, TeamTask]]):
     """`async with Team(clerk, tools=[refund]) as team:` runs these agents until the body ends.
 
     `on` is "memory" or "kafka"; `broker` names a Kafka, else the environment's is used, else one
@@ -180,34 +180,13 @@ class Team:
 
     # ---- work
 
-    @overload
-    async def submit(
-        self,
-        topic: Topic[M, Any],
-        message: M,
-        *,
-        reference: str | None = None,
-        deadline_s: float | None = None,
-    ) -> TeamTask: ...
-    @overload
-    async def submit(
-        self,
-        topic: str,
-        message: object,
-        *,
-        reference: str | None = None,
-        deadline_s: float | None = None,
-    ) -> TeamTask: ...
-
-    async def submit(
+    async def _submit(
         self,
         topic: Topic[Any, Any] | str,
         message: object,
-        *,
-        reference: str | None = None,
-        deadline_s: float | None = None,
+        reference: str | None,
+        deadline_s: float | None,
     ) -> TeamTask:
-        """Ask for work as `Client.submit` does; a topic of the team may be given by its name."""
         named = self.description.topics[topic] if isinstance(topic, str) else topic
         task = await self.client.submit(named, message, reference=reference, deadline_s=deadline_s)
         return TeamTask(self, task)
