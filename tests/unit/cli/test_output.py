@@ -1,7 +1,7 @@
 """What commands write: tables for people, JSON after the published schema."""
 
+import contextlib
 import json
-import sys
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -19,6 +19,7 @@ from handrail.cli.rows import (
     VersionRow,
 )
 from handrail.cli.topics import COLUMNS as TOPIC_COLUMNS
+from tests.unit.cli.screen import Screen
 
 ROOT = Path(__file__).resolve().parents[3]
 TASKS = [
@@ -67,14 +68,15 @@ TOPICS = [
 
 
 def test_on_a_narrow_terminal_sentences_go_on_under_their_title_and_names_stay_whole(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "110")
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    screen = Screen()
 
-    show_rows("topics", TOPICS, TOPIC_COLUMNS, Shape.TABLE, empty="")
+    with contextlib.redirect_stdout(screen):
+        show_rows("topics", TOPICS, TOPIC_COLUMNS, Shape.TABLE, empty="")
 
-    lines = capsys.readouterr().out.splitlines()
+    lines = screen.getvalue().splitlines()
     assert len(lines) > 3
     assert max(map(len, lines)) <= 110
     start, end = lines[0].index("FOR"), lines[0].index("KEY")
@@ -85,14 +87,15 @@ def test_on_a_narrow_terminal_sentences_go_on_under_their_title_and_names_stay_w
 
 @pytest.mark.parametrize("room", [40, 60, 80])
 def test_columns_that_have_no_room_stand_below_the_others_in_their_order(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, room: int
+    monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(room))
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    screen = Screen()
 
-    show_rows("tasks", LONG_TASKS, COLUMNS, Shape.TABLE, empty="")
+    with contextlib.redirect_stdout(screen):
+        show_rows("tasks", LONG_TASKS, COLUMNS, Shape.TABLE, empty="")
 
-    out = capsys.readouterr().out
+    out = screen.getvalue()
     lines = out.splitlines()
     assert max(map(len, lines)) <= room
     assert out.split()[:6] == [column.title for column in COLUMNS]
