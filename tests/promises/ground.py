@@ -1,10 +1,17 @@
 """What a promise needs to run on either bus: fresh connections and a namespace of its own."""
 
+import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Self
 
+from handrail.bus.in_process import InProcessBus
+from handrail.bus.in_process_broker import InProcessBroker
+from handrail.bus.kafka import KafkaBus
 from handrail.bus.port import Bus, TopicSpec
+from handrail.bus.where import Connection
 from handrail.ledger.event import Event
 from handrail.ledger.event_record import encode
 from handrail.wire.record import Record, TopicPartition
@@ -18,6 +25,29 @@ class Ground:
 
     connect: Callable[[], Awaitable[Bus]]
     namespace: str
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """Stand on a broker of its own in this process."""
+        broker = InProcessBroker(lambda: time.time_ns() // 1_000_000)
+
+        async def connect() -> Bus:
+            bus = InProcessBus(broker)
+            await bus.start()
+            return bus
+
+        return cls(connect, "ns")
+
+    @classmethod
+    def on_kafka(cls, bootstrap: str) -> Self:
+        """Stand on a real broker, in a namespace of its own."""
+
+        async def connect() -> Bus:
+            bus = KafkaBus(Connection(bootstrap, "PLAINTEXT"))
+            await bus.start()
+            return bus
+
+        return cls(connect, f"t{uuid.uuid4().hex[:8]}")
 
     def topic(self, name: str) -> str:
         """Name a topic as the broker does."""

@@ -2,53 +2,24 @@
 
 import asyncio
 import random
-import time
 
 import pytest
 
 from handrail.bus.in_process import InProcessBus
-from handrail.bus.in_process_broker import InProcessBroker
 from handrail.bus.port import Bus
 from handrail.runtime.clock import WallClock
 from handrail.runtime.registrar import registrar
 from handrail.wire.record import Outgoing
 from tests.promises.ground import PARTITIONS, Ground
-from tests.promises.registrar import (  # the same bodies run on Kafka
-    a_life,
-    ends,
-    prepared,
-    read_to_the_end,
-    rows,
-    running,
-    states,
-    test_a_registrar_that_starts_later_goes_on_where_the_last_one_stopped,
-    test_each_task_has_its_state_and_each_end_lies_under_its_reference,
-    test_events_that_were_deleted_unread_stop_the_registrar_by_name,
-    test_members_come_and_go_and_every_event_is_counted_once,
-    test_whoever_is_fenced_while_it_owns_the_partition_opens_it_again,
-)
+from tests.promises.registrar import *  # noqa: F403 - every test of it is a test of this file
+from tests.promises.registrar import a_life, ends, prepared, read_to_the_end, rows, running, states
 from tests.unit.ledger.told import Story
 from tests.waiting import until
-
-__all__ = [
-    "test_a_registrar_that_starts_later_goes_on_where_the_last_one_stopped",
-    "test_each_task_has_its_state_and_each_end_lies_under_its_reference",
-    "test_events_that_were_deleted_unread_stop_the_registrar_by_name",
-    "test_members_come_and_go_and_every_event_is_counted_once",
-    "test_whoever_is_fenced_while_it_owns_the_partition_opens_it_again",
-]
 
 
 @pytest.fixture
 def ground() -> Ground:
-    broker = InProcessBroker(lambda: time.time_ns() // 1_000_000)
-
-    async def connect() -> Bus:
-        bus = InProcessBus(broker)
-        await bus.start()
-        return bus
-
-    return Ground(connect, "ns")
+    return Ground.in_memory()
 
 
 @pytest.mark.parametrize("written", [True, False])
