@@ -202,6 +202,14 @@ class StepBook:
         """Give the log of an invocation, an empty one when nothing is recorded."""
         return self._logs.setdefault(invocation, StepLog())
 
+    def accepts(self, outcome: Entry) -> bool:
+        """Say whether an outcome belongs to the very attempt that the journal shows as open."""
+        log = self._logs.get(outcome.invocation)
+        record = log.records.get(outcome.path) if log is not None else None
+        if record is None or record.intent is None or record.state is not StepState.BEGUN:
+            return False
+        return record.intent.facts["attempt"] == outcome.facts.get("attempt")
+
     def doubts(self, invocation: str, now_ms: int) -> Sequence[Doubt]:
         """Give what is in doubt of an invocation."""
         log = self._logs.get(invocation)

@@ -10,7 +10,7 @@ from typing import Any
 
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
-from handrail.lane.journal import Kind, decode_entry, entry_key
+from handrail.lane.journal import STEP_KINDS, Kind, decode_entry, entry_key
 from handrail.lane.progress import OffsetMetadata
 from handrail.ledger.event import (
     DeadLettered,
@@ -76,6 +76,7 @@ async def unaccounted(bus: Bus, namespace: str, agents: Sequence[Agent[..., Any]
     for agent in agents:
         found += await _lost_on_inbox(bus, namespace, agent, books, resting)
     found += _lost_gathers(books, resting)
+    found += _left_of_steps(books, resting)
     found += await _wrong_on_topics(bus, namespace, books)
     return found
 
@@ -118,6 +119,15 @@ def _lost_gathers(books: Books, resting: set[bytes]) -> list[str]:
         if gather not in books.ended and not held:
             lost.append(f"a gather of {len(come)} of {parts} parts was forgotten ({gather})")
     return lost
+
+
+def _left_of_steps(books: Books, live: set[bytes]) -> list[str]:
+    left: list[str] = []
+    for key in sorted(live):
+        invocation, kind, path = key.decode(errors="replace").rsplit("/", 2)
+        if kind in STEP_KINDS and invocation in books.ended:
+            left.append(f"{invocation} has ended, and the journal still has {kind} of step {path}")
+    return left
 
 
 async def _wrong_on_topics(bus: Bus, namespace: str, books: Books) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import orjson
 
 from handrail.bus.port import Bus
-from handrail.lane.journal import Kind, decode_entry
+from handrail.lane.journal import STEP_KINDS, Kind, decode_entry
 from handrail.lane.progress import OffsetMetadata
 from handrail.ledger.event import DeadLettered, Event, Finished, PartGathered
 from handrail.ledger.event_record import UnknownEvent, decode
@@ -175,7 +175,8 @@ def _leftovers(books: Books) -> list[str]:
         for record in books.topics[f"{agent}.journal"]:
             entry = decode_entry(record)
             live[record.key or b""] = entry.kind if entry else None
-        hanging = [kind for kind in live.values() if kind in (Kind.GATHERED, Kind.PARKED)]
+        resting = {Kind.GATHERED, Kind.PARKED, *STEP_KINDS}
+        hanging = [kind for kind in live.values() if kind in resting]
         if hanging:
             found.append(f"{agent} still remembers {len(hanging)} of its work")
     dead = [event for event in books.events() if isinstance(event, DeadLettered)]

@@ -8,6 +8,7 @@ from handrail import Context, agent, results
 from handrail.lane.journal import Kind
 from handrail.ledger.event import PersonAsked, StepWasted
 from handrail.testing import Team, says
+from tests.promises.gate import Gate
 from tests.promises.step_tools import (
     TOOLS,
     Acts,
@@ -16,6 +17,7 @@ from tests.promises.step_tools import (
     ledger,
     left_of_steps,
     order,
+    pay,
     real,
     rent,
     worker,
@@ -60,6 +62,49 @@ async def test_a_doubt_survives_further_crashes_and_its_task_s_deadline(
         assert acts.done == ["look x"]
         kinds = [entry.kind for entry in await left_of_steps(team, "worker")]
         assert sorted(kinds) == [Kind.IN_DOUBT, Kind.INTENT, Kind.OUTCOME]
+
+
+async def test_a_doubt_is_put_to_a_person_even_if_the_deadline_passed_before_anybody_looked(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(worker, tools=TOOLS, partitions=1) as team:
+        real(team)
+        await team.kill(worker, at="after_act/pay")
+        task = await team.submit(jobs, "x", deadline_s=60)
+        await team.members[0].kill_point.reached_it.wait()
+        await team.advance(seconds=120)
+        await team.restart(worker)
+
+        await task.until("input_required")
+        assert acts.done == ["look x", "pay x"]
+
+
+async def test_an_outcome_in_hand_is_kept_when_the_lane_has_to_open_anew(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    gate = Gate()
+
+    async def slow(text: str) -> str:
+        acts.done.append(f"pay {text}")
+        await gate.pass_through()
+        return f"paid {text}"
+
+    @agent(reads=jobs, writes=results)
+    async def payer(text: str, ctx: Context) -> str:
+        return await ctx.call(pay, text)
+
+    async with team_of(payer, tools=TOOLS, partitions=1) as team:
+        real(team).fake(pay, does=slow)
+        task = await team.submit(jobs, "x")
+        await gate.entered.wait()
+        (lane,) = team.members[0].process.lanes
+        fence = team.bus.lane_producer(lane.place.transactional_id)
+        await fence.init(deadline_s=10)
+        await fence.close()
+        gate.opened.set()
+
+        assert await task.result(str) == "paid x"
+    assert acts.done == ["pay x"]
 
 
 async def test_a_paid_step_is_asked_again_and_the_waste_is_in_the_books(

@@ -227,7 +227,7 @@ def _submission(
             return Copy(envelope)
     if envelope.deadline_ms is not None and now_ms > envelope.deadline_ms:
         return _too_late(envelope, submission=True)
-    return Take(envelope, _mailbox(record, envelope), submission=True)
+    return Take(envelope, mailbox_of(record, envelope), submission=True)
 
 
 def _handoff(record: Record, envelope: Envelope, rules: AdmissionRules, now_ms: int) -> Verdict:
@@ -257,7 +257,7 @@ def _handoff(record: Record, envelope: Envelope, rules: AdmissionRules, now_ms: 
         return _part(record, envelope, rules, is_marker=is_marker)
     if envelope.deadline_ms is not None and now_ms > envelope.deadline_ms:
         return _too_late(envelope, submission=False)
-    return Take(envelope, _mailbox(record, envelope), submission=False)
+    return Take(envelope, mailbox_of(record, envelope), submission=False)
 
 
 def _part(record: Record, envelope: Envelope, rules: AdmissionRules, *, is_marker: bool) -> Verdict:
@@ -280,7 +280,7 @@ def _too_late(envelope: Envelope, *, submission: bool) -> Refuse:
     return Refuse(envelope, Reason.DEADLINE, error, submission=submission)
 
 
-def _mailbox(record: Record, envelope: Envelope) -> bytes:
+def mailbox_of(record: Record, envelope: Envelope) -> bytes:
     """Records without a key do not wait for one another."""
     return record.key or f"{envelope.id}".encode()
 

@@ -16,7 +16,7 @@ from handrail.lane.bounds import PER_KEY_COUNT_MAX
 from handrail.lane.decision import End, PartRefused, PartTaken, Rest
 from handrail.lane.gather import PartEnd
 from handrail.lane.invocation import Invocation
-from handrail.lane.journal import encode_entry, tombstone
+from handrail.lane.journal import Entry, encode_entry, tombstone
 from handrail.lane.lane import Lane
 from handrail.ledger.event import Event, PartKind
 from handrail.runtime.failpoint import Moment
@@ -30,6 +30,7 @@ from handrail.runtime.worker.admission import (
     TakePart,
     Verdict,
     judge,
+    mailbox_of,
     with_envelope,
 )
 from handrail.runtime.worker.burial import Burial, Buried
@@ -103,6 +104,14 @@ class Carrier:
         if self._worker.team.is_entry:
             await self._references.learn(self._lane.progress.low, self._judge)
 
+    def take_over(self, outcomes: Sequence[Entry]) -> None:
+        """Write what the same lane knew before it was opened anew and could not commit."""
+        for outcome in outcomes:
+            if self._lane.steps.accepts(outcome):
+                self._lane.steps.of(outcome.invocation).put(outcome)
+                records = [encode_entry(outcome, self._place.journal)]
+                self._committer.hand(Item(records, outcome=outcome))
+
     def _judge(self, record: Record) -> Verdict:
         now_ms = self._worker.clock.now_ms()
         verdict = judge(record, self._rules, self._references.seen, now_ms)
@@ -128,11 +137,17 @@ class Carrier:
             case Copy(envelope):
                 event = self._saying.copy(record, envelope)
                 self._hand([], [event], [record.offset])
+            case Refuse(envelope, _, _, submission) if self._in_doubt(envelope):
+                # A person has to find out what became of its step before it may end.
+                self._take(record, envelope, mailbox_of(record, envelope), submission=submission)
             case Refuse(envelope, reason, error, submission):
                 self._bury_record(
                     record,
                     Buried(record, envelope, reason, error, submission=submission),
                 )
+
+    def _in_doubt(self, envelope: Envelope) -> bool:
+        return bool(self._lane.steps.doubts(envelope.id, self._worker.clock.now_ms()))
 
     def _take(
         self, record: Record, envelope: Envelope, mailbox: bytes, *, submission: bool

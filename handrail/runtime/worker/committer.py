@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from handrail.bus.port import LaneProducer, OffsetCommit
 from handrail.errors import RecordRefused
-from handrail.lane.journal import encode_entry
+from handrail.lane.journal import Entry, encode_entry
 from handrail.lane.lane import Lane
 from handrail.runtime.worker.opening import LanePlace
 from handrail.wire.record import Outgoing
@@ -33,6 +33,7 @@ class Item:
     completes: Sequence[int] = ()
     on_committed: Callable[[Sequence[int]], None] | None = None
     on_refused: Callable[[RecordRefused], None] | None = None
+    outcome: Entry | None = None  #: of a step, which must not be lost when the lane opens anew
     done: "asyncio.Future[Sequence[int]] | None" = field(default=None)
     began_s: float = 0.0  #: on the machine's own clock: when its last transaction began
 
@@ -58,6 +59,7 @@ class Committer:
         self._place = place
         self._renew = renew
         self._queue: deque[Item] = deque()
+        self._batch: list[Item] = []  # what is being committed
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -85,6 +87,12 @@ class Committer:
         """Wait until everything that was handed over before has committed."""
         if not self._idle.is_set():
             await self.commit(Item(()))
+
+    @property
+    def outcomes_in_hand(self) -> list[Entry]:
+        """Outcomes of steps that were handed over and are not known to be committed."""
+        items = (*self._batch, *self._queue)
+        return [item.outcome for item in items if item.outcome is not None]
 
     @property
     def is_idle(self) -> bool:
@@ -119,7 +127,9 @@ class Committer:
                 continue
             batch = self._next_batch()
             if batch:
+                self._batch = batch
                 await self._commit_batch(batch)
+                self._batch = []
             if not self._queue:
                 self._wake.clear()
                 self._idle.set()

@@ -20,7 +20,7 @@ from handrail.errors import (
     ProducerFenced,
 )
 from handrail.lane.bounds import TIMER_RESOLUTION_S
-from handrail.lane.journal import Kind, encode_entry
+from handrail.lane.journal import Entry, Kind, encode_entry
 from handrail.lane.lane import Lane
 from handrail.runtime.worker.carrying import Carrier
 from handrail.runtime.worker.committer import Committer, Item
@@ -65,6 +65,7 @@ class LaneRunner:
         self._partitions = partitions
         self._membership: Membership | None = None
         self._committer: Committer | None = None
+        self._in_hand: list[Entry] = []  # outcomes that were not committed when the lane broke
         self._carrier: Carrier | None = None
         self._task: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -232,6 +233,7 @@ class LaneRunner:
         carrier.on_room = self._after_commit
         self.lane, self._committer, self._carrier = lane, committer, carrier
         try:
+            carrier.take_over(self._in_hand)
             await carrier.learn_references()
             self.trouble = None
             self._refusals_count = 0
@@ -245,6 +247,7 @@ class LaneRunner:
         finally:
             self._consumer.pause(self.place.inbox)
             self._committer = self._carrier = None
+            self._in_hand = committer.outcomes_in_hand
             await carrier.cancel_all()
             await committer.producer.close()
 

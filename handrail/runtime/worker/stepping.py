@@ -205,7 +205,8 @@ class Stepper:
     def _hand(self, entry: Entry) -> None:
         # The results of a running handler are in its own hands; the journal keeps them for others.
         self._log.put(replace(entry, body=None))
-        self._ground.committer.hand(Item([encode_entry(entry, self._ground.place.journal)]))
+        records = [encode_entry(entry, self._ground.place.journal)]
+        self._ground.committer.hand(Item(records, outcome=entry))
 
     # ---- acting
 
