@@ -2,15 +2,11 @@
 
 import functools
 import subprocess
-import uuid
 from collections.abc import Callable
 
 import pytest
 
 from handrail import Topic, agent, results
-from handrail.bus.kafka import KafkaBus
-from handrail.bus.port import Bus
-from handrail.bus.where import Connection
 from handrail.testing import Team
 from handrail.testing.accounting import read_all
 from handrail.wire.dead_letter import DeadLetter
@@ -39,12 +35,7 @@ def team_of(broker: str) -> Callable[..., Team]:
 
 @pytest.fixture
 def ground(broker: str) -> Ground:
-    async def connect() -> Bus:
-        bus = KafkaBus(Connection(broker, "PLAINTEXT"))
-        await bus.start()
-        return bus
-
-    return Ground(connect, f"t{uuid.uuid4().hex[:8]}")
+    return Ground.on_kafka(broker)
 
 
 jobs = Topic("jobs", carries=str)

@@ -1,13 +1,9 @@
 """A header whose name is no text stops nobody on a broker in memory; Kafka has the same tests."""
 
-import time
 from collections.abc import Callable
 
 import pytest
 
-from handrail.bus.in_process import InProcessBus
-from handrail.bus.in_process_broker import InProcessBroker
-from handrail.bus.port import Bus
 from handrail.testing import Team
 from tests.promises.ground import Ground
 from tests.promises.header_names import (
@@ -32,11 +28,4 @@ def team_of() -> Callable[..., Team]:
 
 @pytest.fixture
 def ground() -> Ground:
-    broker = InProcessBroker(lambda: time.time_ns() // 1_000_000)
-
-    async def connect() -> Bus:
-        bus = InProcessBus(broker)
-        await bus.start()
-        return bus
-
-    return Ground(connect, "ns")
+    return Ground.in_memory()
