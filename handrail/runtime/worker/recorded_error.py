@@ -31,7 +31,8 @@ def encode_error(error: Exception) -> bytes:
     elif isinstance(error, HandrailError):
         facts |= {"code": error.code, "facts": {n: _plain(v) for n, v in error.facts.items()}}
     else:
-        facts |= {"arguments": [_plain(one) for one in error.args]}
+        plain = [_plain(one) for one in error.args]
+        facts |= {"arguments": plain if plain == list(error.args) else None}
     facts["text"] = str(error)[:TEXT_CHARS_MAX]
     return orjson.dumps(facts, default=str)
 
@@ -50,7 +51,7 @@ def decode_error(name: str, body: bytes) -> Exception:
 def as_recorded(name: str, error: Exception, body: bytes) -> Exception:
     """Give the error itself if its record makes the same again, else what the record makes."""
     again = decode_error(name, body)
-    if type(again) is type(error):
+    if type(again) is type(error) and str(again) == str(error):
         return error
     again.__cause__ = error
     return again

@@ -1,0 +1,77 @@
+"""The digest of a call: the same on any machine, different for different arguments."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import BaseModel
+
+from handrail.runtime.worker.digest import call_in_words, digest_of
+
+
+class Order(BaseModel):
+    number: int
+    tags: set[str] = set()
+
+
+@dataclass
+class Place:
+    name: str
+
+
+class Handle:
+    """Something without a JSON form."""
+
+
+def test_the_order_of_names_and_of_sets_makes_no_difference() -> None:
+    assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
+    assert digest_of({"x", "y", "z"}) == digest_of({"z", "y", "x"})
+    assert digest_of(Order(number=1, tags={"b", "a"})) == digest_of(
+        Order(number=1, tags={"a", "b"})
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": 1}, {"a": 2}),
+        (("a", "b"), ("b", "a")),
+        ({"a": "1"}, {"a": 1}),
+        (Order(number=1), Order(number=2)),
+        (Place("a"), Place("b")),
+        (2**70, 2**70 + 1),
+        ("\ud800", "\ud801"),
+        (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)),
+    ],
+)
+def test_other_arguments_have_another_digest(one: object, other: object) -> None:
+    assert digest_of(one) == digest_of(one)
+    assert digest_of(one) != digest_of(other)
+
+
+def test_of_what_has_no_json_form_only_the_type_counts() -> None:
+    assert digest_of(Handle()) == digest_of(Handle())
+    assert digest_of(Handle()) != digest_of(object())
+
+
+def test_another_process_gives_the_same_digest() -> None:
+    code = (
+        "from handrail.runtime.worker.digest import digest_of;"
+        "print(digest_of({'tags': {'a', 'b', 'c', 'd'}, 'n': 1.5}))"
+    )
+    given = {
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        for _ in range(2)
+    }
+
+    assert given == {digest_of({"tags": {"a", "b", "c", "d"}, "n": 1.5})}
+
+
+def test_a_call_is_shown_on_one_line_of_bounded_length() -> None:
+    assert call_in_words("pay", {"to": "Ada", "sum": 5}) == 'pay(to="Ada", sum=5)'
+    assert call_in_words("pay", ["a\nb"]) == 'pay("a\\nb")'
+    assert len(call_in_words("pay", ["x" * 10_000])) == 120

@@ -1,0 +1,105 @@
+"""The licence of a step, and the keys that receivers outside know it by."""
+
+import hashlib
+import time
+
+import pytest
+
+from handrail import Context, Effect, Refused, Topic, agent, results, tool
+from handrail.contract.tool import ToolContext
+from handrail.lane.journal import Kind, decode_entry
+from handrail.runtime.worker.committer import Committer
+from handrail.runtime.worker.stepping import LICENCE_S_MAX, LICENCES_COUNT_MAX
+from handrail.testing import Team, calls, says
+from handrail.testing.accounting import read_all
+from handrail.wire.ids import id_of_foreign
+from handrail.wire.record import Outgoing
+from tests.waiting import until
+
+jobs = Topic("jobs", carries=str)
+keys: list[str] = []
+
+#: A receiver outside may know a call by such a key for as long as it likes.
+KEYS_FOR_EVER = [
+    "f9c657bfcad2324b5a2aca6da944a9d4bf893d6b0158b0a1bf3dceee89fe355c",
+    "d3ad429a44a13e1f105cc8bc6f307486133a4a2b72afef39641fcd59efa8e591",
+]
+
+
+@tool(effect=Effect.UNSAFE)
+async def pay(ctx: ToolContext, text: str) -> str:
+    """Pay."""
+    keys.append(ctx.idem_key)
+    return text
+
+
+@agent(reads=jobs, writes=results)
+async def payer(text: str, ctx: Context) -> str:
+    """Pay once directly and once through the model."""
+    await ctx.call(pay, text)
+    return await ctx.model(text, returns=str, tools=[pay])
+
+
+async def test_the_key_of_a_step_never_changes() -> None:
+    keys.clear()
+    async with Team(payer, tools=[pay]) as team:
+        team.allow(pay)
+        team.model.script(calls(pay, {"text": "b"}), says("end"))
+        # The id of a submission without a reference is chance; a foreign record's is its place.
+        partition, offset = await team.bus.sender().send(Outgoing("test.jobs", b"k", b'"a"'))
+        await until(lambda: len(keys) == 2)
+        await team.settle()
+
+    invocation = id_of_foreign("test.jobs", partition, offset)
+    assert keys == [
+        hashlib.sha256(f"{invocation}/0/{step_and_index}".encode()).hexdigest()
+        for step_and_index in ("1/0", "2/1")
+    ]
+    assert keys == KEYS_FOR_EVER
+
+
+def slow_commits(committer: Committer, times: int) -> None:
+    """Let the first commits of intents look as if they had begun long ago."""
+    real = committer.commit
+    left = times
+
+    async def commit(item):
+        nonlocal left
+        offsets = await real(item)
+        if left and b"/intent/" in (item.records[0].key or b""):
+            left -= 1
+            item.began_s = time.monotonic() - LICENCE_S_MAX - 1
+        return offsets
+
+    committer.commit = commit  # type: ignore[method-assign]  # a slow broker, without waiting
+
+
+@pytest.mark.parametrize("late", [0, 1, 3, LICENCES_COUNT_MAX])
+async def test_a_licence_that_is_too_old_is_renewed_before_anything_is_done(late: int) -> None:
+    seen: list[str] = []
+
+    @agent(reads=jobs, writes=results)
+    async def one(text: str, ctx: Context) -> str:
+        try:
+            return await ctx.call(pay, text)
+        except Refused as refused:
+            seen.append(refused.state)
+            return "not paid"
+
+    keys.clear()
+    async with Team(one, tools=[pay], partitions=1) as team:
+        team.allow(pay)
+        (lane,) = team.members[0].process.lanes
+        assert lane._committer is not None
+        slow_commits(lane._committer, late)
+        task = await team.submit(jobs, "x")
+
+        result = await task.result(str)
+        journal = [decode_entry(r) for r in await read_all(team.bus, team.full("one.journal"))]
+
+    attempts = [e.facts["attempt"] for e in journal if e is not None and e.kind is Kind.INTENT]
+    given_up = late == LICENCES_COUNT_MAX
+    assert attempts == list(range(1, late + (0 if given_up else 1) + 1))
+    assert result == ("not paid" if given_up else "x")
+    assert len(keys) == (0 if given_up else 1)
+    assert seen == (["dependency_unavailable"] if given_up else [])
