@@ -24,7 +24,8 @@ def test_the_agents_of_the_guide_can_be_declared_and_make_a_team() -> None:
     exec(compile(code_of(PAGE), str(PAGE), "exec"), names)
 
     agents = {value.name: value for value in names.values() if isinstance(value, Agent)}
-    assert set(agents) == {"thanker", "splitter", "judge", "counter", "clerk", "reader"}
+    wanted = {"thanker", "splitter", "judge", "counter", "clerk", "reader", "refunder"}
+    assert set(agents) == wanted
     team = TeamDescription([agents["splitter"], agents["judge"], agents["counter"]])
     assert team.problems() == ()
     assert team.gather_of(agents["splitter"]) == agents["counter"].reads
