@@ -13,6 +13,7 @@ from enum import StrEnum
 import orjson
 
 from handrail.errors import JournalBroken
+from handrail.lane.progress import OffsetMetadata
 from handrail.wire.record import Outgoing, Record, TopicPartition
 
 LANE = "lane"  #: stands for the invocation in records that concern the lane itself
@@ -64,6 +65,14 @@ class Entry:
 def entry_key(invocation: str, kind: Kind, part: int | str = 0) -> bytes:
     """The key under which this kind of record of this invocation stands."""
     return f"{invocation}/{kind}/{part}".encode()
+
+
+PROGRESS_KEY = entry_key(LANE, Kind.PROGRESS)
+
+
+def journaled_offset(entry: Entry) -> tuple[int, OffsetMetadata]:
+    """Give how far a PROGRESS record says that its lane had come."""
+    return int(str(entry.facts["low"])), OffsetMetadata.decode(str(entry.facts["metadata"]))
 
 
 def encode_entry(entry: Entry, journal: TopicPartition) -> Outgoing:

@@ -1,17 +1,24 @@
 """Counts what became of every handoff: each was ended exactly once, or still waits.
 
-It reads nothing but topics and committed offsets, so it believes no process about itself.
+It reads nothing but topics, so it believes no process about itself.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
-from handrail.lane.journal import STEP_KINDS, Kind, decode_entry, entry_key
-from handrail.lane.progress import OffsetMetadata
+from handrail.lane.journal import (
+    PROGRESS_KEY,
+    STEP_KINDS,
+    Entry,
+    Kind,
+    decode_entry,
+    entry_key,
+    journaled_offset,
+)
 from handrail.ledger.event import (
     DeadLettered,
     Dropped,
@@ -71,40 +78,46 @@ async def unaccounted(bus: Bus, namespace: str, agents: Sequence[Agent[..., Any]
             books.enter(event)
     found = [f"{id_} was ended {n} times" for id_, n in books.ended.items() if n > 1]
     resting: set[bytes] = set()
+    journals = {a.name: await _live(bus, f"{namespace}.{a.name}.journal") for a in agents}
+    for live in journals.values():
+        resting |= {key for _, key in live}
     for agent in agents:
-        resting |= await _resting(bus, f"{namespace}.{agent.name}.journal")
-    for agent in agents:
-        found += await _lost_on_inbox(bus, namespace, agent, books, resting)
+        found += await _lost_on_inbox(bus, namespace, agent, books, resting, journals[agent.name])
     found += _lost_gathers(books, resting)
     found += _left_of_steps(books, resting)
     found += await _wrong_on_topics(bus, namespace, books)
     return found
 
 
-async def _resting(bus: Bus, journal: str) -> set[bytes]:
-    """Give the keys of the journal that are live."""
-    live: set[bytes] = set()
+async def _live(bus: Bus, journal: str) -> dict[tuple[int, bytes], Entry]:
+    """Give the records of a journal that are live, by partition and key."""
+    live: dict[tuple[int, bytes], Entry] = {}
     for record in await read_all(bus, journal):
-        key = record.key or b""
-        if decode_entry(record) is None:
-            live.discard(key)
+        entry, place = decode_entry(record), (record.partition, record.key or b"")
+        if entry is None:
+            live.pop(place, None)
         else:
-            live.add(key)
+            live[place] = entry
     return live
 
 
 async def _lost_on_inbox(
-    bus: Bus, namespace: str, agent: Agent[..., Any], books: Books, resting: set[bytes]
+    bus: Bus,
+    namespace: str,
+    agent: Agent[..., Any],
+    books: Books,
+    resting: set[bytes],
+    journal: Mapping[tuple[int, bytes], Entry],
 ) -> list[str]:
     inbox = f"{namespace}.{agent.reads.name}"
-    committed = await bus.admin.committed(f"{namespace}.{agent.name}", inbox)
     lost: list[str] = []
     for record in await read_all(bus, inbox):
-        place = committed.get(record.partition)
-        if place is None or record.offset >= place.offset:
-            done = OffsetMetadata.decode(place.metadata).done if place else 0
-            if place is None or not done >> (record.offset - place.offset) & 1:
-                continue  # nobody has said that it is finished: it waits
+        progress = journal.get((record.partition, PROGRESS_KEY))
+        if progress is None:
+            continue  # nobody has said that anything is finished: it waits
+        low, metadata = journaled_offset(progress)
+        if record.offset >= low and not metadata.done >> (record.offset - low) & 1:
+            continue
         id_ = _id_of(record)
         if id_ not in books.ended and entry_key(id_, Kind.PARKED) not in resting:
             where = f"{inbox}[{record.partition}]@{record.offset}"

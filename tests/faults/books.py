@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import orjson
 
 from handrail.bus.port import Bus
-from handrail.lane.journal import STEP_KINDS, Kind, decode_entry
+from handrail.lane.journal import STEP_KINDS, Kind, decode_entry, journaled_offset
 from handrail.lane.progress import OffsetMetadata
 from handrail.ledger.event import DeadLettered, Event, Finished, PartGathered
 from handrail.ledger.event_record import UnknownEvent, decode
@@ -28,6 +28,7 @@ INBOXES: Mapping[str, str] = {
     "joiner": "prices",
     "cashier": "bills",
 }
+NOTHING_DONE = OffsetMetadata(journal=0, epoch=0, answers=0, done=0)
 PARTS_COUNT_MAX = 16
 SHOWN_COUNT_MAX = 5
 
@@ -58,18 +59,21 @@ async def read_books(bus: Bus, namespace: str) -> Books:
             where = TopicPartition(full, partition)
             begin, end = await bus.begin_offset(where), await bus.end_offset(where)
             topics[name] += [record async for record in bus.fetch(where, begin, end)]
-    lag = {agent: await _lag(bus, namespace, agent, topics) for agent in INBOXES}
+    lag = {agent: _lag(agent, topics) for agent in INBOXES}
     return Books(topics, lag)
 
 
-async def _lag(bus: Bus, namespace: str, agent: str, topics: Mapping[str, Sequence[Record]]) -> int:
-    committed = await bus.admin.committed(f"{namespace}.{agent}", f"{namespace}.{INBOXES[agent]}")
+def _lag(agent: str, topics: Mapping[str, Sequence[Record]]) -> int:
+    """Count what is not finished by the word of the lanes' journals, which is what counts."""
+    come: dict[int, tuple[int, OffsetMetadata]] = {}
+    for record in topics[f"{agent}.journal"]:
+        entry = decode_entry(record)
+        if entry is not None and entry.kind is Kind.PROGRESS:
+            come[record.partition] = journaled_offset(entry)
     open_count = 0
     for record in topics[INBOXES[agent]]:
-        place = committed.get(record.partition)
-        low = place.offset if place else 0
-        done = OffsetMetadata.decode(place.metadata).done if place else 0
-        if record.offset >= low and not done >> (record.offset - low) & 1:
+        low, metadata = come.get(record.partition, (0, NOTHING_DONE))
+        if record.offset >= low and not metadata.done >> (record.offset - low) & 1:
             open_count += 1
     return open_count
 

@@ -1,4 +1,4 @@
-"""`handrail` with a planted fault: its lanes commit the offset apart from the records.
+"""`handrail` with a planted fault: its lanes commit what is finished apart from the records.
 
 The process kills itself between the two, so the fault shows however fast the machine is.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from handrail.bus import kafka
 from handrail.bus.kafka_producer import KafkaLaneProducer
 from handrail.bus.port import TRANSACTION_DEADLINE_S, OffsetCommit
-from handrail.runtime.worker.opening import PROGRESS_KEY
+from handrail.lane.journal import PROGRESS_KEY
 from handrail.wire.record import Outgoing
 
 PLANT = sys.argv.pop(1)
@@ -31,11 +31,11 @@ class TwoCommits(KafkaLaneProducer):
         deadline_s: float = TRANSACTION_DEADLINE_S,
     ) -> list[int]:
         handoffs = [one for one in records if not one.topic.endswith(".journal")]
-        if offsets is None or not handoffs:
+        # The journal's word on what is finished counts; it stands last among the records.
+        own = [one for one in records if one.key == PROGRESS_KEY]
+        if not own or not handoffs:
             return await super().commit(records, offsets, deadline_s=deadline_s)
         TwoCommits.commits += 1
-        # The journal's copy of the offset goes with the offset, and stands last among the records.
-        own = [one for one in records if one.key == PROGRESS_KEY]
         rest = [one for one in records if one.key != PROGRESS_KEY]
         if PLANT == "offset first":
             copied = await super().commit(own, offsets, deadline_s=deadline_s)

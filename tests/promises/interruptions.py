@@ -192,5 +192,6 @@ def shares(team: Team) -> list[int]:
 async def last_word(team: Team, topic: str) -> Kind | None:
     """Give the last thing that an owner of the lane said about the lane itself."""
     found = [decode_entry(record) for record in await read_all(team.bus, team.full(topic))]
-    words = [entry.kind for entry in found if entry is not None and entry.invocation == LANE]
+    own = [entry.kind for entry in found if entry is not None and entry.invocation == LANE]
+    words = [kind for kind in own if kind is not Kind.PROGRESS]
     return words[-1] if words else None

@@ -5,6 +5,10 @@ the next batch gathers, so a busy lane pays for a transaction once per batch, no
 handoff. Nothing is retried here except a batch with a record that the broker refuses: its
 items are committed one by one and the refused one is told. After any other error the committer
 is over, and the lane has to be opened anew to learn what was written.
+
+What counts as finished is written to the journal in the very transaction that finishes it. The
+consumer group is told up to a second later: telling it costs two more requests, and only tools that
+show the lag, and the place where an opener begins to read the journal, depend on it.
 """
 
 import asyncio
@@ -23,6 +27,7 @@ from handrail.wire.size import record_size
 
 BATCH_ITEMS_MAX = 100
 BATCH_BYTES_MAX = 4_000_000
+TELL_GROUP_AFTER_S = 1.0  #: on the machine's own clock, whatever clock tasks live by
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +40,7 @@ class Item:
     on_refused: Callable[[RecordRefused], None] | None = None
     outcome: Entry | None = None  #: of a step, which must not be lost when the lane opens anew
     done: "asyncio.Future[Sequence[int]] | None" = field(default=None)
+    tells_group: bool = False  #: whether the group is told of the offset with it, and not later
     began_s: float = 0.0  #: on the machine's own clock: when its last transaction began
 
     @property
@@ -67,6 +73,7 @@ class Committer:
         self._running.set()
         self._settled = asyncio.Event()
         self._settled.set()
+        self._untold_since_s: float | None = None  #: since when the group has an older offset
 
     def hand(self, item: Item) -> None:
         """Queue an item; it commits after everything that was handed over before."""
@@ -119,20 +126,37 @@ class Committer:
     async def run(self) -> None:
         """Commit until cancelled. Raises what ended the lane: fenced, doubtful, unreachable."""
         while True:
-            await self._wake.wait()
+            await self._woken()
             await self._running.wait()
             # Let everything that is ready to run add its item to this batch.
             await asyncio.sleep(0)
             if not self._running.is_set():
                 continue
             batch = self._next_batch()
-            if batch:
+            if batch or self._tells_group_now(batch):
                 self._batch = batch
                 await self._commit_batch(batch)
                 self._batch = []
             if not self._queue:
                 self._wake.clear()
                 self._idle.set()
+
+    async def _woken(self) -> None:
+        """Wait for an item, no longer than the group may wait for its offset."""
+        if self._untold_since_s is None:
+            await self._wake.wait()
+            return
+        left_s = self._untold_since_s + TELL_GROUP_AFTER_S - time.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, left_s)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _tells_group_now(self, batch: Sequence[Item]) -> bool:
+        since_s = self._untold_since_s
+        due = since_s is not None and time.monotonic() >= since_s + TELL_GROUP_AFTER_S
+        return due or any(item.tells_group for item in batch)
 
     def _next_batch(self) -> list[Item]:
         batch: list[Item] = []
@@ -149,6 +173,7 @@ class Committer:
             await self._transact(batch)
         except RecordRefused as refused:
             await self._renew_producer()
+            self._untold_since_s = None  # the renewed producer's first transaction has told it
             if len(batch) == 1:
                 self._refuse(batch[0], refused)
                 return
@@ -168,15 +193,16 @@ class Committer:
     async def _transact(self, batch: list[Item]) -> None:
         records = [record for item in batch for record in item.records]
         completes = [offset for item in batch for offset in item.completes]
-        low, metadata = self._lane.offset_metadata(completes)
-        commit = (
-            OffsetCommit(self._place.group, self._place.inbox, low, metadata) if completes else None
-        )
-        if commit is not None:
+        tells = self._tells_group_now(batch)
+        commit: OffsetCommit | None = None
+        if completes or tells:
+            low, metadata = self._lane.offset_metadata(completes)
             copy = self._lane.progress_entry(low, metadata)
             records.append(encode_entry(copy, self._place.journal))
+            if tells:
+                commit = OffsetCommit(self._place.group, self._place.inbox, low, metadata)
         offsets: Sequence[int] = ()
-        if records or commit is not None:
+        if records:
             self._settled.clear()
             began_s = time.monotonic()
             for item in batch:
@@ -185,6 +211,10 @@ class Committer:
                 offsets = await self._producer.commit(records, commit)
             finally:
                 self._settled.set()
+        if tells:
+            self._untold_since_s = None
+        elif completes and self._untold_since_s is None:
+            self._untold_since_s = time.monotonic()
         self._lane.committed(completes, self._journal_writes(records, offsets))
         at = 0
         for item in batch:

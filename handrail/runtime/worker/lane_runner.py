@@ -180,7 +180,9 @@ class LaneRunner:
         entry = lane.lane_entry(Kind.CLOSED, self._worker.clock.now_ms())
         try:
             async with asyncio.timeout(deadline_s):
-                await committer.commit(Item([encode_entry(entry, self.place.journal)]))
+                await committer.commit(
+                    Item([encode_entry(entry, self.place.journal)], tells_group=True)
+                )
         except (TimeoutError, HandrailError):
             log.warning("lane not closed in words", **self._facts())
 

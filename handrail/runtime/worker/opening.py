@@ -8,11 +8,11 @@ epoch, in one transaction with the unchanged offset, is the real fence (A5): fro
 predecessor that wakes up cannot write.
 
 A broker that was killed and has restarted may, for a while, answer as it stood some seconds
-before: with an old offset of the group and an old end of a partition (seen on Apache Kafka 4.4.0,
-whose high watermark is kept every five seconds). Two things make us independent of that. Each
-transaction writes its offset into the journal too, and what the journal says counts; the group's
-offset only says where to look. And the end of the journal is not asked for but made: a record of
-our own, which says nothing, has an offset below which everything of our predecessors lies.
+before: with an old offset of the group and an old end of a partition (seen on Apache Kafka 4.4.0).
+Two things make us independent of that. Each transaction writes its offset into the journal, and
+what the journal says counts; the group's offset, which is told later, only says where to begin to
+look. And the end of the journal is not asked for but made: a record of our own, which says nothing,
+has an offset below which everything of our predecessors lies.
 """
 
 from contextlib import aclosing
@@ -23,11 +23,12 @@ from handrail.errors import OffsetMetadataBroken, OffsetsLost
 from handrail.lane.decision import LaneSettings
 from handrail.lane.journal import (
     LANE,
+    PROGRESS_KEY,
     Entry,
     Kind,
     decode_entry,
     encode_entry,
-    entry_key,
+    journaled_offset,
     tombstone,
 )
 from handrail.lane.lane import Lane
@@ -38,7 +39,6 @@ from handrail.wire.record import TopicPartition
 INIT_DEADLINE_S = 30.0
 PROOF_DEADLINE_S = 5.0
 END_KEY = f"{LANE}/end/0".encode()
-PROGRESS_KEY = entry_key(LANE, Kind.PROGRESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +122,16 @@ async def _restored_lane(
     start = max(metadata.journal if metadata else 0, await bus.begin_offset(place.journal))
     found = await _journal_as_compacted(bus, place.journal, start, end)
     progress = found.get(PROGRESS_KEY)
-    if progress is not None and progress[2] is not None:
-        facts = progress[2].facts
-        if low > int(str(facts["low"])):
-            raise OffsetsLost(
-                where=f"{place.inbox.topic}[{place.inbox.partition}]",
-                agent=place.group,
-                detail=f"the offset is {low} and the journal knows of {facts['low']} only",
-            )
-        low, metadata = int(str(facts["low"])), OffsetMetadata.decode(str(facts["metadata"]))
+    said = progress[2] if progress is not None else None
+    where = f"{place.inbox.topic}[{place.inbox.partition}]"
+    if said is not None:
+        told, (low, metadata) = low, journaled_offset(said)
+        if told > low:
+            detail = f"the offset is {told} and the journal knows of {low} only"
+            raise OffsetsLost(where=where, agent=place.group, detail=detail)
+    elif metadata is not None:
+        detail = f"the offset is {low} and the journal no longer says how far the lane had come"
+        raise OffsetsLost(where=where, agent=place.group, detail=detail)
     lane = Lane(settings, low, metadata)
     lane.restore(found.values(), end, now_ms)
     return lane

@@ -134,10 +134,35 @@ async def test_offsets_are_finished_only_once_their_transaction_has_committed() 
         )
         await committer.flush()
 
-    (commit,) = log.offsets
-    assert commit is not None
-    assert commit.offset == 1
     assert seen == [1]
+    ((_, journaled),) = log.transactions
+    assert journaled == b"{}"
+    assert log.offsets == [None], "the group is told later"
+
+
+async def test_the_group_is_told_of_an_offset_once_nothing_has_to_wait_for_it() -> None:
+    log = Log()
+    async with committing(log) as committer:
+        committer.hand(item("a", completes=(0,)))
+        committer.hand(item("b", completes=(1,)))
+        await committer.flush()
+        await until(lambda: len(log.offsets) == 2)
+
+    told = log.offsets[1]
+    assert told is not None
+    assert told.offset == 2
+    assert log.transactions[1] == [b"{}"], "the journal says the same in the same transaction"
+
+
+async def test_the_group_is_told_at_once_with_the_last_word_of_a_lane() -> None:
+    log = Log()
+    async with committing(log) as committer:
+        committer.hand(item("a", completes=(0,)))
+        await committer.commit(item("closed", tells_group=True))
+
+    told = log.offsets[-1]
+    assert told is not None
+    assert told.offset == 1
 
 
 async def test_a_refused_record_costs_nobody_else_and_is_told() -> None:
