@@ -60,6 +60,11 @@ class Mailboxes:
         """Take the oldest invocation that nothing of its key stands before."""
         return self._ready.popleft() if self._ready else None
 
+    def put_back(self, invocation: Invocation) -> None:
+        """Let the first of its key be taken again."""
+        assert self._boxes[invocation.key][0] is invocation
+        self._ready.append(invocation)
+
     def remove_head(self, invocation: Invocation) -> None:
         """Let the next of this key come up; only the head of a key ever ends."""
         box = self._boxes[invocation.key]

@@ -10,7 +10,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 
 from handrail.lane.bounds import SPAN_HEADROOM_OFFSETS
-from handrail.lane.decision import Due, End, LaneSettings, PartRefused, PartTaken, Rest
+from handrail.lane.decision import Due, End, Held, LaneSettings, PartRefused, PartTaken, Rest
 from handrail.lane.gather import Gather, GatherStage, Part, PartEnd, judge_part, open_gather
 from handrail.lane.invocation import Invocation, Mailboxes, Stage
 from handrail.lane.journal import LANE, Entry, Kind, entry_key
@@ -34,7 +34,8 @@ class Lane:
         self.progress = Progress(low, metadata.done if metadata else 0)
         self.handed_count = 0  #: ends of resting ones that the committer holds
         self.steps = StepBook()  #: what invocations have recorded
-        self._answers = metadata.answers if metadata else 0
+        self.answers = metadata.answers if metadata else 0  #: below it every answer was read
+        self.held: dict[str, Held] = {}  #: what waits for a person, by invocation
         self.journal_end = metadata.journal if metadata else 0  #: everything below was read
         self._live: dict[bytes, int] = {}  # journal key → offset, in the order of the offsets
         self._mailboxes = Mailboxes(settings.bounds.per_key)
@@ -106,7 +107,7 @@ class Lane:
         low, done = self.progress.plan(set(completing))
         oldest_live = next(iter(self._live.values()), self.journal_end)
         pointer = min(oldest_live, self.journal_end)
-        return low, OffsetMetadata(pointer, self.epoch, self._answers, done).encode()
+        return low, OffsetMetadata(pointer, self.epoch, self.answers, done).encode()
 
     def progress_entry(self, low: int, metadata: str) -> Entry:
         """Give the journal's copy of an offset, for the transaction that commits it."""
@@ -283,13 +284,16 @@ class Lane:
         removed = [entry_key(invocation.id, Kind.GATHERED, number) for number in numbers]
         return End((), (*removed, *steps), (closed,))
 
-    def hold(self, invocation: Invocation, doubts: Sequence[Doubt], now_ms: int) -> Rest:
+    def hold(
+        self, invocation: Invocation, envelope: Envelope, doubts: Sequence[Doubt], now_ms: int
+    ) -> Rest:
         """Let an invocation rest that cannot go on, because a step of it is in doubt.
 
         It stays the first of its key, whose others wait behind it, and takes nobody's place.
         """
         self._running.pop(invocation, None)
         invocation.stage = Stage.IN_DOUBT
+        self.held[invocation.id] = Held(invocation, envelope.task_id, envelope.tenant)
         log, version = self.steps.of(invocation.id), self.settings.agent_version
         entries = [
             in_doubt_entry(doubt, invocation.id, self.epoch, version, now_ms)
@@ -305,6 +309,12 @@ class Lane:
         self._parked_count += 1
         entries.append(self._parked_entry(invocation, now_ms))
         return Rest(entries, (invocation.offset,), (invocation,))
+
+    def release(self, held: Held) -> None:
+        """Let an invocation go on that waited for a person, as soon as there is a free place."""
+        del self.held[held.invocation.id]
+        held.invocation.stage = Stage.WAITING
+        self._mailboxes.put_back(held.invocation)
 
     # ---- the passing of time
 

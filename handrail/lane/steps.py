@@ -202,10 +202,22 @@ class StepBook:
         """Give the log of an invocation, an empty one when nothing is recorded."""
         return self._logs.setdefault(invocation, StepLog())
 
+    def known(self, invocation: str, path: str) -> StepRecord | None:
+        """Give what is recorded of a step."""
+        log = self._logs.get(invocation)
+        return log.records.get(path) if log is not None else None
+
+    def waits_for(self, request: str) -> bool:
+        """Say whether a person was asked this and nobody has answered."""
+        invocation, path, attempt = request.rsplit("/", 2)
+        record = self.known(invocation, path)
+        if record is None or record.intent is None or record.state is not StepState.IN_DOUBT:
+            return False
+        return str(record.intent.facts["attempt"]) == attempt
+
     def accepts(self, outcome: Entry) -> bool:
         """Say whether an outcome belongs to the very attempt that the journal shows as open."""
-        log = self._logs.get(outcome.invocation)
-        record = log.records.get(outcome.path) if log is not None else None
+        record = self.known(outcome.invocation, outcome.path)
         if record is None or record.intent is None or record.state is not StepState.BEGUN:
             return False
         return record.intent.facts["attempt"] == outcome.facts.get("attempt")
@@ -228,6 +240,9 @@ def after_crash(record: StepRecord, now_ms: int) -> Begin | Reconcile | Doubt:
     facts = intent.facts
     effect, attempt = Effect(str(facts["effect"])), int(str(facts["attempt"]))
     first_ms = int(str(facts["first_ms"]))
+    if "void" in facts:
+        # Somebody has found out that it did not happen: it begins anew, and so does its key's age.
+        return Begin(attempt + 1, now_ms)
     match effect:
         case Effect.PURE | Effect.READ:
             return Begin(attempt + 1, first_ms)
@@ -244,6 +259,11 @@ def after_crash(record: StepRecord, now_ms: int) -> Begin | Reconcile | Doubt:
         case _:
             assert_never(effect)
     return doubt(intent, because, recorded=record.in_doubt is not None)
+
+
+def request_of(invocation: str, found: Doubt) -> str:
+    """Name the question that a doubt puts to people."""
+    return f"{invocation}/{found.path}/{found.attempt}"
 
 
 def doubt(intent: Entry, because: str, *, recorded: bool) -> Doubt:

@@ -252,6 +252,7 @@ class PersonAsked(Happened):
     invocation: str
     agent: str
     expires_ms: int | None = None
+    reply_to: str | None = None  #: topic/partition that decisions go to, without the namespace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,20 +13,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from pydantic import TypeAdapter
+
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
 from handrail.contract.team import AnyTool, TeamDescription
 from handrail.contract.tool import Tool
 from handrail.contract.topic import Topic
+from handrail.lane.bounds import TIMER_RESOLUTION_S
+from handrail.ledger.event import PersonAsked
+from handrail.ledger.event_record import LEDGER, UnknownEvent, decode
 from handrail.models.port import Model
 from handrail.runtime.client import Client
+from handrail.runtime.doubts import decide, open_doubts
 from handrail.runtime.failpoint import Countdown
 from handrail.runtime.registrar import registrar
 from handrail.runtime.single_writer import SingleWriter
 from handrail.runtime.submitting import Submitting
 from handrail.runtime.topics import Layout, apply, needed
 from handrail.runtime.worker.process import AgentProcess, ProcessSettings
-from handrail.testing.accounting import unaccounted
+from handrail.testing.accounting import read_all, unaccounted
 from handrail.testing.clock import VirtualClock
 from handrail.testing.ground import Ground, KafkaGround, MemoryGround
 from handrail.testing.member import DRAIN_S, POLL_S, KillPoint, Member
@@ -191,6 +197,31 @@ class Team(Submitting[Coroutine[Any, Any, TeamTask]]):
         task = await self.client.submit(named, message, reference=reference, deadline_s=deadline_s)
         return TeamTask(self, task)
 
+    async def resolve(
+        self, task: TeamTask, *, happened: bool, result: object = None, by: str = "a test"
+    ) -> None:
+        """Decide the open doubts of a task: its step happened with this result, or it did not.
+
+        Returns once the lane has taken the decision and the task no longer waits for it.
+        """
+        records = await read_all(self.bus, self.full(LEDGER))
+        told = [event for event in map(decode, records) if not isinstance(event, UnknownEvent)]
+        doubts = open_doubts(event for event in told if event.task_id == task.id)
+        assert doubts, f"nothing of {task} is in doubt"
+        data = TypeAdapter(object).dump_json(result) if happened else None
+        for doubt in doubts:
+            now_ms = self.clock.now_ms()
+            await decide(self.bus, self.namespace, doubt, data, by, now_ms)
+        await self.advance(seconds=TIMER_RESOLUTION_S)
+        try:
+            async with asyncio.timeout(self.patience_s):
+                while _names_any(await task.task.explanation(), doubts):
+                    self.check()
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            message = f"the decision on {task} was not taken:\n{self.in_words()}"
+            raise AssertionError(message) from None
+
     async def advance(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
         """Move time on. Every timer in between fires in its order, and what it starts goes first.
 
@@ -352,3 +383,7 @@ class Team(Submitting[Coroutine[Any, Any, TeamTask]]):
         if self._bus is not None:
             await self._bus.close()
         self._ground.close()
+
+
+def _names_any(words: str, doubts: Iterable[PersonAsked]) -> bool:
+    return any(doubt.text in words for doubt in doubts)

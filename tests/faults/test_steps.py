@@ -176,7 +176,7 @@ async def test_kills_at_every_moment_of_a_step_repeat_nothing_recorded_and_doubl
     assert {n for what, n in acts if what == "pay"} >= paid
     assert doubts.isdisjoint(paid)
     assert {event.request for event in asked} == {
-        f"{entry.invocation}/{entry.path}"
+        f"{entry.invocation}/{entry.path}/1"
         for entry in (await payers.journal()).values()
         if entry.kind is Kind.IN_DOUBT
     }

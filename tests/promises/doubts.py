@@ -6,7 +6,8 @@ import pytest
 
 from handrail import Context, agent, results
 from handrail.lane.journal import Kind
-from handrail.ledger.event import PersonAsked, StepWasted
+from handrail.ledger.event import PersonAnswered, PersonAsked, StepWasted
+from handrail.runtime.doubts import decide, open_doubts
 from handrail.testing import Team, says
 from tests.promises.gate import Gate
 from tests.promises.step_tools import (
@@ -22,6 +23,7 @@ from tests.promises.step_tools import (
     rent,
     worker,
 )
+from tests.waiting import until
 
 TeamOf = Callable[..., Team]
 
@@ -77,6 +79,35 @@ async def test_a_doubt_is_put_to_a_person_even_if_the_deadline_passed_before_any
 
         await task.until("input_required")
         assert acts.done == ["look x", "pay x"]
+
+
+async def test_an_unsafe_act_that_the_deadline_cuts_off_is_in_doubt_and_not_just_dead(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    gate = Gate()
+
+    async def slow(text: str) -> str:
+        acts.done.append(f"pay {text}")
+        await gate.pass_through()
+        return f"paid {text}"
+
+    @agent(reads=jobs, writes=results)
+    async def payer(text: str, ctx: Context) -> str:
+        return await ctx.call(pay, text)
+
+    async with team_of(payer, tools=TOOLS, partitions=1) as team:
+        real(team).fake(pay, does=slow)
+        task = await team.submit(jobs, "x", deadline_s=60)
+        await gate.entered.wait()
+        await task.until("working")
+        await team.advance(seconds=62)
+
+        await task.until("input_required")
+        await team.resolve(task, happened=True, result="paid x")
+        await task.until("failed")
+        (letter,) = await task.dead_letters()
+        assert letter.failure.reason == "deadline"
+    assert acts.done == ["pay x"]
 
 
 async def test_an_outcome_in_hand_is_kept_when_the_lane_has_to_open_anew(
@@ -171,3 +202,47 @@ async def test_a_receiver_that_can_be_asked_is_asked_once_it_has_settled(
 
         assert await task.result(str) == "ordered x"
     assert acts.done == (["order x", "asked"] if happened else ["asked", "order x"])
+
+
+@pytest.mark.parametrize("happened", [True, False])
+async def test_a_person_ends_a_doubt_and_the_invocation_goes_on(
+    team_of: TeamOf, acts: Acts, happened: bool
+) -> None:
+    async with team_of(worker, tools=TOOLS, partitions=1) as team:
+        real(team).model.script(says("done"))
+        await team.kill(worker, at="after_act/pay" if happened else "after_intent_commit/pay")
+        task = await team.submit(jobs, "x")
+        await team.restart(worker)
+        await task.until("input_required")
+        result = "paid by hand" if happened else None
+        await team.resolve(task, happened=happened, result=result, by="Ada")
+
+        paid = "paid by hand" if happened else "paid x"
+        assert await task.result(str) == f"done: {paid}"
+        assert acts.done == ["look x", "pay x"]
+        answered = [e for e in await ledger(team) if isinstance(e, PersonAnswered)]
+        words = "it happened" if happened else "it did not happen"
+        assert [(one.by, one.decision) for one in answered] == [("Ada", words)]
+
+
+async def test_a_decision_says_nothing_about_a_later_attempt(team_of: TeamOf, acts: Acts) -> None:
+    async with team_of(worker, tools=TOOLS, partitions=1) as team:
+        real(team)
+        await team.kill(worker, at="after_intent_commit/pay")
+        task = await team.submit(jobs, "x")
+        await team.restart(worker)
+        await task.until("input_required")
+        await team.kill(worker, at="after_act/pay")
+        (first,) = open_doubts(await ledger(team))
+        await team.resolve(task, happened=False)
+        await team.restart(worker)
+        await until(lambda: asked_twice(team))
+        await decide(team.bus, team.namespace, first, None, "an echo", team.clock.now_ms())
+        await team.advance(seconds=3)
+
+        assert await task.state() == "input_required"
+        assert acts.done == ["look x", "pay x"], "the echo repeats nothing"
+
+
+async def asked_twice(team: Team) -> bool:
+    return len({e.request for e in await ledger(team) if isinstance(e, PersonAsked)}) == 2

@@ -17,7 +17,8 @@ from handrail import (
     tool,
 )
 from handrail.lane.journal import STEP_KINDS, Entry, decode_entry
-from handrail.ledger.event_record import decode
+from handrail.ledger.event import Event
+from handrail.ledger.event_record import UnknownEvent, decode
 from handrail.testing import Team
 from handrail.testing.accounting import read_all
 
@@ -117,5 +118,6 @@ async def left_of_steps(team: Team, agent_name: str) -> list[Entry]:
     return list(live.values())
 
 
-async def ledger(team: Team) -> list[object]:
-    return [decode(record) for record in await read_all(team.bus, team.full("ledger"))]
+async def ledger(team: Team) -> list[Event]:
+    found = [decode(record) for record in await read_all(team.bus, team.full("ledger"))]
+    return [event for event in found if not isinstance(event, UnknownEvent)]

@@ -33,6 +33,7 @@ from handrail.runtime.worker.admission import (
     mailbox_of,
     with_envelope,
 )
+from handrail.runtime.worker.answering import Answering
 from handrail.runtime.worker.burial import Burial, Buried
 from handrail.runtime.worker.committer import Committer, Item
 from handrail.runtime.worker.execution import Doubtful, Ended, Execution, WhyCancelled
@@ -42,6 +43,7 @@ from handrail.runtime.worker.packing import Packer
 from handrail.runtime.worker.place import WorkerPlace
 from handrail.runtime.worker.references import LaneReferences
 from handrail.runtime.worker.saying import Saying
+from handrail.runtime.worker.stepping import StepGround
 from handrail.wire.dead_letter import Reason
 from handrail.wire.envelope import Envelope
 from handrail.wire.marker import Marker
@@ -78,7 +80,9 @@ class Carrier:
         self._packer = Packer(worker.bus, worker.team, committer)
         self._saying = Saying(worker, place)
         self._burial = Burial(worker, place, self._packer, self._saying)
-        self._execution = Execution(worker, place, lane, committer, self._packer, self._saying)
+        ground = StepGround(worker, place, lane, committer, self._packer, self._saying)
+        self._execution = Execution(ground)
+        self._answering = Answering(ground)
         self._references = LaneReferences(worker, place)
         self._rules = AdmissionRules(
             agent=worker.agent,
@@ -241,7 +245,9 @@ class Carrier:
 
     def _hold(self, invocation: Invocation, doubtful: Doubtful) -> None:
         """Let it rest until a person has said what became of its step."""
-        rest = self._lane.hold(invocation, doubtful.doubts, self._worker.clock.now_ms())
+        rest = self._lane.hold(
+            invocation, doubtful.envelope, doubtful.doubts, self._worker.clock.now_ms()
+        )
         said = [
             self._saying.record(self._saying.in_doubt(invocation, doubtful.envelope, doubt))
             for doubt in doubtful.doubts
@@ -288,6 +294,8 @@ class Carrier:
     def tick(self) -> None:
         """Do what the passing of time asks for."""
         self._references.tick(self._lane.progress.low)
+        if self._lane.held:
+            self._aside(self._answers())
         due = self._lane.tick(self._worker.clock.now_ms())
         if due.rest is not None:
             self._rest(due.rest)
@@ -299,6 +307,10 @@ class Carrier:
                 task.cancel()
         if due.forgotten:
             self._hand([tombstone(key, self._place.journal) for key in due.forgotten], (), [])
+        self.start_ready()
+
+    async def _answers(self) -> None:
+        await self._answering.look()
         self.start_ready()
 
     def _rest(self, rest: Rest) -> None:

@@ -17,17 +17,11 @@ from handrail.errors.wire import WireError
 from handrail.lane.gather import Gather, PartEnd
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import Kind, entry_key
-from handrail.lane.lane import Lane
 from handrail.lane.steps import Doubt
 from handrail.runtime.worker.burial import Buried, record_of_parts
-from handrail.runtime.worker.committer import Committer
 from handrail.runtime.worker.context import RunContext, Spent
-from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.outputs import Origin, Outputs, outputs_of
-from handrail.runtime.worker.packing import Packer
-from handrail.runtime.worker.place import WorkerPlace
 from handrail.runtime.worker.reading_back import read_back
-from handrail.runtime.worker.saying import Saying
 from handrail.runtime.worker.stepping import StepGround, Stepper
 from handrail.wire.claim import is_claim
 from handrail.wire.codec import decode_envelope, encode_time
@@ -79,23 +73,15 @@ class _Input:
 class Execution:
     """Runs handlers for one open lane."""
 
-    def __init__(
-        self,
-        worker: WorkerPlace,
-        place: LanePlace,
-        lane: Lane,
-        committer: Committer,
-        packer: Packer,
-        saying: Saying,
-    ) -> None:
+    def __init__(self, ground: StepGround) -> None:
         """Read what rests from the lane's journal, write large bodies through its committer."""
         self.in_handler: set[Invocation] = set()  #: whose user code runs now
-        self._worker = worker
-        self._place = place
-        self._lane = lane
-        self._committer = committer
-        self._packer = packer
-        self._ground = StepGround(worker, place, lane, committer, packer, saying)
+        self._ground = ground
+        self._worker = ground.worker
+        self._place = ground.place
+        self._lane = ground.lane
+        self._committer = ground.committer
+        self._packer = ground.packer
 
     async def run(
         self, invocation: Invocation, why_cancelled: WhyCancelled
@@ -108,7 +94,11 @@ class Execution:
         given = await self._input(invocation)
         if not isinstance(given, _Input):
             return given
-        steps = Stepper(self._ground, invocation, given.envelope, why_cancelled.lane_closes)
+
+        def cut_off() -> bool:
+            return why_cancelled.lane_closes() or why_cancelled.past_deadline()
+
+        steps = Stepper(self._ground, invocation, given.envelope, cut_off)
         spent = Spent()
         failure: BaseException | None = None
         returned: object = None
@@ -119,7 +109,9 @@ class Execution:
             if why_cancelled.lane_closes():
                 raise
             if why_cancelled.past_deadline():
-                return self._expired(given)
+                # What was cut off in the middle of an act that must not happen twice is in doubt.
+                doubts = self._doubts(invocation)
+                return Doubtful(given.envelope, doubts) if doubts else self._expired(given)
             failure = HandlerCancelled(agent=self._worker.agent.name)
             failure.__cause__ = cancelled
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever user code raises

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from handrail.errors.lane import GatherMissed
+from handrail.lane.decision import Held
 from handrail.lane.invocation import Invocation
-from handrail.lane.steps import Asked, Doubt
+from handrail.lane.steps import Asked, Doubt, request_of
 from handrail.ledger.event import (
     SENTENCE_CHARS_MAX,
     Accepted,
@@ -17,6 +18,7 @@ from handrail.ledger.event import (
     MarkerPassed,
     PartGathered,
     PartKind,
+    PersonAnswered,
     PersonAsked,
     Rejected,
     RequestKind,
@@ -29,6 +31,7 @@ from handrail.runtime.worker.burial import Buried
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.place import WorkerPlace
 from handrail.wire.codec import encode_time
+from handrail.wire.decision import Decision
 from handrail.wire.envelope import Envelope
 from handrail.wire.ids import gather_invocation_id
 from handrail.wire.record import Outgoing, Record
@@ -160,12 +163,24 @@ class Saying:
             task_id=envelope.task_id,
             tenant=envelope.tenant,
             time_ms=self._worker.clock.now_ms(),
-            request=f"{invocation.id}/{doubt.path}",
+            request=request_of(invocation.id, doubt),
             kind=RequestKind.DOUBT,
             text=f"step {doubt.path}, {doubt.shown}, was begun at {encode_time(doubt.begun_ms)}"
             f" and nobody knows whether it happened; {doubt.because}.",
             invocation=invocation.id,
             agent=self._worker.agent.name,
+            reply_to=f"{self._worker.agent.name}.answers/{self._partition}",
+        )
+
+    def decided(self, held: Held, decision: Decision) -> Event:
+        """A person has said what became of a step."""
+        return PersonAnswered(
+            task_id=held.task_id,
+            tenant=held.tenant,
+            time_ms=self._worker.clock.now_ms(),
+            request=decision.request,
+            by=decision.by,
+            decision="it happened" if decision.happened else "it did not happen",
         )
 
     def gather_missed(self, envelope: Envelope, words: str) -> GatherMissed:

@@ -26,6 +26,7 @@ from handrail.wire.record import Record, TopicPartition
 
 JOURNAL = TopicPartition("ns.a.journal", 0)
 MINUTE_MS = 60_000
+ENVELOPE = Envelope("i0", "str.v1", "s", 0, "t", "default")
 
 
 def asked(path: str = "1", name: str = "pay", effect: Effect = Effect.UNSAFE, **more: str) -> Asked:
@@ -212,7 +213,7 @@ def test_an_invocation_in_doubt_rests_first_of_its_key_and_takes_nobody_s_place(
     assert first is not None
     lane.steps.of("i0").put(Entry(Kind.INTENT, "i0", 1, "1", 0, facts=intent().facts, path="1"))
 
-    rest = lane.hold(first, lane.steps.doubts("i0", 0), 9)
+    rest = lane.hold(first, ENVELOPE, lane.steps.doubts("i0", 0), 9)
 
     assert [(entry.kind, entry.path) for entry in rest.entries] == [
         (Kind.IN_DOUBT, "1"),
@@ -222,4 +223,4 @@ def test_an_invocation_in_doubt_rests_first_of_its_key_and_takes_nobody_s_place(
     following = lane.start_next(9)
     assert following is not None
     assert following.id == "i2", "its own key waits, another one runs"
-    assert lane.hold(first, lane.steps.doubts("i0", 0), 10).entries == []
+    assert lane.hold(first, ENVELOPE, lane.steps.doubts("i0", 0), 10).entries == []
