@@ -1,0 +1,1 @@
+"""Measures what recorded steps cost: `python -m bench.steps`."""

@@ -1,0 +1,110 @@
+"""Measures what recorded steps cost and prints a table: `python -m bench.steps [--quick]`.
+
+Exit code 1 says that a figure is not what is promised.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import uvloop
+
+from bench.engine.figure import Figure, machine
+from bench.steps.ground import Loader, loader
+from handrail.testing.broker import broker_for_tests
+
+RESULTS = Path(__file__).with_name("results.json")
+CHAIN = ("first", "second", "third")
+TOGETHER, APART = (CHAIN,), (("first",), ("second",), ("third",))
+OUTSTANDING = 200
+WARM_UP = 20
+BEHIND = 50
+LONG_S = 30
+
+
+async def _one_at_a_time(bootstrap: str, count: int) -> list[Figure]:
+    async with loader(bootstrap, APART) as load:
+        for number in range(WARM_UP + count):
+            await load.submit("texts", f"t{number}", "text")
+            await load.arrived([f"t{number}"])
+        took_ms = sorted(load.took_s[f"t{n}"] * 1000 for n in range(WARM_UP, WARM_UP + count))
+    return [
+        Figure("three hops, a paid step each, median", took_ms[count // 2], "ms", count, 25),
+        Figure("the same, 99th percentile", took_ms[count * 99 // 100], "ms", count, 60),
+    ]
+
+
+async def _under_load(
+    bootstrap: str, groups: tuple[tuple[str, ...], ...], count: int
+) -> tuple[float, float]:
+    """Give tasks a second with 200 outstanding, and the median time of one."""
+    async with loader(bootstrap, groups) as load:
+        await _kept_full(load, "warm", OUTSTANDING)
+        begun_s = time.perf_counter()
+        await _kept_full(load, "t", count)
+        rate = count / (time.perf_counter() - begun_s)
+        took_ms = sorted(load.took_s[f"t{n}"] * 1000 for n in range(count))
+    return rate, took_ms[count // 2]
+
+
+async def _kept_full(load: Loader, prefix: str, count: int) -> None:
+    sent, before = 0, len(load.took_s)
+    while len(load.took_s) - before < count:
+        room = min(OUTSTANDING - (sent - (len(load.took_s) - before)), count - sent)
+        await asyncio.gather(
+            *(load.submit("texts", f"{prefix}{n}", "text") for n in range(sent, sent + room))
+        )
+        sent += room
+        await load.read()
+
+
+async def _behind_a_long_step(bootstrap: str) -> Figure:
+    async with loader(bootstrap, (("waiter",),)) as load:
+        await load.submit("waits", "warm", "now")
+        await load.arrived(["warm"])
+        await load.submit("waits", "long", str(LONG_S))
+        await asyncio.sleep(0.5)
+        names = [f"b{number}" for number in range(BEHIND)]
+        await asyncio.gather(*(load.submit("waits", name, "now") for name in names))
+        await load.arrived(names)
+        took_ms = sorted(load.took_s[name] * 1000 for name in names)
+    what = f"{BEHIND} instant handoffs behind a {LONG_S} s step, 95th percentile"
+    return Figure(what, took_ms[BEHIND * 95 // 100], "ms", BEHIND, 100)
+
+
+async def _measured(bootstrap: str, *, quick: bool) -> list[Figure]:
+    one_by_one, many = (60, 1_000) if quick else (300, 3_000)
+    figures = await _one_at_a_time(bootstrap, one_by_one)
+    for groups, how in ((TOGETHER, "in one process"), (APART, "in three processes")):
+        rate, middle_ms = await _under_load(bootstrap, groups, many)
+        beside = f"median {middle_ms:,.0f} ms each"
+        what = f"tasks of three such hops, {OUTSTANDING} outstanding, {how}"
+        figures.append(Figure(what, rate, "/s", many, 500, at_least=True, beside=beside))
+    figures.append(await _behind_a_long_step(bootstrap))
+    return figures
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Fewer of everything; figures are rougher.")
+def main(*, quick: bool) -> None:
+    """Measure, print, and keep the figures in results.json; exit 1 when a promise is broken."""
+    # aiokafka 0.14 warns while a topic that was just made has no leader yet, and tries again.
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    facts = machine()
+    click.echo(f"{facts['processor']}, load {os.getloadavg()[0]:.2f} before the first figure")
+    with broker_for_tests() as bootstrap:
+        figures = uvloop.run(_measured(bootstrap, quick=quick))
+    for figure in figures:
+        click.echo(str(figure))
+    lines = [{**asdict(figure), "kept": figure.kept} for figure in figures]
+    whole = {"machine": facts, "quick": quick, "figures": lines}
+    RESULTS.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    raise SystemExit(0 if all(figure.kept for figure in figures) else 1)
+
+
+main()
