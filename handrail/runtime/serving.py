@@ -114,14 +114,14 @@ class ServedWriter:
                 await asyncio.wait({task})
 
     def standing(self) -> Standing:
-        """Say which partitions it holds."""
+        """Say which partitions it holds, and how many records it has taken and takes now."""
         member = self._writer.membership
         return Standing(
             ready=self._writer.is_ready,
             members={member.group: member.member_id} if member else {},
             partitions=len(self._writer.holds),
-            handled=0,
-            waiting=0,
+            handled=self._writer.handled_count,
+            waiting=self._writer.in_hand_count,
         )
 
 

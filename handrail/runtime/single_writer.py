@@ -67,6 +67,17 @@ class SingleWriter:
         self._leaving: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
         self._tidied_ms = clock.now_ms()
+        self._handled_count = self._in_hand_count = 0
+
+    @property
+    def handled_count(self) -> int:
+        """How many records were taken in by transactions that this process saw committed."""
+        return self._handled_count
+
+    @property
+    def in_hand_count(self) -> int:
+        """How many records are in transactions that are not decided yet."""
+        return self._in_hand_count
 
     @property
     def holds(self) -> frozenset[int]:
@@ -126,8 +137,13 @@ class SingleWriter:
             await asyncio.gather(*(self._tidy(where) for where in list(self._open)))
 
     async def _take(self, where: TopicPartition, batch: Sequence[Record]) -> None:
-        with self._reopening(where):
-            await self._shelf[where].take(batch, self._clock.now_ms())
+        self._in_hand_count += len(batch)
+        try:
+            with self._reopening(where):
+                taken = await self._shelf[where].take(batch, self._clock.now_ms())
+                self._handled_count += taken
+        finally:
+            self._in_hand_count -= len(batch)
 
     async def _tidy(self, where: TopicPartition) -> None:
         with self._reopening(where):

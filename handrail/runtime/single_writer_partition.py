@@ -192,16 +192,16 @@ class WriterPartition:
     def _name(where: TopicPartition) -> str:
         return f"{where.topic}[{where.partition}]"
 
-    async def take(self, records: Sequence[Record], now_ms: int) -> None:
-        """Write what a batch leads to, and that it was read, in one transaction.
+    async def take(self, records: Sequence[Record], now_ms: int) -> int:
+        """Write what a batch leads to, and that it was read, in one transaction; give its count.
 
-        Records that were taken before are passed over. Raises ProducerFenced, CommitDoubtful,
-        RecordRefused or BrokerUnreachable; the partition must be opened again then.
+        Records that were taken before are passed over and not counted. Raises ProducerFenced,
+        CommitDoubtful, RecordRefused or BrokerUnreachable; the partition must be opened again then.
         """
         async with self._lock:
             fresh = [record for record in records if record.offset >= self.next_offset]
             if not fresh:
-                return
+                return 0
             if self._producer is None:
                 # Passing over a batch would lose it as soon as the next one is committed.
                 raise ProducerFenced(transactional_id=self._id)
@@ -215,6 +215,7 @@ class WriterPartition:
                 await self._let_go()
                 raise
             self.next_offset = place
+            return len(fresh)
 
     async def tidy(self, now_ms: int) -> None:
         """Write what time alone has made due. Raises as `take` does."""
