@@ -39,6 +39,10 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     assert law.broken_links(ROOT) == []
 
 
+def test_every_test_that_a_page_names_exists() -> None:
+    assert law.missing_tests(ROOT) == []
+
+
 async def test_the_agent_of_the_front_page_runs() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
@@ -104,3 +108,16 @@ def test_a_link_that_leads_nowhere_is_reported(tmp_path: Path) -> None:
     )
 
     assert law.broken_links(tmp_path) == ["README.md: the link to docs/gone.md leads nowhere"]
+
+
+def test_a_test_that_does_not_exist_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_one.py").write_text("def test_there() -> None: ...")
+    (tmp_path / "README.md").write_text(
+        "`tests/test_one.py::test_there` `tests/test_one.py::test_gone` `tests/two.py::test_x`"
+    )
+
+    assert law.missing_tests(tmp_path) == [
+        "README.md: there is no test tests/test_one.py::test_gone",
+        "README.md: there is no test tests/two.py::test_x",
+    ]

@@ -13,6 +13,7 @@ import click
 
 from tests.laws.sources import files
 
+TEST = re.compile(r"`(tests/[\w/.]+\.py)::(\w+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SPAN = re.compile(r"`(handrail [^`]+)`")
 SHELL = re.compile(r"^\s*(?:\$ )?(handrail .*)$")
@@ -107,4 +108,14 @@ def broken_links(root: Path) -> list[str]:
         if "://" not in target
         and not target.startswith("#")
         and not (root / path.parent / target.split("#")[0]).exists()
+    ]
+
+
+def missing_tests(root: Path) -> list[str]:
+    """Report tests that a page names and that do not exist."""
+    return [
+        f"{path}: there is no test {file}::{name}"
+        for path, text in pages(root)
+        for file, name in TEST.findall(text)
+        if not (root / file).is_file() or f"def {name}(" not in (root / file).read_text("utf-8")
     ]
