@@ -150,5 +150,5 @@ def _cells(child: "Child", *, looping: bool) -> tuple[str, ...]:
         str(pid),
         str(note_.partitions),
         str(note_.handled),
-        "–" if note_.waiting is None else str(note_.waiting),
+        "–" if note_.in_hand is None else str(note_.in_hand),
     )

@@ -19,7 +19,7 @@ COLUMNS = (
     Column("AGENTS", "agents"),
     Column("PARTITIONS", "partitions", right=True),
     Column("HANDLED", "handled", right=True),
-    Column("IN HAND", "waiting", right=True),
+    Column("IN HAND", "in_hand", right=True),
     Column("SINCE", "since"),
 )
 
@@ -54,7 +54,7 @@ def processes(settings: "Settings") -> list[ProcessRow]:
                 agents=list(found.agents),
                 partitions=found.partitions if alive else None,
                 handled=found.handled,
-                waiting=found.waiting if alive else None,
+                in_hand=found.in_hand if alive else None,
                 since=when(found.since_ms),
             )
         )

@@ -38,7 +38,7 @@ class ProcessNote:
     members: dict[str, str] = field(default_factory=dict[str, str])  #: group → member id
     partitions: int = 0
     handled: int = 0
-    waiting: int | None = None
+    in_hand: int | None = None
     since_ms: int = 0
 
     @property

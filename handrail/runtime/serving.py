@@ -51,7 +51,7 @@ class Standing:
     members: dict[str, str]
     partitions: int
     handled: int
-    waiting: int
+    in_hand: int  #: taken up and not ended
 
 
 class Served(Protocol):
@@ -89,7 +89,7 @@ class ServedAgents:
             members={one.group: one.member_id for one in all_of_them if one.member_id},
             partitions=sum(len(one.partitions) for one in all_of_them),
             handled=sum(one.finished + one.dead for one in all_of_them),
-            waiting=sum(one.waiting + one.running for one in all_of_them),
+            in_hand=sum(one.waiting + one.running for one in all_of_them),
         )
 
 
@@ -121,7 +121,7 @@ class ServedWriter:
             members={member.group: member.member_id} if member else {},
             partitions=len(self._writer.holds),
             handled=self._writer.handled_count,
-            waiting=self._writer.in_hand_count,
+            in_hand=self._writer.in_hand_count,
         )
 
 
@@ -151,7 +151,7 @@ class Noted:
                 members=members or self._written.members,
                 partitions=sum(one.partitions for one in standings),
                 handled=sum(one.handled for one in standings),
-                waiting=sum(one.waiting for one in standings),
+                in_hand=sum(one.in_hand for one in standings),
             )
         if note != self._written:
             write_note(self.path, note)

@@ -26,7 +26,7 @@ async def test_a_writer_says_how_many_records_it_has_taken(ground: Ground) -> No
             await until(lambda: read_to_the_end(ground, bus))
             await until(lambda: ServedWriter(writer).standing().handled == 2)
 
-            assert ServedWriter(writer).standing().waiting == 0
+            assert ServedWriter(writer).standing().in_hand == 0
 
 
 async def test_records_whose_transaction_is_not_decided_are_in_hand(ground: Ground) -> None:
@@ -39,7 +39,7 @@ async def test_records_whose_transaction_is_not_decided_are_in_hand(ground: Grou
             async def watch() -> None:
                 while not seen or seen[-1] != (1, 0):
                     standing = ServedWriter(writer).standing()
-                    seen.append((standing.handled, standing.waiting))
+                    seen.append((standing.handled, standing.in_hand))
                     await asyncio.sleep(0)
 
             watching = asyncio.create_task(watch())

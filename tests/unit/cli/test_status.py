@@ -1,0 +1,25 @@
+"""What `handrail status` says of processes, from what they wrote about themselves."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from handrail.bus.process_birth import birth_of
+from handrail.cli.main import main
+from handrail.runtime.note import ProcessNote, ProcessState, note_path, write_note
+
+
+def test_what_a_process_has_in_hand_is_not_called_waiting_which_means_unread(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    born = birth_of(os.getpid()) or ""
+    note = ProcessNote("greeter", os.getpid(), born, ProcessState.READY, handled=7, in_hand=3)
+    write_note(note_path(tmp_path, "greeter"), note)
+
+    assert main(["--project", str(tmp_path), "status", "-o", "json"]) == 0
+
+    (row,) = json.loads(capsys.readouterr().out)["items"]
+    assert (row["handled"], row["in_hand"]) == (7, 3)
+    assert "waiting" not in row
