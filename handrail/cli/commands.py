@@ -34,6 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "agents": Entry("see", "Agents: list, show.", "agents:agents"),
     "run": Entry("see", "Run agents in this process, in the foreground.", "run:run"),
     "dead": Entry("failures", "Dead letters: list, show.", "dead:dead"),
+    "doubt": Entry("failures", "Steps in doubt: list, resolve.", "doubt:doubt"),
     "runbook": Entry("proof", "What an error code means and what to do.", "runbook:runbook"),
     "config": Entry("proof", "Settings: show, explain.", "config:config"),
     "version": Entry("proof", "Versions of Handrail and of what it stands on.", "version:version"),

@@ -47,7 +47,7 @@ class ProcessRow:
     agents: list[str]
     partitions: int | None
     handled: int | None
-    in_hand: int | None  #: taken up and not ended; what lies unread is an agent's `waiting`
+    waiting: int | None
     since: str | None
 
 
@@ -176,6 +176,18 @@ class DeadRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DoubtRow:
+    """A step of which nobody knows whether it happened."""
+
+    task: str
+    step: str
+    agent: str
+    act: str | None  #: the tool or function that was begun
+    asked: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunbookRow:
     """One error code with its sentence."""
 
@@ -199,5 +211,6 @@ Row = (
     | ResultRow
     | SentRow
     | DeadRow
+    | DoubtRow
     | RunbookRow
 )

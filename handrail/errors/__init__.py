@@ -15,6 +15,7 @@ from handrail.errors.broker import (
 from handrail.errors.cli import (
     ConfirmationNeeded,
     DeadLetterUnknown,
+    DoubtUnknown,
     FolderTaken,
     InternalFailure,
     LogUnknown,
@@ -145,6 +146,7 @@ __all__ = [
     "DeadLetterUnknown",
     "DeclarationInvalid",
     "Diverged",
+    "DoubtUnknown",
     "EnvelopeInvalid",
     "FailureClass",
     "FanOutInvalid",

@@ -148,3 +148,15 @@ class DeadLetterUnknown(HandrailError):
     code: ClassVar[str] = "HR-CLI-012"
     exit_code: ClassVar[int] = 3
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class DoubtUnknown(HandrailError):
+    """No step of task {wanted} could be chosen that is in doubt.
+
+    Why: {reason}
+    Do: handrail doubt list    every step in doubt with its task
+    """
+
+    code: ClassVar[str] = "HR-CLI-013"
+    exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

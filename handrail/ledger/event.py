@@ -252,6 +252,7 @@ class PersonAsked(Happened):
     invocation: str
     agent: str
     expires_ms: int | None = None
+    act: str | None = None  #: of a doubt: the tool or function that was begun
     reply_to: str | None = None  #: topic/partition that decisions go to, without the namespace
 
 

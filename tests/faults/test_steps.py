@@ -183,6 +183,42 @@ async def test_kills_at_every_moment_of_a_step_repeat_nothing_recorded_and_doubl
     assert sum(n for act, n in acts.items() if act[0] == "think") <= count + len(wasted)
 
 
+async def test_a_person_at_the_command_line_ends_a_doubt(payers: Payers) -> None:
+    member = Member(payers.folder, "payer", "payer")
+    for number in (0, 1):
+        await payers.submit(number, 1)
+        await die_at(payers, member, "after_act/pay")
+    member.start(EFFECTS_FILE=str(payers.effects))
+    result = payers.folder / "result.json"
+    try:
+        await until(lambda: payers.all_ended(2), within_s=60, what="both wait for a person")
+        before = rows(handrail(payers.folder, "doubt", "list", "-o", "json"))
+        result.write_text('"paid by hand"')
+        resolve = ("doubt", "resolve")
+        handrail(payers.folder, *resolve, "bill-0", "--happened", str(result), "--by", "Ada")
+        handrail(payers.folder, *resolve, "bill-1", "--did-not-happen")
+        await until(lambda: both_paid(payers), within_s=60, what="both are paid")
+        after = rows(handrail(payers.folder, "doubt", "list", "-o", "json"))
+    finally:
+        member.close()
+
+    assert [(row["step"], row["act"]) for row in before] == [("3", "pay"), ("3", "pay")]
+    assert after == []
+    told = handrail(payers.folder, "show", "bill-0").decode()
+    assert "Ada decided: it happened." in told
+    acts = payers.acts()
+    assert (acts["pay", 0], acts["pay", 1]) == (1, 2), "what a person denies is tried again"
+
+
+async def both_paid(payers: Payers) -> bool:
+    return await payers.paid() == {0, 1}
+
+
+def rows(document: bytes) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = orjson.loads(document)["items"]
+    return found
+
+
 @pytest.mark.parametrize(
     ("plant", "moment", "shows"),
     [

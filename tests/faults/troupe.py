@@ -40,12 +40,11 @@ def project(
     return folder
 
 
-def handrail(folder: Path, *arguments: str) -> None:
-    """Run a command on the project to its end."""
+def handrail(folder: Path, *arguments: str) -> bytes:
+    """Run a command on the project to its end, and give what it wrote."""
     command = [*RUN, *arguments, "--project", str(folder)]
-    subprocess.run(
-        command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, check=True, capture_output=True, env=environment).stdout
 
 
 class Member:

@@ -169,6 +169,7 @@ class Saying:
             f" and nobody knows whether it happened; {doubt.because}.",
             invocation=invocation.id,
             agent=self._worker.agent.name,
+            act=doubt.name,
             reply_to=f"{self._worker.agent.name}.answers/{self._partition}",
         )
 

@@ -50,6 +50,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ["agents", "show", "greeter"],
         ["dead", "list"],
         ["dead", "show", "greeter/0/0"],
+        ["doubt", "list"],
+        ["doubt", "resolve", "t1", "--did-not-happen"],
         ["run", "greeter"],
     ],
     ids=" ".join,
