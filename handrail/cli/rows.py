@@ -47,7 +47,7 @@ class ProcessRow:
     agents: list[str]
     partitions: int | None
     handled: int | None
-    waiting: int | None
+    in_hand: int | None  #: taken up and not ended; what lies unread is an agent's `waiting`
     since: str | None
 
 
