@@ -91,8 +91,10 @@ class _Said:
         self, projection: "Projection", task_id: str, shape: Shape, live: "LiveTask | None"
     ) -> None:
         self._projection, self._task_id = projection, task_id
+        from handrail.cli.telling import Telling
+
         self._shape, self._live = shape, live
-        self._count = 0
+        self._telling = Telling(whole=shape is not Shape.TABLE)
         self._facts: TaskFacts | None = None
 
     def look(self) -> "TaskFacts | None":
@@ -102,15 +104,13 @@ class _Said:
 
         facts = task(self._projection, self._task_id)
         # Reading all events of a large task again and again would cost more than the task.
-        if facts != self._facts or not self._count:
+        if facts != self._facts or not self._telling.told:
             self._facts = facts
-            told = events(self._projection, self._task_id)
-            rows = event_rows(told)
+            fresh = self._telling.take(events(self._projection, self._task_id))
             if self._live is not None:
-                self._live.take(told, rows)
-            for row in rows[self._count :]:
+                self._live.take(self._telling.told, event_rows(self._telling.told))
+            for row in event_rows(fresh):
                 self._say(row)
-            self._count = len(rows)
         if self._live is not None:
             self._live.show(facts)
         return facts
