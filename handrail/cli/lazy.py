@@ -1,10 +1,28 @@
 """The root command, which imports a command's file only when that command is called."""
 
 import importlib
+from types import TracebackType
 
 import click
 
 from handrail.cli.commands import COMMANDS, Entry
+
+
+class NamingContext(click.Context):
+    """A context that whoever complains of a command line names, also where Click names none."""
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> bool | None:
+        """Leave; a complaint that passes and belongs to no command belongs to this one."""
+        # Click 8.3 gives none to an option that lacks its value, and `handrail --help` explains
+        # no option of a command.
+        if isinstance(exc_value, click.UsageError) and exc_value.ctx is None:
+            exc_value.ctx = self
+        return super().__exit__(exc_type, exc_value, tb)
 
 
 class LazyGroup(click.Group):
@@ -41,4 +59,12 @@ def load(entry: Entry) -> click.Command:
     command = getattr(importlib.import_module(f"handrail.cli.{module}"), attribute)
     if not isinstance(command, click.Command):
         raise TypeError(f"handrail.cli.{entry.where} is not a command")
+    _name_in_complaints(command)
     return command
+
+
+def _name_in_complaints(command: click.Command) -> None:
+    command.context_class = NamingContext
+    if isinstance(command, click.Group):
+        for child in command.commands.values():
+            _name_in_complaints(child)

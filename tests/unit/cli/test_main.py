@@ -215,3 +215,21 @@ def test_usage_errors_name_the_help_of_their_command() -> None:
     error = UsageWrong(complaint="No such option: --x", help_command="handrail up --help")
 
     assert error.do == ("handrail up --help    shows what may be written there",)
+
+
+@pytest.mark.parametrize(
+    ("words", "help_command"),
+    [
+        (["tail", "--task"], "handrail tail --help"),
+        (["dead", "list", "--agent"], "handrail dead list --help"),
+        (["version", "--bogus"], "handrail version --help"),
+        (["show"], "handrail show --help"),
+        (["--broker"], "handrail --help"),
+    ],
+)
+def test_a_complaint_names_the_help_of_the_command_it_is_about(
+    words: list[str], help_command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+
+    assert f"Do:  {help_command}  " in capsys.readouterr().err
