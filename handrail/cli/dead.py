@@ -129,7 +129,7 @@ def dead_row(namespace: str, record: "Record") -> DeadRow:
         agent=agent,
         time=rfc3339(record.timestamp_ms),
         reason=headers.get("dlq.reason", "unknown"),
-        task=headers.get("ce_taskid"),
+        task=headers.get("dlq.task") or headers.get("ce_taskid"),
         error=message,
         attempts=int(attempts) if attempts.isdigit() else None,
         original=origin,

@@ -69,6 +69,7 @@ class Failure:
     cost: str | None = None
     journal: Claim | None = None  #: what its invocation had recorded
     redrive: int = 0  #: how often it had been sent back before
+    task: str | None = None  #: its task, where the record itself does not name it
 
     @classmethod
     def of(
@@ -190,6 +191,7 @@ class DeadLetter:
             ("dlq.claim", self.claim and self.claim.encode().decode()),
             ("dlq.key-claim", self.key_claim and self.key_claim.encode().decode()),
             ("dlq.redrive", failure.redrive),
+            ("dlq.task", failure.task),
             ("kafka_dlt-original-topic", self.topic),
         )
         texts = tuple((n, _cut(n, str(v))) for n, v in facts if v is not None)
@@ -222,6 +224,7 @@ class DeadLetter:
             cost=texts.get("dlq.cost"),
             journal=_claim(texts, "dlq.journal"),
             redrive=_whole(texts, "dlq.redrive"),
+            task=texts.get("dlq.task"),
         )
         return cls(
             failure=failure,

@@ -11,10 +11,12 @@ import orjson
 
 from handrail import Topic, agent, results
 from handrail.bus.port import Tail
+from handrail.cli.dead import dead_row
 from handrail.cli.records import record_row
 from handrail.ledger import queries
 from handrail.ledger.event_record import encode
 from handrail.ledger.projection import Projection
+from handrail.ledger.task_record import decode_end
 from handrail.ledger.task_state import TaskState
 from handrail.runtime.follow import catch_up
 from handrail.testing import Team
@@ -71,6 +73,9 @@ async def test_the_record_is_refused_in_words_and_all_around_it_are_carried_out(
         assert "not UTF-8" in end["reason"]
         letter, _ = await until(lambda: two_letters(team), what="both dead letters")
         check_letter(letter)
+        told = decode_end(refused)
+        assert told is not None
+        assert dead_row("ns", letter).task == told.task
 
 
 async def two_letters(team: Team) -> list[Record] | None:

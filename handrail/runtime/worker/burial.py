@@ -93,7 +93,8 @@ class Burial:
         return records, [event]
 
     def _failure(self, buried: Buried, now_ms: int) -> Failure:
-        error = buried.error
+        error, task_id = buried.error, buried.envelope.task_id
+        named = buried.record.header("ce_taskid") == task_id.encode()
         return Failure(
             reason=buried.reason,
             agent=self._worker.agent.name,
@@ -102,6 +103,7 @@ class Burial:
             exception_type=type(error).__name__,
             exception_message=str(error),
             stack="".join(traceback.format_exception(error)),
+            task=None if named else task_id,
         )
 
 

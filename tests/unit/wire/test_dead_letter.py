@@ -47,7 +47,8 @@ LISTED = """
     dlq.original-topic dlq.original-partition dlq.original-offset dlq.original-timestamp dlq.reason
     dlq.exception-type dlq.exception-message dlq.exception-stack dlq.attempts dlq.first-failed-at
     dlq.last-failed-at dlq.agent dlq.agent-version dlq.step dlq.cost dlq.journal dlq.payload-sha256
-    dlq.redrive kafka_dlt-original-topic kafka_dlt-original-partition kafka_dlt-original-offset
+    dlq.redrive dlq.task
+    kafka_dlt-original-topic kafka_dlt-original-partition kafka_dlt-original-offset
 """.split()
 
 
@@ -69,7 +70,7 @@ def test_key_partition_and_bytes_are_those_of_the_original() -> None:
 
 
 def test_every_listed_header_is_there_once_when_its_fact_is_known() -> None:
-    failure = replace(FAILURE, step="3", cost="0.02 USD", journal=CLAIM)
+    failure = replace(FAILURE, step="3", cost="0.02 USD", journal=CLAIM, task="t1")
 
     sent = DeadLetter.of(record(codec.encode_headers(SAMPLE)), failure).outgoing("dead")
 
@@ -124,6 +125,7 @@ long = st.text(max_size=4_000) | st.text("ä\ud800x", min_size=3_000, max_size=5
         step=st.none() | long,
         cost=st.none() | long,
         journal=st.none() | st.just(CLAIM),
+        task=st.none() | long,
     ),
 )
 def test_headers_never_take_more_than_their_bound_and_can_be_read_back(
