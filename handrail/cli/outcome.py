@@ -11,6 +11,7 @@ from handrail.cli.rows import ResultRow
 if TYPE_CHECKING:
     from handrail.bus.port import Bus
     from handrail.bus.settings import Settings
+    from handrail.errors import TaskFailed
     from handrail.ledger.task_state import TaskFacts
     from handrail.wire.record import Record
 
@@ -36,6 +37,21 @@ def exit_code_of(facts: "TaskFacts") -> int:
             return FAILED
 
 
+def failure_of(facts: "TaskFacts") -> "TaskFailed | None":
+    """Give the failure of a task whose work has failed; None for any other."""
+    from handrail.errors import TaskCanceled, TaskFailed, TaskRejected
+    from handrail.ledger.explanation import why
+    from handrail.ledger.task_state import TaskState
+
+    kinds = {
+        TaskState.FAILED: TaskFailed,
+        TaskState.REJECTED: TaskRejected,
+        TaskState.CANCELED: TaskCanceled,
+    }
+    kind = kinds.get(facts.state)
+    return None if kind is None else kind(task=facts.task_id, reason=inert(why(facts)))
+
+
 async def show_outcome(settings: "Settings", bus: "Bus", facts: "TaskFacts", shape: Shape) -> int:
     """Write the result alone to standard output, everything else beside it; give the exit code.
 
@@ -56,12 +72,21 @@ async def show_outcome(settings: "Settings", bus: "Bus", facts: "TaskFacts", sha
     )
     if shape is not Shape.TABLE:
         show_rows("result", [row], COLUMNS, shape, empty="")
-        return exit_code_of(facts)
-    note(f"Task {facts.task_id}: {inert(why(facts))}")
-    if exit_code_of(facts) == FAILED:
-        note(f"See what happened: handrail show {facts.task_id}")
-    if record is not None:
+    elif record is not None:
         click.echo(for_people(value))
+    return say_end(facts, shape)
+
+
+def say_end(facts: "TaskFacts", shape: Shape) -> int:
+    """Say how a task stands, a failure in the form of all failures; give the exit code."""
+    from handrail.cli.failure import report
+    from handrail.ledger.explanation import why
+
+    failure = failure_of(facts)
+    if failure is not None:
+        return report(failure)
+    if shape is Shape.TABLE:
+        note(f"Task {facts.task_id}: {inert(why(facts))}")
     return exit_code_of(facts)
 
 

@@ -43,14 +43,12 @@ async def _watch(settings: "Settings", wanted: str, shape: Shape, found: list[st
         facts = await known_task(settings, projection, bus, wanted)
         found.append(facts.task_id)
         facts = await follow_task(settings, projection, bus, facts.task_id, shape)
-    from handrail.cli.outcome import exit_code_of
-    from handrail.ledger.explanation import why
+    from handrail.cli.outcome import say_end
 
-    if shape is Shape.TABLE:
-        note(inert(why(facts)))
-        if facts.results:
-            note(f"Its result: handrail result {facts.task_id}")
-    return exit_code_of(facts)
+    code = say_end(facts, shape)
+    if shape is Shape.TABLE and facts.results:
+        note(f"Its result: handrail result {facts.task_id}")
+    return code
 
 
 async def follow_task(
