@@ -1,7 +1,8 @@
 """Makes a message of a topic out of what was typed: plain text where the topic lets one, else JSON.
 
 A topic that carries `str` takes the text as it is. A model with exactly one text that it requires
-takes it there. Anything else is written as JSON.
+takes it there, unless the text is a JSON object or array: that was meant as the message, and is
+refused where it does not fit. Anything else is written as JSON.
 """
 
 import sys
@@ -83,7 +84,7 @@ def _candidates(topic: "Topic[Any, Any]", text: str, extra: dict[str, str]) -> l
     for model in topic.models.values():
         if model.python_type is str and not extra:
             found.append(orjson.dumps(text))
-        elif (field := the_text_field(model)) is not None:
+        elif not isinstance(as_json, dict | list) and (field := the_text_field(model)) is not None:
             found.append(orjson.dumps({field: text, **extra}))
     if as_json is not None and not isinstance(as_json, dict) and not extra:
         found.append(orjson.dumps(as_json))

@@ -47,8 +47,20 @@ def test_json_is_read_as_json_where_the_topic_wants_an_object() -> None:
     assert message_of(either, '{"order": "7", "amount": 3}') == Refund(order="7", amount=3)
 
 
-def test_a_json_object_that_is_no_message_is_still_a_text_where_one_is_enough() -> None:
-    assert message_of(asks, '{"a": 1}') == Ask(text='{"a": 1}')
+@pytest.mark.parametrize("mistyped", ['{"text": 5}', '{"a": 1}', '["Who?"]', "{}", "[]"])
+def test_a_json_object_or_array_that_is_no_message_is_not_taken_for_a_question(
+    mistyped: str,
+) -> None:
+    with pytest.raises(MessageMisfit) as failure:
+        message_of(asks, mistyped)
+
+    assert failure.value.exit_code == 2
+    assert failure.value.facts["reason"]
+
+
+@pytest.mark.parametrize("text", ['{"text": 5', "{Who?}", "[1] says so", '"Who?"', "null", "4e3"])
+def test_what_only_resembles_json_is_still_a_text(text: str) -> None:
+    assert message_of(asks, text) == Ask(text=text)
 
 
 def test_further_fields_are_set_beside_the_text() -> None:
