@@ -1,10 +1,12 @@
 """The first texts that a developer reads run, type-check, and have their faults reported."""
 
+import asyncio
+import inspect
 import json
 import random
 import subprocess
 import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -141,6 +143,13 @@ class Asked:
             raise self.refusal
         facts = ToolContext(idem_key="k", task_id="t", tenant="default", deadline_ms=1)
         return tool.run(facts, tool.bind(*args, **kwargs))
+
+    async def step(self, function: Callable[..., Any], /, *args: Any, **_: Any) -> Any:
+        made = function(*args)
+        return await made if inspect.isawaitable(made) else made
+
+    async def gather(self, *steps: Awaitable[Any]) -> tuple[Any, ...]:
+        return tuple(await asyncio.gather(*steps))
 
 
 async def test_the_clerk_refunds_or_says_why_not() -> None:
