@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PYTHON_MIN = (3, 11)
 DISK_BYTES_MIN = 1 << 30
 OFFSETS_KEPT_DAYS_MIN = 30
+CLEANUP_EVERY_MS_MIN = 10_000  #: Kafka's default; docs/adr/0014 says what happens below it
 CLOCK_SKEW_MS_MAX = 1_000
 JAVA_PATIENCE_S = 30
 CLOCK_KEY = b"doctor/clock"
@@ -163,6 +164,19 @@ async def offsets_kept(_settings: "Settings", bus: "Bus") -> Outcome:
     return Outcome(State.WARNING, said, f"set {name}={wanted} on every broker")
 
 
+async def abandoned_transactions(_settings: "Settings", bus: "Bus") -> Outcome:
+    """Look how often the broker ends transactions whose time is over."""
+    name = "transaction.abort.timed.out.transaction.cleanup.interval.ms"
+    every_ms = (await bus.admin.broker_settings([name])).get(name)
+    if every_ms is None:
+        return Outcome(State.SKIPPED, "The broker does not tell its settings to this user.")
+    said = f"The broker looks for abandoned transactions every {int(every_ms) / 1_000:g} s."
+    if int(every_ms) >= CLEANUP_EVERY_MS_MIN:
+        return Outcome(State.OK, said)
+    said += " One that is killed and restarted alone may then hide records for good."
+    return Outcome(State.WARNING, said, f"set {name}={CLEANUP_EVERY_MS_MIN} on every broker")
+
+
 async def clocks(settings: "Settings", bus: "Bus") -> Outcome:
     """Compare this machine's clock with the broker's, by the time stamp of one empty record."""
     from handrail.runtime.topics import STAMPED_BY_BROKER, STAMPS
@@ -227,6 +241,7 @@ def checks(settings: "Settings", bus: "Bus | None", unreachable: str) -> list[Ch
         ("broker", broker),
         ("topics", there(topics)),
         ("kept offsets", there(offsets_kept)),
+        ("abandoned transactions", there(abandoned_transactions)),
         ("clocks", there(clocks)),
         ("model", here(model)),
         ("documents", here(lambda: documents(settings))),

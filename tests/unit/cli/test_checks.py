@@ -1,16 +1,27 @@
 """The checks of `handrail doctor` that look at a broker."""
 
 import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import pytest
 
-from handrail.bus.in_process import InProcessBus
+from handrail.bus.in_process import InProcessAdmin, InProcessBus
 from handrail.bus.in_process_broker import InProcessBroker
+from handrail.bus.port import Bus
 from handrail.bus.settings import Settings
-from handrail.cli.checks import State, clocks, compared
+from handrail.cli.checks import (
+    Outcome,
+    State,
+    abandoned_transactions,
+    checks,
+    clocks,
+    compared,
+    offsets_kept,
+)
 from handrail.contract.team import TeamDescription
 from handrail.runtime.topics import Layout, apply, needed
 
+Look = Callable[[Settings, Bus], Awaitable[Outcome]]
 LAYOUT = Layout(namespace="desk", partitions=2, replication=1)
 
 
@@ -69,3 +80,62 @@ async def test_stamps_of_the_sender_are_not_taken_for_the_brokers_clock() -> Non
 )
 def test_a_second_of_difference_is_allowed(stamped_ms: int, state: State) -> None:
     assert compared(10_000, stamped_ms, 11_000).state is state
+
+
+CLEANUP = "transaction.abort.timed.out.transaction.cleanup.interval.ms"
+KEPT = "offsets.retention.minutes"
+
+
+class OutspokenAdmin(InProcessAdmin):
+    """Tells settings of a broker, which one in memory has not."""
+
+    def __init__(self, bus: InProcessBus, **told: str) -> None:
+        super().__init__(bus)
+        self._told = told
+
+    async def broker_settings(self, names: Sequence[str]) -> Mapping[str, str]:
+        return {name: self._told[name] for name in names if name in self._told}
+
+
+class OutspokenBus(InProcessBus):
+    """A bus to a broker that has these settings."""
+
+    def __init__(self, **told: str) -> None:
+        super().__init__(InProcessBroker(now_ms))
+        self._outspoken = OutspokenAdmin(self, **told)
+
+    @property
+    def admin(self) -> OutspokenAdmin:
+        return self._outspoken
+
+
+@pytest.mark.parametrize(
+    ("look", "name", "value", "state"),
+    [
+        (abandoned_transactions, CLEANUP, "10000", State.OK),
+        (abandoned_transactions, CLEANUP, "9999", State.WARNING),
+        (offsets_kept, KEPT, "43200", State.OK),
+        (offsets_kept, KEPT, "43199", State.WARNING),
+    ],
+)
+async def test_a_setting_of_the_broker_that_costs_promises_is_warned_of_with_its_name(
+    look: Look, name: str, value: str, state: State
+) -> None:
+    outcome = await look(Settings(namespace="desk"), OutspokenBus(**{name: value}))
+
+    assert outcome.state is state
+    assert (name in (outcome.fix or "")) == (state is State.WARNING)
+
+
+@pytest.mark.parametrize("look", [abandoned_transactions, offsets_kept])
+async def test_settings_that_may_not_be_read_are_passed_over_in_words(look: Look) -> None:
+    outcome = await look(Settings(namespace="desk"), OutspokenBus())
+
+    assert outcome.state is State.SKIPPED
+    assert "does not tell" in outcome.finding
+
+
+async def test_every_check_of_the_brokers_settings_is_run() -> None:
+    names = [name for name, _ in checks(Settings(namespace="desk"), None, "")]
+
+    assert {"kept offsets", "abandoned transactions"} <= set(names)
