@@ -19,7 +19,7 @@ async def test_the_result_of_a_failed_task_is_a_failure_with_why_and_what_to_do(
     failed = folded(s.accepted(), s.dead(sentence="It \x1b[31mraised."))
     bus = InProcessBus(InProcessBroker(lambda: 0))
 
-    assert await show_outcome(Settings(), bus, failed, Shape.TABLE) == 1
+    assert await show_outcome(Settings(namespace="ns"), bus, failed, Shape.TABLE) == 1
 
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -36,7 +36,7 @@ async def test_a_program_reads_the_row_alone_on_standard_output(
     s = Story("t1")
     bus = InProcessBus(InProcessBroker(lambda: 0))
 
-    assert await show_outcome(Settings(), bus, folded(s.rejected()), Shape.JSON) == 1
+    assert await show_outcome(Settings(namespace="ns"), bus, folded(s.rejected()), Shape.JSON) == 1
 
     shown = capsys.readouterr()
     assert json.loads(shown.out)["items"][0]["state"] == "rejected"
