@@ -110,3 +110,16 @@ class ResultGone(HandrailError):
     code: ClassVar[str] = "HR-TASK-009"
     exit_code: ClassVar[int] = 3
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class TaskEnded(HandrailError):
+    """Task {task} has ended already and cannot be canceled: it is {state}.
+
+    Why: {reason}
+    Do: handrail show {task}    what happened to it, step by step
+    handrail result {task}    what came out, if anything did
+    """
+
+    code: ClassVar[str] = "HR-TASK-010"
+    exit_code: ClassVar[int] = 5
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

@@ -66,3 +66,15 @@ class StepInDoubt(HandrailError):
 
     code: ClassVar[str] = "HR-STEP-005"
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class TaskStopped(HandrailError):
+    """Task {task} was canceled by {by}: no further step of it begins.
+
+    Why: a person asked that it stop. A step that had begun may end; its outcome is not used.
+    Do: handrail show {task}    how far it had come
+    handrail runbook HR-STEP-006    what a handler may still do, and what it may not
+    """
+
+    code: ClassVar[str] = "HR-STEP-006"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

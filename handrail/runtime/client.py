@@ -23,9 +23,12 @@ from handrail.errors import (
     TopicsMissing,
     TopicUnknown,
 )
+from handrail.lane.switches import CONTROL
 from handrail.ledger.event import Submitted, summary
 from handrail.ledger.event_record import LEDGER, encode
 from handrail.ledger.task_record import RESULTS, TASKS
+from handrail.ledger.task_state import TaskFacts
+from handrail.runtime.cancel import cancel_of, still_to_cancel, who, write_cancel
 from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.discovery import load_team, nearest_project
 from handrail.runtime.submission import message_in_bytes
@@ -33,7 +36,7 @@ from handrail.runtime.submitting import Submitting
 from handrail.runtime.task_handle import Submission, Task
 from handrail.runtime.task_rows import RowReader
 from handrail.runtime.worker.packing import BLOBS
-from handrail.runtime.worker.place import TENANT_DEFAULT
+from handrail.runtime.worker.place import TASK_DEADLINE_S, TENANT_DEFAULT
 from handrail.wire.claim import chunk, claim_of, needs_claim
 from handrail.wire.codec import CLAIM_TYPE, JSON_TYPE, encode_headers
 from handrail.wire.envelope import Envelope
@@ -76,6 +79,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         self._readers: dict[int, RowReader] = {}
         self._seen_topics: set[str] = set()
         self._topics: dict[str, AnyTopic] = {}
+        self._deadline_s = TASK_DEADLINE_S
 
     @staticmethod
     def sync(
@@ -99,6 +103,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         flags = {"broker.bootstrap": self._broker, "namespace": self._namespace}
         settings = load_settings(self.folder, {k: v for k, v in flags.items() if v is not None})
         self._namespace = settings.namespace
+        self._deadline_s = settings.task_deadline_s
         bootstrap = known_broker(settings)
         if bootstrap is None:
             raise BrokerUnreachable(
@@ -176,6 +181,14 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         reason = "nobody has submitted it here, or it ended more than 30 days ago."
         raise TaskUnknown(wanted=id_or_reference, reason=reason)
 
+    async def cancel(self, task: Task | str, reason: str = "") -> None:
+        """Ask that a task stop, by its reference, its id or itself; see `Task.cancel`.
+
+        Raises TaskUnknown besides.
+        """
+        found = await self.task(task) if isinstance(task, str) else task
+        await found.cancel(reason)
+
     # ---- what a task needs to know
 
     @property
@@ -199,6 +212,20 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         """The shared reader of a partition of the registrar's rows."""
         where = TopicPartition(self.full(TASKS), partition)
         return self._readers.setdefault(partition, RowReader(self.bus, where))
+
+    async def stop(self, facts: TaskFacts, reason: str) -> None:
+        """Write that a task shall stop, unless that was written already. Raises TaskEnded."""
+        if not still_to_cancel(facts):
+            return
+        await self._require(CONTROL, LEDGER)
+        cancel = cancel_of(
+            facts,
+            reason=reason,
+            by=who(),
+            now_ms=self._clock.now_ms(),
+            deadline_s_max=self._deadline_s,
+        )
+        await write_cancel(self.bus, self._namespace or NAMESPACE_DEFAULT, cancel, facts.tenant)
 
     # ---- inside
 

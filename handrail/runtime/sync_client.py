@@ -87,6 +87,10 @@ class SyncTask:
         """Wait until it is in one of these states or has ended; see `Task.wait`."""
         return self._loop.run(self._task.wait(*states, timeout_s=timeout_s))
 
+    def cancel(self, reason: str = "") -> None:
+        """Ask that it stop, and return once that is written; see `Task.cancel`."""
+        self._loop.run(self._task.cancel(reason))
+
     @overload
     def result(self, returns: None = None, timeout_s: float | None = None) -> Any: ...
     @overload
@@ -149,6 +153,11 @@ class SyncClient(Submitting[SyncTask]):
         """Give a task that somebody has submitted; raises TaskUnknown."""
         loop = self._running()
         return SyncTask(loop.run(self._client.task(id_or_reference)), loop)
+
+    def cancel(self, task: SyncTask | str, reason: str = "") -> None:
+        """Ask that a task stop, by its reference, its id or itself; see `Client.cancel`."""
+        found = self.task(task) if isinstance(task, str) else task
+        found.cancel(reason)
 
     def _running(self) -> LoopThread:
         assert self._loop is not None, "use it as `with Client.sync() as hr:`"

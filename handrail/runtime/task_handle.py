@@ -30,12 +30,14 @@ from handrail.ledger.task_record import RESULTS, decode_row, result_key
 from handrail.ledger.task_state import TaskFacts, TaskState
 from handrail.runtime.task_rows import RowReader
 from handrail.runtime.worker.packing import BLOBS, fetch_body
+from handrail.runtime.worker.place import TENANT_DEFAULT
 from handrail.wire.record import Record, TopicPartition
 
 R = TypeVar("R")
 
 RESULT_EARLIER_MS = 60_000  #: clocks of two processes may differ by this much
 UNTAKEN = "Submitted; no process has taken it yet."
+DECIDED_WITHIN_S = 10.0  #: how long a cancel waits for the intake to decide on a submission
 WAITS = frozenset({TaskState.AUTH_REQUIRED, TaskState.INPUT_REQUIRED})
 
 
@@ -65,6 +67,10 @@ class TaskPlace(Protocol):
         """The shared reader of a partition of the registrar's rows."""
         ...
 
+    async def stop(self, facts: TaskFacts, reason: str) -> None:
+        """Write that a task shall stop, unless that was written already. Raises TaskEnded."""
+        ...
+
 
 class Task:
     """One piece of work that was asked for. Made by `Client.submit` and `Client.task`."""
@@ -85,6 +91,7 @@ class Task:
         self._submission = submission
         self._known = known
         self._reference: str | None = None
+        self._to_stop = False  #: a cancel was written: only an end of it is of interest
 
     def __repr__(self) -> str:
         """Show the id."""
@@ -123,6 +130,23 @@ class Task:
         """
         return (await self._rest(timeout_s, frozenset(states) or WAITS)).state
 
+    async def cancel(self, reason: str = "") -> None:
+        """Ask that it stop, and return once that is written; asking again changes nothing.
+
+        No handler of it starts any more and no further step begins; a step that has begun may
+        end. What was done stays done. From then on `result` raises TaskCanceled, unless the task
+        had ended a moment before. Raises TaskEnded when it is known to have ended, StillRunning
+        when a reference was submitted again and the intake has not decided on that yet, and
+        BrokerUnreachable.
+        """
+        facts = await self._look()
+        if facts is None and self._known is not None:
+            before = decode_row(self._known).facts
+            untaken = not before.accepted and before.rejection is None
+            facts = before if untaken else await self._rest(DECIDED_WITHIN_S, frozenset(TaskState))
+        await self._place.stop(facts or TaskFacts(self.id, TENANT_DEFAULT), reason)
+        self._to_stop = True
+
     @overload
     async def result(self, returns: None = None, timeout_s: float | None = None) -> Any: ...
     @overload
@@ -160,6 +184,8 @@ class Task:
 
     async def _rest(self, timeout_s: float | None, states: frozenset[TaskState]) -> TaskFacts:
         """Wait until it has ended or is in one of these states."""
+        # Rows from before the cancel may still say that it waits for somebody.
+        states = frozenset() if self._to_stop else states
         facts = self._decided(self._known)
         if facts is not None and (facts.ended or facts.state in states):
             # What had ended may have been opened anew since.

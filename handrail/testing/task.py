@@ -93,6 +93,10 @@ class TeamTask:
         await self._wait()
         return await self.task.result(returns)
 
+    async def cancel(self, reason: str = "") -> None:
+        """Ask that it stop, as `Task.cancel` does."""
+        await self.task.cancel(reason)
+
     async def output(self, topic: Topic[M, Any]) -> list[M]:
         """Give what this task left on a topic, once it has ended or waits for a person."""
         await self._wait()

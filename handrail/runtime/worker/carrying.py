@@ -35,6 +35,7 @@ from handrail.runtime.worker.admission import (
 )
 from handrail.runtime.worker.answering import Answering
 from handrail.runtime.worker.burial import Burial, Buried
+from handrail.runtime.worker.canceling import Canceled, Canceling
 from handrail.runtime.worker.committer import Committer, Item
 from handrail.runtime.worker.execution import Doubtful, Ended, Execution, WhyCancelled
 from handrail.runtime.worker.opening import LanePlace
@@ -50,13 +51,6 @@ from handrail.wire.marker import Marker
 from handrail.wire.record import Outgoing, Record
 
 log = structlog.get_logger("handrail.lane")
-
-_PART_KINDS = {
-    PartEnd.MESSAGE: PartKind.MESSAGE,
-    PartEnd.EMPTY: PartKind.EMPTY,
-    PartEnd.LOST: PartKind.LOST,
-    PartEnd.NO_PARTS: PartKind.NONE,
-}
 
 
 class Carrier:
@@ -96,6 +90,8 @@ class Carrier:
         self._expired: set[Invocation] = set()
         self._starting = True
         self._closing = False
+        self._canceling = Canceling(ground, self._execution, self._handlers)
+        worker.switches.listeners.add(self._switched)
 
     # ---- taking in
 
@@ -117,8 +113,7 @@ class Carrier:
                 self._committer.hand(Item(records, outcome=outcome))
 
     def _judge(self, record: Record) -> Verdict:
-        now_ms = self._worker.clock.now_ms()
-        verdict = judge(record, self._rules, self._references.seen, now_ms)
+        verdict = judge(record, self._rules, self._references.seen, self._worker.clock.now_ms())
         self._references.judged(record)
         return verdict
 
@@ -128,6 +123,9 @@ class Carrier:
         if not self._lane.progress.admit(record.offset):
             return
         self._worker.counts.taken += 1
+        if (canceled := self._canceling.at_admission(verdict)) is not None:
+            self._hand(*self._canceling.of_record(record, canceled), [record.offset])
+            return
         match verdict:
             case Take(envelope, mailbox, submission):
                 self._take(record, envelope, mailbox, submission=submission)
@@ -175,7 +173,7 @@ class Carrier:
         taken = self._lane.take_part(record, envelope, end, self._worker.clock.now_ms())
         match taken:
             case PartTaken(entry, first, _):
-                kind = _PART_KINDS[end]
+                kind = PartKind.NONE if end is PartEnd.NO_PARTS else PartKind(end.value)
                 event = self._saying.part(record, envelope, kind, sentence, first=first)
                 journal = encode_entry(entry, self._place.journal)
                 self._hand([journal], [event], [record.offset])
@@ -191,9 +189,8 @@ class Carrier:
         origin = Origin(envelope.id, inherits, self._worker.clock.now_ms())
         onward = marker(self._worker.agent, self._worker.team, origin, found)
         assert onward.topic == gather
-        outgoing = self._packer.pack_small(onward)
         event = self._saying.passed(record, envelope, [onward.wrote])
-        self._hand([outgoing], [event], [record.offset])
+        self._hand([self._packer.pack_small(onward)], [event], [record.offset])
 
     # ---- running
 
@@ -228,6 +225,9 @@ class Carrier:
                     self._hold(invocation, ended)
                 case Ended():
                     self._finish(invocation, ended)
+                case Canceled():
+                    said = self._canceling.of_invocation(invocation, ended)
+                    self._hand_end(self._lane.end(invocation, self._worker.clock.now_ms()), *said)
             await self._committed(Moment.AFTER_FINAL_COMMIT)
         except asyncio.CancelledError:
             raise
@@ -307,7 +307,12 @@ class Carrier:
                 task.cancel()
         if due.forgotten:
             self._hand([tombstone(key, self._place.journal) for key in due.forgotten], (), [])
+        self._switched()
         self.start_ready()
+
+    def _switched(self) -> None:
+        if self._canceling.look():
+            self.start_ready()
 
     async def _answers(self) -> None:
         await self._answering.look()
@@ -334,6 +339,7 @@ class Carrier:
         """Cancel every handler and wait until all have let go."""
         self._starting = False
         self._closing = True
+        self._worker.switches.listeners.discard(self._switched)
         tasks = [*self._handlers.values(), *self._side_tasks]
         for task in tasks:
             task.cancel()

@@ -19,6 +19,7 @@ from handrail.lane.invocation import Invocation
 from handrail.lane.journal import Kind, entry_key
 from handrail.lane.steps import Doubt
 from handrail.runtime.worker.burial import Buried, record_of_parts
+from handrail.runtime.worker.canceling import Canceled
 from handrail.runtime.worker.context import RunContext, Spent
 from handrail.runtime.worker.outputs import Origin, Outputs, outputs_of
 from handrail.runtime.worker.reading_back import read_back
@@ -76,6 +77,7 @@ class Execution:
     def __init__(self, ground: StepGround) -> None:
         """Read what rests from the lane's journal, write large bodies through its committer."""
         self.in_handler: set[Invocation] = set()  #: whose user code runs now
+        self.running: dict[Invocation, tuple[Envelope, Stepper]] = {}  #: the same, with its steps
         self._ground = ground
         self._worker = ground.worker
         self._place = ground.place
@@ -85,13 +87,15 @@ class Execution:
 
     async def run(
         self, invocation: Invocation, why_cancelled: WhyCancelled
-    ) -> Ended | Buried | Doubtful:
+    ) -> Ended | Buried | Doubtful | Canceled:
         """Carry an invocation out, or say why it cannot go on.
 
         Raises what is the broker's fault, and CancelledError when the lane closes; a cancellation
         that has another cause is the handler's own failure.
         """
         given = await self._input(invocation)
+        if (canceled := self._canceled(given.envelope)) is not None:
+            return canceled
         if not isinstance(given, _Input):
             return given
 
@@ -109,6 +113,8 @@ class Execution:
             if why_cancelled.lane_closes():
                 raise
             if why_cancelled.past_deadline():
+                if (canceled := self._canceled(given.envelope)) is not None:
+                    return canceled
                 # What was cut off in the middle of an act that must not happen twice is in doubt.
                 doubts = self._doubts(invocation)
                 return Doubtful(given.envelope, doubts) if doubts else self._expired(given)
@@ -116,12 +122,16 @@ class Execution:
             failure.__cause__ = cancelled
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever user code raises
             failure = raised
+        if (canceled := self._canceled(given.envelope)) is not None:
+            return canceled
         if steps.doubts:
             return Doubtful(given.envelope, steps.doubts)
         # What stopped the steps stopped the handler, whatever it has made of it.
         failure = steps.stopped or failure
         if failure is not None:
             reason = Reason.DIVERGENCE if isinstance(failure, Diverged) else Reason.ATTEMPTS
+            if isinstance(steps.stopped, DeadlinePassed):
+                reason = Reason.DEADLINE
             return Buried(given.record, given.envelope, reason, failure)
         try:
             return await self._pack(invocation, given, returned, spent)
@@ -141,6 +151,7 @@ class Execution:
     ) -> tuple[object, Spent]:
         agent = self._worker.agent
         self.in_handler.add(invocation)
+        self.running[invocation] = given.envelope, steps
         try:
             if not agent.wants_context:
                 return await agent.handler(given.message), Spent()
@@ -149,6 +160,7 @@ class Execution:
             return await agent.handler(given.message, ctx), ctx.spent
         finally:
             self.in_handler.discard(invocation)
+            del self.running[invocation]
 
     async def _pack(
         self, invocation: Invocation, given: _Input, returned: object, spent: Spent
@@ -171,6 +183,10 @@ class Execution:
             written_ms=given.record.timestamp_ms,
             missing_count=given.missing_count,
         )
+
+    def _canceled(self, envelope: Envelope) -> Canceled | None:
+        cancel = self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms)
+        return None if cancel is None else Canceled(envelope, cancel)
 
     def _expired(self, given: _Input) -> Buried:
         deadline_ms = given.envelope.deadline_ms or 0

@@ -9,6 +9,7 @@ from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
 from handrail.lane.bounds import LaneBounds
 from handrail.lane.decision import LaneSettings
+from handrail.lane.switches import Switches
 from handrail.models.port import Model
 from handrail.runtime.clock import Clock
 from handrail.runtime.failpoint import FailPoints, NoFailPoints
@@ -72,6 +73,7 @@ class WorkerPlace:
     counts: Counts = field(default_factory=Counts)
     steps: MakeSteps = StepRunner
     fail_points: FailPoints = field(default_factory=NoFailPoints)
+    switches: Switches = field(default_factory=Switches)  #: what people have set, of this process
     references: Path | None = None  #: where its lanes keep their reference caches; None: nowhere
 
     def reference_cache(self, lane: str) -> Path | None:

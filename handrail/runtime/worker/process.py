@@ -13,11 +13,13 @@ from typing import Any
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
 from handrail.contract.team import TeamDescription
+from handrail.lane.switches import CONTROL
 from handrail.models.port import Model
 from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.failpoint import FailPoints, fail_points_of_environment
 from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.agent_worker import AgentWorker
+from handrail.runtime.worker.control import Control
 from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
 from handrail.runtime.worker.place import DRAIN_S, Limits, MakeSteps, TeamPlace, WorkerPlace
 
@@ -68,6 +70,7 @@ class AgentProcess:
     ) -> None:
         """Serve `agents`, which are some or all of `team`, through `bus`."""
         self._settings = settings
+        self._control = Control(bus, f"{settings.namespace}.{CONTROL}", settings.clock)
         self._workers = [
             AgentWorker(
                 WorkerPlace(
@@ -80,6 +83,7 @@ class AgentProcess:
                     limits=settings.limits,
                     steps=settings.steps,
                     fail_points=settings.fail_points,
+                    switches=self._control.switches,
                     references=settings.references,
                 )
             )
@@ -87,7 +91,11 @@ class AgentProcess:
         ]
 
     async def start(self) -> None:
-        """Join the group of every agent. Raises the first thing that is wrong."""
+        """Read what people have switched, then join the group of every agent.
+
+        Raises the first thing that is wrong.
+        """
+        await self._control.start()
         for worker in self._workers:
             await worker.start()
 
@@ -95,6 +103,7 @@ class AgentProcess:
         """Serve until `stop` is set, then drain. Raises what ended an agent's loop."""
         try:
             while not stop.is_set():
+                self._control.check_alive()
                 for worker in self._workers:
                     worker.check_alive()
                 try:
@@ -109,6 +118,7 @@ class AgentProcess:
     async def close(self) -> None:
         """Let go at once; what runs is cancelled and will be run afresh by the next owner."""
         await asyncio.gather(*(worker.close() for worker in self._workers))
+        await self._control.close()
 
     @property
     def is_ready(self) -> bool:

@@ -18,7 +18,8 @@ from pydantic_core import PydanticSerializationError
 from handrail.contract.effect import EffectDeclaration, Queryable
 from handrail.contract.explain import invalid_in_words
 from handrail.contract.failure import Refused, State
-from handrail.errors.steps import Diverged, StepInDoubt
+from handrail.errors.lane import DeadlinePassed
+from handrail.errors.steps import Diverged, StepInDoubt, TaskStopped
 from handrail.errors.wire import TooLarge
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import Entry, Kind, encode_entry
@@ -91,7 +92,8 @@ class Stepper:
         closing: Callable[[], bool],
     ) -> None:
         """Record under this invocation; once `closing` says so, nothing begins any more."""
-        self.stopped: Diverged | StepInDoubt | None = None
+        self.stopped: Diverged | StepInDoubt | TaskStopped | DeadlinePassed | None = None
+        self.acting = 0  #: steps that have begun to act and have no outcome yet
         self.doubts: list[Doubt] = []
         self._ground = ground
         self._invocation = invocation
@@ -129,6 +131,10 @@ class Stepper:
                 raise self._stop(verdict)
             case _:
                 assert_never(verdict)
+
+    def stop(self, why: TaskStopped) -> None:
+        """Begin no further step. One that acts may end, and its outcome is recorded."""
+        self.stopped = self.stopped or why
 
     def note(self, path: str, name: str, make: Callable[[], int]) -> int:
         """Give a number that is recorded without waiting: made once, the same in every run."""
@@ -216,7 +222,9 @@ class Stepper:
         try:
             if not harmless:
                 attempt = await self._licence(act, begin)
+            self._check_may_act(act.asked)
             acts = True
+            self.acting += 1
             return await self._act(act, attempt)
         except asyncio.CancelledError:
             if not self._closing() and self._log.state(act.asked.path) not in ENDED_STATES:
@@ -228,6 +236,17 @@ class Stepper:
                 error = Refused(state, f"{act.asked.name}: {words}")
                 self._hand_error(act, error, attempt)
             raise
+        finally:
+            self.acting -= int(acts)
+
+    def _check_may_act(self, asked: Asked) -> None:
+        """Raise TaskStopped or DeadlinePassed when the task is over; every later step does too."""
+        deadline_ms = self._envelope.deadline_ms
+        if self.stopped is None and deadline_ms is not None and deadline_ms <= self.now_ms():
+            where, at = f"before step {asked.path} could begin", encode_time(deadline_ms)
+            self.stopped = DeadlinePassed(where=where, deadline=at)
+        if isinstance(self.stopped, TaskStopped | DeadlinePassed):
+            raise self.stopped
 
     async def _licence(self, act: Act[Any], begin: Begin) -> int:
         """Commit the intent, and again while it is too old by the time this is known."""

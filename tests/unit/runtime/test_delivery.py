@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from handrail.testing import Team
-from tests.promises.delivery import *  # noqa: F403 - every test of it is a test of this file
+from tests.promises.cancels import *  # noqa: F403 - every test of it is a test of this file
+from tests.promises.delivery import *  # noqa: F403 - the same
 from tests.promises.doubts import *  # noqa: F403 - the same
 from tests.promises.fan_out import *  # noqa: F403 - the same
 from tests.promises.step_tools import acts  # noqa: F401 - a fixture

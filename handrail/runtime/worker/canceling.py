@@ -1,0 +1,158 @@
+"""Ends what a lane holds of a canceled task, and tells whoever would have waited for it.
+
+What has not started ends without its handler. A handler that runs is interrupted, unless a step
+of it has begun: that one may end, since nobody would know what came of it otherwise, and no
+further one starts. Each end is one transaction with its ledger event, so that nothing of the
+task stays open; a part of a fan-out tells its gather. No dead letter is written.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from handrail.errors.steps import TaskStopped
+from handrail.lane.invocation import Invocation
+from handrail.lane.journal import tombstone
+from handrail.lane.lane import Lane
+from handrail.lane.steps import Doubt, request_of
+from handrail.lane.switches import Cancel
+from handrail.ledger.event import Dropped, DropReason, Event, PersonAnswered, Wrote
+from handrail.runtime.worker.admission import Refuse, Take, Verdict
+from handrail.runtime.worker.opening import LanePlace
+from handrail.runtime.worker.outputs import Origin, marker
+from handrail.wire.dead_letter import Reason
+from handrail.wire.envelope import Envelope
+from handrail.wire.marker import Marker, MarkerKind
+from handrail.wire.record import Outgoing, Record
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from handrail.runtime.worker.execution import Execution
+    from handrail.runtime.worker.stepping import StepGround
+
+
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    """An invocation that ends because its task was canceled."""
+
+    envelope: Envelope
+    cancel: Cancel
+
+
+class Canceling:
+    """The cancels of tasks, as one open lane carries them out."""
+
+    def __init__(
+        self,
+        ground: "StepGround",
+        execution: "Execution",
+        handlers: "Mapping[Invocation, asyncio.Task[None]]",
+    ) -> None:
+        """Look at what runs in `execution`, by the handlers' tasks."""
+        self._worker = ground.worker
+        self._place: LanePlace = ground.place
+        self._lane: Lane = ground.lane
+        self._packer = ground.packer
+        self._execution = execution
+        self._handlers = handlers
+        self._interrupted: set[Invocation] = set()
+
+    def at_admission(self, verdict: Verdict) -> Canceled | None:
+        """Say whether a record that was just read belongs to a canceled task.
+
+        Markers, parts and records on their way to their own lane are not stopped: they are what
+        lets others come to an end.
+        """
+        match verdict:
+            case Take(envelope) | Refuse(envelope, Reason.DEADLINE):
+                cancel = self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms)
+                return None if cancel is None else Canceled(envelope, cancel)
+            case _:
+                return None
+
+    def of_record(self, record: Record, canceled: Canceled) -> tuple[list[Outgoing], list[Event]]:
+        """Give what ends a record that was never taken in."""
+        envelope = canceled.envelope
+        records, events = self._left(canceled, envelope.id, record.offset)
+        removed = self._lane.steps.end(envelope.id)
+        return [*records, *(tombstone(key, self._place.journal) for key in removed)], events
+
+    def of_invocation(
+        self, invocation: Invocation, canceled: Canceled
+    ) -> tuple[list[Outgoing], list[Event]]:
+        """Give what ends an invocation. To be asked before the lane is told of its end."""
+        return self._left(canceled, invocation.id, invocation.offset)
+
+    def look(self) -> bool:
+        """Interrupt what runs of canceled tasks and may be interrupted now.
+
+        True when something that rested until a person answers may start again, to end.
+        """
+        switches, running = self._worker.switches, self._execution.running
+        if switches.count == 0:
+            return False
+        self._interrupted &= set(running)
+        for invocation, (envelope, steps) in tuple(running.items()):
+            cancel = switches.cancel_of(envelope.task_id, envelope.deadline_ms)
+            if cancel is None:
+                continue
+            steps.stop(TaskStopped(task=envelope.task_id, by=cancel.by))
+            task = self._handlers.get(invocation)
+            if task is not None and not steps.acting and invocation not in self._interrupted:
+                self._interrupted.add(invocation)
+                task.cancel()
+        held = [one for one in self._lane.held.values() if switches.cancel_of(one.task_id, None)]
+        for one in held:
+            self._lane.release(one)
+        return bool(held)
+
+    def _left(
+        self, canceled: Canceled, ended: str, offset: int
+    ) -> tuple[list[Outgoing], list[Event]]:
+        envelope, now_ms = canceled.envelope, self._worker.clock.now_ms()
+        records: list[Outgoing] = []
+        wrote: list[Wrote] = []
+        if envelope.fan_outs and envelope.causation_id is not None:
+            lost = Marker(MarkerKind.LOST, DropReason.CANCELED)
+            origin = Origin(ended, envelope, now_ms)
+            told = marker(self._worker.agent, self._worker.team, origin, lost)
+            records.append(self._packer.pack_small(told))
+            wrote.append(told.wrote)
+        events: list[Event] = [self._dropped(envelope, ended, offset, wrote)]
+        events += [
+            self._closed(ended, canceled, doubt) for doubt in self._lane.steps.doubts(ended, now_ms)
+        ]
+        return records, events
+
+    def _dropped(
+        self, envelope: Envelope, ended: str, offset: int, wrote: Sequence[Wrote]
+    ) -> Event:
+        worker = self._worker
+        return Dropped(
+            task_id=envelope.task_id,
+            tenant=envelope.tenant,
+            time_ms=worker.clock.now_ms(),
+            agent=worker.agent.name,
+            agent_version=worker.agent.version,
+            process=worker.process,
+            topic=worker.agent.reads.name,
+            partition=self._place.inbox.partition,
+            offset=offset,
+            ce_id=ended,
+            reason=DropReason.CANCELED,
+            intake=envelope.causation_id is None,
+            wrote=tuple(wrote),
+        )
+
+    def _closed(self, ended: str, canceled: Canceled, doubt: Doubt) -> Event:
+        """Nobody will be asked any more what became of a step; that it is unknown stays said."""
+        return PersonAnswered(
+            task_id=canceled.envelope.task_id,
+            tenant=canceled.envelope.tenant,
+            time_ms=self._worker.clock.now_ms(),
+            request=request_of(ended, doubt),
+            by=canceled.cancel.by,
+            decision=f"canceled with its task; nobody knows whether step {doubt.path},"
+            f" {doubt.shown}, has happened",
+        )
