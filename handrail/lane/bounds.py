@@ -15,6 +15,9 @@ SNAPSHOT_IN_MEMORY_BYTES_MAX = 4_096  #: larger gathered parts are read back fro
 OUTCOME_IN_MEMORY_BYTES_MAX = 4_096  #: a larger result of a step is read back from the journal
 OUTCOMES_IN_MEMORY_BYTES_MAX = 16_777_216  #: of one lane that was opened; the rest is read back
 KEY_MARGIN_S_MAX = 60.0  #: a key is not used again so shortly before its receiver may forget it
+JOURNAL_RECORDS_MAX = 50_000  #: to be read by whoever opens a lane, unless more are live
+JOURNAL_PER_LIVE_MAX = 4  #: the same, for each live record
+COPIED_COUNT_MAX = 100  #: live journal records written again in one transaction
 TIMER_RESOLUTION_S = 1.0  #: timers of a lane are looked at no more often than this
 
 assert RUNNING_COUNT_MAX < BUFFERED_COUNT_MAX < PARK_SPAN_OFFSETS
@@ -33,3 +36,5 @@ class LaneBounds:
     parked: int = PARKED_COUNT_MAX
     park_after_s: float = PARK_AFTER_S
     park_span: int = PARK_SPAN_OFFSETS
+    journal_records: int = JOURNAL_RECORDS_MAX
+    journal_per_live: int = JOURNAL_PER_LIVE_MAX

@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 
 from handrail.lane.bounds import SPAN_HEADROOM_OFFSETS
+from handrail.lane.copying import due_copies
 from handrail.lane.decision import Due, End, Held, LaneSettings, PartRefused, PartTaken, Rest
 from handrail.lane.gather import Gather, GatherStage, Part, PartEnd, judge_part, open_gather
 from handrail.lane.invocation import Invocation, Mailboxes, Stage
@@ -135,6 +136,10 @@ class Lane:
     def journal_offset(self, key: bytes) -> int | None:
         """Where the live record under a key stands; None when it is not committed."""
         return self._live.get(key)
+
+    def due_copies(self) -> Sequence[tuple[bytes, int]]:
+        """Give the live journal records, key and offset, that are to be written again now."""
+        return due_copies(self._live, self.journal_end, self.settings.bounds)
 
     # ---- taking in
 

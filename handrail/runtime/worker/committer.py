@@ -40,6 +40,8 @@ class Item:
     on_refused: Callable[[RecordRefused], None] | None = None
     outcome: Entry | None = None  #: of a step, which must not be lost when the lane opens anew
     done: "asyncio.Future[Sequence[int]] | None" = field(default=None)
+    prepare: Callable[[], Sequence[Outgoing]] | None = None
+    """Gives the records when everything before has committed; the item is then alone."""
     tells_group: bool = False  #: whether the group is told of the offset with it, and not later
     began_s: float = 0.0  #: on the machine's own clock: when its last transaction began
 
@@ -162,11 +164,19 @@ class Committer:
         batch: list[Item] = []
         size_bytes = 0
         while self._queue and len(batch) < BATCH_ITEMS_MAX:
+            if self._queue[0].prepare is not None:
+                return batch or [self._prepared(self._queue.popleft())]
             size_bytes += self._queue[0].size_bytes
             if batch and size_bytes > BATCH_BYTES_MAX:
                 break
             batch.append(self._queue.popleft())
         return batch
+
+    @staticmethod
+    def _prepared(item: Item) -> Item:
+        assert item.prepare is not None
+        item.records = item.prepare()
+        return item
 
     async def _commit_batch(self, batch: list[Item]) -> None:
         try:

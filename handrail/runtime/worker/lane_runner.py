@@ -24,6 +24,7 @@ from handrail.lane.journal import Entry, Kind, encode_entry
 from handrail.lane.lane import Lane
 from handrail.runtime.worker.carrying import Carrier
 from handrail.runtime.worker.committer import Committer, Item
+from handrail.runtime.worker.copying import copy_forward
 from handrail.runtime.worker.opening import PROOF_DEADLINE_S, LanePlace, begin_epoch, open_lane
 from handrail.runtime.worker.place import WorkerPlace
 from handrail.wire.record import Record
@@ -257,6 +258,7 @@ class LaneRunner:
         tasks = [
             self._spawn(committer.run(), "commit"),
             self._spawn(self._tick(carrier), "time"),
+            self._spawn(self._keep_journal_short(committer), "copy"),
         ]
         try:
             done, _ = await asyncio.wait(
@@ -272,6 +274,12 @@ class LaneRunner:
         while True:
             await self._worker.clock.sleep(TIMER_RESOLUTION_S)
             carrier.tick()
+
+    async def _keep_journal_short(self, committer: Committer) -> None:
+        assert self.lane is not None
+        while True:
+            await self._worker.clock.sleep(TIMER_RESOLUTION_S)
+            await copy_forward(self._worker.bus, self.place.journal, self.lane, committer)
 
     def _give_up(self, refused: MembershipRefused) -> None:
         """Leave the partition alone until it is assigned again, and see to it that it will be.
