@@ -103,3 +103,21 @@ async def test_a_licence_that_is_too_old_is_renewed_before_anything_is_done(late
     assert result == ("not paid" if given_up else "x")
     assert len(keys) == (0 if given_up else 1)
     assert seen == (["dependency_unavailable"] if given_up else [])
+
+
+async def test_nothing_that_follows_from_an_outcome_is_written_before_it() -> None:
+    async with Team(payer, tools=[pay], partitions=1) as team:
+        team.allow(pay)
+        team.model.script(calls(pay, {"text": "b"}), says("end"))
+        task = await team.submit(jobs, "a")
+        await task.result(str)
+        journal = await read_all(team.bus, team.full("payer.journal"))
+
+    written = [
+        ("-" if record.value is None else "+") + (record.key or b"").decode().split("/", 1)[1]
+        for record in journal
+        if b"/intent/" in (record.key or b"") or b"/outcome/" in (record.key or b"")
+    ]
+    steps = ["+intent/1", "+outcome/1", "+outcome/2.m1", "+intent/2.1", "+outcome/2.1"]
+    assert written[:6] == [*steps, "+outcome/2.m2"]
+    assert sorted(written[6:]) == sorted(one.replace("+", "-") for one in written[:6])
