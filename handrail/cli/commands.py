@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "result": Entry("work", "The result of a task.", "result:result"),
     "list": Entry("work", "Tasks and their states.", "tasks:list_tasks"),
     "show": Entry("work", "The story of one task.", "show:show"),
+    "cancel": Entry("work", "Stop tasks.", "cancel:cancel"),
     "tail": Entry("see", "Messages of a topic or of a task, as they come.", "tail:tail"),
     "topics": Entry("see", "Topics: list, inspect, plan, apply.", "topics:topics"),
     "agents": Entry("see", "Agents: list, show.", "agents:agents"),

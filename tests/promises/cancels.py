@@ -107,6 +107,25 @@ async def test_a_task_that_waits_in_a_mailbox_ends_and_the_others_of_its_key_flo
         assert seen.ran == ["held", "third"]
 
 
+async def test_a_canceled_handoff_that_is_read_ends_at_once_whatever_runs_before_it(
+    team_of: TeamOf, seen: Seen
+) -> None:
+    async with team_of(porter, shop, partitions=1) as team:
+        first = await team.submit(doors, "held")
+        await seen.gate.entered.wait()
+        second = await team.submit(doors, "second")
+        await until(lambda: waiting_at(team, shop) == 1, within_s=team.patience_s)
+        await team.kill(shop)
+        await second.cancel("no longer wanted")
+
+        await team.restart(shop)
+
+        await has_nothing_open(team, second)
+        assert await first.state() == "working"
+        seen.gate.opened.set()
+        assert await first.result(str) == "held"
+
+
 async def test_a_handler_that_runs_is_interrupted_and_the_next_of_its_key_starts(
     team_of: TeamOf, seen: Seen
 ) -> None:

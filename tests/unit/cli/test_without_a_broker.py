@@ -43,6 +43,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ["show", "t1"],
         ["watch", "t1"],
         ["result", "t1"],
+        ["cancel", "t1", "--reason", "a typo"],
         ["tail", "names"],
         ["topics", "plan"],
         ["topics", "apply"],
