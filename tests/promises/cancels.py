@@ -289,3 +289,33 @@ async def test_a_task_that_waits_for_a_person_ends_and_the_question_is_closed(
         (closed,) = [e for e in await ledger(team) if isinstance(e, PersonAnswered)]
         assert "nobody knows whether step" in closed.decision
         assert await left_of_steps(team, "worker") == []
+
+
+@tool(effect=Effect.READ)
+async def glance(text: str) -> str:
+    """Look at something, which leaves no trace."""
+    SEEN.ran.append(text)
+    return text
+
+
+@agent(reads=jobs, writes=results)
+async def reader(text: str, ctx: Context) -> str:
+    await ctx.call(glance, "first")
+    return await ctx.call(glance, "second")
+
+
+async def test_no_step_begins_after_the_deadline(team_of: TeamOf, seen: Seen) -> None:
+    async with team_of(reader, tools=[glance], partitions=1) as team:
+
+        def for_a_long_time(text: str) -> str:
+            seen.ran.append(text)
+            team.clock.move_to(team.clock.now_ms() + 61_000)
+            return text
+
+        team.fake(glance, does=for_a_long_time)
+        task = await team.submit(jobs, "x", deadline_s=60)
+        await task.until("failed")
+
+        assert seen.ran == ["first"]
+        (letter,) = await task.dead_letters()
+        assert letter.failure.reason == "deadline"
