@@ -83,7 +83,8 @@ async def cancel_task(
     note(f"Task {facts.task_id}: {inert(why(after))}")
     open_count = sum(after.open_at.values())
     if open_count:
-        note(f"{open_count} of its handoffs are still in the hands of agents, and end now.")
+        held = "One handoff of it is" if open_count == 1 else f"{open_count} handoffs of it are"
+        note(f"{held} still in the hands of agents: what has begun to act may end, no more begins.")
     note(f"How far it had come: handrail show {facts.task_id}")
 
 

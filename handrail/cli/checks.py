@@ -102,7 +102,9 @@ def team(settings: "Settings") -> Outcome:
         loaded = checked_team(settings).loaded
     except HandrailError as error:
         return Outcome(State.FAILED, f"{error.what} {error.why}", f"handrail runbook {error.code}")
-    return Outcome(State.OK, f"{len(loaded.agents)} agents, {len(loaded.topics)} topics.")
+    agents, topics = len(loaded.agents), len(loaded.topics)
+    found = f"{agents} agent{'s' * (agents != 1)}, {topics} topic{'s' * (topics != 1)}."
+    return Outcome(State.OK, found)
 
 
 def model() -> Outcome:

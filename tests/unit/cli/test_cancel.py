@@ -50,7 +50,7 @@ async def test_a_task_is_canceled_with_its_reason_and_its_own_deadline(
         said = capsys.readouterr()
         assert said.out == ""
         assert said.err.startswith("Task t1: Canceled by ada: a typo\n")
-        assert "1 of its handoffs" in said.err
+        assert "One handoff of it is still" in said.err
         assert "Task t1 was canceled already. Canceled by ada: a typo" in said.err
 
 
