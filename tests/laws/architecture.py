@@ -28,7 +28,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "bus": ("wire",),
     "runtime": ("lane", "rails", "models", "memory", "ledger", "bus"),
     "testing": ("runtime",),
-    "cli": ("runtime",),
+    "chaos": ("runtime",),
+    "cli": ("runtime", "chaos"),
     "console": ("runtime",),
     "interop": ("runtime",),
 }
