@@ -15,22 +15,18 @@ from aiokafka.errors import (
     InvalidTopicError,
     KafkaError,
     MessageSizeTooLargeError,
-    NodeNotReadyError,
-    NotEnoughReplicasAfterAppendError,
     OutOfOrderSequenceNumber,
     RecordListTooLargeError,
-    RequestTimedOutError,
     TopicAuthorizationFailedError,
 )
 from aiokafka.errors import (
     ProducerFenced as FencedByKafka,
 )
 from aiokafka.producer import sender
-from aiokafka.protocol.produce import ProduceRequest
-from aiokafka.protocol.transaction import TxnOffsetCommitRequest
 from aiokafka.structs import OffsetAndMetadata
 
 from handrail.bus.kafka_batches import batches_of, size_of
+from handrail.bus.kafka_exchange import Exchange
 from handrail.bus.port import TRANSACTION_DEADLINE_S, OffsetCommit
 from handrail.errors import BrokerUnreachable, CommitDoubtful, ProducerFenced, RecordRefused
 from handrail.errors.transport import AiokafkaUnchecked
@@ -49,8 +45,6 @@ METADATA_BYTES_MAX = 4_096  #: the broker's `offset.metadata.max.bytes`
 METADATA_ATTEMPTS = 4
 METADATA_WAIT_S = 0.1
 
-#: answers after which a record may be in the log although it is sent again
-_PERHAPS_DONE = (RequestTimedOutError.errno, NotEnoughReplicasAfterAppendError.errno)
 _REFUSED = (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
@@ -67,38 +61,6 @@ def tune_transactions(version: str) -> None:
     if version not in CHECKED_VERSIONS or not hasattr(sender, "BACKOFF_OVERRIDE"):
         raise AiokafkaUnchecked(version=version, checked=", ".join(sorted(CHECKED_VERSIONS)))
     sender.BACKOFF_OVERRIDE = CONCURRENT_TRANSACTIONS_WAIT_S
-
-
-class Exchange:
-    """Watches the requests of one producer for the one thing its client hides: a repeat in doubt.
-
-    aiokafka 0.14 sends a request again when its answer never came, and when the answer says that
-    it may have been carried out; the commit then says that all is well. Under the transaction
-    protocol that it speaks nobody can know.
-    """
-
-    def __init__(self, client: Any) -> None:
-        """Stand between the client and its requests."""
-        self.doubts = 0
-        self._send = client.send
-        client.send = self._watched
-
-    async def _watched(self, node: int, request: Any, **options: Any) -> Any:
-        try:
-            answer = await self._send(node, request, **options)
-        except NodeNotReadyError:
-            raise  # It never left.
-        except BaseException:
-            self.doubts += 1
-            raise
-        if isinstance(request, ProduceRequest | TxnOffsetCommitRequest):
-            self.doubts += sum(code in _PERHAPS_DONE for code in _codes(answer))
-        return answer
-
-
-def _codes(answer: Any) -> list[int]:
-    topics = answer.topics if hasattr(answer, "topics") else answer.errors
-    return [partition[1] for _, partitions in topics for partition in partitions]
 
 
 class KafkaLaneProducer:
