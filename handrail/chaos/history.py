@@ -1,4 +1,4 @@
-"""The value that a run is judged by: everything its topics, its provider and its faults left behind.
+"""The value that a run is judged by: all that its topics, its provider and its faults left.
 
 A history is a folder, so that a check can be repeated anywhere and at any time:
 
@@ -7,9 +7,9 @@ A history is a folder, so that a check can be repeated anywhere and at any time:
 | `run.json` | one `Run`: the team, the bounds, the times (not lines, one object) | whoever ran it |
 | `committed.jsonl` | one record as `read_committed` gave it | the recorder |
 | `uncommitted.jsonl` | one record as `read_uncommitted` gave it | the recorder |
-| `watermarks.jsonl` | one `Watermark`: where a partition began, was stable and ended | the recorder |
+| `watermarks.jsonl` | one `Watermark`: where a partition began, was stable, ended | the recorder |
 | `offsets.jsonl` | one `GroupOffset` with its metadata, as of a time | the recorder |
-| `effects.jsonl` | one `Effect`: what the provider outside saw of one call | the provider, fsynced |
+| `effects.jsonl` | one `Effect`: what the provider outside saw of a call | the provider |
 | `faults.jsonl` | one `Fault`: when it began or ended | the nemesis |
 | `submissions.jsonl` | one `Submission` that was acknowledged to its submitter | the loader |
 | `reruns.jsonl` | one `Rerun`: what a handler gave when it ran again offline | `rerun` |
@@ -17,7 +17,8 @@ A history is a folder, so that a check can be repeated anywhere and at any time:
 Every line is one JSON object with the fields of its class below. Fields that are not known stay
 away; a field that nobody knows is ignored. Bytes are base64. Times are milliseconds since 1970
 (UTC) of one machine. A last line that was cut off while it was written is left out, any other line
-that cannot be read raises HistoryBroken. Only `run.json` has to be there.
+that cannot be read raises HistoryBroken. Only `run.json` has to be there. Who writes lines flushes
+each to the disk before it goes on, so that a kill takes away no evidence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -196,7 +197,7 @@ class Run:
     format: int = FORMAT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class History:
     """Everything that a run left behind. Records are in the order of their offsets."""
 

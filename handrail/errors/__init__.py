@@ -12,6 +12,7 @@ from handrail.errors.broker import (
     LocalBrokerNotInstalled,
     PortsTaken,
 )
+from handrail.errors.chaos import HistoryBroken
 from handrail.errors.cli import (
     ConfirmationNeeded,
     DeadLetterUnknown,
@@ -155,6 +156,7 @@ __all__ = [
     "FolderTaken",
     "ForeignTask",
     "HandrailError",
+    "HistoryBroken",
     "HopLimitReached",
     "InternalFailure",
     "JarForged",
