@@ -46,15 +46,6 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """An invocation that waits for a person, and the task that it belongs to."""
-
-    invocation: Invocation
-    task_id: str
-    tenant: str
-
-
-@dataclass(frozen=True, slots=True)
 class End:
     """What the end of an invocation leaves in the journal and in the offsets."""
 

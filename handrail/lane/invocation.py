@@ -1,10 +1,11 @@
 """One handoff that is being carried out, and the mailbox in which it waits its turn."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from handrail.lane.gather import Gather
+from handrail.lane.retry import Tries
 from handrail.wire.envelope import Envelope
 from handrail.wire.record import Record
 
@@ -14,8 +15,19 @@ class Stage(StrEnum):
 
     WAITING = "waiting"  #: behind another of its key, or for a free place
     RUNNING = "running"  #: its handler was started
-    IN_DOUBT = "in doubt"  #: a step was begun and nobody knows its outcome; a person decides
+    RESTING = "resting"  #: until a time, an answer or a person lets it go on; see `Why`
     ENDED = "ended"  #: its end was handed to the committer
+
+
+class Why(StrEnum):
+    """What a resting invocation waits for. It stays the first of its key."""
+
+    RETRY = "retry"  #: a try has failed and the next one has its time
+    PROVIDER = "provider"  #: the provider of a model is away, busy or asked for patience
+    SLEEP = "sleep"  #: its handler sleeps
+    ANSWER = "answer"  #: another agent is to answer
+    PERSON = "person"  #: a person is to answer
+    IN_DOUBT = "in doubt"  #: a step was begun and nobody knows its outcome; a person decides
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +45,12 @@ class Invocation:
     parked: bool = False
     gather: Gather | None = None
     started_ms: int | None = None
+    task_id: str = ""  #: of a gather known once its handler has started
+    tenant: str = ""
+    tries: Tries = field(default_factory=Tries)
+    why: Why | None = None  #: what it waits for while it rests
+    wake_ms: int | None = None  #: when it goes on at the latest while it rests
+    is_on_record: bool = False  #: the journal has, or is about to have, its ACCEPTED
 
 
 class Mailboxes:
@@ -57,8 +75,13 @@ class Mailboxes:
             self._ready.append(invocation)
 
     def next_ready(self) -> Invocation | None:
-        """Take the oldest invocation that nothing of its key stands before."""
-        return self._ready.popleft() if self._ready else None
+        """Take the oldest invocation that nothing of its key stands before, and that may start."""
+        while self._ready:
+            invocation = self._ready.popleft()
+            # One that rests, or was let go on twice, may stand here too.
+            if invocation.stage is Stage.WAITING:
+                return invocation
+        return None
 
     def put_back(self, invocation: Invocation) -> None:
         """Let the first of its key be taken again."""

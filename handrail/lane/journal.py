@@ -26,6 +26,7 @@ class Kind(StrEnum):
     EPOCH = "epoch"  #: a new owner has opened the lane
     PROGRESS = "progress"  #: the offset that the same transaction commits, and its metadata
     CLOSED = "closed"  #: the owner has closed the lane with nothing running
+    ACCEPTED = "accepted"  #: how far an invocation has come: its tries, what it waits for
     PARKED = "parked"  #: an invocation rests; its offset is finished
     GATHERED = "gathered"  #: a part of a fan-out has ended
     GATHER_CLOSED = "gather_closed"  #: a fan-out was gathered; late parts are refused

@@ -6,23 +6,28 @@ as values. It changes what counts as finished only when it is told that a transa
 committed; everything else it holds is rebuilt from the journal and the inbox by the next owner.
 """
 
-import heapq
 from collections.abc import Iterable, Sequence
 
 from handrail.lane.bounds import SPAN_HEADROOM_OFFSETS
 from handrail.lane.copying import due_copies
-from handrail.lane.decision import Due, End, Held, LaneSettings, PartRefused, PartTaken, Rest
-from handrail.lane.gather import Gather, GatherStage, Part, PartEnd, judge_part, open_gather
-from handrail.lane.invocation import Invocation, Mailboxes, Stage
+from handrail.lane.decision import Due, End, LaneSettings, PartRefused, PartTaken, Rest
+from handrail.lane.gather import Gather, GatherStage, PartEnd
+from handrail.lane.gathers import Gathers
+from handrail.lane.invocation import Invocation, Mailboxes, Stage, Why
 from handrail.lane.journal import LANE, Entry, Kind, entry_key
 from handrail.lane.progress import OffsetMetadata, Progress
-from handrail.lane.resting import kept, original_offset, parked_entry, parked_invocation
+from handrail.lane.resting import (
+    accepted_entry,
+    original_offset,
+    parked_entry,
+    parked_invocation,
+    take_up,
+)
+from handrail.lane.rests import Rests
 from handrail.lane.steps import Doubt, StepBook, in_doubt_entry
 from handrail.wire.envelope import Envelope
 from handrail.wire.ids import gather_invocation_id
 from handrail.wire.record import Record
-
-NO_DEADLINE_MS = 7 * 86_400_000
 
 
 class Lane:
@@ -36,15 +41,16 @@ class Lane:
         self.handed_count = 0  #: ends of resting ones that the committer holds
         self.steps = StepBook()  #: what invocations have recorded
         self.answers = metadata.answers if metadata else 0  #: below it every answer was read
-        self.held: dict[str, Held] = {}  #: what waits for a person, by invocation
+        self.rests = Rests()  #: what waits for a time, an answer or a person
         self.journal_end = metadata.journal if metadata else 0  #: everything below was read
         self._live: dict[bytes, int] = {}  # journal key → offset, in the order of the offsets
         self._mailboxes = Mailboxes(settings.bounds.per_key)
         self._running: dict[Invocation, None] = {}
         self._unparked: dict[int, Invocation] = {}  # by offset, ascending
         self._parked_count = 0
-        self._gathers: dict[str, Gather] = {}
-        self._gather_timers: list[tuple[int, str]] = []  # (when, fan-out), soonest first
+        self._all: dict[str, Invocation] = {}  # that have not ended, by id
+        self._accepted: dict[str, Entry] = {}  # of those that the inbox is to bring again
+        self._gathers = Gathers(settings)
 
     # ---- opening
 
@@ -67,39 +73,29 @@ class Lane:
                 self._live[key] = offset
                 entries[key] = entry
         self.journal_end = max(end, self.journal_end)
+        self._accepted = {
+            entry.invocation: entry for entry in entries.values() if entry.kind is Kind.ACCEPTED
+        }
+        self.steps.restore(entries.values())
         parked = [entry for entry in entries.values() if entry.kind is Kind.PARKED]
         for entry in sorted(parked, key=original_offset):
-            self._mailboxes.put(parked_invocation(entry))
+            self._put(parked_invocation(entry))
             self._parked_count += 1
-        self.steps.restore(entries.values())
-        for entry in entries.values():
-            if entry.kind is Kind.GATHERED:
-                self._restore_part(entry)
-        for entry in entries.values():
-            if entry.kind is Kind.GATHER_CLOSED:
-                fan_out = str(entry.facts["fan_out"])
-                until_ms = int(str(entry.facts["until_ms"]))
-                self._gathers[fan_out] = Gather(fan_out, 0, 0, until_ms, GatherStage.CLOSED)
-                heapq.heappush(self._gather_timers, (until_ms, fan_out))
-        for gather in self._gathers.values():
-            if gather.stage is GatherStage.OPEN:
-                heapq.heappush(self._gather_timers, (gather.closes_ms, gather.fan_out))
-                if gather.is_complete:
-                    self._run_gather(gather, now_ms)
+        for gather in self._gathers.restore(tuple(entries.values())):
+            self._run_gather(gather, now_ms)
 
-    def _restore_part(self, entry: Entry) -> None:
-        facts = entry.facts
-        fan_out = str(facts["fan_out"])
-        gather = self._gathers.setdefault(
-            fan_out,
-            Gather(
-                fan_out,
-                int(str(facts["parts"])),
-                int(str(facts["closes_ms"])),
-                int(str(facts["until_ms"])),
-            ),
-        )
-        gather.add(Part(entry.part, PartEnd(str(facts["end"])), kept(entry.snapshot)))
+    def _put(self, invocation: Invocation) -> None:
+        """Queue it behind its key, to start or to go on resting as its ACCEPTED says."""
+        accepted = self._accepted.pop(invocation.id, None)
+        if accepted is not None:
+            why, wake_ms = take_up(invocation, accepted)
+            asks = why in (Why.ANSWER, Why.PERSON)
+            # What has its answer, and whoever opens the lane judges doubts anew, starts at once.
+            settled = asks and not self.steps.of(invocation.id).has_open_question
+            if why is not None and why is not Why.IN_DOUBT and not settled:
+                self.rests.begin(invocation, why, wake_ms)
+        self._all[invocation.id] = invocation
+        self._mailboxes.put(invocation)
 
     # ---- what is committed
 
@@ -187,45 +183,30 @@ class Lane:
             record=record,
             envelope=envelope,
             deadline_ms=envelope.deadline_ms,
+            task_id=envelope.task_id,
+            tenant=envelope.tenant,
         )
-        self._mailboxes.put(invocation)
+        self._put(invocation)
         self._unparked[record.offset] = invocation
         return invocation
+
+    def forget(self, invocation_id: str) -> list[bytes]:
+        """Give the journal keys that go when a handoff ends that the inbox brought again."""
+        removed = self.steps.end(invocation_id)
+        if (accepted := self._accepted.pop(invocation_id, None)) is not None:
+            removed.append(accepted.key)
+        return removed
 
     def take_part(
         self, record: Record, envelope: Envelope, end: PartEnd, now_ms: int
     ) -> PartTaken | PartRefused:
         """Count a part of a fan-out, or say why it does not count."""
-        fan_out = envelope.fan_outs[-1].fan_out if envelope.fan_outs else ""
-        known = self._gathers.get(fan_out)
-        header, refusal = judge_part(known, envelope, self.settings.inbox, end, now_ms)
-        if header is None:
-            assert refusal is not None
-            return PartRefused(*refusal)
-        deadline_ms = envelope.deadline_ms or now_ms + NO_DEADLINE_MS
-        gather = known or open_gather(header, deadline_ms, now_ms, self.settings.within_ms)
-        if known is None:
-            self._gathers[fan_out] = gather
-            heapq.heappush(self._gather_timers, (gather.closes_ms, fan_out))
-        gather.add(Part(header.part, end, kept(record)))
-        entry = Entry(
-            Kind.GATHERED,
-            gather_invocation_id(fan_out),
-            self.epoch,
-            self.settings.agent_version,
-            now_ms,
-            part=header.part,
-            facts={
-                "fan_out": fan_out,
-                "end": end,
-                "parts": gather.parts_total,
-                "closes_ms": gather.closes_ms,
-                "until_ms": gather.until_ms,
-            },
-            snapshot=record,
-        )
+        counted = self._gathers.take(record, envelope, end, self.epoch, now_ms)
+        if isinstance(counted, PartRefused):
+            return counted
+        gather = counted.gather
         invocation = self._run_gather(gather, now_ms) if gather.is_complete else None
-        return PartTaken(entry, known is None, invocation)
+        return PartTaken(counted.entry, counted.first, invocation)
 
     def _run_gather(self, gather: Gather, now_ms: int) -> Invocation:
         gather.stage = GatherStage.READY
@@ -239,7 +220,7 @@ class Lane:
             parked=True,
             gather=gather,
         )
-        self._mailboxes.put(invocation)
+        self._put(invocation)
         self._parked_count += 1
         return invocation
 
@@ -263,31 +244,21 @@ class Lane:
         """
         invocation.stage = Stage.ENDED
         self._running.pop(invocation, None)
+        self._all.pop(invocation.id, None)
         self._mailboxes.remove_head(invocation)
-        steps = self.steps.end(invocation.id)
+        removed = self.steps.end(invocation.id)
+        if invocation.is_on_record:
+            removed.append(entry_key(invocation.id, Kind.ACCEPTED))
         if not invocation.parked:
             del self._unparked[invocation.offset]
-            return End((invocation.offset,), steps, ())
+            return End((invocation.offset,), removed, ())
         self._parked_count -= 1
         self.handed_count += 1
         gather = invocation.gather
         if gather is None:
-            return End((), (entry_key(invocation.id, Kind.PARKED), *steps), ())
-        gather.stage = GatherStage.CLOSED
-        heapq.heappush(self._gather_timers, (gather.until_ms, gather.fan_out))
-        # A fan-out without parts has one record, which says so under part 0.
-        numbers = sorted(gather.parts) or [0]
-        gather.parts = {}
-        closed = Entry(
-            Kind.GATHER_CLOSED,
-            invocation.id,
-            self.epoch,
-            self.settings.agent_version,
-            now_ms,
-            facts={"fan_out": gather.fan_out, "until_ms": gather.until_ms},
-        )
-        removed = [entry_key(invocation.id, Kind.GATHERED, number) for number in numbers]
-        return End((), (*removed, *steps), (closed,))
+            return End((), (entry_key(invocation.id, Kind.PARKED), *removed), ())
+        parts, closed = self._gathers.close(gather, self.epoch, now_ms)
+        return End((), (*parts, *removed), (closed,))
 
     def hold(
         self, invocation: Invocation, envelope: Envelope, doubts: Sequence[Doubt], now_ms: int
@@ -296,9 +267,6 @@ class Lane:
 
         It stays the first of its key, whose others wait behind it, and takes nobody's place.
         """
-        self._running.pop(invocation, None)
-        invocation.stage = Stage.IN_DOUBT
-        self.held[invocation.id] = Held(invocation, envelope.task_id, envelope.tenant)
         log, version = self.steps.of(invocation.id), self.settings.agent_version
         entries = [
             in_doubt_entry(doubt, invocation.id, self.epoch, version, now_ms)
@@ -307,6 +275,41 @@ class Lane:
         ]
         for entry in entries:
             log.put(entry)
+        invocation.task_id, invocation.tenant = envelope.task_id, envelope.tenant
+        self._running.pop(invocation, None)
+        self.rests.begin(invocation, Why.IN_DOUBT, None)
+        return self._parked_rest(invocation, entries, now_ms)
+
+    def suspend(
+        self, invocation: Invocation, why: Why, wake_ms: int | None, now_ms: int, *, briefly: bool
+    ) -> Rest:
+        """Let a running invocation rest until a time, or until it is woken.
+
+        `briefly`: what it is stays in memory and its offset open, unless that takes too long. How
+        far it has come is written in either case, so that whoever opens the lane next knows it.
+        """
+        self._running.pop(invocation, None)
+        self.rests.begin(invocation, why, wake_ms)
+        invocation.is_on_record = True
+        version = self.settings.agent_version
+        accepted = accepted_entry(invocation, self.epoch, version, now_ms)
+        if briefly and not invocation.parked:
+            return Rest((accepted,), (), (invocation,))
+        return self._parked_rest(invocation, [accepted], now_ms)
+
+    def wake(self, invocation: Invocation) -> None:
+        """Let one go on that rests, as soon as there is a free place; others are left as they are.
+
+        What it waited for has come, or its time has, or it is to end.
+        """
+        if self.rests.end(invocation):
+            self._mailboxes.put_back(invocation)
+
+    def find(self, invocation_id: str) -> Invocation | None:
+        """Give an invocation that was taken in and has not ended."""
+        return self._all.get(invocation_id)
+
+    def _parked_rest(self, invocation: Invocation, entries: list[Entry], now_ms: int) -> Rest:
         if invocation.parked:
             return Rest(entries, (), (invocation,))
         del self._unparked[invocation.offset]
@@ -315,28 +318,14 @@ class Lane:
         entries.append(self._parked_entry(invocation, now_ms))
         return Rest(entries, (invocation.offset,), (invocation,))
 
-    def release(self, held: Held) -> None:
-        """Let an invocation go on that waited for a person, as soon as there is a free place."""
-        del self.held[held.invocation.id]
-        held.invocation.stage = Stage.WAITING
-        self._mailboxes.put_back(held.invocation)
-
     # ---- the passing of time
 
     def tick(self, now_ms: int) -> Due:
         """Say what is due: what rests from now on, what is past its deadline, what is forgotten."""
-        forgotten: list[bytes] = []
-        while self._gather_timers and self._gather_timers[0][0] <= now_ms:
-            _, fan_out = heapq.heappop(self._gather_timers)
-            gather = self._gathers.get(fan_out)
-            if gather is None:
-                continue
-            if gather.stage is GatherStage.OPEN:
-                self._run_gather(gather, now_ms)
-            elif gather.stage is GatherStage.CLOSED and gather.until_ms <= now_ms:
-                del self._gathers[fan_out]
-                invocation_id = gather_invocation_id(fan_out)
-                forgotten.append(entry_key(invocation_id, Kind.GATHER_CLOSED))
+        run, forgotten = self._gathers.due(now_ms)
+        for gather in run:
+            self._run_gather(gather, now_ms)
+        self.wake_due(now_ms)
         late = [
             invocation
             for invocation in self._running
@@ -347,17 +336,21 @@ class Lane:
     def due_ms(self) -> int | None:
         """When `tick` is to be asked next; None when nothing depends on time."""
         times = [i.deadline_ms for i in self._running if i.deadline_ms is not None]
-        if self._gather_timers:
-            times.append(self._gather_timers[0][0])
+        times += [ms for ms in (self._gathers.due_ms, self.rests.next_wake_ms) if ms is not None]
         oldest = next(iter(self._unparked.values()), None)
         if oldest is not None:
             times.append(oldest.admitted_ms + int(self.settings.bounds.park_after_s * 1000))
         return min(times, default=None)
 
+    def wake_due(self, now_ms: int) -> None:
+        """Let those go on whose time has come."""
+        for invocation in self.rests.due(now_ms):
+            self.wake(invocation)
+
     def rested(self, rest: Rest) -> None:
         """The journal has them: a resting invocation costs no message in memory."""
         for invocation in rest.invocations:
-            if invocation.stage in (Stage.WAITING, Stage.IN_DOUBT):
+            if invocation.parked and invocation.stage in (Stage.WAITING, Stage.RESTING):
                 invocation.record = invocation.envelope = None
 
     def _rest(self, now_ms: int) -> Rest | None:

@@ -3,11 +3,10 @@
 import base64
 
 from handrail.lane.bounds import SNAPSHOT_IN_MEMORY_BYTES_MAX
-from handrail.lane.invocation import Invocation, Stage
+from handrail.lane.invocation import Invocation, Stage, Why
 from handrail.lane.journal import Entry, Kind
+from handrail.lane.retry import Tries
 from handrail.wire.record import Record
-
-_WHY = {Stage.RUNNING: "running", Stage.IN_DOUBT: "in doubt"}
 
 
 def parked_entry(invocation: Invocation, epoch: int, version: str, now_ms: int) -> Entry:
@@ -22,10 +21,45 @@ def parked_entry(invocation: Invocation, epoch: int, version: str, now_ms: int) 
             "mailbox": base64.b64encode(invocation.key).decode(),
             "admitted_ms": invocation.admitted_ms,
             "deadline_ms": invocation.deadline_ms,
-            "why": _WHY.get(invocation.stage, "waiting"),
+            "task": invocation.task_id,
+            "tenant": invocation.tenant,
+            "why": "running" if invocation.stage is Stage.RUNNING else invocation.why or "waiting",
         },
         snapshot=invocation.record,
     )
+
+
+def accepted_entry(invocation: Invocation, epoch: int, version: str, now_ms: int) -> Entry:
+    """Give the record of how far an invocation has come: small, and written anew each time."""
+    tries = invocation.tries
+    return Entry(
+        Kind.ACCEPTED,
+        invocation.id,
+        epoch,
+        version,
+        now_ms,
+        facts={
+            "offset": invocation.offset,
+            "task": invocation.task_id,
+            "tenant": invocation.tenant,
+            "counted": tries.counted,
+            "uncounted": tries.uncounted,
+            "since_ms": tries.since_ms,
+            "why": invocation.why,
+            "wake_ms": invocation.wake_ms,
+        },
+    )
+
+
+def take_up(invocation: Invocation, accepted: Entry) -> tuple[Why | None, int | None]:
+    """Give an invocation the tries of its ACCEPTED; give what it waited for, and until when."""
+    facts = accepted.facts
+    invocation.tries = Tries(
+        int(str(facts["counted"])), int(str(facts["uncounted"])), _optional(facts["since_ms"])
+    )
+    invocation.is_on_record = True
+    why = None if facts["why"] is None else Why(str(facts["why"]))
+    return why, _optional(facts["wake_ms"])
 
 
 def parked_invocation(entry: Entry) -> Invocation:
@@ -38,8 +72,10 @@ def parked_invocation(entry: Entry) -> Invocation:
         admitted_ms=int(str(entry.facts["admitted_ms"])),
         record=None,
         envelope=None,
-        deadline_ms=None if deadline is None else int(str(deadline)),
+        deadline_ms=_optional(deadline),
         parked=True,
+        task_id=str(entry.facts.get("task", "")),
+        tenant=str(entry.facts.get("tenant", "")),
     )
 
 
@@ -54,3 +90,7 @@ def original_offset(entry: Entry) -> int:
     """Give the place in the inbox of a message that rests."""
     assert entry.snapshot is not None
     return entry.snapshot.offset
+
+
+def _optional(number: object) -> int | None:
+    return None if number is None else int(str(number))

@@ -149,6 +149,16 @@ class StepLog:
             if entry is not None
         ]
 
+    @property
+    def has_open_question(self) -> bool:
+        """Whether an agent or a person was asked something and has not answered."""
+        return any(
+            one.state is StepState.BEGUN
+            and one.intent is not None
+            and one.intent.facts["effect"] == Effect.ASK
+            for one in self.records.values()
+        )
+
     def judge(self, asked: Asked, agent: str, version: str, now_ms: int) -> Verdict:
         """Say what to do for a step that is asked for. Raises Diverged."""
         record = self.records.get(asked.path)

@@ -6,7 +6,8 @@ from typing import Any
 from handrail.lane import steps
 from handrail.lane.journal import Entry, Kind
 from handrail.runtime.worker import stepping
-from handrail.runtime.worker.stepping import Act, Stepper
+from handrail.runtime.worker.ground import Act
+from handrail.runtime.worker.stepping import Stepper
 
 PLANT = sys.argv.pop(1)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from handrail.runtime.worker.execution import Execution
-    from handrail.runtime.worker.stepping import StepGround
+    from handrail.runtime.worker.ground import LaneGround
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Canceling:
 
     def __init__(
         self,
-        ground: "StepGround",
+        ground: "LaneGround",
         execution: "Execution",
         handlers: "Mapping[Invocation, asyncio.Task[None]]",
     ) -> None:
@@ -75,7 +75,7 @@ class Canceling:
         """Give what ends a record that was never taken in."""
         envelope = canceled.envelope
         records, events = self._left(canceled, envelope.id, record.offset)
-        removed = self._lane.steps.end(envelope.id)
+        removed = self._lane.forget(envelope.id)
         return [*records, *(tombstone(key, self._place.journal) for key in removed)], events
 
     def of_invocation(
@@ -87,7 +87,7 @@ class Canceling:
     def look(self) -> bool:
         """Interrupt what runs of canceled tasks and may be interrupted now.
 
-        True when something that rested until a person answers may start again, to end.
+        True when something that rested may start again, to end.
         """
         switches, running = self._worker.switches, self._execution.running
         if switches.count == 0:
@@ -102,10 +102,10 @@ class Canceling:
             if task is not None and not steps.acting and invocation not in self._interrupted:
                 self._interrupted.add(invocation)
                 task.cancel()
-        held = [one for one in self._lane.held.values() if switches.cancel_of(one.task_id, None)]
-        for one in held:
-            self._lane.release(one)
-        return bool(held)
+        over = [one for one in self._lane.rests if switches.cancel_of(one.task_id, None)]
+        for one in over:
+            self._lane.wake(one)
+        return bool(over)
 
     def _left(
         self, canceled: Canceled, ended: str, offset: int

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
@@ -19,26 +18,20 @@ from handrail.contract.tool import Tool, ToolContext
 from handrail.errors.steps import StepInvalid
 from handrail.lane.steps import Asked
 from handrail.models.loop import ModelCall, converse, model_call
-from handrail.models.port import JsonObject, ModelReply, ModelRequest, Usage
+from handrail.models.port import JsonObject, ModelReply, ModelRequest
 from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.digest import call_in_words, digest_of
+from handrail.runtime.worker.ending import Spent
 from handrail.runtime.worker.function_step import FunctionStep
+from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.step import Step, check_task, side_by_side
-from handrail.runtime.worker.stepping import Act, Stepper
+from handrail.runtime.worker.stepping import Stepper
 from handrail.wire.envelope import Envelope
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 TURNS_COUNT_MAX = 8
-
-
-@dataclass(slots=True)
-class Spent:
-    """What the model calls of one invocation have used."""
-
-    model_calls: int = 0
-    usage: Usage = field(default_factory=Usage)
 
 
 class RunContext:

@@ -20,37 +20,18 @@ from handrail.lane.journal import Kind, entry_key
 from handrail.lane.steps import Doubt
 from handrail.runtime.worker.burial import Buried, record_of_parts
 from handrail.runtime.worker.canceling import Canceled
-from handrail.runtime.worker.context import RunContext, Spent
-from handrail.runtime.worker.outputs import Origin, Outputs, outputs_of
+from handrail.runtime.worker.context import RunContext
+from handrail.runtime.worker.ending import Doubtful, Ended, Spent, Suspended
+from handrail.runtime.worker.ground import LaneGround
+from handrail.runtime.worker.outputs import Origin, outputs_of
 from handrail.runtime.worker.reading_back import read_back
-from handrail.runtime.worker.stepping import StepGround, Stepper
+from handrail.runtime.worker.stepping import Stepper
 from handrail.wire.claim import is_claim
 from handrail.wire.codec import decode_envelope, encode_time
 from handrail.wire.dead_letter import Reason
 from handrail.wire.envelope import Envelope
 from handrail.wire.marker import Marker
-from handrail.wire.record import Outgoing, Record
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """An invocation that ended well, and what it leaves."""
-
-    record: Record  #: what its dead letter would hold
-    envelope: Envelope
-    outputs: Outputs
-    records: Sequence[Outgoing]
-    spent: Spent
-    written_ms: int  #: when the record that it was made of was written
-    missing_count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Doubtful:
-    """An invocation that cannot go on, because nobody knows whether steps of it happened."""
-
-    envelope: Envelope
-    doubts: Sequence[Doubt]
+from handrail.wire.record import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +55,7 @@ class _Input:
 class Execution:
     """Runs handlers for one open lane."""
 
-    def __init__(self, ground: StepGround) -> None:
+    def __init__(self, ground: LaneGround) -> None:
         """Read what rests from the lane's journal, write large bodies through its committer."""
         self.in_handler: set[Invocation] = set()  #: whose user code runs now
         self.running: dict[Invocation, tuple[Envelope, Stepper]] = {}  #: the same, with its steps
@@ -87,7 +68,7 @@ class Execution:
 
     async def run(
         self, invocation: Invocation, why_cancelled: WhyCancelled
-    ) -> Ended | Buried | Doubtful | Canceled:
+    ) -> Ended | Buried | Doubtful | Suspended | Canceled:
         """Carry an invocation out, or say why it cannot go on.
 
         Raises what is the broker's fault, and CancelledError when the lane closes; a cancellation
@@ -102,6 +83,7 @@ class Execution:
         def cut_off() -> bool:
             return why_cancelled.lane_closes() or why_cancelled.past_deadline()
 
+        invocation.task_id, invocation.tenant = given.envelope.task_id, given.envelope.tenant
         steps = Stepper(self._ground, invocation, given.envelope, cut_off)
         spent = Spent()
         failure: BaseException | None = None
@@ -113,11 +95,7 @@ class Execution:
             if why_cancelled.lane_closes():
                 raise
             if why_cancelled.past_deadline():
-                if (canceled := self._canceled(given.envelope)) is not None:
-                    return canceled
-                # What was cut off in the middle of an act that must not happen twice is in doubt.
-                doubts = self._doubts(invocation)
-                return Doubtful(given.envelope, doubts) if doubts else self._expired(given)
+                return self._cut_off(invocation, given)
             failure = HandlerCancelled(agent=self._worker.agent.name)
             failure.__cause__ = cancelled
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever user code raises
@@ -126,13 +104,12 @@ class Execution:
             return canceled
         if steps.doubts:
             return Doubtful(given.envelope, steps.doubts)
+        if steps.suspended is not None:
+            return steps.suspended
         # What stopped the steps stopped the handler, whatever it has made of it.
         failure = steps.stopped or failure
         if failure is not None:
-            reason = Reason.DIVERGENCE if isinstance(failure, Diverged) else Reason.ATTEMPTS
-            if isinstance(steps.stopped, DeadlinePassed):
-                reason = Reason.DEADLINE
-            return Buried(given.record, given.envelope, reason, failure)
+            return self._failed(given, steps, failure)
         try:
             return await self._pack(invocation, given, returned, spent)
         except BrokerUnreachable:
@@ -145,6 +122,13 @@ class Execution:
             return Buried(given.record, given.envelope, Reason(error.reason), error)
         except HandrailError as error:
             return Buried(given.record, given.envelope, Reason.VALIDATION, error)
+
+    def _failed(self, given: _Input, steps: Stepper, failure: BaseException) -> Buried | Suspended:
+        """Say what becomes of an invocation whose handler has failed."""
+        reason = Reason.DIVERGENCE if isinstance(failure, Diverged) else Reason.ATTEMPTS
+        if isinstance(steps.stopped, DeadlinePassed):
+            reason = Reason.DEADLINE
+        return Buried(given.record, given.envelope, reason, failure)
 
     async def _call(
         self, invocation: Invocation, given: _Input, steps: Stepper
@@ -187,6 +171,14 @@ class Execution:
     def _canceled(self, envelope: Envelope) -> Canceled | None:
         cancel = self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms)
         return None if cancel is None else Canceled(envelope, cancel)
+
+    def _cut_off(self, invocation: Invocation, given: _Input) -> Canceled | Doubtful | Buried:
+        """Say what becomes of an invocation whose handler was stopped at the deadline."""
+        if (canceled := self._canceled(given.envelope)) is not None:
+            return canceled
+        # What was cut off in the middle of an act that must not happen twice is in doubt.
+        doubts = self._doubts(invocation)
+        return Doubtful(given.envelope, doubts) if doubts else self._expired(given)
 
     def _expired(self, given: _Input) -> Buried:
         deadline_ms = given.envelope.deadline_ms or 0

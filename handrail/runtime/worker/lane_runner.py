@@ -233,11 +233,11 @@ class LaneRunner:
         lane = opened.lane
         committer = Committer(lane, opened.producer, self.place, self._renew)
         carrier = Carrier(worker, self.place, lane, committer, self._partitions)
-        carrier.on_room = self._after_commit
+        carrier.tell_room(self._after_commit)
         self.lane, self._committer, self._carrier = lane, committer, carrier
         try:
             carrier.take_over(self._in_hand)
-            await carrier.learn_references()
+            await carrier.learn()
             self.trouble = None
             self._refusals_count = 0
             if self._draining:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from handrail.errors.lane import GatherMissed
-from handrail.lane.decision import Held
 from handrail.lane.invocation import Invocation
 from handrail.lane.steps import Asked, Doubt, request_of
 from handrail.ledger.event import (
@@ -37,7 +36,7 @@ from handrail.wire.ids import gather_invocation_id
 from handrail.wire.record import Outgoing, Record
 
 if TYPE_CHECKING:
-    from handrail.runtime.worker.execution import Ended
+    from handrail.runtime.worker.ending import Ended
 
 
 class Saying:
@@ -173,7 +172,7 @@ class Saying:
             reply_to=f"{self._worker.agent.name}.answers/{self._partition}",
         )
 
-    def decided(self, held: Held, decision: Decision) -> Event:
+    def decided(self, held: Invocation, decision: Decision) -> Event:
         """A person has said what became of a step."""
         return PersonAnswered(
             task_id=held.task_id,

@@ -8,14 +8,14 @@ and the committer keeps the order, so nothing that follows from an outcome commi
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar, assert_never
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar, assert_never
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from handrail.contract.effect import EffectDeclaration, Queryable
+from handrail.contract.effect import Queryable
 from handrail.contract.explain import invalid_in_words
 from handrail.contract.failure import Refused, State
 from handrail.errors.lane import DeadlinePassed
@@ -23,7 +23,6 @@ from handrail.errors.steps import Diverged, StepInDoubt, TaskStopped
 from handrail.errors.wire import TooLarge
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import Entry, Kind, encode_entry
-from handrail.lane.lane import Lane
 from handrail.lane.steps import (
     ENDED_STATES,
     HARMLESS,
@@ -35,13 +34,11 @@ from handrail.lane.steps import (
     doubt,
 )
 from handrail.runtime.failpoint import Moment
-from handrail.runtime.worker.committer import Committer, Item
-from handrail.runtime.worker.opening import LanePlace
-from handrail.runtime.worker.packing import Packer
-from handrail.runtime.worker.place import WorkerPlace
+from handrail.runtime.worker.committer import Item
+from handrail.runtime.worker.ending import Suspended
+from handrail.runtime.worker.ground import Act, LaneGround
 from handrail.runtime.worker.reading_back import read_back
 from handrail.runtime.worker.recorded_error import as_recorded, decode_error, encode_error
-from handrail.runtime.worker.saying import Saying
 from handrail.wire.claim import Claim, needs_claim
 from handrail.wire.codec import encode_time
 from handrail.wire.envelope import Envelope
@@ -56,43 +53,19 @@ RECONCILE_AGAIN_S = 2.0
 RECONCILE_S_MAX = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Act(Generic[R]):
-    """A step and how it is carried out; `accept` checks what a receiver says came of it."""
-
-    asked: Asked
-    declared: EffectDeclaration
-    idem_key: str
-    do: Callable[[], Awaitable[R]]
-    encode: Callable[[R], bytes]
-    decode: Callable[[bytes], R]
-    accept: Callable[[Any], R]
-
-
-@dataclass(frozen=True, slots=True)
-class StepGround:
-    """What the steps of one lane have in common."""
-
-    worker: WorkerPlace
-    place: LanePlace
-    lane: Lane
-    committer: Committer
-    packer: Packer
-    saying: Saying
-
-
 class Stepper:
     """The steps of one run of a handler. `stopped` is set when the run must not go on."""
 
     def __init__(
         self,
-        ground: StepGround,
+        ground: LaneGround,
         invocation: Invocation,
         envelope: Envelope,
         closing: Callable[[], bool],
     ) -> None:
         """Record under this invocation; once `closing` says so, nothing begins any more."""
         self.stopped: Diverged | StepInDoubt | TaskStopped | DeadlinePassed | None = None
+        self.suspended: Suspended | None = None  #: set when the run is to end and go on later
         self.acting = 0  #: steps that have begun to act and have no outcome yet
         self.doubts: list[Doubt] = []
         self._ground = ground

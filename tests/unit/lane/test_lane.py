@@ -300,7 +300,7 @@ def test_a_successor_holds_the_small_parts_and_reads_back_only_the_large_ones() 
 
     successor = journal.reopened(lane, [0, 1])
 
-    held = successor._gathers["f"].parts
+    held = successor._gathers._all["f"].parts
     assert held[0].record == small.entry.snapshot
     assert held[1].record is None
 

@@ -1,0 +1,58 @@
+"""How one run of a handler can end, besides as a dead letter or by a cancel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from handrail.lane.invocation import Why
+from handrail.lane.steps import Doubt
+from handrail.ledger.event import Event
+from handrail.models.port import Usage
+from handrail.runtime.worker.outputs import Outputs
+from handrail.wire.envelope import Envelope
+from handrail.wire.record import Outgoing, Record
+
+
+@dataclass(slots=True)
+class Spent:
+    """What the model calls of one invocation have used."""
+
+    model_calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An invocation that ended well, and what it leaves."""
+
+    record: Record  #: what its dead letter would hold
+    envelope: Envelope
+    outputs: Outputs
+    records: Sequence[Outgoing]
+    spent: Spent
+    written_ms: int  #: when the record that it was made of was written
+    missing_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """An invocation that cannot go on, because nobody knows whether steps of it happened."""
+
+    envelope: Envelope
+    doubts: Sequence[Doubt]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """An invocation that rests: until `wake_ms`, or until what it waits for has come.
+
+    `briefly` keeps its message in memory and its offset open. The rest is written in the same
+    transaction: ledger events, records to others, and journal records that go.
+    """
+
+    envelope: Envelope
+    why: Why
+    wake_ms: int | None
+    briefly: bool = False
+    events: Sequence[Event] = ()
+    removed: Sequence[bytes] = ()
+    records: Sequence[Outgoing] = ()

@@ -1,0 +1,41 @@
+"""What the parts of one open lane share, and what a step is made of."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from handrail.contract.effect import EffectDeclaration
+from handrail.lane.lane import Lane
+from handrail.lane.steps import Asked
+from handrail.runtime.worker.committer import Committer
+from handrail.runtime.worker.opening import LanePlace
+from handrail.runtime.worker.packing import Packer
+from handrail.runtime.worker.place import WorkerPlace
+from handrail.runtime.worker.saying import Saying
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Act(Generic[R]):
+    """A step and how it is carried out; `accept` checks what a receiver says came of it."""
+
+    asked: Asked
+    declared: EffectDeclaration
+    idem_key: str
+    do: Callable[[], Awaitable[R]]
+    encode: Callable[[R], bytes]
+    decode: Callable[[bytes], R]
+    accept: Callable[[Any], R]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneGround:
+    """What everything that serves one open lane has in common."""
+
+    worker: WorkerPlace
+    place: LanePlace
+    lane: Lane
+    committer: Committer
+    packer: Packer
+    saying: Saying

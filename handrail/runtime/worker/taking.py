@@ -1,0 +1,161 @@
+"""Takes the records of an inbox into its lane: each gets a verdict, and what follows from it.
+
+Nothing that a record holds raises here: what cannot be carried out is a dead letter.
+"""
+
+from handrail.bus.murmur2 import partition_for
+from handrail.errors.lane import KeyOverflow
+from handrail.lane.bounds import PER_KEY_COUNT_MAX
+from handrail.lane.decision import PartRefused, PartTaken
+from handrail.lane.gather import PartEnd
+from handrail.ledger.event import PartKind
+from handrail.runtime.worker.admission import (
+    AdmissionRules,
+    Copy,
+    Forward,
+    Pass,
+    Refuse,
+    Take,
+    TakePart,
+    Verdict,
+    judge,
+    mailbox_of,
+    with_envelope,
+)
+from handrail.runtime.worker.burial import Burial, Buried
+from handrail.runtime.worker.canceling import Canceling
+from handrail.runtime.worker.ground import LaneGround
+from handrail.runtime.worker.handing import Handing
+from handrail.runtime.worker.outputs import Origin, marker
+from handrail.runtime.worker.references import LaneReferences
+from handrail.wire.dead_letter import Reason
+from handrail.wire.envelope import Envelope
+from handrail.wire.marker import Marker
+from handrail.wire.record import Record
+
+
+class Taking:
+    """Admission, as one open lane does it."""
+
+    def __init__(
+        self,
+        ground: LaneGround,
+        handing: Handing,
+        burial: Burial,
+        canceling: Canceling,
+        partitions: int,
+    ) -> None:
+        """Take in for this lane, whose inbox has so many partitions."""
+        self.references = LaneReferences(ground.worker, ground.place)
+        self._ground = ground
+        self._worker = worker = ground.worker
+        self._lane = ground.lane
+        self._handing = handing
+        self._saying = ground.saying
+        self._burial = burial
+        self._canceling = canceling
+        self._rules = AdmissionRules(
+            agent=worker.agent,
+            place=worker.team,
+            tenant=worker.limits.tenant,
+            deadline_ms_max=int(worker.limits.task_deadline_s * 1000),
+            home_of=lambda key: partition_for(key, partitions),
+        )
+
+    async def learn_references(self) -> None:
+        """Learn the partition's last day, so that a reference which comes again is known.
+
+        Only where work enters the team: what its agents write to one another has no reference
+        that could be repeated.
+        """
+        if self._worker.team.is_entry:
+            await self.references.learn(self._lane.progress.low, self._judge)
+
+    def admit(self, record: Record) -> None:
+        """Take one record in, in the order of the partition."""
+        verdict = self._judge(record)
+        if not self._lane.progress.admit(record.offset):
+            return
+        self._worker.counts.taken += 1
+        if (canceled := self._canceling.at_admission(verdict)) is not None:
+            self._handing.hand(*self._canceling.of_record(record, canceled), [record.offset])
+            return
+        match verdict:
+            case Take(envelope, mailbox, submission):
+                self._take(record, envelope, mailbox, submission=submission)
+            case TakePart(envelope, end, sentence):
+                self._take_part(record, envelope, end, sentence)
+            case Pass(envelope, gather, found):
+                self._pass(record, envelope, gather, found)
+            case Forward(envelope, outgoing):
+                del envelope  # the home lane says that the task began
+                self._handing.hand([outgoing], (), [record.offset])
+            case Copy(envelope):
+                event = self._saying.copy(record, envelope)
+                self._handing.hand([], [event], [record.offset])
+            case Refuse(envelope, _, _, submission) if self._in_doubt(envelope):
+                # A person has to find out what became of its step before it may end.
+                self._take(record, envelope, mailbox_of(record, envelope), submission=submission)
+            case Refuse(envelope, reason, error, submission):
+                buried = Buried(record, envelope, reason, error, submission=submission)
+                self._bury(record, buried)
+
+    # ---- inside
+
+    def _judge(self, record: Record) -> Verdict:
+        now_ms = self._worker.clock.now_ms()
+        verdict = judge(record, self._rules, self.references.seen, now_ms)
+        self.references.judged(record)
+        return verdict
+
+    def _in_doubt(self, envelope: Envelope) -> bool:
+        return bool(self._lane.steps.doubts(envelope.id, self._worker.clock.now_ms()))
+
+    def _take(
+        self, record: Record, envelope: Envelope, mailbox: bytes, *, submission: bool
+    ) -> None:
+        lane = self._lane
+        if not lane.has_room_behind(mailbox):
+            error = KeyOverflow(
+                count=PER_KEY_COUNT_MAX,
+                key=mailbox.decode(errors="replace"),
+                agent=self._worker.agent.name,
+            )
+            buried = Buried(record, envelope, Reason.KEY_OVERFLOW, error, submission=submission)
+            self._bury(record, buried)
+            return
+        if submission:
+            record = with_envelope(record, envelope)
+            self._handing.hand([], [self._saying.accepted(record, envelope)])
+        lane.take(record, envelope, mailbox, self._worker.clock.now_ms())
+
+    def _take_part(self, record: Record, envelope: Envelope, end: PartEnd, sentence: str) -> None:
+        taken = self._lane.take_part(record, envelope, end, self._worker.clock.now_ms())
+        match taken:
+            case PartTaken(entry, first, _):
+                kind = PartKind.NONE if end is PartEnd.NO_PARTS else PartKind(end.value)
+                event = self._saying.part(record, envelope, kind, sentence, first=first)
+                self._handing.hand([], [event], [record.offset], entries=[entry])
+            case PartRefused(reason, words):
+                error = self._saying.gather_missed(envelope, words)
+                header = envelope.fan_outs[-1] if envelope.fan_outs else None
+                ours = header is not None and header.gather == self._worker.agent.reads.name
+                buried = Buried(record, envelope, Reason(reason), error, absorbed=ours)
+                self._bury(record, buried)
+
+    def _pass(self, record: Record, envelope: Envelope, gather: str, found: Marker) -> None:
+        inherits = envelope.but(hop=min(envelope.hop, 15))
+        origin = Origin(envelope.id, inherits, self._worker.clock.now_ms())
+        onward = marker(self._worker.agent, self._worker.team, origin, found)
+        assert onward.topic == gather
+        event = self._saying.passed(record, envelope, [onward.wrote])
+        self._handing.hand([self._ground.packer.pack_small(onward)], [event], [record.offset])
+
+    def _bury(self, record: Record, buried: Buried) -> None:
+        async def bury() -> None:
+            records, events = await self._burial.records(buried, None)
+            self._worker.counts.dead += 1
+            removed = self._lane.forget(buried.envelope.id)
+            self._handing.hand(records, events, [record.offset], removed=removed)
+
+        self._handing.aside(bury())
