@@ -19,7 +19,7 @@ from handrail.bus.kafka_consumer import KafkaGroupConsumer, KafkaTail, as_record
 from handrail.bus.kafka_header_names import read_any_header_name
 from handrail.bus.kafka_producer import KafkaLaneProducer, KafkaSender, tune_transactions
 from handrail.bus.murmur2 import partition_for
-from handrail.bus.port import Admin, GroupConsumer, GroupListener, LaneProducer, Sender, Tail
+from handrail.bus.port import Admin, GroupConsumer, GroupListener, LaneProducer, Sender
 from handrail.bus.unreachable import why_unreachable, words_of_the_client
 from handrail.bus.where import Connection
 from handrail.errors import BrokerUnreachable
@@ -101,9 +101,18 @@ class KafkaBus:
             self._sender = KafkaSender(self._common)
         return self._sender
 
-    async def tail(self, positions: Mapping[TopicPartition, int]) -> Tail:
+    async def tail(self, positions: Mapping[TopicPartition, int]) -> KafkaTail:
         """Read these partitions from these offsets on."""
         tail = self._hand_out(KafkaTail(self._reader(), positions))
+        await tail.start()
+        return tail
+
+    async def tail_with_undecided(self, positions: Mapping[TopicPartition, int]) -> KafkaTail:
+        """Read from these offsets on, and records of aborted and open transactions as well.
+
+        For whoever judges a team from outside; the engine itself reads nothing by it.
+        """
+        tail = self._hand_out(KafkaTail(self._reader("read_uncommitted"), positions))
         await tail.start()
         return tail
 
@@ -168,11 +177,12 @@ class KafkaBus:
         self._handed_out.append(one)
         return one
 
-    def _reader(self) -> Any:  # aiokafka 0.14 types little of its consumer
+    def _reader(self, isolation: str = "read_committed") -> Any:
+        # aiokafka 0.14 types little of its consumer.
         return AIOKafkaConsumer(
             **self._common,
             group_id=None,
-            isolation_level="read_committed",
+            isolation_level=isolation,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             request_timeout_ms=READ_TIMEOUT_MS,

@@ -319,6 +319,14 @@ class KafkaTail:
         state = self._consumer._subscription.subscription.assignment.state_value(Place(*where))
         return int(state.position) if state.has_valid_position else self._positions[where]
 
+    async def ends(self) -> Mapping[TopicPartition, int]:
+        """The ends of its partitions: last stable offsets, or high watermarks with undecided."""
+        try:
+            found = await self._consumer.end_offsets(structs(self._positions))
+        except KafkaError as error:
+            raise BrokerUnreachable(bootstrap="the broker", reason=str(error)) from error
+        return {TopicPartition(*place): int(end) for place, end in found.items()}
+
     async def close(self) -> None:
         """Give back sockets."""
         self.closed = True
