@@ -1,0 +1,222 @@
+"""Carries out a schedule of faults against processes, a broker and a provider started for it.
+
+Guarantees: it touches nothing that was not started for this run; when `play` returns every fault
+has ended: whoever was frozen goes on, whoever was killed has a successor that is ready, the broker
+runs, every proxy lets everything through. What it did stands in a file, each line on the disk
+before the next fault.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from handrail.bus.local_broker import LocalBroker
+from handrail.chaos.history import Fault, Phase
+from handrail.chaos.lines import Lines
+from handrail.chaos.provider import FAILURES
+from handrail.chaos.provider_call import set_faults
+from handrail.chaos.proxy import PASSES, Fate, KafkaProxy
+from handrail.chaos.proxy_plans import cut_off_from_group, harm_ends
+from handrail.chaos.strikes import Kind, Strike
+from handrail.chaos.troupe import Actor, Death, Troupe
+
+BACK_WITHIN_S = 60.0  #: until a killed process's successor is ready
+LOOK_EVERY_S = 0.05
+JOIN_GAP_S = 0.4
+PROVIDER_SHARE = 0.3  #: of the calls fail while the provider is bad
+END_SHARES: Mapping[Fate, float] = {
+    Fate.DELAY: 0.15,
+    Fate.CUT_BEFORE: 0.05,
+    Fate.CUT_AFTER: 0.15,
+    Fate.LINGER: 0.05,
+}
+END_LATE_S = (0.1, 7.0)  #: on either side of the five seconds after which a commit is given up
+
+
+@dataclass(slots=True)
+class Nemesis:
+    """The faults of one round. `proxies` are by the name of the process that is behind each."""
+
+    troupe: Troupe
+    broker: LocalBroker
+    proxies: Mapping[str, KafkaProxy]
+    lines: Lines
+    seed: int
+    counts: Counter[str] = field(default_factory=Counter[str])  #: faults by kind
+    last_ms: int | None = None  #: when the last fault ended
+    _busy: set[str] = field(default_factory=set[str])
+    _returning: "set[asyncio.Task[None]]" = field(default_factory=set)
+
+    async def play(self, strikes: Sequence[Strike], over_s: float) -> None:
+        """Carry a schedule out; returns once all of it has ended and everybody is back."""
+        loop = asyncio.get_running_loop()
+        began_s, striking = loop.time(), list[asyncio.Task[None]]()
+        try:
+            for strike in strikes:
+                await asyncio.sleep(max(0.0, began_s + strike.at_s - loop.time()))
+                striking.append(asyncio.create_task(self._strike(strike), name=f"{strike.kind}"))
+            await asyncio.sleep(max(0.0, began_s + over_s - loop.time()))
+            await asyncio.gather(*striking)
+        finally:
+            for task in striking:
+                task.cancel()
+            await asyncio.gather(*striking, return_exceptions=True)
+        await self.heal()
+
+    async def heal(self) -> None:
+        """Disarm what is armed, and wait until everybody is back."""
+        for actor in self.troupe.actors.values():
+            if actor.armed:
+                actor.kill(Death())
+        await self.troupe.ready()
+        while self._returning:
+            await asyncio.gather(*self._returning)
+        self.last_ms = _now_ms()
+
+    def died(self, name: str) -> None:
+        """Write down that a process is dead, and when its successor is ready."""
+        self._say("kill", name, Phase.BEGUN)
+        self.counts[Kind.KILL] += 1
+        returning = asyncio.create_task(self._returned(name), name=f"return of {name}")
+        self._returning.add(returning)
+        returning.add_done_callback(self._returning.discard)
+
+    async def _returned(self, name: str) -> None:
+        over_s = asyncio.get_running_loop().time() + BACK_WITHIN_S
+        await asyncio.sleep(LOOK_EVERY_S)
+        while asyncio.get_running_loop().time() < over_s:
+            actor = self.troupe.actors.get(name)
+            if actor is None or (actor.runs and actor.ready):
+                break
+            await asyncio.sleep(LOOK_EVERY_S)
+        self._say("kill", name, Phase.ENDED)
+
+    async def _strike(self, strike: Strike) -> None:
+        match strike.kind:
+            case Kind.KILL:
+                await self._kill(strike)
+            case Kind.FREEZE:
+                await self._freeze(strike)
+            case Kind.BROKER:
+                await self._kill_broker(strike)
+            case Kind.REBALANCE:
+                await self._rebalance(strike)
+            case Kind.ENDTXN | Kind.CUTOFF:
+                await self._cut(strike)
+            case Kind.PROVIDER:
+                await self._spoil_provider(strike)
+
+    async def _kill(self, strike: Strike) -> None:
+        actor = self._free(strike)
+        if actor is not None:
+            actor.kill(Death(strike.told, strike.lasts_s, strike.moment))
+
+    async def _freeze(self, strike: Strike) -> None:
+        actor = self._free(strike)
+        if actor is None:
+            return
+        self._begin(strike, actor.name)
+        actor.freeze()
+        try:
+            await asyncio.sleep(strike.lasts_s)
+        finally:
+            actor.thaw()
+            self._end(strike, actor.name)
+
+    async def _kill_broker(self, strike: Strike) -> None:
+        running = self.broker.running()
+        if running is None or not self._take("broker"):
+            return
+        self._begin(strike, "broker")
+        os.kill(running.pid, signal.SIGKILL)
+        try:
+            await asyncio.sleep(strike.lasts_s)
+        finally:
+            await asyncio.to_thread(self.broker.start)
+            self._end(strike, "broker")
+
+    async def _rebalance(self, strike: Strike) -> None:
+        like = self.troupe.actors.get(strike.target)
+        if like is None:
+            return
+        names = [f"{strike.target}-x{number}" for number in range(1, strike.count + 1)]
+        if not self._take(names[0]):
+            return
+        self._begin(strike, names[0])
+        try:
+            for name in names:
+                self.troupe.join(replace(like.spec, name=name))
+                await asyncio.sleep(JOIN_GAP_S)
+            await asyncio.sleep(strike.lasts_s)
+        finally:
+            for name in names:
+                if name in self.troupe.actors:
+                    await self.troupe.leave(name)
+            self._end(strike, names[0])
+
+    async def _cut(self, strike: Strike) -> None:
+        proxy = self.proxies.get(strike.target)
+        if proxy is None or not self._take(f"proxy of {strike.target}"):
+            return
+        self._begin(strike, strike.target, f"proxy of {strike.target}")
+        before = proxy.counts.total()
+        if strike.kind is Kind.CUTOFF:
+            proxy.plan = cut_off_from_group
+        else:
+            die = random.Random(f"{self.seed}/{strike.at_s}")  # noqa: S311 - chance of a test
+            proxy.plan = harm_ends(die, END_SHARES, END_LATE_S)
+        try:
+            await asyncio.sleep(strike.lasts_s)
+        finally:
+            proxy.plan = lambda _: PASSES
+            if strike.kind is Kind.ENDTXN:
+                self.counts["ends of transactions harmed"] += proxy.counts.total() - before
+            self._end(strike, strike.target, f"proxy of {strike.target}")
+
+    async def _spoil_provider(self, strike: Strike) -> None:
+        if not self._take("provider"):
+            return
+        self._begin(strike, "provider")
+        await set_faults(PROVIDER_SHARE, tuple(map(str, FAILURES)))
+        try:
+            await asyncio.sleep(strike.lasts_s)
+        finally:
+            await set_faults(0.0, ())
+            self._end(strike, "provider")
+
+    def _free(self, strike: Strike) -> Actor | None:
+        """Give a running process that no other fault has now: the target, else the next one."""
+        names = [*self.troupe.actors]
+        at = names.index(strike.target) if strike.target in names else 0
+        for name in names[at:] + names[:at]:
+            actor = self.troupe.actors[name]
+            if actor.runs and not actor.armed and not actor.frozen and name not in self._busy:
+                return actor
+        return None
+
+    def _take(self, what: str) -> bool:
+        if what in self._busy:
+            return False
+        self._busy.add(what)
+        return True
+
+    def _begin(self, strike: Strike, target: str, busy: str = "") -> None:
+        self._busy.add(busy or target)
+        self.counts[strike.kind] += 1
+        self._say(strike.kind, target, Phase.BEGUN)
+
+    def _end(self, strike: Strike, target: str, busy: str = "") -> None:
+        self._busy.discard(busy or target)
+        self._say(strike.kind, target, Phase.ENDED)
+
+    def _say(self, fault: str, target: str, phase: Phase) -> None:
+        self.lines.add(Fault(time_ms=_now_ms(), fault=str(fault), target=target, phase=phase))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

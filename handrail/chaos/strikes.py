@@ -1,0 +1,133 @@
+"""Draws which faults strike a team, when and for how long: the whole schedule, made from a seed.
+
+Pure: the same seed, kinds, length and names give the same schedule. What a schedule asks for is
+done by `nemesis`, which may find its target busy with an earlier fault and take another one.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from handrail.runtime.failpoint import Moment
+
+
+class Kind(StrEnum):
+    """The kinds of faults, by the words of `--faults`."""
+
+    KILL = "kill"  #: kill -9 of a process, at any moment or at a named one
+    FREEZE = "freeze"  #: SIGSTOP, often past the session, then SIGCONT
+    BROKER = "broker"  #: kill -9 of the broker, started again on the same data
+    REBALANCE = "rebalance"  #: processes join and leave in quick succession
+    ENDTXN = "endtxn"  #: the ends of transactions come late, or are cut off before or after
+    CUTOFF = "cutoff"  #: a process reaches everything but the coordinator of its group
+    PROVIDER = "provider"  #: the provider answers 429 or 500, hangs, or acts and is silent
+
+
+#: How often each kind is drawn among those that are allowed.
+WEIGHTS: Mapping[Kind, int] = {
+    Kind.KILL: 10,
+    Kind.FREEZE: 3,
+    Kind.BROKER: 1,
+    Kind.REBALANCE: 2,
+    Kind.ENDTXN: 2,
+    Kind.CUTOFF: 2,
+    Kind.PROVIDER: 2,
+}
+FIRST_S = 2.0  #: the team takes work in before the first fault
+GAP_S_MIN = 0.3
+FREEZE_S_MIN = 2.0
+PAST_SESSION_S = 9.0  #: longer than the session of a member of a group
+AGAIN_S_MAX = 2.0  #: until a killed process is started again
+BROKER_DOWN_S_MAX = 6.0
+JOINERS_MAX = 3
+NAMED_MOMENT_SHARE = 0.5  #: of the kills come at a named moment of a step, where they hurt most
+UNTOLD_SHARE = 0.25  #: of the kills are told to nobody, so that a session has to run out
+MOMENT_COUNT_MAX = 3
+
+#: Moments worth dying at, before and after each commit of a step and of an end.
+MOMENTS = (
+    Moment.AFTER_INTENT_COMMIT,
+    Moment.AFTER_ACT,
+    Moment.AFTER_OUTCOME,
+    Moment.AFTER_OUTCOME_COMMIT,
+    Moment.BEFORE_FINAL,
+    Moment.AFTER_FINAL_COMMIT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """One fault of a schedule."""
+
+    at_s: float  #: from the beginning of the load
+    kind: Kind
+    target: str = ""  #: the process it is meant for; empty where the kind needs none
+    lasts_s: float = 0.0
+    moment: str = ""  #: of a kill: where the process is to die; empty means at once
+    told: bool = True  #: of a kill: whether the groups hear of it at once
+    count: int = 1  #: of a rebalance: how many join
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Severity:
+    """How hard a schedule is."""
+
+    gap_s: float = 2.5  #: on average between two faults
+    freeze_s_max: float = 15.0
+    moments_with: tuple[str, ...] = ()  #: steps that a named moment may be bound to
+
+    def __post_init__(self) -> None:
+        """Refuse what would never pass the session, or never end."""
+        assert self.gap_s > GAP_S_MIN
+        assert self.freeze_s_max > PAST_SESSION_S
+
+
+def schedule(
+    seed: int,
+    kinds: Sequence[Kind],
+    over_s: float,
+    names: Sequence[str],
+    severity: Severity,
+) -> list[Strike]:
+    """Draw the faults of one round, in the order of their times; `names` are the processes."""
+    choice = random.Random(f"strikes/{seed}")  # noqa: S311 - chance of a test, not of a secret
+    found: list[Strike] = []
+    weights = [WEIGHTS[kind] for kind in kinds]
+    at_s = FIRST_S
+    while kinds and at_s < over_s:
+        kind = choice.choices(kinds, weights)[0]
+        found.append(_strike(choice, kind, at_s, names, severity))
+        at_s += max(GAP_S_MIN, choice.expovariate(1 / severity.gap_s))
+    return found
+
+
+def _strike(
+    choice: random.Random, kind: Kind, at_s: float, names: Sequence[str], severity: Severity
+) -> Strike:
+    target = choice.choice(names)
+    match kind:
+        case Kind.KILL:
+            moment = ""
+            if choice.random() < NAMED_MOMENT_SHARE:
+                step = choice.choice(("", *severity.moments_with))
+                within = choice.choice(MOMENTS[:4] if step else MOMENTS)
+                named = f"{within}/{step}" if step else str(within)
+                moment = f"{named}:{choice.randint(1, MOMENT_COUNT_MAX)}"
+            told = choice.random() >= UNTOLD_SHARE
+            return Strike(at_s, kind, target, choice.uniform(0, AGAIN_S_MAX), moment, told)
+        case Kind.FREEZE:
+            # Half of them outlast the session, so that a successor is at work when they thaw.
+            low, high = FREEZE_S_MIN, PAST_SESSION_S
+            if choice.random() < 0.5:  # noqa: PLR2004 - the half of the sentence above
+                low, high = PAST_SESSION_S, severity.freeze_s_max
+            return Strike(at_s, kind, target, choice.uniform(low, high))
+        case Kind.BROKER:
+            return Strike(at_s, kind, "", choice.uniform(0, BROKER_DOWN_S_MAX))
+        case Kind.REBALANCE:
+            count = choice.randint(1, JOINERS_MAX)
+            return Strike(at_s, kind, target, choice.uniform(1, 6), count=count)
+        case Kind.ENDTXN | Kind.CUTOFF:
+            return Strike(at_s, kind, target, choice.uniform(3, 12))
+        case Kind.PROVIDER:
+            return Strike(at_s, kind, "", choice.uniform(4, 10))
