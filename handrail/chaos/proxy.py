@@ -164,10 +164,10 @@ class _Link:
             for task in done:
                 task.result()
         finally:
+            upstream.transport.abort()
             for task in (answers, requests):
                 task.cancel()
             await asyncio.gather(answers, requests, return_exceptions=True)
-            upstream.transport.abort()
 
     async def _all_answered(self, answers: "asyncio.Task[None]") -> None:
         while self._open and not answers.done():
