@@ -24,6 +24,7 @@ from handrail.chaos.proxy import PASSES, Fate, KafkaProxy
 from handrail.chaos.proxy_plans import cut_off_from_group, harm_ends
 from handrail.chaos.strikes import Kind, Strike
 from handrail.chaos.troupe import Actor, Death, Troupe
+from handrail.runtime.child import Kind as ProcessKind
 
 BACK_WITHIN_S = 60.0  #: until a killed process's successor is ready
 LOOK_EVERY_S = 0.05
@@ -45,6 +46,7 @@ class Nemesis:
     troupe: Troupe
     broker: LocalBroker
     proxies: Mapping[str, KafkaProxy]
+    provider: str  #: HOST:PORT
     lines: Lines
     seed: int
     counts: Counter[str] = field(default_factory=Counter[str])  #: faults by kind
@@ -114,7 +116,9 @@ class Nemesis:
     async def _kill(self, strike: Strike) -> None:
         actor = self._free(strike)
         if actor is not None:
-            actor.kill(Death(strike.told, strike.lasts_s, strike.moment))
+            # A single writer has no steps at whose moments it could die.
+            moment = strike.moment if actor.spec.kind is ProcessKind.AGENT else ""
+            actor.kill(Death(strike.told, strike.lasts_s, moment))
 
     async def _freeze(self, strike: Strike) -> None:
         actor = self._free(strike)
@@ -182,11 +186,11 @@ class Nemesis:
         if not self._take("provider"):
             return
         self._begin(strike, "provider")
-        await set_faults(PROVIDER_SHARE, tuple(map(str, FAILURES)))
+        await set_faults(self.provider, PROVIDER_SHARE, tuple(map(str, FAILURES)))
         try:
             await asyncio.sleep(strike.lasts_s)
         finally:
-            await set_faults(0.0, ())
+            await set_faults(self.provider, 0.0, ())
             self._end(strike, "provider")
 
     def _free(self, strike: Strike) -> Actor | None:

@@ -36,7 +36,7 @@ async def act(ctx: ToolContext, tool: str, effect: str, step: str = "") -> str:
         "process": process_name(),
         "tokens": 1 if effect == "paid" else 0,
     }
-    status, body = await _sent("/act", call, tool)
+    status, body = await _sent(_address(), "/act", call, tool)
     if status == OK:
         return str(body["answer"])
     if status == BUSY:
@@ -47,14 +47,18 @@ async def act(ctx: ToolContext, tool: str, effect: str, step: str = "") -> str:
 async def asked(key: str, tool: str) -> str | None:
     """Ask the provider what became of a key: the name of its effect, or None."""
     call = {"key": key, "tool": tool, "effect": "queryable", "process": process_name()}
-    _, body = await _sent("/asked", call, tool)
+    _, body = await _sent(_address(), "/asked", call, tool)
     answer = body.get("answer")
     return None if answer is None else str(answer)
 
 
-async def set_faults(share: float, ways: tuple[str, ...]) -> None:
+async def set_faults(address: str, share: float, ways: tuple[str, ...]) -> None:
     """Tell the provider which share of its calls is to fail from now on, and how."""
-    await _sent("/faults", {"share": share, "ways": ways}, "faults")
+    await _sent(address, "/faults", {"share": share, "ways": ways}, "faults")
+
+
+def _address() -> str:
+    return os.environ[ADDRESS_VARIABLE]
 
 
 def process_name() -> str:
@@ -62,8 +66,10 @@ def process_name() -> str:
     return f"{Path(os.environ.get(NOTE_VARIABLE, 'process')).stem}/{os.getpid()}"
 
 
-async def _sent(path: str, call: Mapping[str, Any], tool: str) -> tuple[int, Mapping[str, Any]]:
-    host, _, port = os.environ[ADDRESS_VARIABLE].partition(":")
+async def _sent(
+    address: str, path: str, call: Mapping[str, Any], tool: str
+) -> tuple[int, Mapping[str, Any]]:
+    host, _, port = address.partition(":")
     try:
         reader, writer = await asyncio.open_connection(host, int(port))
     except OSError as error:

@@ -159,21 +159,24 @@ class Actor:
 class Troupe:
     """All places of a team."""
 
-    def __init__(self, project: Path, bury: Bury, on_death: OnDeath) -> None:
+    def __init__(self, project: Path, bury: Bury) -> None:
         """Nobody is there yet."""
         self.actors: dict[str, Actor] = {}
         self._project = project
         self._bury = bury
-        self._on_death = on_death
+        self.on_death: OnDeath = lambda _: None
         self._left: list[Actor] = []
-        self._read_end, self._write_end = os.pipe()
+        self._ends: tuple[int, ...] = os.pipe()
 
     def join(self, spec: ChildSpec) -> Actor:
         """Open a place and fill it from now on."""
-        actor = Actor(self._project, spec, self._read_end, self._bury, self._on_death)
+        actor = Actor(self._project, spec, self._ends[0], self._bury, self._died)
         self.actors[spec.name] = actor
         actor.start()
         return actor
+
+    def _died(self, name: str) -> None:
+        self.on_death(name)
 
     async def leave(self, name: str) -> None:
         """Close a place in order."""
@@ -199,5 +202,6 @@ class Troupe:
     async def close(self) -> None:
         """End everybody."""
         await asyncio.gather(*(self.leave(name) for name in [*self.actors]))
-        os.close(self._read_end)
-        os.close(self._write_end)
+        ends, self._ends = self._ends, ()
+        for end in ends:
+            os.close(end)
