@@ -8,6 +8,7 @@ import pytest
 
 from handrail.bus.kafka import KafkaBus
 from handrail.bus.where import Connection
+from handrail.chaos.proxy import KafkaProxy
 from handrail.testing.broker import broker_for_tests
 from tests.faults.ground import PARTITIONS, Ground
 from tests.faults.troupe import handrail, project
@@ -36,3 +37,12 @@ async def ground(broker: str, bus: KafkaBus, tmp_path: Path) -> Ground:
     folder = project(tmp_path / "team", broker, namespace, PARTITIONS)
     handrail(folder, "topics", "apply")
     return Ground(bus, namespace, folder)
+
+
+@pytest.fixture
+async def proxy(broker: str) -> AsyncIterator[KafkaProxy]:
+    """A door to the broker that can be told to treat requests badly; nobody stands behind it."""
+    proxy = KafkaProxy(broker)
+    await proxy.start()
+    yield proxy
+    await proxy.close()
