@@ -125,8 +125,8 @@ class Fault:
     """One line of the nemesis."""
 
     time_ms: int
-    fault: str  #: kill, stop, broker_kill, rebalance, proxy, provider, ...
-    target: str  #: name of the process, `broker`, or the provider's way of failing
+    fault: str  #: kill, freeze, broker, rebalance, endtxn, cutoff, provider
+    target: str  #: name of the process, `broker`, or the way in which the provider fails
     phase: Phase = Phase.BEGUN
 
 

@@ -1,0 +1,194 @@
+"""I2, I3 and I11: nothing invented, nothing twice, nothing beyond its bounds."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from handrail.chaos.checker.reading import ENDS, Handed, Reading, ended_id, reading
+from handrail.chaos.checker.tasks import states
+from handrail.chaos.checker.violation import Violation, at
+from handrail.chaos.history import Effect, Happening, History
+from handrail.lane.journal import Kind
+from handrail.ledger.event import (
+    DeadLettered,
+    Dropped,
+    DropReason,
+    QuestionAsked,
+    Rejected,
+)
+from handrail.wire.ids import PATH_OF_RETURN, fan_out_id, gather_invocation_id, handoff_id
+from handrail.wire.limits import PARTS_COUNT_MAX
+
+MARKER_INDEX = -1  #: place of the marker of whoever returns nothing
+MODEL_PATH = ".m"
+NEEDS_NO_INTENT = frozenset({"pure", "read"})
+
+
+def key_of_step(invocation: str, run: int, path: str) -> str:
+    """Give the idempotency key of a step: every try has the same, every other step another."""
+    if MODEL_PATH in path:
+        named = path
+    else:
+        step, _, index = path.partition(".")
+        named = f"{step}/{index or 0}"
+    return hashlib.sha256(f"{invocation}/{run}/{named}".encode()).hexdigest()
+
+
+# ---- I2
+
+
+def nothing_is_invented(history: History) -> Iterable[Violation]:
+    """Every handoff's id follows from its cause, every effect has a licence from before it."""
+    here = reading(history)
+    causes = _Causes(here)
+    for handed in here.handed:
+        if handed.is_submission or handed.envelope is None:
+            continue
+        cause = handed.envelope.causation_id or ""
+        if cause not in causes.known:
+            sentence = f"{handed.id} has a cause that is nowhere: {cause}"
+            yield Violation("I2", sentence, at(handed.record))
+        elif not causes.gives(cause, handed.id):
+            sentence = f"{handed.id} does not follow from its cause {cause}"
+            yield Violation("I2", sentence, at(handed.record))
+    yield from _keys_out_of_nowhere(here, causes)
+    for key, effects in here.effects.items():
+        yield from _without_licence(here, key, effects)
+
+
+class _Causes:
+    """What may have caused something, and which ids follow from it."""
+
+    def __init__(self, here: Reading) -> None:
+        self._runs = {of: len(times) for of, times in here.redriven.items()}
+        self._paths: dict[str, set[str]] = defaultdict(set)
+        for told in here.told:
+            if isinstance(told.event, QuestionAsked):
+                self._paths[told.event.invocation].add(told.event.step)
+        for _, entry in here.entries(Kind.INTENT):
+            self._paths[entry.invocation].add(entry.path)
+        self.known = set(here.by_id)
+        self.known |= {ended_id(one.event) for one in here.told if isinstance(one.event, ENDS)}
+        # A gather can gather a gather: whatever is known so far may have opened a fan-out.
+        new = self.known
+        while new:
+            new = {gather_invocation_id(f) for one in new for f in self.fan_outs(one)} & {
+                told.envelope.causation_id or ""
+                for told in here.handed
+                if told.envelope is not None
+            } - self.known
+            self.known |= new
+
+    def runs(self, cause: str) -> range:
+        return range(self._runs.get(cause, 0) + 1)
+
+    def fan_outs(self, cause: str) -> list[str]:
+        return [fan_out_id(cause, run) for run in self.runs(cause)]
+
+    def gives(self, cause: str, handoff: str) -> bool:
+        paths = (PATH_OF_RETURN, *sorted(self._paths.get(cause, ())))
+        for run in self.runs(cause):
+            for path in paths:
+                indexes = chain(range(16), (MARKER_INDEX,), range(16, PARTS_COUNT_MAX))
+                if any(handoff_id(cause, run, path, index) == handoff for index in indexes):
+                    return True
+        return False
+
+
+def _keys_out_of_nowhere(here: Reading, causes: _Causes) -> Iterator[Violation]:
+    for line, entry in here.entries(Kind.INTENT):
+        key = entry.facts.get("idem_key")
+        runs = causes.runs(entry.invocation)
+        if key not in {key_of_step(entry.invocation, run, entry.path) for run in runs}:
+            sentence = f"the key of step {entry.path} of {entry.invocation} does not follow from it"
+            yield Violation("I2", sentence, at(line.record))
+
+
+def _without_licence(here: Reading, key: str, effects: Iterable[Effect]) -> Iterator[Violation]:
+    licences = [line.record.timestamp_ms for line, _ in here.intents.get(key, ())]
+    for effect in effects:
+        if effect.happened is not Happening.BEGUN or effect.effect in NEEDS_NO_INTENT:
+            continue
+        if not any(licensed_ms <= effect.time_ms for licensed_ms in licences):
+            sentence = f"{effect.tool} acted under key {key[:12]}… without an intent before it"
+            yield Violation("I2", sentence, (f"effects at {effect.time_ms} ms",))
+
+
+# ---- I3
+
+
+def nothing_is_there_twice(history: History) -> Iterable[Violation]:
+    """No message lies twice on the topics, and each (id, run) ends once."""
+    here = reading(history)
+    for same in here.by_id.values():
+        counted = [one for one in same if not _is_repeat_of_submission(here, one, same)]
+        if len(counted) > 1:
+            sentence = f"{counted[0].id} is there {len(counted)} times"
+            yield Violation("I3", sentence, at(*(one.record for one in counted)))
+    yield from _ends_twice(here)
+
+
+def _is_repeat_of_submission(here: Reading, one: Handed, same: Iterable[Handed]) -> bool:
+    if not one.is_submission:
+        return False
+    if (one.topic, one.record.partition, one.record.offset) in here.copies:
+        return True
+    # One that lay on another partition than its reference's was forwarded under its own id.
+    task = next((other.envelope.task_id for other in same if other.envelope is not None), "")
+    return one.record.key != task.encode() and any(
+        other.record.key == task.encode() and other.record.partition != one.record.partition
+        for other in same
+    )
+
+
+def _ends_twice(here: Reading) -> Iterator[Violation]:
+    for of, ends in here.ends.items():
+        counted = [
+            told
+            for told in ends
+            # A repeat of a submission shares its id with the one that was taken in.
+            if not (isinstance(told.event, Dropped) and told.event.reason is DropReason.COPY)
+        ]
+        # Being accepted and refused unread is one end; each redrive allows one more.
+        allowed = 1 + len(here.redriven.get(of, ()))
+        if len(counted) > allowed:
+            words = ", ".join(type(told.event).__name__.lower() for told in counted)
+            sentence = f"{of} has ended {len(counted)} times: {words}"
+            yield Violation("I3", sentence, at(*(told.record for told in counted)))
+
+
+# ---- I11
+
+
+def nothing_exceeds_its_bounds(history: History) -> Iterable[Violation]:
+    """Hops, the width of fan-outs and what a task may spend stay within their bounds."""
+    here, bounds = reading(history), history.run.bounds
+    dead = {
+        (told.event.topic, told.event.partition, told.event.offset)
+        for told in here.told
+        if isinstance(told.event, DeadLettered | Rejected)
+    }
+    for handed in here.handed:
+        envelope, record = handed.envelope, handed.record
+        refused = (handed.topic, record.partition, record.offset) in dead
+        if envelope is None or refused:
+            continue
+        # The one that would go too far is written, and refused where it arrives.
+        if envelope.hop > bounds.hops and handed.topic in here.inboxes:
+            yield Violation("I11", f"{handed.id} was handed on {envelope.hop} times", at(record))
+        wide = [one for one in envelope.fan_outs if one.parts > bounds.fan_out]
+        if wide:
+            sentence = f"{handed.id} belongs to a fan-out of {wide[0].parts} parts"
+            yield Violation("I11", sentence, at(record))
+    yield from _too_dear(history)
+
+
+def _too_dear(history: History) -> Iterator[Violation]:
+    limit = history.run.bounds.spend_micros
+    if limit is None:
+        return
+    for facts in states(history).values():
+        if facts.cost_micros > limit:
+            sentence = f"task {facts.task_id} has spent {facts.cost_micros} of {limit} millionths"
+            yield Violation("I11", sentence)
