@@ -24,7 +24,7 @@ class Kind(StrEnum):
     PROVIDER = "provider"  #: the provider answers 429 or 500, hangs, or acts and is silent
 
 
-#: How often each kind is drawn among those that are allowed.
+#: How often each kind is drawn, beside the others that are allowed.
 WEIGHTS: Mapping[Kind, int] = {
     Kind.KILL: 10,
     Kind.FREEZE: 3,
@@ -93,13 +93,23 @@ def schedule(
     """Draw the faults of one round, in the order of their times; `names` are the processes."""
     choice = random.Random(f"strikes/{seed}")  # noqa: S311 - chance of a test, not of a secret
     found: list[Strike] = []
-    weights = [WEIGHTS[kind] for kind in kinds]
+    deck: list[Kind] = []
     at_s = FIRST_S
     while kinds and at_s < over_s:
-        kind = choice.choices(kinds, weights)[0]
-        found.append(_strike(choice, kind, at_s, names, severity))
+        if not deck:
+            deck = _deck(choice, kinds)
+        found.append(_strike(choice, deck.pop(), at_s, names, severity))
         at_s += max(GAP_S_MIN, choice.expovariate(1 / severity.gap_s))
     return found
+
+
+def _deck(choice: random.Random, kinds: Sequence[Kind]) -> list[Kind]:
+    """Give every kind as often as its weight says, so that a short round has some of each."""
+    each = [*kinds]
+    rest = [kind for kind in kinds for _ in range(WEIGHTS[kind] - 1)]
+    choice.shuffle(each)
+    choice.shuffle(rest)
+    return [*rest, *each]  # drawn from the end: some of each come first
 
 
 def _strike(

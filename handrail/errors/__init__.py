@@ -12,7 +12,7 @@ from handrail.errors.broker import (
     LocalBrokerNotInstalled,
     PortsTaken,
 )
-from handrail.errors.chaos import HistoryBroken
+from handrail.errors.chaos import HistoryBroken, NoSampleTask
 from handrail.errors.cli import (
     ConfirmationNeeded,
     DeadLetterUnknown,
@@ -183,6 +183,7 @@ __all__ = [
     "ModelUnreachable",
     "NeverReady",
     "NoAgentInFile",
+    "NoSampleTask",
     "NotSendable",
     "NothingGiven",
     "OffsetMetadataBroken",

@@ -1,0 +1,177 @@
+"""The account of one round: what was asked of a team, what was done to it, what was found.
+
+A round is one line of JSON, so that rounds of many days add up; it says on which sources it was
+played, since only rounds of the same sources say something about the same program.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import handrail
+from handrail.chaos.checker.reading import reading
+from handrail.chaos.checker.violation import Violation
+from handrail.chaos.history import Happening, History, Phase
+from handrail.chaos.play import Played
+from handrail.chaos.strikes import Kind as Fault
+from handrail.lane.journal import Kind
+from handrail.ledger.event import PersonAsked, RequestKind, StepWasted
+
+SENTENCES_MAX = 20  #: of the findings of one round; all are counted
+SESSION_MS = 6_000  #: of a member of a group; whoever is frozen for longer thaws as a zombie
+
+
+class Against(StrEnum):
+    """Out of how many something is counted."""
+
+    TASKS = "tasks"
+    STEPS = "recorded steps"
+    UNSAFE = "unsafe effects"
+    ENDS = "ends of transactions harmed"
+    ZOMBIES = "freezes past the session"
+    KILLS = "kills"
+
+
+class Figure(StrEnum):
+    """What a proof counts. All but the last two are promised never to happen."""
+
+    LOST = "lost"
+    DOUBLED = "doubled"
+    TORN = "torn"
+    REORDERED = "reordered"
+    REPEATED = "recorded steps repeated"
+    ZOMBIE = "zombie writes"
+    HANGING = "left hanging"
+    OTHER = "other promises broken"
+    IN_DOUBT = "in doubt"
+    WASTED = "wasted"
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether it is promised never to happen."""
+        return self not in (Figure.IN_DOUBT, Figure.WASTED)
+
+
+#: Invariant of the checker → the figure under which its violations are counted.
+FIGURE_OF: Mapping[str, Figure] = {
+    "I1": Figure.LOST,
+    "I3": Figure.DOUBLED,
+    "I4": Figure.TORN,
+    "I5": Figure.REPEATED,
+    "I6": Figure.ZOMBIE,
+    "I8": Figure.REORDERED,
+    "I9": Figure.ZOMBIE,
+    "I12": Figure.HANGING,
+    "I15": Figure.TORN,
+    "I19": Figure.DOUBLED,
+}
+AGAINST: Mapping[Figure, Against] = {
+    Figure.LOST: Against.TASKS,
+    Figure.DOUBLED: Against.TASKS,
+    Figure.TORN: Against.ENDS,
+    Figure.REORDERED: Against.TASKS,
+    Figure.REPEATED: Against.STEPS,
+    Figure.ZOMBIE: Against.ZOMBIES,
+    Figure.HANGING: Against.TASKS,
+    Figure.OTHER: Against.TASKS,
+    Figure.IN_DOUBT: Against.UNSAFE,
+    Figure.WASTED: Against.KILLS,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One round, as a line of the proof."""
+
+    seed: int
+    team: str
+    sources: str  #: digest of the program, and of the team where it is not the shipped one
+    at: str  #: when it began, RFC 3339 in UTC
+    took_s: float
+    counts: Mapping[str, int]  #: by `Against`: out of how many
+    faults: Mapping[str, int]  #: by kind
+    found: Mapping[str, int]  #: by `Figure`
+    findings: Sequence[str] = field(default_factory=list[str])
+    history: str | None = None  #: the folder of what was left, where it was kept
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was found that is promised never to happen."""
+        return not any(self.found.get(one, 0) for one in Figure if one.is_promised)
+
+
+def counted(history: History) -> dict[str, int]:
+    """Count what the figures of a round are out of, as far as its history says."""
+    here = reading(history)
+    begun: dict[str, int] = {}
+    zombies = kills = 0
+    for fault in history.faults:
+        if fault.phase is Phase.BEGUN:
+            kills += fault.fault == Fault.KILL
+            begun[fault.target] = fault.time_ms
+        elif fault.fault == Fault.FREEZE:
+            zombies += fault.time_ms - begun[fault.target] > SESSION_MS
+    unsafe = [e for e in history.effects if e.effect == "unsafe"]
+    return {
+        Against.TASKS: len({one.task for one in history.submissions}),
+        Against.STEPS: sum(1 for _ in here.entries(Kind.OUTCOME)),
+        Against.UNSAFE: sum(one.happened is Happening.EFFECTED for one in unsafe),
+        Against.ZOMBIES: zombies,
+        Against.KILLS: kills,
+    }
+
+
+def figures(history: History, violations: Sequence[Violation]) -> dict[str, int]:
+    """Sort violations under figures, and count doubts and waste, which are no violations."""
+    told = [one.event for one in reading(history).told]
+    found = {str(figure): 0 for figure in Figure}
+    for one in violations:
+        found[FIGURE_OF.get(one.invariant, Figure.OTHER)] += 1
+    found[Figure.IN_DOUBT] = sum(
+        isinstance(event, PersonAsked) and event.kind is RequestKind.DOUBT for event in told
+    )
+    found[Figure.WASTED] = sum(isinstance(event, StepWasted) for event in told)
+    return found
+
+
+def account(
+    history: History, played: Played, violations: Sequence[Violation], facts: Mapping[str, str]
+) -> Round:
+    """Draw up the account of a round; `facts` name its team, its sources and its time."""
+    found, sentences = figures(history, violations), [str(one) for one in violations]
+    for accident in played.accidents:
+        found[Figure.OTHER] += 1
+        sentences.append(f"{accident.name} ended although nobody ended it: {accident.words}")
+    if not played.settled and not found[Figure.HANGING]:
+        found[Figure.HANGING] += 1
+        sentences.append("the team had not come to rest when its time was over")
+    ends = played.faults.get(Against.ENDS, 0)
+    return Round(
+        seed=history.run.seed or 0,
+        team=facts["team"],
+        sources=facts["sources"],
+        at=facts["at"],
+        took_s=round(played.took_s, 1),
+        counts={**counted(history), Against.ENDS: ends},
+        faults={k: n for k, n in played.faults.items() if k != Against.ENDS},
+        found=found,
+        findings=sentences[:SENTENCES_MAX],
+    )
+
+
+def sources_of_engine() -> str:
+    """Give a digest of every file of the engine that a round depends on."""
+    return digest_of(Path(handrail.__file__).parent, ("*.py", "*.in", "*.lock"))
+
+
+def digest_of(folder: Path, patterns: Sequence[str]) -> str:
+    """Give a digest of the names and contents of files below a folder."""
+    found = hashlib.sha256()
+    for path in sorted({path for pattern in patterns for path in folder.rglob(pattern)}):
+        if ".handrail" in path.parts or ".venv" in path.parts:
+            continue
+        data = path.read_bytes()
+        found.update(f"{path.relative_to(folder).as_posix()}|{len(data)}|".encode() + data)
+    return found.hexdigest()[:16]

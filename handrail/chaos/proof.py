@@ -1,0 +1,94 @@
+"""Plays rounds until the time is over, judges each, and keeps its account.
+
+A proof may be stopped at any time: the rounds that were played stand in the file, and the next one
+adds to them. A round for which the time would not suffice is not begun.
+"""
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from handrail.bus.progress import Progress, Silent
+from handrail.chaos.account import Round, account
+from handrail.chaos.checker.check import check
+from handrail.chaos.folder import read as read_history
+from handrail.chaos.play import Played, RoundPlan, play
+from handrail.chaos.rounds import append
+from handrail.chaos.stage import Stage
+from handrail.chaos.strikes import Kind, Severity
+
+ROUND_S = 60.0  #: of load and faults in one round
+ROUND_S_MIN = 10.0
+AROUND_S = 60.0  #: what a first round is thought to take beside that: start, rest, judgement
+SEEDS_APART = 1_000_003  #: so that the rounds of two proofs with near seeds differ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofPlan:
+    """How a proof is played."""
+
+    seed: int
+    minutes: float
+    folder: Path  #: rounds are played below it
+    rounds_file: Path
+    team: str
+    sources: str
+    kinds: tuple[Kind, ...]
+    processes: int
+    stage: Callable[[Path, int, float], Stage]  #: made for a folder, a seed and a length
+    severity: Severity = field(default_factory=Severity)
+    keep: bool = False  #: histories of clean rounds too
+    progress: Progress = field(default_factory=Silent)
+    tell: Callable[[str], None] = lambda _: None
+
+
+async def prove(plan: ProofPlan) -> AsyncGenerator[Round]:
+    """Play rounds until the time is over, at least one; give each once it is in the file."""
+    over_s = time.monotonic() + plan.minutes * 60
+    over_each_s = max(ROUND_S_MIN, min(ROUND_S, plan.minutes * 60 - AROUND_S))
+    number, longest_s = 0, over_each_s + AROUND_S
+    while not number or time.monotonic() + longest_s <= over_s:
+        began_s = time.monotonic()
+        seed = plan.seed + number * SEEDS_APART
+        plan.tell(f"Round {number + 1}, seed {seed}.")
+        yield await _round(plan, seed, over_each_s)
+        took_s = time.monotonic() - began_s
+        longest_s = max(longest_s, took_s) if number else took_s
+        number += 1
+
+
+async def _round(plan: ProofPlan, seed: int, over_s: float) -> Round:
+    now = datetime.now(UTC)
+    folder = plan.folder / f"{now:%Y%m%dT%H%M%SZ}-{seed}"
+    folder.mkdir(parents=True)
+    stage = plan.stage(folder / "team", seed, over_s)
+    played = await play(
+        RoundPlan(
+            seed=seed,
+            folder=folder,
+            over_s=over_s,
+            kinds=plan.kinds,
+            processes=plan.processes,
+            severity=replace(plan.severity, moments_with=stage.steps),
+            progress=plan.progress,
+            tell=plan.tell,
+        ),
+        stage,
+    )
+    facts = {"team": plan.team, "sources": plan.sources, "at": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+    found = await asyncio.to_thread(_judged, folder / "history", played, facts)
+    if found.is_clean and not plan.keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        found = replace(found, history=str(folder / "history"))
+    append(plan.rounds_file, found)
+    return found
+
+
+def _judged(folder: Path, played: Played, facts: dict[str, str]) -> Round:
+    history = read_history(folder)
+    return account(history, played, check(history), facts)
