@@ -1,0 +1,1 @@
+"""How long it takes to open a lane with many live invocations."""
