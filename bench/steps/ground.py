@@ -66,13 +66,15 @@ class Loader:
 
 
 @asynccontextmanager
-async def loader(bootstrap: str, groups: Sequence[Sequence[str]]) -> AsyncIterator[Loader]:
+async def loader(
+    bootstrap: str, groups: Sequence[Sequence[str]], partitions: int = PARTITIONS
+) -> AsyncIterator[Loader]:
     """Start the team, one process for each group of agents, on fresh topics."""
     namespace = f"steps{secrets.token_hex(3)}"
     with tempfile.TemporaryDirectory(prefix="handrail-bench-") as where:
         folder = Path(where)
         shutil.copytree(TEAM, folder, dirs_exist_ok=True)
-        settings = f'namespace = "{namespace}"\nintake = "texts"\npartitions = {PARTITIONS}\n'
+        settings = f'namespace = "{namespace}"\nintake = "texts"\npartitions = {partitions}\n'
         (folder / "handrail.toml").write_text(f'{settings}[broker]\nbootstrap = "{bootstrap}"\n')
         flags = ("--project", str(folder))
         command = [sys.executable, "-m", "handrail", "topics", "apply", *flags]
@@ -91,7 +93,7 @@ async def loader(bootstrap: str, groups: Sequence[Sequence[str]]) -> AsyncIterat
                 for group in groups:
                     stack.enter_context(process("handrail", "run", *group, *flags))
                 await _ready(folder, len(groups))
-                results = {TopicPartition(f"{namespace}.results", p): 0 for p in range(PARTITIONS)}
+                results = {TopicPartition(f"{namespace}.results", p): 0 for p in range(partitions)}
                 yield Loader(bus, namespace, await bus.tail(results))
         finally:
             await bus.close()
