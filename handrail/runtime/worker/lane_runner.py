@@ -27,6 +27,7 @@ from handrail.runtime.worker.committer import Committer, Item
 from handrail.runtime.worker.copying import copy_forward
 from handrail.runtime.worker.opening import PROOF_DEADLINE_S, LanePlace, begin_epoch, open_lane
 from handrail.runtime.worker.place import WorkerPlace
+from handrail.runtime.worker.retention import keep_deleting
 from handrail.wire.record import Record
 
 log = structlog.get_logger("handrail.lane")
@@ -255,10 +256,12 @@ class LaneRunner:
             await committer.producer.close()
 
     async def _until_trouble(self, committer: Committer, carrier: Carrier) -> None:
+        assert self.lane is not None
         tasks = [
             self._spawn(committer.run(), "commit"),
             self._spawn(self._tick(carrier), "time"),
             self._spawn(self._keep_journal_short(committer), "copy"),
+            self._spawn(keep_deleting(self._worker, self.place, self.lane), "delete"),
         ]
         try:
             done, _ = await asyncio.wait(

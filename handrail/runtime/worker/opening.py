@@ -132,7 +132,13 @@ async def _restored_lane(
     elif metadata is not None:
         detail = f"the offset is {low} and the journal no longer says how far the lane had come"
         raise OffsetsLost(where=where, agent=place.group, detail=detail)
+    # Not the group's offset: it is told late, and what is finished may be deleted by then.
+    if low < (first := await bus.begin_offset(place.inbox)):
+        detail = f"the lane has come to {low} and the topic begins at {first}"
+        raise OffsetsLost(where=where, agent=place.group, detail=detail)
     lane = Lane(settings, low, metadata)
+    # What is gone was settled, although no transaction may have come to say so.
+    lane.answers = max(lane.answers, await bus.begin_offset(place.answers))
     lane.restore(found.values(), end, now_ms)
     return lane
 
@@ -145,7 +151,6 @@ async def _committed(
         place.inbox.partition
     )
     where = f"{place.inbox.topic}[{place.inbox.partition}]"
-    first = await bus.begin_offset(place.inbox)
     if committed is None:
         if await _journal_says_anything(bus, place.journal, journal_end):
             raise OffsetsLost(
@@ -153,13 +158,7 @@ async def _committed(
                 agent=place.group,
                 detail="the group has no offset although its journal has records",
             )
-        return first, None
-    if committed.offset < first:
-        raise OffsetsLost(
-            where=where,
-            agent=place.group,
-            detail=f"the offset is {committed.offset} and the topic begins at {first}",
-        )
+        return await bus.begin_offset(place.inbox), None
     try:
         metadata = OffsetMetadata.decode(committed.metadata)
     except OffsetMetadataBroken as broken:

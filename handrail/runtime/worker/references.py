@@ -175,11 +175,12 @@ class LaneReferences:
         if extent.upto < start:
             return "it ends more than a day ago"
         bus, inbox = self._worker.bus, self._place.inbox
-        if extent.last >= await bus.begin_offset(inbox):
-            async with aclosing(bus.fetch(inbox, extent.last, extent.last + 1)) as found:
-                async for record in found:
-                    if mark_of(record) == extent.mark:
-                        return None
+        if extent.last < await bus.begin_offset(inbox):
+            return "its last record was deleted, which is more than a day old then"
+        async with aclosing(bus.fetch(inbox, extent.last, extent.last + 1)) as found:
+            async for record in found:
+                if mark_of(record) == extent.mark:
+                    return None
         return "its last record is not in the partition: it is another topic's"
 
     # ---- writing
