@@ -34,6 +34,7 @@ def an_end_is_whole(history: History) -> Iterable[Violation]:
     yield from _what_was_said_is_there(here)
     yield from _what_is_there_was_said(here)
     yield from _offsets_agree(here)
+    yield from _places_agree(here)
     yield from _nothing_is_left_of_the_ended(here)
     yield from _what_the_group_was_told(here)
 
@@ -89,6 +90,19 @@ def _offsets_agree(here: Reading) -> Iterator[Violation]:
         if not finished and _ended_here(here, handed):
             sentence = f"{handed.id} has ended, and its offset does not count as finished"
             yield Violation("I4", sentence, at(handed.record))
+
+
+def _places_agree(here: Reading) -> Iterator[Violation]:
+    """Where an end says that its record lay, that very record lies."""
+    by_place = {(one.topic, *_place(one)): one for one in here.handed}
+    for of, ends in here.ends.items():
+        for told in ends:
+            event = told.event
+            assert isinstance(event, ENDS)
+            handed = by_place.get((event.topic, event.partition, event.offset))
+            if handed is not None and handed.id != of:
+                sentence = f"{of} ended at a place where {handed.id} lies"
+                yield Violation("I4", sentence, at(told.record, handed.record))
 
 
 def _place(handed: Handed) -> tuple[int, int]:

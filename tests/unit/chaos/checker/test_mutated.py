@@ -1,0 +1,101 @@
+"""Each thing that may never happen is found when a recorded run is changed so that it did."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from handrail.chaos.checker.check import INVARIANTS, check
+from handrail.chaos.history import History
+from tests.unit.chaos.checker import wrong_books as books
+from tests.unit.chaos.checker import wrong_lanes as lanes
+from tests.unit.chaos.checker.days import busy_day
+from tests.unit.chaos.checker.runs import Shop
+
+Change = Callable[[History], History]
+
+
+@pytest.fixture(scope="module")
+def day() -> History:
+    """What a busy day of the unharmed product left behind, recorded once."""
+
+    async def lived() -> History:
+        async with Shop() as shop:
+            await busy_day(shop)
+            return shop.history()
+
+    return asyncio.run(lived())
+
+
+CHANGES: list[tuple[Change, set[str]]] = [
+    (books.a_result_is_lost, {"I1"}),
+    (books.a_handoff_is_lost, {"I4"}),
+    (books.a_submission_is_lost, {"I1"}),
+    (books.a_task_that_was_acknowledged_is_unknown, {"I1"}),
+    (books.an_id_is_doubled, {"I3"}),
+    (books.an_invocation_ends_twice, {"I3"}),
+    (books.an_id_is_random, {"I2"}),
+    (books.a_cause_is_invented, {"I2"}),
+    (books.an_act_has_no_intent, {"I2"}),
+    (books.an_intent_comes_after_its_act, {"I2"}),
+    (books.an_end_is_not_told, {"I4"}),
+    (books.a_handoff_is_written_that_no_end_names, {"I4"}),
+    (books.an_end_does_not_finish_its_offset, {"I4", "I12"}),
+    (books.a_group_is_told_another_offset, {"I4", "I12"}),
+    (books.something_is_left_of_what_has_ended, {"I4"}),
+    (books.an_undone_record_is_carried_out, {"I15"}),
+    (lanes.an_unsafe_act_happens_twice, {"I5"}),
+    (lanes.waste_is_not_booked, {"I5", "I17"}),
+    (lanes.waste_is_booked_twice, {"I17"}),
+    (lanes.a_try_has_another_key, {"I2", "I5"}),
+    (lanes.a_recorded_step_is_licensed_again, {"I5"}),
+    (lanes.a_look_is_asked_for_again, {"I5"}),
+    (lanes.doubts_have_no_crash, {"I5", "I18"}),
+    (lanes.nobody_was_asked_about_a_doubt, {"I18"}),
+    (lanes.an_unsafe_outcome_is_lost, {"I18"}),
+    (lanes.classes_come_before_answers, {"I18"}),
+    (lanes.an_epoch_goes_back, {"I9"}),
+    (lanes.a_zombie_is_licensed, {"I6"}),
+    (lanes.a_zombie_finishes, {"I9"}),
+    (lanes.two_of_a_key_overlap, {"I8"}),
+    (lanes.two_of_a_key_change_places, {"I4"}),
+    (lanes.the_pointer_passes_a_live_record, {"I14"}),
+    (lanes.a_copy_forward_leaves_an_intent_behind, {"I14"}),
+    (lanes.an_answer_counts_as_settled_that_is_waited_for, {"I14"}),
+    (lanes.an_answer_waits_in_a_mailbox, {"I14"}),
+    (lanes.two_kinds_have_one_key, {"I14"}),
+    (lanes.something_rests_for_no_reason, {"I12"}),
+    (books.a_dead_letter_is_lost, {"I1"}),
+    (books.a_dead_letter_lacks_a_header, {"I16"}),
+    (books.a_dead_letter_has_other_bytes, {"I16"}),
+    (books.a_redrive_repeats_a_recorded_step, {"I16"}),
+    (books.tokens_are_not_counted, {"I17"}),
+    (books.a_turn_is_not_counted, {"I17"}),
+    (books.a_part_counts_twice, {"I19"}),
+    (books.a_gather_never_closes, {"I19"}),
+    (books.a_gather_runs_short, {"I19"}),
+    (books.a_handoff_goes_too_far, {"I11"}),
+    (books.readers_stand_still, {"I13"}),
+    (books.a_transaction_stays_open, {"I12"}),
+    (books.a_rerun_gives_something_else, {"I7"}),
+]
+
+
+def test_the_unchanged_day_breaks_no_promise(day: History) -> None:
+    assert [str(one) for one in check(day)] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "names"), CHANGES, ids=[change.__name__ for change, _ in CHANGES]
+)
+def test_a_change_that_breaks_a_promise_is_found(
+    day: History, change: Change, names: set[str]
+) -> None:
+    found = check(change(day))
+
+    assert names <= {one.invariant for one in found}, "\n".join(map(str, found))
+    assert all(one.sentence for one in found)
+
+
+def test_every_invariant_is_seen_to_fail() -> None:
+    assert {one.name for one in INVARIANTS} == set[str]().union(*(names for _, names in CHANGES))
