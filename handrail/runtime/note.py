@@ -7,6 +7,7 @@ ids that process sat in its groups, and can tell the groups that it is gone.
 
 import dataclasses
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -40,11 +41,20 @@ class ProcessNote:
     handled: int = 0
     in_hand: int | None = None
     since_ms: int = 0
+    host: str = field(default_factory=socket.gethostname)
 
     @property
     def alive(self) -> bool:
-        """Say whether that very process still runs."""
+        """Say whether that very process still runs on this machine."""
         return birth_of(self.pid) == self.born
+
+    @property
+    def known_dead(self) -> bool:
+        """Say whether it ran on this machine, by its name, and runs no more.
+
+        Of a process of another machine, or of another container, nobody here knows.
+        """
+        return self.host == socket.gethostname() and not self.alive
 
 
 def run_folder(project: Path) -> Path:

@@ -31,6 +31,7 @@ from handrail.models.choose import close_model, model_from_environment
 from handrail.models.port import Model
 from handrail.runtime.child import NOTE_VARIABLE
 from handrail.runtime.clock import WallClock
+from handrail.runtime.departed import bury_predecessors
 from handrail.runtime.note import ProcessNote, ProcessState, note_path, read_note, write_note
 from handrail.runtime.registrar import registrar
 from handrail.runtime.single_writer import SingleWriter
@@ -185,7 +186,7 @@ async def serve(plan: Serving) -> None:
     )
     try:
         await bus.start()
-        await _bury(bus, noted.predecessor)
+        await bury_predecessors(bus, plan.settings.project_dir, noted.predecessor)
         await _serve_all(_parts(plan, bus, model), plan, noted, stop)
         noted.say(ProcessState.STOPPED)
     finally:
@@ -239,14 +240,6 @@ async def _serve_all(
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-
-
-async def _bury(bus: Bus, predecessor: ProcessNote | None) -> None:
-    """Tell the groups that a process which left its note without order is gone."""
-    if predecessor is None or predecessor.state is ProcessState.STOPPED or predecessor.alive:
-        return
-    for group, member_id in predecessor.members.items():
-        await bus.admin.remove_member(group, member_id)
 
 
 def _on_signals(stop: asyncio.Event, serving: asyncio.Task[Any]) -> None:

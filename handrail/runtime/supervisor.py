@@ -73,7 +73,7 @@ class Supervisor:
     async def start(self) -> None:
         """Start every child; first tell the groups about what an earlier supervisor left dead."""
         for path, note in list(notes(self._project)):
-            if not note.alive:
+            if note.known_dead:
                 await self._report_death(note)
                 path.unlink(missing_ok=True)
         for child in self.children:

@@ -19,6 +19,7 @@ from handrail.bus.where import connection_for
 from handrail.errors import HandrailError
 from handrail.runtime.child import ChildSpec, Kind, handrail_command
 from handrail.runtime.claim_of_project import ProjectClaim
+from handrail.runtime.departed import tell_groups
 from handrail.runtime.note import ProcessNote
 from handrail.runtime.supervisor import Event, Hooks, Supervisor
 from handrail.runtime.topics import NeededTopic, apply
@@ -95,8 +96,7 @@ async def team_up(plan: UpPlan, hurry: asyncio.Event) -> AsyncGenerator[RunningT
         await apply(bus.admin, plan.topics)
 
         async def bury(note: ProcessNote) -> None:
-            for group, member_id in note.members.items():
-                await bus.admin.remove_member(group, member_id)
+            await tell_groups(bus, note)
 
         supervisor = Supervisor(
             plan.settings.project_dir,
