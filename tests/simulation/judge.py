@@ -1,0 +1,393 @@
+"""Judges one schedule by what stands on the topics and by what the receivers saw.
+
+It reads everything that was ever decided, compacted or not, in the order of the decisions, and
+believes no process about itself.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from handrail.bus.in_process_log import Entry as LogEntry
+from handrail.bus.in_process_log import Fate
+from handrail.contract.effect import Effect
+from handrail.lane.journal import (
+    LANE,
+    PROGRESS_KEY,
+    Entry,
+    Kind,
+    decode_entry,
+    entry_key,
+    journaled_offset,
+)
+from handrail.lane.progress import OffsetMetadata
+from handrail.ledger.event import DeadLettered, Finished, PartGathered, Rejected
+from handrail.ledger.event_record import UnknownEvent, decode
+from handrail.testing.accounting import Books
+from handrail.wire.marker import MARKER_TYPE
+from handrail.wire.record import Record, TopicPartition
+from tests.simulation.kafka import Written
+from tests.simulation.processes import NAMESPACE
+from tests.simulation.schedule import Schedule
+from tests.simulation.team import TOOLS, expected, pieces, step_of_piece
+
+LICENSED = frozenset(
+    name for name, tool in TOOLS.items() if tool.effect not in (Effect.PURE, Effect.READ)
+)
+ONCE = frozenset({"pay", "order"})  #: whose receiver must see each step once
+INITS_MAX = 60  #: of one lane; more is two owners who fence each other
+
+
+@dataclass(slots=True)
+class LaneBook:
+    """What one lane has written, folded up to some decision."""
+
+    transactional_id: str
+    inbox: TopicPartition
+    live: dict[bytes, int] = field(default_factory=dict[bytes, int])  #: key → offset
+    low: int = 0
+    done: int = 0
+    epoch: int = 0
+    producer_epoch: int = -1
+    opened: dict[str, int] = field(default_factory=dict[str, int])  #: process → last EPOCH's order
+    intents: dict[tuple[str, str], list[Written]] = field(
+        default_factory=dict[tuple[str, str], list[Written]]
+    )
+    outcomes: dict[tuple[str, str], list[Written]] = field(
+        default_factory=dict[tuple[str, str], list[Written]]
+    )
+    epochs: list[Written] = field(default_factory=list[Written])
+
+    def is_finished(self, offset: int) -> bool:
+        """Say whether the lane counts this offset as finished."""
+        return offset < self.low or bool(self.done >> (offset - self.low) & 1)
+
+
+class Judge:
+    """Goes through one schedule once and collects what is wrong."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        """Prepare the books of every lane."""
+        self.problems: list[str] = []
+        self._schedule = schedule
+        self._books = Books()
+        self._lanes: dict[TopicPartition, LaneBook] = {}
+        self._inboxes: dict[TopicPartition, LaneBook] = {}
+        for agent in schedule.team.agents:
+            group = f"{NAMESPACE}.{agent.name}"
+            for number in range(schedule.plan.partitions):
+                inbox = TopicPartition(f"{NAMESPACE}.{agent.reads.name}", number)
+                book = LaneBook(f"{group}.{inbox.topic}.{number}", inbox)
+                self._lanes[TopicPartition(f"{group}.journal", number)] = book
+                self._inboxes[inbox] = book
+        self._on_topic: dict[str, Counter[str]] = {}  # ids by topic
+        self._inbox_records: dict[TopicPartition, dict[int, tuple[str, bytes]]] = {}
+        self._ended_at: dict[str, int] = {}  # invocation → order of the decision
+        self._pieces: dict[int, str] = {}  # number under which a piece acts → invocation
+        self._results: dict[str, list[bytes]] = {}
+
+    def judge(self) -> list[str]:
+        """Give a sentence for everything that is wrong."""
+        for written in self._schedule.broker.decided:
+            if written.fate is Fate.COMMITTED:
+                self._take(written)
+        self._ends()
+        self._orders_per_key()
+        self._results_are_right()
+        self._acts()
+        self._fences()
+        self._nothing_is_left()
+        return self.problems
+
+    # ---- one decision after another
+
+    def _take(self, written: Written) -> None:
+        touched: set[TopicPartition] = set()
+        events: list[Finished | DeadLettered | Rejected] = []
+        here: set[str] = set()
+        parts: set[tuple[str, int]] = set()
+        for where, entry in written.entries:
+            if where in self._lanes:
+                self._take_journal(where, entry, written)
+                touched.add(where)
+            elif where.topic.endswith(".ledger"):
+                event = decode(_record(where, entry))
+                assert not isinstance(event, UnknownEvent), event
+                before = set(self._books.ended)
+                self._books.enter(event)
+                for id_ in self._books.ended.keys() - before:
+                    self._ended_at[id_] = written.order
+                if isinstance(event, PartGathered):
+                    parts.add((event.gather, event.part))
+                if isinstance(event, Finished | DeadLettered | Rejected):
+                    events.append(event)
+            else:
+                id_ = _id(entry)
+                here.add(id_)
+                self._take_message(where, entry, id_)
+        self._parts_are_kept(parts, written)
+        for where in touched:
+            self._pointer_holds(where, written)
+        for event in events:
+            self._end_is_whole(event, here, written)
+        for book in self._lanes.values():
+            self._finished_is_ended(book, written)
+        self._group_knows_no_more(written)
+
+    def _take_message(self, where: TopicPartition, entry: LogEntry, id_: str) -> None:
+        topic = where.topic.removeprefix(f"{NAMESPACE}.")
+        self._on_topic.setdefault(topic, Counter())[id_] += 1
+        if where in self._inboxes:
+            found = self._inbox_records.setdefault(where, {})
+            found[entry.offset] = (id_, entry.key or b"")
+            if topic == "pieces" and dict(entry.headers).get("ce_type") != MARKER_TYPE.encode():
+                piece = pieces.decode(None, entry.value)
+                self._pieces[step_of_piece(piece.number, piece.index)[0]] = id_
+        elif topic == "results":
+            task = dict(entry.headers).get("ce_taskid", b"").decode()
+            self._results.setdefault(task, []).append(entry.value or b"")
+        elif topic.endswith(".dead"):
+            self.problems.append(f"{id_} is a dead letter: {dict(entry.headers)}")
+
+    def _take_journal(self, where: TopicPartition, log: LogEntry, written: Written) -> None:
+        book, key = self._lanes[where], log.key or b""
+        if written.transactional_id != book.transactional_id:
+            self.problems.append(f"{written.transactional_id} wrote to the journal {where}")
+        if written.producer_epoch < book.producer_epoch:
+            self.problems.append(f"{where}@{log.offset}: a fenced producer has committed")
+        entry = decode_entry(_record(where, log))
+        book.live.pop(key, None)
+        if entry is not None:
+            self._take_entry(book, entry, log.offset, written)
+        elif key.startswith(b"lane/"):
+            return  # it marks the end that an opener reads up to, and says nothing
+        if written.producer_epoch > book.producer_epoch:
+            book.producer_epoch = written.producer_epoch
+            if entry is None or entry.kind is not Kind.EPOCH:
+                self.problems.append(f"{where}@{log.offset}: a new owner began without an epoch")
+
+    def _take_entry(self, book: LaneBook, entry: Entry, offset: int, written: Written) -> None:
+        if entry.invocation != LANE:
+            book.live[entry.key] = offset
+        if entry.kind is Kind.EPOCH:
+            if entry.epoch <= book.epoch:
+                self.problems.append(f"epoch {entry.epoch} of {book.inbox} follows {book.epoch}")
+            book.epochs.append(written)
+        elif entry.invocation == LANE and entry.epoch < book.epoch:
+            self.problems.append(f"{entry.key!r} has epoch {entry.epoch} after {book.epoch}")
+        book.epoch = max(book.epoch, entry.epoch)
+        step = entry.invocation, entry.path
+        if entry.kind is Kind.PROGRESS:
+            low, metadata = journaled_offset(entry)
+            if low < book.low:
+                self.problems.append(f"{book.inbox}: {book.low} was finished, and then {low}")
+            book.low, book.done = low, metadata.done
+        elif entry.kind is Kind.INTENT:
+            book.intents.setdefault(step, []).append(written)
+        elif entry.kind is Kind.OUTCOME:
+            book.outcomes.setdefault(step, []).append(written)
+
+    def _pointer_holds(self, journal: TopicPartition, written: Written) -> None:
+        """What is live stands at or behind the pointer from which the next owner reads."""
+        book = self._lanes[journal]
+        pointers = [written.offsets.metadata] if written.offsets is not None else []
+        for where, entry in written.entries:
+            if where == journal and entry.key == PROGRESS_KEY:
+                found = decode_entry(_record(where, entry))
+                assert found is not None
+                pointers.append(str(found.facts["metadata"]))
+        for text in pointers:
+            pointer = OffsetMetadata.decode(text).journal
+            lost = [key for key, offset in book.live.items() if offset < pointer]
+            if lost:
+                self.problems.append(f"{journal}: the pointer {pointer} is past {lost}")
+
+    def _parts_are_kept(self, parts: set[tuple[str, int]], written: Written) -> None:
+        """A part counts together with the journal record that keeps it."""
+        keys = {entry.key for _, entry in written.entries}
+        for gather, part in parts:
+            if entry_key(gather, Kind.GATHERED, part) not in keys:
+                self.problems.append(f"part {part} of {gather} was counted and is not kept")
+
+    def _end_is_whole(
+        self, event: Finished | DeadLettered | Rejected, here: set[str], written: Written
+    ) -> None:
+        """An end is decided together with what it wrote and with its offset."""
+        wrote = () if isinstance(event, Rejected) else event.wrote
+        torn = [one.id for one in wrote if one.id not in here]
+        if torn:
+            self.problems.append(f"the end of {event} is torn: {torn} came apart from it")
+        inbox = TopicPartition(f"{NAMESPACE}.{event.topic}", event.partition)
+        if event.offset >= 0 and not self._inboxes[inbox].is_finished(event.offset):
+            self.problems.append(f"{inbox}@{event.offset} has ended and is not finished")
+        del written
+
+    def _finished_is_ended(self, book: LaneBook, written: Written) -> None:
+        """No offset counts as finished whose handoff has neither ended nor rests."""
+        for offset, (id_, _) in self._inbox_records.get(book.inbox, {}).items():
+            if not book.is_finished(offset) or id_ in self._books.ended:
+                continue
+            if f"{id_}/{Kind.PARKED}/0".encode() not in book.live:
+                where = f"{book.inbox.topic}@{offset}"
+                self.problems.append(f"{where} ({id_}) is finished and has no end: {written.order}")
+
+    def _group_knows_no_more(self, written: Written) -> None:
+        commit = written.offsets
+        if commit is not None and commit.where in self._inboxes:
+            low = self._inboxes[commit.where].low
+            if commit.offset > low:
+                self.problems.append(f"the group was told {commit.offset}, the journal {low}")
+
+    # ---- the whole
+
+    def _ends(self) -> None:
+        for id_, count in self._books.ended.items():
+            if count > 1:
+                self.problems.append(f"{id_} was ended {count} times")
+        for where, records in self._inbox_records.items():
+            self.problems += [
+                f"{id_} on {where.topic}@{offset} has no end"
+                for offset, (id_, _) in records.items()
+                if id_ not in self._books.ended
+            ]
+        wrote = Counter((one.topic, one.id) for one in self._books.wrote)
+        for topic, id_ in wrote:
+            count = self._on_topic.get(topic, Counter())[id_]
+            if count != 1:
+                self.problems.append(f"{id_} is {count} times on {topic}")
+        for topic in {topic for topic, _ in wrote}:
+            for id_ in self._on_topic.get(topic, ()):
+                if (topic, id_) not in wrote:
+                    self.problems.append(f"{id_} on {topic} was written by nobody")
+        for gather, (parts, come) in self._books.gathered.items():
+            if gather not in self._books.ended:
+                self.problems.append(f"a gather of {len(come)} of {parts} parts has no end")
+
+    def _orders_per_key(self) -> None:
+        for where, records in self._inbox_records.items():
+            if self._is_gather(where):
+                continue
+            last: dict[bytes, tuple[int, int]] = {}
+            for offset, (id_, key) in sorted(records.items()):
+                ended = self._ended_at.get(id_)
+                if ended is None:
+                    continue
+                before = last.get(key)
+                if before is not None and before[1] > ended:
+                    self.problems.append(
+                        f"{where.topic}@{offset} ended before @{before[0]} of the same key {key!r}"
+                    )
+                last[key] = (offset, ended)
+
+    def _is_gather(self, where: TopicPartition) -> bool:
+        names = {f"{NAMESPACE}.{a.reads.name}" for a in self._schedule.team.agents if a.gathers}
+        return where.topic in names
+
+    def _results_are_right(self) -> None:
+        plan = self._schedule.plan
+        for _, order in plan.orders:
+            wanted = expected(order, gathered=plan.apart).encode()
+            found = self._results.get(f"task-{order.number}", [])
+            if [value.strip(b'"') for value in found] != [wanted]:
+                self.problems.append(f"order {order.number} gave {found}, not {wanted!r}")
+
+    def _acts(self) -> None:
+        book = self._inboxes
+        seen: Counter[tuple[str, int, int]] = Counter()
+        keys: dict[tuple[str, int, int], str] = {}
+        lanes = {
+            id_: book[where]
+            for where, found in self._inbox_records.items()
+            for id_, _ in found.values()
+        }
+        by_number = self._steps_by_number()
+        for act in self._schedule.receivers.acts:
+            what = act.tool, act.number, act.step
+            seen[what] += 1
+            words = f"{act.tool} {act.number}.{act.step} by {act.process.name} at {act.at_s:.4f} s"
+            if keys.setdefault(what, act.idem_key) != act.idem_key:
+                self.problems.append(f"{words} came with another idempotency key")
+            invocation = by_number[act.number]
+            lane, step = lanes[invocation], (invocation, str(act.step))
+            if act.tool in LICENSED:
+                intents = lane.intents.get(step, [])
+                if not any(
+                    one.order < act.decided and one.process == act.process.name for one in intents
+                ):
+                    self.problems.append(f"{words} had no licence of its process")
+            opened = max(
+                (
+                    one.order
+                    for one in lane.epochs
+                    if one.process == act.process.name and one.order < act.decided
+                ),
+                default=-1,
+            )
+            for outcome in lane.outcomes.get(step, []):
+                known = outcome.order < opened or outcome.process == act.process.name
+                if outcome.order < act.decided and (known or act.tool in LICENSED):
+                    self.problems.append(f"{words} was repeated although its outcome was recorded")
+        for what, count in seen.items():
+            if what[0] in ONCE and count > 1:
+                self.problems.append(f"{what[0]} {what[1]}.{what[2]} happened {count} times")
+        if len(set(keys.values())) != len(keys):
+            self.problems.append("two steps came with the same idempotency key")
+
+    def _steps_by_number(self) -> dict[int, str]:
+        """Give the invocation that acts under each number, an order's or a piece's."""
+        found = {order.number: f"order-{order.number}" for _, order in self._schedule.plan.orders}
+        found.update(self._pieces)
+        return found
+
+    def _fences(self) -> None:
+        """Whoever opens a lane had been given it by the group when it fenced the one before."""
+        inits = self._schedule.broker.inits
+        for book in self._lanes.values():
+            of_lane = [one for one in inits if one.transactional_id == book.transactional_id]
+            if len(of_lane) > INITS_MAX:
+                self.problems.append(f"{book.transactional_id} was taken {len(of_lane)} times")
+            for written in book.epochs:
+                own = [
+                    one
+                    for one in inits[: written.inits_before]
+                    if one.transactional_id == book.transactional_id
+                    and one.process == written.process
+                ]
+                if own and not own[-1].owned:
+                    self.problems.append(
+                        f"{written.process} opened {book.inbox}, which it had not been given"
+                    )
+
+    def _nothing_is_left(self) -> None:
+        for journal, book in self._lanes.items():
+            left = [key for key in book.live if b"/gather_closed/" not in key]
+            if left:
+                self.problems.append(f"{journal}: still live at the end: {left}")
+
+
+def _record(where: TopicPartition, entry: LogEntry) -> Record:
+    return Record(
+        where.topic,
+        where.partition,
+        entry.offset,
+        entry.timestamp_ms,
+        entry.key,
+        entry.value,
+        entry.headers,
+    )
+
+
+def _id(entry: LogEntry) -> str:
+    return dict(entry.headers).get("ce_id", b"?").decode()
+
+
+def judged(schedule: Schedule) -> list[str]:
+    """Run a schedule and give all that is wrong with it."""
+    schedule.run()
+    found = list(schedule.problems)
+    return found + Judge(schedule).judge()
+
+
+def first_few(problems: Iterable[str], count: int = 6) -> str:
+    """Show some problems, one a line."""
+    return "\n".join(f"  {problem}" for problem in list(problems)[:count])

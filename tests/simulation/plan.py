@@ -1,0 +1,149 @@
+"""What befalls one schedule, drawn from its seed alone: work, faults, and the weather between."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+
+from handrail.lane.bounds import LaneBounds
+from handrail.runtime.failpoint import Moment
+from tests.simulation.bus import CommitFault
+from tests.simulation.kafka import SESSION_MS
+from tests.simulation.team import TOOLS, Order
+
+SESSION_S = SESSION_MS / 1000
+KEYS = ("red", "blue")
+ORDERS_COUNT_MAX = 4
+CALLBACKS_FIRST, CALLBACKS_LAST = 12, 220  #: between which of its callbacks a process is harmed
+COMMITS_LAST = 16
+WORK_S = 3.0  #: within which everything is submitted and most faults happen
+
+
+class Harm(StrEnum):
+    """What can happen to a process."""
+
+    KILL = "kill"  #: as by kill -9
+    FREEZE = "freeze"  #: as by SIGSTOP, and SIGCONT later
+    CUT_OFF = "cut off"  #: no broker for a while
+    NO_COORDINATOR = "no coordinator"  #: no heartbeats for a while, everything else goes on
+    STOP = "stop"  #: in order, with everything that runs
+
+
+class Chance(StrEnum):
+    """What can happen besides."""
+
+    JOIN = "join"  #: another process starts
+    COMPACT = "compact"  #: the journals are compacted
+    LAG = "lag"  #: a partition shows less than it has, for a while
+    OLD_OFFSETS = "old offsets"  #: the group's offsets are told as they were, for a while
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFault:
+    """One harm of the oldest process that runs, at a callback of it or at a named moment."""
+
+    harm: Harm
+    at_callback: int
+    at_moment: Moment | None
+    moments_count: int
+    for_s: float  #: how long it lasts
+    successor_s: float | None  #: how long afterwards another process starts
+    told: bool  #: a supervisor tells the group of the death
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that happens at a time."""
+
+    at_s: float
+    what: Chance
+    chance: float  #: which partition, or how long
+    for_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One schedule."""
+
+    seed: int
+    apart: bool  #: the team with the fan-out
+    partitions: int
+    orders: tuple[tuple[float, Order], ...]  #: when each is submitted
+    bounds: LaneBounds
+    faults: tuple[ProcessFault, ...] = ()
+    commit_faults: dict[int, CommitFault] = field(default_factory=dict[int, CommitFault])
+    happenings: tuple[Happening, ...] = ()
+    slow_markers: float = 0.0
+    away_s: float = 0.004  #: how long a call of a tool lasts on average
+    person_s: float = 0.5  #: how long a person thinks
+
+    @classmethod
+    def of(cls, seed: int) -> "Plan":
+        """Draw a schedule."""
+        rng = Random(seed)
+        apart = rng.random() < 0.35
+        count = rng.randint(1, 2) if apart else rng.randint(2, ORDERS_COUNT_MAX)
+        partitions = 2 if rng.random() < 0.15 else 1
+        orders = tuple(_order(rng, number, apart=apart) for number in range(1, count + 1))
+        small = rng.random() < 0.3
+        bounds = LaneBounds(
+            running=rng.choice((1, 2, 64)),
+            park_after_s=rng.choice((0.5, 30.0)),
+            journal_records=8 if small else 50_000,
+            journal_per_live=1 if small else 4,
+        )
+        faults: list[ProcessFault] = []
+        commit_faults: dict[int, CommitFault] = {}
+        happenings = [
+            Happening(_early(rng), Chance.COMPACT, rng.random()) for _ in range(rng.randint(0, 2))
+        ]
+        for _ in range(rng.choice((1, 1, 2, 2, 3))):
+            draw = rng.random()
+            if draw < 0.55:
+                faults.append(_process_fault(rng))
+            elif draw < 0.8:
+                commit_faults[rng.randint(2, COMMITS_LAST)] = rng.choice(list(CommitFault))
+            else:
+                what = rng.choice((Chance.JOIN, Chance.JOIN, Chance.LAG, Chance.OLD_OFFSETS))
+                happenings.append(Happening(_early(rng), what, rng.random(), rng.uniform(0.1, 3.0)))
+        return cls(
+            seed=seed,
+            apart=apart,
+            partitions=partitions,
+            orders=orders,
+            bounds=bounds,
+            faults=tuple(faults),
+            commit_faults=commit_faults,
+            happenings=tuple(sorted(happenings, key=lambda one: one.at_s)),
+            slow_markers=rng.choice((0.0, 0.0, 0.05, 0.3)),
+            away_s=rng.choice((0.002, 0.004, 0.02, 0.4)),
+            person_s=rng.choice((0.2, 1.0)),
+        )
+
+
+def _early(rng: Random) -> float:
+    """Most of what is worth seeing happens while something is under way."""
+    return rng.random() ** 4 * WORK_S
+
+
+def _order(rng: Random, number: int, *, apart: bool) -> tuple[float, Order]:
+    names = rng.choices(list(TOOLS), k=rng.randint(0, 1) if apart else rng.randint(1, 3))
+    pieces = rng.choices(list(TOOLS), k=rng.randint(0, 3)) if apart else []
+    key = rng.choice(KEYS)
+    return _early(rng), Order(number=number, key=key, steps=names, pieces=pieces)
+
+
+def _process_fault(rng: Random) -> ProcessFault:
+    weights = {Harm.KILL: 4, Harm.FREEZE: 4, Harm.CUT_OFF: 1, Harm.NO_COORDINATOR: 1, Harm.STOP: 1}
+    harm = rng.choices(list(weights), list(weights.values()))[0]
+    by_moment = rng.random() < 0.4
+    for_s = rng.choice((0.3, SESSION_S * 0.9, SESSION_S * 1.1, SESSION_S * 1.6))
+    alone = harm is not Harm.KILL and rng.random() < 0.25
+    return ProcessFault(
+        harm=harm,
+        at_callback=rng.randint(CALLBACKS_FIRST, CALLBACKS_LAST),
+        at_moment=rng.choice(list(Moment)) if by_moment else None,
+        moments_count=rng.randint(1, 4),
+        for_s=for_s,
+        successor_s=None if alone else rng.choice((0.0, 0.02, 0.3, 1.0)),
+        told=rng.random() < 0.6,
+    )

@@ -1,0 +1,213 @@
+"""One schedule: the real worker on the simulated Kafka, the faults of its plan, and its end.
+
+Once the work has ended, or the time of faults is over, nothing is harmed any more: what was frozen
+is thawed, what was cut off is connected, and at least one process runs. From then on everything
+has to come to its end by itself.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+import orjson
+
+from handrail.bus.in_process import InProcessBus
+from handrail.bus.in_process_log import Fate
+from handrail.ledger.event import PersonAsked
+from handrail.ledger.event_record import decode
+from handrail.runtime.doubts import decide
+from handrail.runtime.topics import Layout, needed
+from handrail.testing.ground import MEMORY_STARTS_MS
+from handrail.wire.codec import JSON_TYPE, encode_headers
+from handrail.wire.envelope import Envelope
+from handrail.wire.record import Outgoing, Record, TopicPartition
+from tests.simulation.bus import SimBus, Weather
+from tests.simulation.kafka import SimBroker
+from tests.simulation.loop import WORLD, NeverEnds, SimLoop, current_process
+from tests.simulation.plan import Chance, Happening, Plan
+from tests.simulation.processes import NAMESPACE, MakeBus, Processes, lanes_of
+from tests.simulation.team import ALONE, APART, STAGE, Order, Receivers, orders, said
+
+FAULTS_END_S = 12.0  #: after this nothing is harmed any more
+ENDS_WITHIN_S = 90.0  #: after the last fault
+LOOK_S = 0.25
+ASKED, FINISHED = b"handrail_person_asked.v1", b"handrail_finished.v1"
+_STEP = re.compile(r"(\w+)\(number=(\d+), step=(\d+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A line of what happened, for whoever replays a schedule."""
+
+    at_s: float
+    who: str
+    what: str
+
+
+class Schedule:
+    """Runs one plan. `make_bus` may put a planted fault between the worker and the broker."""
+
+    def __init__(self, plan: Plan, make_bus: MakeBus = SimBus, *, tells: bool = False) -> None:
+        """Set the stage; nothing runs before `run`."""
+        self.plan = plan
+        chance = Random(f"weather {plan.seed}")
+        self.loop = SimLoop(Random(f"timers {plan.seed}"))
+        self.broker = SimBroker(self.loop, chance, MEMORY_STARTS_MS)
+        self.weather = Weather(chance, dict(plan.commit_faults), tell=self.tell)
+        self.team = APART if plan.apart else ALONE
+        self.told: list[Told] = []
+        self.problems: list[str] = []
+        self.receivers = Receivers(self.loop, self._away_s, lambda: len(self.broker.decided))
+        self.processes = Processes(plan, self.team, self.weather, self._connect)
+        self._make_bus = make_bus
+        self._tells = tells
+        self._people = InProcessBus(self.broker)
+        self._happenings_left = len(plan.happenings)
+        self._finished = 0
+        self._looked = 0  # at what was decided
+
+    def run(self) -> None:
+        """Carry the plan out and judge nothing, except that it has to come to its end."""
+        STAGE.receivers = self.receivers
+        try:
+            self._begin()
+            self._drive()
+            self.problems += self.loop.complaints
+            self.loop.wind_up()
+        except NeverEnds as error:
+            self.problems.append(str(error))
+        finally:
+            STAGE.receivers = None
+        self.problems += [*self.receivers.problems, *self.processes.problems]
+
+    def tell(self, what: str, who: str | None = None) -> None:
+        """Keep what happened, if somebody wants to know."""
+        if self._tells:
+            self.told.append(Told(self.loop.time(), who or current_process().name, what))
+
+    # ---- from beginning to end
+
+    def _begin(self) -> None:
+        for topic in needed(self.team, Layout(NAMESPACE, self.plan.partitions, 1)):
+            self.broker.create(topic.spec)
+        self.broker.slow_markers = self.plan.slow_markers
+        for at_s, order in self.plan.orders:
+            self.loop.in_world(at_s, self._submission(order))
+        for happening in self.plan.happenings:
+            self.loop.in_world(happening.at_s, lambda one=happening: self._happen(one))
+        self.loop.in_world(0.0, self.processes.start)
+
+    def _submission(self, order: Order) -> Callable[[], None]:
+        def submit() -> None:
+            self.tell(f"submits order {order.number}, key {order.key}: {order.steps}")
+            record = submission(order, self.broker.now_ms)
+            self.broker.append(self._people.place(record))
+
+        return submit
+
+    def _drive(self) -> None:
+        harmless = False
+        while self.loop.time() < FAULTS_END_S + ENDS_WITHIN_S:
+            self.loop.run_until(_never, until_s=self.loop.time() + LOOK_S)
+            self._look()
+            if not harmless and (self._has_ended or self.loop.time() > FAULTS_END_S):
+                harmless = True
+                self.processes.forget_harms()
+            if self._is_over():
+                return
+            if not self.processes.unhealed_count and not self.processes.running:
+                self.loop.in_world(0.0, self.processes.start)
+            self.loop.in_world(0.0, self.broker.tick)
+        self.problems.append("it did not come to its end")
+
+    @property
+    def _has_ended(self) -> bool:
+        """True when everything that was asked for has its end."""
+        gathers = 1 if self.plan.apart else 0
+        wanted = sum(1 + gathers + len(order.pieces) for _, order in self.plan.orders)
+        return self._finished >= wanted
+
+    def _is_over(self) -> bool:
+        processes = self.processes
+        if processes.unhealed_count or self._happenings_left or not self._has_ended:
+            return False
+        return bool(processes.running) and all(one.is_idle for one in processes.running)
+
+    # ---- what stands around the team
+
+    def _connect(self) -> SimBus:
+        return self._make_bus(self.broker, self.loop, self.weather)
+
+    def _away_s(self) -> float:
+        return self.weather.rng.expovariate(1 / self.plan.away_s)
+
+    def _happen(self, happening: Happening) -> None:
+        self.tell(f"{happening.what}", "world")
+        self._happenings_left -= 1
+        match happening.what:
+            case Chance.JOIN:
+                self.processes.start()
+            case Chance.COMPACT:
+                for agent in self.team.agents:
+                    self.broker.compact(f"{NAMESPACE}.{agent.name}.journal")
+            case Chance.LAG:
+                lanes = lanes_of(self.team, self.plan.partitions)
+                agent, inbox = lanes[int(happening.chance * len(lanes))]
+                journal = TopicPartition(f"{NAMESPACE}.{agent}.journal", inbox.partition)
+                where = journal if happening.chance * 7 % 1 < 0.7 else inbox
+                self.broker.lag(where, happening.for_s)
+            case Chance.OLD_OFFSETS:
+                self.broker.old_offsets_until_s = self.loop.time() + happening.for_s
+
+    def _look(self) -> None:
+        """Count the ends that were decided, and let a person answer what is asked."""
+        decided = self.broker.decided
+        for written in decided[self._looked :]:
+            if written.fate is not Fate.COMMITTED:
+                continue
+            for where, entry in written.entries:
+                if not where.topic.endswith(".ledger"):
+                    continue
+                kind = dict(entry.headers).get("ce_type")
+                if kind == FINISHED:
+                    self._finished += 1
+                elif kind == ASKED:
+                    self._ask(
+                        Record(*where, entry.offset, 0, entry.key, entry.value, entry.headers)
+                    )
+        self._looked = len(decided)
+
+    def _ask(self, record: Record) -> None:
+        doubt = decode(record)
+        assert isinstance(doubt, PersonAsked)
+        found = _STEP.search(doubt.text)
+        assert found is not None, doubt.text
+        name, number, step = found[1], int(found[2]), int(found[3])
+
+        def answer() -> None:
+            happened = self.receivers.happened(number, step)
+            self.tell(f"a person says of {name} {number}.{step}: happened={happened}")
+            data = orjson.dumps(said(name, number, step)) if happened else None
+            now_ms = self.broker.now_ms
+            self.loop.spawn(WORLD, decide(self._people, NAMESPACE, doubt, data, "somebody", now_ms))
+
+        self.loop.in_world(self.plan.person_s, answer)
+
+
+def submission(order: Order, now_ms: int) -> Outgoing:
+    """Give the record by which an order enters the team."""
+    envelope = Envelope(
+        id=f"order-{order.number}",
+        type=orders.type_of(order),
+        source="simulation",
+        time_ms=now_ms,
+        task_id=f"task-{order.number}",
+        tenant="default",
+    )
+    headers = encode_headers(envelope, JSON_TYPE)
+    return Outgoing(f"{NAMESPACE}.{orders.name}", order.key.encode(), orders.encode(order), headers)
+
+
+def _never() -> bool:
+    return False

@@ -1,0 +1,260 @@
+"""The team under simulation: orders by key, steps of every effect class, a gather.
+
+What its tools do to the world is kept outside every process, as by the receivers of real calls. A
+call takes effect on its way even when its process dies meanwhile.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from handrail import (
+    Context,
+    Effect,
+    Idempotent,
+    Parts,
+    Queryable,
+    ToolContext,
+    Topic,
+    agent,
+    results,
+    tool,
+)
+from handrail.contract.team import TeamDescription
+from tests.simulation.loop import SimLoop, SimProcess, current_process
+
+SETTLE_S = 0.3
+WAY_S_MAX = 0.03  #: from a call to its effect; shorter than anybody needs to judge it
+
+
+class Order(BaseModel):
+    """What is asked for: a word for each step, and one for each piece into which it falls apart."""
+
+    number: int
+    key: str
+    steps: list[str]
+    pieces: list[str] = []
+
+
+class Piece(BaseModel):
+    """One part of an order, and the word for the step that it takes."""
+
+    number: int
+    index: int
+    said: str
+    step: str
+
+
+class Price(BaseModel):
+    """What became of a part."""
+
+    number: int
+    index: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One effect that a tool had."""
+
+    at_s: float
+    process: SimProcess
+    tool: str
+    number: int  #: of the order
+    step: int
+    idem_key: str
+    decided: int  #: how many transactions were decided before it was called
+
+
+@dataclass(slots=True)
+class Receivers:
+    """Everybody whom the tools of one schedule call."""
+
+    loop: SimLoop
+    away_s: Callable[[], float]
+    decided: Callable[[], int]
+    acts: list[Act] = field(default_factory=list[Act])
+    known: dict[str, str] = field(default_factory=dict[str, str])  #: result by idempotency key
+    running: dict[tuple[SimProcess, str], int] = field(
+        default_factory=dict[tuple[SimProcess, str], int]
+    )
+    problems: list[str] = field(default_factory=list[str])
+
+    async def act(self, name: str, number: int, step: int, idem_key: str) -> str:
+        """Have an effect some moments from now, whatever becomes of the caller; give its result."""
+        process, result = current_process(), said(name, number, step)
+        away_s, decided = self.away_s(), self.decided()
+
+        def effect() -> None:
+            act = Act(self.loop.time(), process, name, number, step, idem_key, decided)
+            self.acts.append(act)
+            self.known.setdefault(idem_key, result)
+
+        self.loop.in_world(min(away_s, WAY_S_MAX), effect)
+        await self.loop.pause(away_s)
+        return result
+
+    def happened(self, number: int, step: int) -> bool:
+        """Say whether a step of an order has had its effect."""
+        return any(act.number == number and act.step == step for act in self.acts)
+
+    def enter(self, key: str) -> None:
+        """A handler of a key begins."""
+        place = (current_process(), key)
+        self.running[place] = self.running.get(place, 0) + 1
+        if self.running[place] > 1:
+            self.problems.append(f"two handlers of key {key} run side by side in {place[0].name}")
+
+    def leave(self, key: str) -> None:
+        """A handler of a key has ended."""
+        self.running[current_process(), key] -= 1
+
+
+@dataclass(slots=True)
+class Stage:
+    """Where the team plays now: its tools know nothing else."""
+
+    receivers: Receivers | None = None
+
+    @property
+    def now(self) -> Receivers:
+        """The receivers of the schedule that runs."""
+        assert self.receivers is not None
+        return self.receivers
+
+
+STAGE = Stage()
+
+
+def said(name: str, number: int, step: int) -> str:
+    """What a step answers, always the same."""
+    return f"{name}{number}.{step}"
+
+
+@tool(effect=Effect.PURE)
+async def think(number: int, step: int) -> str:
+    """Work something out."""
+    return await STAGE.now.act("think", number, step, f"think/{number}/{step}")
+
+
+@tool(effect=Effect.READ)
+async def look(number: int, step: int) -> str:
+    """Look something up."""
+    return await STAGE.now.act("look", number, step, f"look/{number}/{step}")
+
+
+@tool(effect=Effect.PAID)
+async def rent(ctx: ToolContext, number: int, step: int) -> str:
+    """Rent something for money."""
+    return await STAGE.now.act("rent", number, step, ctx.idem_key)
+
+
+@tool(effect=Idempotent(ttl_s=3600))
+async def book(ctx: ToolContext, number: int, step: int) -> str:
+    """Book at somebody who honours the key."""
+    return await STAGE.now.act("book", number, step, ctx.idem_key)
+
+
+async def ask_receiver(key: str) -> str | None:
+    """Give what the receiver knows under a key."""
+    await STAGE.now.loop.pause(STAGE.now.away_s())
+    return STAGE.now.known.get(key)
+
+
+@tool(effect=Queryable(reconcile=ask_receiver, settle_s=SETTLE_S))
+async def order(ctx: ToolContext, number: int, step: int) -> str:
+    """Order at somebody who can be asked."""
+    return await STAGE.now.act("order", number, step, ctx.idem_key)
+
+
+@tool(effect=Effect.UNSAFE)
+async def pay(number: int, step: int) -> str:
+    """Pay, which nobody can take back."""
+    return await STAGE.now.act("pay", number, step, f"pay/{number}/{step}")
+
+
+TOOLS = {one.name: one for one in (think, look, rent, book, order, pay)}
+
+orders = Topic("orders", carries=Order)
+pieces = Topic("pieces", carries=Piece)
+prices = Topic("prices", carries=Price)
+
+
+async def _carry_out(asked: Order, ctx: Context) -> str:
+    answers: list[str] = []
+    STAGE.now.enter(asked.key)
+    try:
+        for step, name in enumerate(asked.steps, start=1):
+            answers.append(await ctx.call(TOOLS[name], asked.number, step))
+    finally:
+        STAGE.now.leave(asked.key)
+    return " ".join(answers)
+
+
+@agent(reads=orders, writes=results)
+async def clerk(asked: Order, ctx: Context) -> str:
+    """Carry an order out, step by step."""
+    return f"{asked.number}: {await _carry_out(asked, ctx)}"
+
+
+@agent(reads=orders, writes=pieces)
+async def splitter(asked: Order, ctx: Context) -> list[Piece]:
+    """Carry an order out and take it apart."""
+    text = await _carry_out(asked, ctx)
+    return _apart(asked, text)
+
+
+@agent(reads=pieces, writes=prices)
+async def pricer(piece: Piece, ctx: Context) -> Price:
+    """Take one more step for a piece."""
+    number, step = step_of_piece(piece.number, piece.index)
+    answer = await ctx.call(TOOLS[piece.step], number, step)
+    return Price(number=piece.number, index=piece.index, said=f"{piece.said} {answer}")
+
+
+@agent(reads=prices, writes=results)
+async def joiner(parts: Parts[Price]) -> str:
+    """Put an order together again."""
+    return joined(list(parts))
+
+
+def step_of_piece(number: int, index: int) -> tuple[int, int]:
+    """Give the number under which a piece acts, which no order has, and its step."""
+    return number * 100 + index, 1
+
+
+def joined(parts: list[Price]) -> str:
+    """What the joiner answers."""
+    return " | ".join(f"{part.number}/{part.index}: {part.said}" for part in parts)
+
+
+def expected(asked: Order, *, gathered: bool) -> str:
+    """The result that an order has, however often its processes died."""
+    text = " ".join(said(name, asked.number, at) for at, name in enumerate(asked.steps, start=1))
+    if not gathered:
+        return f"{asked.number}: {text}"
+    parts: list[Price] = []
+    for piece in _apart(asked, text):
+        answer = said(piece.step, *step_of_piece(piece.number, piece.index))
+        words = f"{piece.said} {answer}"
+        parts.append(Price(number=piece.number, index=piece.index, said=words))
+    return joined(parts)
+
+
+def _apart(asked: Order, text: str) -> list[Piece]:
+    return [
+        Piece(number=asked.number, index=index, said=text, step=step)
+        for index, step in enumerate(asked.pieces)
+    ]
+
+
+def _team(*agents: Any) -> TeamDescription:
+    team = TeamDescription(agents, tools=TOOLS.values())
+    team.check()
+    return team
+
+
+ALONE = _team(clerk)
+APART = _team(splitter, pricer, joiner)
