@@ -24,6 +24,7 @@ from handrail.ledger.event import (
     QuestionAsked,
     Redriven,
     Rejected,
+    Rested,
     StepWasted,
     Submitted,
     Wrote,
@@ -121,7 +122,7 @@ class TaskBoard:
             case PersonAnswered(request=request):
                 for one in self._seats.values():
                     one.asks_person.discard(request)
-            case CancelAsked() | StepWasted():
+            case CancelAsked() | StepWasted() | Rested():
                 pass
             case _:
                 assert_never(event)

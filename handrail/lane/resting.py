@@ -45,6 +45,8 @@ def accepted_entry(invocation: Invocation, epoch: int, version: str, now_ms: int
             "counted": tries.counted,
             "uncounted": tries.uncounted,
             "since_ms": tries.since_ms,
+            "total": tries.total,
+            "first_ms": tries.first_ms,
             "why": invocation.why,
             "wake_ms": invocation.wake_ms,
         },
@@ -55,7 +57,11 @@ def take_up(invocation: Invocation, accepted: Entry) -> tuple[Why | None, int | 
     """Give an invocation the tries of its ACCEPTED; give what it waited for, and until when."""
     facts = accepted.facts
     invocation.tries = Tries(
-        int(str(facts["counted"])), int(str(facts["uncounted"])), _optional(facts["since_ms"])
+        int(str(facts["counted"])),
+        int(str(facts["uncounted"])),
+        _optional(facts["since_ms"]),
+        int(str(facts.get("total", 0))),
+        _optional(facts.get("first_ms")),
     )
     invocation.is_on_record = True
     why = None if facts["why"] is None else Why(str(facts["why"]))

@@ -59,13 +59,17 @@ class Tries:
     counted: int = 0  #: failed tries that used up an attempt
     uncounted: int = 0  #: failed tries that did not, since the last one that did
     since_ms: int | None = None  #: the first failure that counts since the last that does not
+    total: int = 0  #: failed tries of all kinds
+    first_ms: int | None = None  #: the first failure of all
 
     def after(self, failure_class: FailureClass, now_ms: int) -> "Tries":
         """Give the tries with one more failure. Age starts anew once an outage is over."""
+        first_ms = now_ms if self.first_ms is None else self.first_ms
+        told = replace(self, total=self.total + 1, first_ms=first_ms)
         if counts(failure_class) is Counts.NO:
-            return replace(self, uncounted=self.uncounted + 1, since_ms=None)
+            return replace(told, uncounted=self.uncounted + 1, since_ms=None)
         since_ms = now_ms if self.since_ms is None else self.since_ms
-        return Tries(self.counted + 1, 0, since_ms)
+        return replace(told, counted=self.counted + 1, uncounted=0, since_ms=since_ms)
 
 
 class GiveUpReason(StrEnum):

@@ -57,6 +57,13 @@ class RequestKind(StrEnum):
     BUDGET = "budget"
 
 
+class RestWhy(StrEnum):
+    """Why an invocation rests before its handler goes on."""
+
+    RETRY = "retry"  #: a try has failed
+    PROVIDER = "provider"  #: the provider of its model is away, or wants fewer calls
+
+
 class DropReason(StrEnum):
     """Why a record was ended without its handler, which is no failure of its own."""
 
@@ -226,6 +233,19 @@ class StepWasted(AtLane):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rested(AtLane):
+    """An invocation rests and goes on by itself. Opens and closes nothing."""
+
+    invocation: str
+    run: int = 0
+    why: RestWhy
+    failed_count: int  #: tries that have failed so far
+    until_ms: int  #: when it goes on, at the latest at its task's deadline
+    sentence: str
+    error: str = ""  #: type of the exception or code of the error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Redriven(AtLane):
     """A dead letter was taken back into its lane. Opens its record again."""
 
@@ -276,6 +296,7 @@ Event = (
     | Dropped
     | QuestionAsked
     | StepWasted
+    | Rested
     | Redriven
     | CancelAsked
     | PersonAsked
@@ -304,7 +325,7 @@ def event_id(event: Event) -> str:
             what = f"{of}/{step}"
         case StepWasted(invocation=of, step=step, attempt=attempt):
             what = f"{of}/{step}/{attempt}"
-        case Redriven(invocation=of) | CancelAsked(task_id=of):
+        case Rested(invocation=of) | Redriven(invocation=of) | CancelAsked(task_id=of):
             what = f"{of}/{event.time_ms}"
         case PersonAsked(request=of) | PersonAnswered(request=of):
             what = of

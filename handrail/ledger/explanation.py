@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from handrail.ledger.event import RequestKind
+from handrail.ledger.rest import rest_in_words
 from handrail.ledger.task_state import TaskFacts, TaskState
 
 WAITS_COUNT_MAX = 8  #: places and requests that are named; the rest is counted
@@ -20,6 +21,7 @@ def waiting_for(facts: TaskFacts) -> tuple[str, ...]:
     if facts.ended:
         return ()
     waits = [f"{_ASKED[request.kind]}: {request.text}" for request in facts.requests]
+    waits += [rest_in_words(rest) for rest in facts.rests]
     waits += [f"{count} at {topic}" for topic, count in sorted(facts.open_at.items())]
     if not facts.accepted and not waits:
         waits = ["a process that reads its intake"]

@@ -69,6 +69,10 @@ LAYOUTS: Final = (
     CREATE INDEX dead_invocation ON dead (invocation);
     CREATE INDEX dead_time ON dead (time_ms);
     """,
+    """
+    DELETE FROM position; DELETE FROM task; DELETE FROM event; DELETE FROM invocation;
+    DELETE FROM dead; UPDATE beginning SET token = hex(randomblob(8));
+    """,
 )
 TABLES: Final = ("position", "task", "event", "invocation", "dead")
 

@@ -18,10 +18,12 @@ from handrail.ledger.event import (
     QuestionAsked,
     Redriven,
     Rejected,
+    Rested,
     StepWasted,
     Submitted,
     Wrote,
 )
+from handrail.ledger.rest import rest_in_words
 
 
 def sentence(event: Event) -> str:  # one case per event
@@ -55,6 +57,8 @@ def sentence(event: Event) -> str:  # one case per event
                 f"{event.agent} asks again for {event.text}: a process ended before the answer to"
                 f" attempt {event.attempt} was recorded."
             )
+        case Rested():
+            return f"{rest_in_words(event)}."
         case Redriven():
             by = f" by {event.by}" if event.by else ""
             return f"A dead letter of {event.agent} was sent back{by}."

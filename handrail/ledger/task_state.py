@@ -29,11 +29,13 @@ from handrail.ledger.event import (
     Redriven,
     Rejected,
     RequestKind,
+    Rested,
     StepWasted,
     Submitted,
     Wrote,
     WroteKind,
 )
+from handrail.ledger.rest import RestFacts, rests_after
 
 OPENINGS_COUNT_MAX = 8  #: submissions of one reference that are remembered, the newest
 LOSSES_COUNT_MAX = 8  #: losses whose words are kept; all are counted
@@ -121,6 +123,7 @@ class TaskFacts:
     losses: tuple[Loss, ...] = ()
     cancel: Cancel | None = None
     requests: tuple[Request, ...] = ()
+    rests: tuple[RestFacts, ...] = ()  #: what waits by itself, the newest
     agents: tuple[str, ...] = ()  #: in the order in which they first ended something
     invocations: int = 0
     cost_micros: int = 0
@@ -175,6 +178,7 @@ def fold(facts: TaskFacts | None, event: Event) -> TaskFacts:
         state=state,
         settled=_settled(facts, event),
         ended_ms=ended_ms,
+        rests=rests_after(facts.rests, event),
         updated_ms=max(facts.updated_ms, event.time_ms),
     )
 
@@ -234,6 +238,8 @@ def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
                 if event.cost_micros is None
                 else replace(facts, cost_micros=facts.cost_micros + event.cost_micros)
             )
+        case Rested():
+            return facts
         case Redriven():
             return _redriven(facts, event)
         case CancelAsked():

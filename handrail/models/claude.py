@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from anthropic.types import RawMessageStreamEvent
 
 MODEL_DEFAULT = "claude-sonnet-5-5"
-RETRIES_MAX_DEFAULT = 4
+RETRIES_MAX_DEFAULT = 0  #: the engine tries again itself, with a gate for all of a process
 CONNECT_TIMEOUT_S, SILENCE_TIMEOUT_S = 10.0, 60.0  #: the API sends pings while it thinks
 assert CONNECT_TIMEOUT_S <= SILENCE_TIMEOUT_S
 

@@ -7,11 +7,17 @@ from typing import Any
 
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
+from handrail.lane.retry import QUICK_ATTEMPTS_MAX, Tries
 from handrail.runtime.failpoint import Countdown, Moment
 from handrail.runtime.worker.process import AgentProcess
 
 POLL_S = 0.002
 DRAIN_S = 5.0
+
+
+def quick_at_once(tries: Tries) -> float:
+    """Let the quick tries follow without time passing; every later one waits for `advance`."""
+    return 0.0 if tries.total < QUICK_ATTEMPTS_MAX else 0.5
 
 
 @dataclass(slots=True, eq=False)

@@ -35,7 +35,7 @@ from handrail.runtime.worker.process import AgentProcess, ProcessSettings
 from handrail.testing.accounting import read_all, unaccounted
 from handrail.testing.clock import VirtualClock
 from handrail.testing.ground import Ground, KafkaGround, MemoryGround
-from handrail.testing.member import DRAIN_S, POLL_S, KillPoint, Member
+from handrail.testing.member import DRAIN_S, POLL_S, KillPoint, Member, quick_at_once
 from handrail.testing.model import ScriptedModel
 from handrail.testing.task import TeamTask
 from handrail.testing.tools import Fake, FakedTools
@@ -131,6 +131,7 @@ class Team(Submitting[Coroutine[Any, Any, TeamTask]]):
             clock=self.clock,
             steps=self._tools.steps,
             fail_points=kill_point,
+            jitter=quick_at_once,
             references=self.references,
         )
         process = AgentProcess(bus, [agent], self.description, self._model, settings)

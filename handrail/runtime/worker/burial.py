@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import orjson
 import structlog
 
+from handrail.lane.retry import Tries
 from handrail.ledger.event import Event, Wrote
 from handrail.runtime.worker.outputs import Origin, marker
 from handrail.wire.dead_letter import (
@@ -78,7 +79,7 @@ class Burial:
             claim = await self._packer.store(record.value or b"")
         if needs_key_claim(record):
             key_claim = await self._packer.store(record.key or b"")
-        letter = DeadLetter.of(record, self._failure(buried, now_ms), claim, key_claim)
+        letter = DeadLetter.of(record, self._failure(buried, invocation, now_ms), claim, key_claim)
         records = [letter.outgoing(self._place.dead.topic)]
         wrote: list[Wrote] = []
         fan_outs = buried.envelope.fan_outs
@@ -92,14 +93,17 @@ class Burial:
         event = self._saying.dead(buried, invocation, wrote, str(buried.error))
         return records, [event]
 
-    def _failure(self, buried: Buried, now_ms: int) -> Failure:
+    def _failure(self, buried: Buried, invocation: "Invocation | None", now_ms: int) -> Failure:
         error, task_id = buried.error, buried.envelope.task_id
+        tries = invocation.tries if invocation is not None else Tries()
         named = buried.record.header("ce_taskid") == task_id.encode()
         return Failure(
             reason=buried.reason,
             agent=self._worker.agent.name,
             agent_version=self._worker.agent.version,
             failed_ms=now_ms,
+            first_failed_ms=tries.first_ms,
+            attempts=max(1, tries.total),
             exception_type=type(error).__name__,
             exception_message=str(error),
             stack="".join(traceback.format_exception(error)),

@@ -69,7 +69,7 @@ class RunContext:
     @property
     def attempt(self) -> int:
         """Which try this is, from 1."""
-        return 1
+        return self._steps.attempt
 
     @property
     def deadline_ms(self) -> int:
@@ -238,6 +238,7 @@ class RunContext:
     def _next_step(self, shown: str) -> int:
         check_task(shown, self._task)
         self._steps_count += 1
+        self._steps.errors.ask(str(self._steps_count))
         return self._steps_count
 
     def _step(self, shown: str, work: Callable[[], Coroutine[Any, Any, R]]) -> Step[R]:

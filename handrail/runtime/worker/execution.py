@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from handrail.contract.parts import Missing, Parts
 from handrail.errors.lane import DeadlinePassed, FanOutRefused, HandlerCancelled
 from handrail.errors.root import HandrailError
-from handrail.errors.steps import Diverged
 from handrail.errors.transport import BrokerUnreachable, RecordRefused
 from handrail.errors.wire import WireError
 from handrail.lane.gather import Gather, PartEnd
@@ -22,6 +21,7 @@ from handrail.runtime.worker.burial import Buried, record_of_parts
 from handrail.runtime.worker.canceling import Canceled
 from handrail.runtime.worker.context import RunContext
 from handrail.runtime.worker.ending import Doubtful, Ended, Spent, Suspended
+from handrail.runtime.worker.failing import FailedRun, after_failure
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.outputs import Origin, outputs_of
 from handrail.runtime.worker.reading_back import read_back
@@ -109,7 +109,8 @@ class Execution:
         # What stopped the steps stopped the handler, whatever it has made of it.
         failure = steps.stopped or failure
         if failure is not None:
-            return self._failed(given, steps, failure)
+            run = FailedRun(given.record, given.envelope, steps, failure)
+            return after_failure(self._ground, invocation, run)
         try:
             return await self._pack(invocation, given, returned, spent)
         except BrokerUnreachable:
@@ -122,13 +123,6 @@ class Execution:
             return Buried(given.record, given.envelope, Reason(error.reason), error)
         except HandrailError as error:
             return Buried(given.record, given.envelope, Reason.VALIDATION, error)
-
-    def _failed(self, given: _Input, steps: Stepper, failure: BaseException) -> Buried | Suspended:
-        """Say what becomes of an invocation whose handler has failed."""
-        reason = Reason.DIVERGENCE if isinstance(failure, Diverged) else Reason.ATTEMPTS
-        if isinstance(steps.stopped, DeadlinePassed):
-            reason = Reason.DEADLINE
-        return Buried(given.record, given.envelope, reason, failure)
 
     async def _call(
         self, invocation: Invocation, given: _Input, steps: Stepper
@@ -178,11 +172,15 @@ class Execution:
             return canceled
         # What was cut off in the middle of an act that must not happen twice is in doubt.
         doubts = self._doubts(invocation)
-        return Doubtful(given.envelope, doubts) if doubts else self._expired(given)
+        return (
+            Doubtful(given.envelope, doubts)
+            if doubts
+            else self._expired(given, "while its handler ran")
+        )
 
-    def _expired(self, given: _Input) -> Buried:
+    def _expired(self, given: _Input, where: str) -> Buried:
         deadline_ms = given.envelope.deadline_ms or 0
-        error = DeadlinePassed(where="while its handler ran", deadline=encode_time(deadline_ms))
+        error = DeadlinePassed(where=where, deadline=encode_time(deadline_ms))
         return Buried(given.record, given.envelope, Reason.DEADLINE, error)
 
     # ---- what the handler is called with
@@ -200,7 +198,9 @@ class Execution:
         if envelope.deadline_ms is not None:
             invocation.deadline_ms = envelope.deadline_ms
             if self._worker.clock.now_ms() > envelope.deadline_ms:
-                return self._expired(_Input(record, envelope, None))
+                tried = invocation.tries.total > 0
+                where = "before its next try" if tried else "while it waited"
+                return self._expired(_Input(record, envelope, None), where)
         try:
             body = await self._packer.body_of(record)
             message = self._worker.agent.reads.decode(envelope.type, body)

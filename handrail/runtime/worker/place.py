@@ -1,5 +1,6 @@
 """What the lanes of one agent in one process share: the broker, the clock, the team around."""
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
 from handrail.lane.bounds import LaneBounds
 from handrail.lane.decision import LaneSettings
+from handrail.lane.retry import Tries
 from handrail.lane.switches import Switches
 from handrail.models.port import Model
 from handrail.runtime.clock import Clock
@@ -23,6 +25,15 @@ TENANT_DEFAULT = "default"
 
 #: Makes what does what the steps of one invocation ask for: the model's turns and the tools.
 MakeSteps = Callable[[Model], StepRunner]
+
+#: Gives a number from 0 up to 1, drawn anew for each failure: how much of the bound is waited.
+Jitter = Callable[[Tries], float]
+
+
+def full_jitter(tries: Tries) -> float:
+    """Spread tries evenly, so that those that failed together do not come back together."""
+    del tries
+    return random.random()  # noqa: S311 - spreads load, guards nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,7 @@ class WorkerPlace:
     steps: MakeSteps = StepRunner
     fail_points: FailPoints = field(default_factory=NoFailPoints)
     switches: Switches = field(default_factory=Switches)  #: what people have set, of this process
+    jitter: Jitter = full_jitter  #: how much of the longest delay a try that has failed waits
     references: Path | None = None  #: where its lanes keep their reference caches; None: nowhere
 
     def reference_cache(self, lane: str) -> Path | None:

@@ -21,7 +21,15 @@ from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.agent_worker import AgentWorker
 from handrail.runtime.worker.control import Control
 from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
-from handrail.runtime.worker.place import DRAIN_S, Limits, MakeSteps, TeamPlace, WorkerPlace
+from handrail.runtime.worker.place import (
+    DRAIN_S,
+    Jitter,
+    Limits,
+    MakeSteps,
+    TeamPlace,
+    WorkerPlace,
+    full_jitter,
+)
 
 WATCH_S = 0.2
 
@@ -37,6 +45,7 @@ class ProcessSettings:
     clock: Clock = field(default_factory=WallClock)
     steps: MakeSteps = StepRunner
     fail_points: FailPoints = field(default_factory=fail_points_of_environment)
+    jitter: Jitter = full_jitter
     references: Path | None = None  #: folder of the lanes' reference caches; None: without
 
 
@@ -83,6 +92,7 @@ class AgentProcess:
                     limits=settings.limits,
                     steps=settings.steps,
                     fail_points=settings.fail_points,
+                    jitter=settings.jitter,
                     switches=self._control.switches,
                     references=settings.references,
                 )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from handrail.errors.lane import GatherMissed
+from handrail.errors.root import HandrailError
 from handrail.lane.invocation import Invocation
 from handrail.lane.steps import Asked, Doubt, request_of
 from handrail.ledger.event import (
@@ -21,6 +22,8 @@ from handrail.ledger.event import (
     PersonAsked,
     Rejected,
     RequestKind,
+    Rested,
+    RestWhy,
     StepWasted,
     Wrote,
     summary,
@@ -138,6 +141,7 @@ class Saying:
             reason=buried.reason,
             sentence=sentence,
             absorbed=bool(wrote) or buried.absorbed,
+            attempts=max(1, invocation.tries.total) if invocation is not None else 1,
             error=type(buried.error).__name__,
             started_ms=invocation.started_ms if invocation is not None else None,
             wrote=tuple(wrote),
@@ -154,6 +158,25 @@ class Saying:
             step=asked.path,
             attempt=attempt,
             text=asked.shown,
+        )
+
+    def rested(
+        self,
+        invocation: Invocation,
+        envelope: Envelope,
+        why: RestWhy,
+        until_ms: int,
+        error: BaseException,
+    ) -> Event:
+        """An invocation rests and goes on by itself."""
+        return Rested(
+            **self._lane(envelope, invocation.offset),
+            invocation=invocation.id,
+            why=why,
+            failed_count=invocation.tries.total,
+            until_ms=min(until_ms, envelope.deadline_ms or until_ms),
+            sentence=in_short(error),
+            error=type(error).__name__,
         )
 
     def in_doubt(self, invocation: Invocation, envelope: Envelope, doubt: Doubt) -> Event:
@@ -201,6 +224,13 @@ class Saying:
             "partition": self._partition,
             "offset": offset,
         }
+
+
+def in_short(error: BaseException) -> str:
+    """Give the first line of what an error says, or its kind when it says nothing."""
+    words = error.what if isinstance(error, HandrailError) else str(error)
+    first = words.strip().partition("\n")[0].strip()
+    return summary(first or type(error).__name__, SENTENCE_CHARS_MAX)
 
 
 def _text(record: Record) -> str:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, assert_never
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from handrail.contract.effect import Queryable
+from handrail.contract.effect import Effect, Queryable
 from handrail.contract.explain import invalid_in_words
 from handrail.contract.failure import Refused, State
 from handrail.errors.lane import DeadlinePassed
@@ -27,12 +27,14 @@ from handrail.lane.steps import (
     ENDED_STATES,
     HARMLESS,
     Asked,
+    Await,
     Begin,
     Doubt,
     Reconcile,
     Replay,
     doubt,
 )
+from handrail.lane.trying_again import RunErrors, StepFailure
 from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.ending import Suspended
@@ -68,6 +70,7 @@ class Stepper:
         self.suspended: Suspended | None = None  #: set when the run is to end and go on later
         self.acting = 0  #: steps that have begun to act and have no outcome yet
         self.doubts: list[Doubt] = []
+        self.errors = RunErrors()  #: which steps have failed in this run
         self._ground = ground
         self._invocation = invocation
         self._envelope = envelope
@@ -84,6 +87,8 @@ class Stepper:
             raise self.stopped
         asked, worker = act.asked, self._ground.worker
         self._asked.add(asked.path)
+        if "." in asked.path:
+            self.errors.ask(asked.path)
         now_ms = worker.clock.now_ms()
         try:
             verdict = self._log.judge(asked, worker.agent.name, worker.agent.version, now_ms)
@@ -102,6 +107,9 @@ class Stepper:
                 return await self._perform(act, Begin(verdict.attempt, verdict.first_ms))
             case Doubt():
                 raise self._stop(verdict)
+            case Await():
+                # No step that acts has the name of one that waits.
+                raise AssertionError(asked.path)
             case _:
                 assert_never(verdict)
 
@@ -114,6 +122,7 @@ class Stepper:
         if self.stopped is not None:
             raise self.stopped
         self._asked.add(path)
+        self.errors.ask(path)
         record = self._log.records.get(path)
         if record is not None and record.outcome is not None:
             return int(str(record.outcome.facts["number"]))
@@ -122,6 +131,11 @@ class Stepper:
         facts["number"] = number
         self._hand(self._entry(Kind.OUTCOME, path, facts))
         return number
+
+    @property
+    def attempt(self) -> int:
+        """Which try of the invocation this run is, from 1."""
+        return self._invocation.tries.total + 1
 
     def now_ms(self) -> int:
         """Give the time of the lane's clock."""
@@ -146,7 +160,10 @@ class Stepper:
             body = entry.body
         assert body is not None, "an outcome has a body or a claim"
         if not outcome.facts["ok"]:
-            raise decode_error(act.asked.name, body)
+            error = decode_error(act.asked.name, body)
+            effect = self._begun_as(act.asked)
+            self._failed(act.asked, error, StepFailure.recorded(outcome, error, effect))
+            raise error
         try:
             return act.decode(body)
         except ValidationError as error:
@@ -160,16 +177,11 @@ class Stepper:
             )
             raise self.stopped from error
 
-    async def _record(self, act: Act[Any], body: bytes, attempt: int, *, ok: bool) -> None:
+    async def _record(
+        self, act: Act[Any], body: bytes, attempt: int, failed: StepFailure | None = None
+    ) -> None:
         """Hand the outcome to the committer; a large one's bytes are committed before."""
-        asked = act.asked
-        facts: dict[str, object] = {
-            "ok": ok,
-            "name": asked.name,
-            "digest": asked.digest,
-            "shown": asked.shown,
-            "attempt": attempt,
-        }
+        asked, facts = act.asked, self._outcome_facts(act.asked, attempt, failed)
         if needs_claim(body):
             facts["claim"] = (await self._ground.packer.store(body)).encode().decode()
             await self._reached(Moment.AFTER_BLOB_COMMIT, asked)
@@ -268,11 +280,14 @@ class Stepper:
             if isinstance(error, ValidationError | PydanticSerializationError):
                 error = Refused(State.OUTPUT_INVALID, f"{name}: its result cannot be recorded")
             body = encode_error(error)
+            failed = StepFailure.of(error, self._begun_as(act.asked))
             await self._reached(Moment.AFTER_ACT, act.asked)
-            await self._record(act, body, attempt, ok=False)
-            raise as_recorded(name, error, body) from error.__cause__
+            await self._record(act, body, attempt, failed)
+            shown = as_recorded(name, error, body)
+            self._failed(act.asked, shown, failed)
+            raise shown from error.__cause__
         await self._reached(Moment.AFTER_ACT, act.asked)
-        await self._record(act, body, attempt, ok=True)
+        await self._record(act, body, attempt)
         return result
 
     @staticmethod
@@ -284,14 +299,30 @@ class Stepper:
 
     def _hand_error(self, act: Act[Any], error: Refused, attempt: int) -> None:
         asked = act.asked
+        failed = StepFailure.of(error, self._begun_as(asked))
+        facts = self._outcome_facts(asked, attempt, failed)
+        self._hand(self._entry(Kind.OUTCOME, asked.path, facts, encode_error(error)))
+        self._failed(asked, error, failed)
+
+    @staticmethod
+    def _outcome_facts(asked: Asked, attempt: int, failed: StepFailure | None) -> dict[str, object]:
         facts: dict[str, object] = {
-            "ok": False,
+            "ok": failed is None,
             "name": asked.name,
             "digest": asked.digest,
             "shown": asked.shown,
             "attempt": attempt,
         }
-        self._hand(self._entry(Kind.OUTCOME, asked.path, facts, encode_error(error)))
+        return facts if failed is None else facts | failed.facts()
+
+    def _begun_as(self, asked: Asked) -> Effect:
+        """The class under which it was begun counts, whatever the code declares now."""
+        record = self._log.records.get(asked.path)
+        intent = record.intent if record is not None else None
+        return asked.effect if intent is None else Effect(str(intent.facts["effect"]))
+
+    def _failed(self, asked: Asked, error: BaseException, failed: StepFailure) -> None:
+        self.errors.fail(asked.path, error, failed, self._begun_as(asked))
 
     # ---- in doubt
 
@@ -321,7 +352,7 @@ class Stepper:
             except Exception as error:  # noqa: BLE001 - whatever the receiver's client raises
                 because = f"its receiver could not be asked: {error!r:.200}"
                 continue
-            await self._record(act, body, verdict.attempt - 1, ok=True)
+            await self._record(act, body, verdict.attempt - 1)
             return (act.decode(body),)
         raise self._stop(doubt(intent, because, recorded=recorded))
 

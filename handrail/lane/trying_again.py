@@ -1,0 +1,180 @@
+"""What of the failed steps of a run is forgotten, so that the next try can do them again. Pure.
+
+A recorded error is played back like a result, so a try that is to end otherwise has to forget it.
+Guarantees: an error is forgotten only when its class says that another time can help, when doing
+the step again can do no harm, and when nothing that is recorded could have followed from it. So a
+handler that has caught an error and taken another way takes the same way in its next try. The
+intent stays, and with it the number of the attempt.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from handrail.contract.effect import Effect
+from handrail.contract.failure import Refused, State
+from handrail.errors import FailureClass
+from handrail.lane.failure_class import Failure, classify
+from handrail.lane.journal import Entry
+from handrail.lane.steps import StepLog, StepState
+
+#: Refusals that say that nothing has happened.
+_NOTHING_HAPPENED = frozenset(
+    {
+        State.RATE_LIMITED,
+        State.QUOTA_EXCEEDED,
+        State.DEPENDENCY_UNAVAILABLE,
+        State.TIMEOUT_NO_EFFECT,
+    }
+)
+#: A second time does no harm, or costs money and is worth it.
+_REPEATABLE = frozenset({Effect.PURE, Effect.READ, Effect.PAID})
+#: Their receiver sees to it that a second time is none: by the key, or by being asked first.
+_RECEIVER_KNOWS = frozenset({Effect.IDEMPOTENT, Effect.QUERYABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """What is recorded of a failed step beside its error."""
+
+    failure: Failure
+    nothing_happened: bool  #: known of this error, whatever the effect of the step is
+
+    @classmethod
+    def of(cls, error: BaseException, effect: Effect) -> "StepFailure":
+        """Judge what a step has raised."""
+        failure = classify(error)
+        if isinstance(error, Refused):
+            unknown = error.state is State.OUTCOME_UNKNOWN
+            if unknown and effect in _REPEATABLE | _RECEIVER_KNOWS:
+                # It can be found out, or does not matter: the next try does.
+                failure = replace(failure, failure_class=FailureClass.TRANSIENT)
+            return cls(failure, error.state in _NOTHING_HAPPENED)
+        return cls(failure, nothing_happened=False)
+
+    def facts(self) -> dict[str, object]:
+        """Give it as facts of an OUTCOME."""
+        failure = self.failure
+        return {
+            "failure": failure.failure_class.value,
+            "quick_only": failure.quick_only,
+            "wait_ms": failure.retry_after_ms,
+            "nothing_happened": self.nothing_happened,
+        }
+
+    @classmethod
+    def recorded(cls, outcome: Entry, error: BaseException, effect: Effect) -> "StepFailure":
+        """Read what `facts` gave; an outcome without them is judged by its error."""
+        facts = outcome.facts
+        if "failure" not in facts:
+            return cls.of(error, effect)
+        wait_ms = facts.get("wait_ms")
+        failure = Failure(
+            FailureClass(str(facts["failure"])),
+            quick_only=bool(facts["quick_only"]),
+            retry_after_ms=None if wait_ms is None else int(str(wait_ms)),
+        )
+        return cls(failure, bool(facts["nothing_happened"]))
+
+    def may_repeat(self, effect: Effect) -> bool:
+        """Whether the step may be done again by the next try."""
+        if self.failure.failure_class is FailureClass.FATAL or effect is Effect.ASK:
+            return False
+        return self.nothing_happened or effect in _REPEATABLE or effect in _RECEIVER_KNOWS
+
+    def voids_intent(self, effect: Effect) -> bool:
+        """Whether what was begun leaves no question: neither a doubt nor money that is lost."""
+        return self.nothing_happened or effect in _REPEATABLE
+
+
+@dataclass(slots=True)
+class _Failed:
+    error: BaseException
+    failure: StepFailure
+    effect: Effect
+    asked_count: int  #: how much had been asked for by the time of the failure
+
+
+class RunErrors:
+    """The failed steps of one run of a handler, and what it asked for after each."""
+
+    def __init__(self) -> None:
+        """Begin with a run that has asked for nothing."""
+        self._asked: list[str] = []
+        self._failed: dict[str, _Failed] = {}
+
+    def ask(self, path: str) -> None:
+        """Note that something is asked for; of a step of the handler when it gets its number."""
+        self._asked.append(path)
+
+    def fail(self, path: str, error: BaseException, failure: StepFailure, effect: Effect) -> None:
+        """Note with which error a step has ended, recorded before or now."""
+        self._failed[path] = _Failed(error, failure, effect, len(self._asked))
+
+    def source(self, failure: BaseException) -> "tuple[str, StepFailure, bool] | None":
+        """Give the step that a failure of the run comes from: path, how it failed, is it itself.
+
+        None when it comes from no step, or says of itself what it is.
+        """
+        by_error = {id(one.error): (path, one) for path, one in self._failed.items()}
+        error: BaseException | None = failure
+        seen: set[int] = set()
+        while error is not None and id(error) not in seen:
+            seen.add(id(error))
+            if id(error) in by_error:
+                path, one = by_error[id(error)]
+                return path, one.failure, error is failure
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return None
+
+    def may_repeat(self, path: str, log: StepLog) -> bool:
+        """Whether the next try may do this failed step again."""
+        one = self._failed[path]
+        if not one.failure.may_repeat(one.effect):
+            return False
+        return not any(
+            after in log.records and not _is_note(after)
+            for after in self._followers(path, one.asked_count)
+        )
+
+    def forget(self, log: StepLog, now_ms: int) -> tuple[Sequence[Entry], Sequence[bytes]]:
+        """Forget what the next try may do again: entries to be written, keys to be removed."""
+        written: list[Entry] = []
+        removed: list[bytes] = []
+        paths = [path for path in self._failed if self.may_repeat(path, log)]
+        for path in paths:
+            one, record = self._failed[path], log.records.get(path)
+            if record is None or record.state is not StepState.FAILED:
+                continue
+            assert record.outcome is not None
+            removed.append(record.outcome.key)
+            record.outcome = None
+            intent = record.intent
+            if intent is None:
+                del log.records[path]
+            elif one.failure.voids_intent(one.effect):
+                record.intent = replace(
+                    intent, facts={**intent.facts, "void": "another try"}, written_ms=now_ms
+                )
+                written.append(record.intent)
+            # What was only noted after it is noted anew: the next try may not ask for it.
+            for after in self._followers(path, one.asked_count):
+                noted = log.records.pop(after, None) if _is_note(after) else None
+                if noted is not None and noted.outcome is not None:
+                    removed.append(noted.outcome.key)
+        return written, removed
+
+    def _followers(self, path: str, asked_count: int) -> list[str]:
+        """What was asked for after this step had failed, except within calls begun before.
+
+        Steps that run side by side have their numbers before any of them begins.
+        """
+        top = path.partition(".")[0]
+        return [
+            after
+            for after in self._asked[asked_count:]
+            if "." not in after or _is_note(after) or after.partition(".")[0] == top
+        ]
+
+
+def _is_note(path: str) -> bool:
+    return not path[:1].isdigit()
