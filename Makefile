@@ -7,6 +7,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
+MINUTES := 60
 RUN := $(VENV)/bin
 PACKAGES := $(wildcard handrail agents topics tools memory desk deploy)
 BENCHES := $(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))
@@ -17,7 +18,7 @@ SUM := $(shell cksum < pyproject.toml | tr ' ' '-')
 FOR_RUNNING := $(VENV)/made-for-running-$(SUM)
 FOR_CHECKING := $(VENV)/made-for-checking-$(SUM)
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format bench proof clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name text; \
@@ -42,6 +43,11 @@ format: $(FOR_CHECKING) ## write the code the way `make check` wants it
 
 bench: $(FOR_CHECKING) ## measure, and print the figures with the machine they are from
 	@for name in $(BENCHES); do $(RUN)/python -m bench.$$name || exit 1; done
+
+proof: $(FOR_RUNNING) ## a team under faults for MINUTES (60), added to bench/proof/rounds.jsonl
+	@$(RUN)/handrail chaos --team shipped --minutes $(MINUTES) --unsafe 0.05 \
+		--rounds bench/proof/rounds.jsonl; code=$$?; \
+	$(RUN)/handrail chaos report --rounds bench/proof/rounds.jsonl && exit $$code
 
 clean: ## stop this project's local broker and take away what was made here
 	@if [ -x $(RUN)/handrail ]; then \

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-import handrail
 from handrail.chaos.checker.reading import reading
 from handrail.chaos.checker.violation import Violation
 from handrail.chaos.history import Happening, History, Phase
@@ -163,7 +162,7 @@ def account(
 
 def sources_of_engine() -> str:
     """Give a digest of every file of the engine that a round depends on."""
-    return digest_of(Path(handrail.__file__).parent, ("*.py", "*.in", "*.lock"))
+    return digest_of(Path(__file__).parents[1], ("*.py", "*.in", "*.lock"))
 
 
 def digest_of(folder: Path, patterns: Sequence[str]) -> str:

@@ -52,7 +52,7 @@ class Nemesis:
     counts: Counter[str] = field(default_factory=Counter[str])  #: faults by kind
     last_ms: int | None = None  #: when the last fault ended
     _busy: set[str] = field(default_factory=set[str])
-    _returning: "set[asyncio.Task[None]]" = field(default_factory=set)
+    _returning: "set[asyncio.Task[None]]" = field(default_factory=set["asyncio.Task[None]"])
 
     async def play(self, strikes: Sequence[Strike], over_s: float) -> None:
         """Carry a schedule out; returns once all of it has ended and everybody is back."""

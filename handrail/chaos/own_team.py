@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -67,7 +67,7 @@ def given_tasks(intake: Topic[Any, Any], file: Path) -> list[bytes]:
         held = orjson.loads(file.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise NoSampleTask(intake=intake.name, reason=f"{file}: {error}") from error
-    each = held if isinstance(held, list) else [held]
+    each = cast("list[object]", held) if isinstance(held, list) else [cast("object", held)]
     if not each:
         raise NoSampleTask(intake=intake.name, reason=f"{file} holds an empty list")
     return [_checked(intake, orjson.dumps(one), f"it is from {file}") for one in each]

@@ -27,6 +27,10 @@ AROUND_S = 60.0  #: what a first round is thought to take beside that: start, re
 SEEDS_APART = 1_000_003  #: so that the rounds of two proofs with near seeds differ
 
 
+#: Lays a team out in a folder, for a seed and so many seconds of load.
+MakeStage = Callable[[Path, int, float], Stage]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofPlan:
     """How a proof is played."""
@@ -39,7 +43,7 @@ class ProofPlan:
     sources: str
     kinds: tuple[Kind, ...]
     processes: int
-    stage: Callable[[Path, int, float], Stage]  #: made for a folder, a seed and a length
+    stage: MakeStage
     severity: Severity = field(default_factory=Severity)
     keep: bool = False  #: histories of clean rounds too
     progress: Progress = field(default_factory=Silent)

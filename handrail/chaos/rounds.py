@@ -58,7 +58,9 @@ def append(file: Path, played: Round) -> None:
     try:
         size = os.fstat(end).st_size
         cut_off = size and os.pread(end, 1, size - 1) != b"\n"
-        line = orjson.dumps(asdict(played), option=orjson.OPT_APPEND_NEWLINE)
+        line = orjson.dumps(
+            asdict(played), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
+        )
         os.write(end, (b"\n" if cut_off else b"") + line)
         os.fsync(end)
     finally:
@@ -86,7 +88,7 @@ def added_up(rounds: Sequence[Round]) -> Total:
         found.update(one.found)
         counts.update(one.counts)
         faults.update(one.faults)
-    sums = (
+    sums = tuple(
         Sum(figure, found[figure], counts[AGAINST[figure]], AGAINST[figure]) for figure in Figure
     )
     return Total(len(rounds), sums, dict(sorted(faults.items())))

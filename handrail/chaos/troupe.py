@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from handrail.errors import HandrailError, NeverReady
+from handrail.errors import BrokerUnreachable, HandrailError, NeverReady
 from handrail.runtime.child import Child, ChildSpec
 from handrail.runtime.failpoint import VARIABLE as FAIL_AT
 from handrail.runtime.note import ProcessNote, read_note
@@ -21,6 +21,7 @@ from handrail.runtime.supervisor import exit_words
 
 READY_WITHIN_S = 90.0  #: six interpreters that start at once on a busy machine
 LEAVING_S = 20.0
+START_AGAIN_S = 0.5
 BURIAL_S = 5.0
 LOOK_EVERY_S = 0.05
 
@@ -128,7 +129,7 @@ class Actor:
             child.close()
             if self._leaving.is_set():
                 return
-            death = self._after(code, child)
+            death = self._after(code, child, note)
             fail_at, self._armed = death.fail_at, ""
             self.deaths += 1
             if death.told and note is not None:
@@ -137,8 +138,11 @@ class Actor:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._leaving.wait(), timeout=death.again_s)
 
-    def _after(self, code: int, child: Child) -> Death:
+    def _after(self, code: int, child: Child, note: ProcessNote | None) -> Death:
         planned, self._planned = self._planned, None
+        if planned is None and code == BrokerUnreachable.exit_code and not (note and note.members):
+            # Without a broker no process starts, and says so; whoever started it tries again.
+            return Death(again_s=START_AGAIN_S)
         if planned is None and not (self._armed and code == -signal.SIGKILL):
             words = " ".join(child.log.last_lines(3))
             self.accidents.append(Accident(self.name, f"{exit_words(code)}: {words}"))

@@ -36,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "run": Entry("see", "Run agents in this process, in the foreground.", "run:run"),
     "dead": Entry("failures", "Dead letters: list, show.", "dead:dead"),
     "doubt": Entry("failures", "Steps in doubt: list, resolve.", "doubt:doubt"),
+    "chaos": Entry("proof", "A team under faults, and what was found.", "chaos:chaos"),
     "runbook": Entry("proof", "What an error code means and what to do.", "runbook:runbook"),
     "config": Entry("proof", "Settings: show, explain.", "config:config"),
     "version": Entry("proof", "Versions of Handrail and of what it stands on.", "version:version"),

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from handrail.cli.output import OUTPUT_VERSION
 from handrail.cli.rows import (
     AgentRow,
+    ChaosRow,
     CheckRow,
     DeadRow,
     DoubtRow,
@@ -32,6 +33,7 @@ from handrail.cli.rows import (
 #: Kind of a document → the rows in its items.
 KINDS: dict[str, type] = {
     "agents": AgentRow,
+    "chaos": ChaosRow,
     "checks": CheckRow,
     "dead": DeadRow,
     "doubts": DoubtRow,

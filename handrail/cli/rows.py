@@ -188,6 +188,18 @@ class DoubtRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ChaosRow:
+    """One figure of a proof by faults."""
+
+    what: str
+    found: int
+    out_of: int
+    of: str  #: what `out_of` counts
+    bound: float | None  #: what the true rate is below, at 95 % confidence; None: no bound
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunbookRow:
     """One error code with its sentence."""
 
@@ -200,6 +212,7 @@ Row = (
     VersionRow
     | SettingRow
     | CheckRow
+    | ChaosRow
     | ProcessRow
     | AgentRow
     | LaneRow

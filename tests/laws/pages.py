@@ -80,7 +80,8 @@ def _wrong(line: Command, root: click.Command) -> str:
                 return f"{line.where}: `handrail {' '.join(line.words)}`: no command {word}"
             here, context = inner, click.Context(inner, parent=context)
             flags |= _flags(here)
-    if line.typed and isinstance(here, click.Group) and here is not root and not _helps(line):
+    idle = isinstance(here, click.Group) and not here.invoke_without_command
+    if line.typed and idle and here is not root and not _helps(line):
         return f"{line.where}: `handrail {' '.join(line.words)}` does nothing without a subcommand"
     return ""
 

@@ -28,6 +28,8 @@ def every_command(group: click.Group, name: str = "") -> dict[str, click.Command
         assert command is not None
         if isinstance(command, click.Group):
             found |= every_command(command, f"{name}{child} ")
+            if command.invoke_without_command:
+                found[f"{name}{child}"] = command
         else:
             found[f"{name}{child}"] = command
     return found
