@@ -111,6 +111,8 @@ class Handing:
         task = asyncio.create_task(run(), name=f"beside {self._journal.topic}")
         self._side_tasks.add(task)
         task.add_done_callback(self._side_tasks.discard)
+        # Cancelled before it began, the task has never come to its work, which nobody else ends.
+        task.add_done_callback(lambda _: work.close())
 
     def tell_trouble(self, error: Exception) -> None:
         """End the lane because of this; the first one counts."""
