@@ -9,7 +9,8 @@ from handrail.errors import MembershipRefused
 from handrail.lane.bounds import BUFFERED_COUNT_MAX
 from handrail.lane.journal import LANE, Kind, decode_entry
 from handrail.runtime.worker.agent_worker import POLL_RECORDS_MAX
-from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
+from handrail.runtime.worker.lane_runner import LaneRunner
+from handrail.runtime.worker.lane_state import LaneState
 from handrail.testing import Team, TeamTask
 from handrail.testing.accounting import read_all
 from tests.promises.gate import Gate

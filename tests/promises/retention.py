@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from handrail import Topic, agent, results
 from handrail.bus.port import Bus
-from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
+from handrail.runtime.worker.lane_runner import LaneRunner
+from handrail.runtime.worker.lane_state import LaneState
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.retention import KEPT_MS, delete_finished
 from handrail.testing import Team

@@ -12,7 +12,8 @@ import structlog
 
 from handrail.bus.port import GroupConsumer, Membership
 from handrail.errors import BrokerUnreachable, PartitionCountsDiffer
-from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
+from handrail.runtime.worker.lane_runner import LaneRunner
+from handrail.runtime.worker.lane_state import LaneState
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.place import WorkerPlace
 from handrail.wire.record import Record, TopicPartition

@@ -7,7 +7,6 @@ knows what was written.
 """
 
 import asyncio
-from enum import StrEnum
 
 import structlog
 
@@ -22,9 +21,11 @@ from handrail.errors import (
 from handrail.lane.bounds import TIMER_RESOLUTION_S
 from handrail.lane.journal import Entry, Kind, encode_entry
 from handrail.lane.lane import Lane
+from handrail.runtime.worker.asking_again import AskingAgain
 from handrail.runtime.worker.carrying import Carrier
 from handrail.runtime.worker.committer import Committer, Item
 from handrail.runtime.worker.copying import copy_forward
+from handrail.runtime.worker.lane_state import LaneState, end_task
 from handrail.runtime.worker.opening import PROOF_DEADLINE_S, LanePlace, begin_epoch, open_lane
 from handrail.runtime.worker.place import WorkerPlace
 from handrail.runtime.worker.retention import keep_deleting
@@ -33,20 +34,8 @@ from handrail.wire.record import Record
 log = structlog.get_logger("handrail.lane")
 
 REOPEN_DELAY_S_MIN, REOPEN_DELAY_S_MAX = 0.1, 2.0
-REJOIN_DELAY_S_MIN, REJOIN_DELAY_S_MAX = 1.0, 30.0
 RESUME_BELOW_SHARE = 0.5
 _REOPEN = (ProducerFenced, CommitDoubtful, BrokerUnreachable)
-
-
-class LaneState(StrEnum):
-    """What a lane is doing, in the words that people see."""
-
-    OPENING = "opening"  #: fencing the predecessor and reading the journal
-    OPEN = "open"  #: carrying out handoffs
-    SUSPENDED = "suspended"  #: the group is rearranging itself; handlers go on, nothing commits
-    GIVEN_UP = "given up"  #: somebody else owns the partition; waits for the next assignment
-    STOPPED = "stopped"  #: going on could lose or repeat work; a person has to look
-    CLOSED = "closed"  #: this process has let go of it
 
 
 class LaneRunner:
@@ -71,8 +60,8 @@ class LaneRunner:
         self._carrier: Carrier | None = None
         self._task: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
-        self._asking: asyncio.Task[None] | None = None
-        self._refusals_count = 0
+        where = f"lane {place.inbox.topic}[{self._number}] ask again"
+        self._asking = AskingAgain(consumer.rejoin, where)
         self._paused = False
         self._draining = False
 
@@ -111,12 +100,12 @@ class LaneRunner:
     async def suspend(self) -> None:
         """Let go for now, and wait until nothing is in flight any more."""
         self.hold()
-        await _end(self._keeping)
+        await end_task(self._keeping)
         if self.state is LaneState.SUSPENDED:
             if self._committer is not None:
                 await self._committer.settle()
         elif self.state is not LaneState.STOPPED:
-            await _end(self._task)
+            await end_task(self._task)
 
     def check(self) -> None:
         """Go on only if nobody was in between; what is in hand is kept."""
@@ -127,9 +116,9 @@ class LaneRunner:
     async def close(self) -> None:
         """Let go for good: running handlers are cancelled, the successor runs them afresh."""
         self.state = LaneState.CLOSED
-        await _end(self._asking)
-        await _end(self._keeping)
-        await _end(self._task)
+        await self._asking.end()
+        await end_task(self._keeping)
+        await end_task(self._task)
 
     # ---- work
 
@@ -240,7 +229,7 @@ class LaneRunner:
             carrier.take_over(self._in_hand)
             await carrier.learn()
             self.trouble = None
-            self._refusals_count = 0
+            self._asking.succeeded()
             if self._draining:
                 carrier.stop_starting()
             self.state = LaneState.OPEN
@@ -271,7 +260,7 @@ class LaneRunner:
                 task.result()
         finally:
             for task in tasks:
-                await _end(task)
+                await end_task(task)
 
     async def _tick(self, carrier: Carrier) -> None:
         while True:
@@ -285,29 +274,17 @@ class LaneRunner:
             await copy_forward(self._worker.bus, self.place.journal, self.lane, committer)
 
     def _give_up(self, refused: MembershipRefused) -> None:
-        """Leave the partition alone until it is assigned again, and see to it that it will be.
-
-        A group that has moved on assigns anew by itself. One that has not, because only the
-        answer was lost, has to be asked.
-        """
+        """Leave the partition alone until it is assigned again, and see to it that it will be."""
         self.state, self.trouble = LaneState.GIVEN_UP, refused
         log.info("lane given up", **self._facts(), why=str(refused))
         if self._membership is not None:
-            self._asking = self._spawn(self._ask_again(self._membership), "ask again")
-
-    async def _ask_again(self, membership: Membership) -> None:
-        """Each refusal in a row is waited for longer: a rejoin costs the whole group a pause."""
-        self._refusals_count += 1
-        if self._refusals_count > 1:
-            wait_s = REJOIN_DELAY_S_MIN * 2 ** (self._refusals_count - 2)
-            await asyncio.sleep(min(wait_s, REJOIN_DELAY_S_MAX))
-        self._consumer.rejoin(membership)
+            self._asking.begin(self._membership)
 
     async def _keep(self, membership: Membership, earlier: "asyncio.Task[None] | None") -> None:
-        await _end(earlier)
+        await end_task(earlier)
         lane, committer = self.lane, self._committer
         if self.state is not LaneState.SUSPENDED or lane is None or committer is None:
-            await _end(self._task)
+            await end_task(self._task)
             self.open(membership)
             return
         try:
@@ -315,12 +292,12 @@ class LaneRunner:
             await self._prove(membership)
             await begin_epoch(committer.producer, self.place, lane, self._worker.clock.now_ms())
         except MembershipRefused as refused:
-            await _end(self._task)
+            await end_task(self._task)
             self._give_up(refused)
             return
         except HandrailError as error:
             log.info("lane not kept", **self._facts(), why=str(error))
-            await _end(self._task)
+            await end_task(self._task)
             self.open(membership)
             return
         self.state = LaneState.OPEN
@@ -378,14 +355,3 @@ class LaneRunner:
             "partition": self._number,
             "epoch": self.lane.epoch if self.lane else None,
         }
-
-
-async def _end(task: "asyncio.Task[None] | None") -> None:
-    """Cancel a task and wait until it has let go of everything."""
-    if task is None or task is asyncio.current_task():
-        return
-    task.cancel()
-    # Not gather: were we cancelled too, it would cancel the task again, in the middle of its end.
-    await asyncio.wait({task})
-    if not task.cancelled():
-        task.exception()  # whoever ends a task has no use for how it failed

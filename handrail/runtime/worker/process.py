@@ -20,7 +20,8 @@ from handrail.runtime.failpoint import FailPoints, fail_points_of_environment
 from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.agent_worker import AgentWorker
 from handrail.runtime.worker.control import Control
-from handrail.runtime.worker.lane_runner import LaneRunner, LaneState
+from handrail.runtime.worker.lane_runner import LaneRunner
+from handrail.runtime.worker.lane_state import LaneState
 from handrail.runtime.worker.place import (
     DRAIN_S,
     Jitter,
