@@ -104,14 +104,14 @@ class Round:
 def counted(history: History) -> dict[str, int]:
     """Count what the figures of a round are out of, as far as its history says."""
     here = reading(history)
-    begun: dict[str, int] = {}
+    begun: dict[tuple[str, str], int] = {}
     zombies = kills = 0
     for fault in history.faults:
         if fault.phase is Phase.BEGUN:
             kills += fault.fault == Fault.KILL
-            begun[fault.target] = fault.time_ms
+            begun[fault.fault, fault.target] = fault.time_ms
         elif fault.fault == Fault.FREEZE:
-            zombies += fault.time_ms - begun[fault.target] > SESSION_MS
+            zombies += fault.time_ms - begun[fault.fault, fault.target] > SESSION_MS
     unsafe = [e for e in history.effects if e.effect == "unsafe"]
     return {
         Against.TASKS: len({one.task for one in history.submissions}),

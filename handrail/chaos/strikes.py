@@ -123,7 +123,8 @@ def _strike(
                 step = choice.choice(("", *severity.moments_with))
                 within = choice.choice(MOMENTS[:4] if step else MOMENTS)
                 named = f"{within}/{step}" if step else str(within)
-                moment = f"{named}:{choice.randint(1, MOMENT_COUNT_MAX)}"
+                count = 1 if step else choice.randint(1, MOMENT_COUNT_MAX)
+                moment = f"{named}:{count}"
             told = choice.random() >= UNTOLD_SHARE
             return Strike(at_s, kind, target, choice.uniform(0, AGAIN_S_MAX), moment, told)
         case Kind.FREEZE:

@@ -1,0 +1,58 @@
+"""The jobs of the chaos team follow from the seed, and stay within what a team may have."""
+
+import itertools
+
+from handrail.chaos.jobs import (
+    CUT_HOPS,
+    ENDS,
+    HOPS_MAX,
+    HOPS_MIN,
+    PARTS_MAX,
+    PARTS_MIN,
+    TOOLS,
+    UNSAFE,
+    Mixture,
+    planned,
+)
+
+MANY = range(400)
+
+
+def hops_of(body: dict[str, object]) -> int:
+    hops = body["hops"]
+    assert isinstance(hops, list)
+    mids = hops[1:]
+    return ENDS + sum(CUT_HOPS if hop["parts"] else 1 for hop in mids)
+
+
+def test_the_same_seed_and_number_draw_the_same_job() -> None:
+    mixture = Mixture(unsafe=0.1)
+
+    assert [planned(7, n, mixture) for n in MANY] == [planned(7, n, mixture) for n in MANY]
+    assert planned(7, 1, mixture).body != planned(8, 1, mixture).body
+
+
+def test_every_job_has_three_to_eight_hops_and_is_never_cut_up_twice_in_a_row() -> None:
+    jobs = [planned(1, number, Mixture()) for number in MANY]
+
+    assert {hops_of(dict(job.body)) for job in jobs} == set(range(HOPS_MIN, HOPS_MAX + 1))
+    for job in jobs:
+        parts = [hop["parts"] for hop in job.body["hops"]]
+        assert parts[0] == 0, "where it is opened, there is nothing to be cut up"
+        assert all(not (one and after) for one, after in itertools.pairwise(parts))
+        assert all(PARTS_MIN <= one <= PARTS_MAX for one in parts if one)
+        assert job.parts == sum(parts)
+
+
+def test_all_effect_classes_are_drawn_and_the_unsafe_one_with_its_share() -> None:
+    jobs = [planned(1, number, Mixture(unsafe=0.05)) for number in range(4000)]
+    steps = [name for job in jobs for hop in job.body["hops"] for name in hop["steps"]]
+
+    assert set(steps) == {*TOOLS, UNSAFE}
+    assert 0.03 < steps.count(UNSAFE) / len(jobs) < 0.07
+    assert steps.count(UNSAFE) == sum(job.kind == "unsafe" for job in jobs)
+
+
+def test_poison_is_drawn_only_where_it_is_asked_for() -> None:
+    assert not any(planned(1, number, Mixture()).body["poison"] for number in MANY)
+    assert any(planned(1, number, Mixture(poison=0.1)).kind == "poison" for number in MANY)

@@ -1,0 +1,55 @@
+"""A schedule of faults follows from its seed and holds some of every kind that is asked for."""
+
+import pytest
+
+from handrail.chaos.strikes import PAST_SESSION_S, WEIGHTS, Kind, Severity, schedule
+
+NAMES = ("opener", "mixer", "registrar")
+SEVERITY = Severity(moments_with=("pay",))
+
+
+def test_the_same_seed_draws_the_same_faults() -> None:
+    assert schedule(3, [*Kind], 60, NAMES, SEVERITY) == schedule(3, [*Kind], 60, NAMES, SEVERITY)
+    assert schedule(3, [*Kind], 60, NAMES, SEVERITY) != schedule(4, [*Kind], 60, NAMES, SEVERITY)
+
+
+def test_faults_come_in_order_within_the_time_and_to_processes_that_are_there() -> None:
+    strikes = schedule(5, [*Kind], 300, NAMES, SEVERITY)
+
+    times = [strike.at_s for strike in strikes]
+    assert times == sorted(times)
+    assert 0 < times[0] <= times[-1] < 300
+    assert {strike.target for strike in strikes} <= {*NAMES, ""}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_short_round_has_some_of_every_kind(seed: int) -> None:
+    strikes = schedule(seed, [*Kind], 60, NAMES, SEVERITY)
+
+    assert {strike.kind for strike in strikes[: len(Kind)]} == {*Kind}
+
+
+def test_over_a_long_time_each_kind_comes_as_often_as_its_weight_says() -> None:
+    strikes = schedule(1, [*Kind], 60 * sum(WEIGHTS.values()), NAMES, SEVERITY)
+    share = len(strikes) / sum(WEIGHTS.values())
+
+    for kind, weight in WEIGHTS.items():
+        count = sum(strike.kind is kind for strike in strikes)
+        assert weight * (share - 1) <= count <= weight * (share + 1)
+
+
+def test_only_what_is_asked_for_strikes_and_nothing_when_nothing_is() -> None:
+    only = schedule(1, [Kind.FREEZE], 600, NAMES, SEVERITY)
+
+    assert {strike.kind for strike in only} == {Kind.FREEZE}
+    past = sum(strike.lasts_s > PAST_SESSION_S for strike in only)
+    assert 0.3 < past / len(only) < 0.7, "half of them outlast the session"
+    assert schedule(1, [], 600, NAMES, SEVERITY) == []
+
+
+def test_kills_come_at_any_time_and_at_named_moments_and_some_are_told_to_nobody() -> None:
+    kills = schedule(1, [Kind.KILL], 600, NAMES, SEVERITY)
+
+    assert {bool(kill.moment) for kill in kills} == {True, False}
+    assert {kill.told for kill in kills} == {True, False}
+    assert any(kill.moment == "after_act/pay:1" for kill in kills)
