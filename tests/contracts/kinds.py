@@ -5,6 +5,8 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from handrail import Topic
+from handrail.ledger.event import Rested, RestWhy
+from handrail.ledger.event_record import encode
 from handrail.wire import ids
 from handrail.wire.claim import Claim, chunk, claim_of
 from handrail.wire.codec import CLAIM_TYPE, encode_headers
@@ -102,7 +104,29 @@ def dead_letter() -> Outgoing:
     return DeadLetter.of(died, failure).outgoing("handrail.researcher.dead")
 
 
+def rested() -> Outgoing:
+    """What the ledger is told of a handoff that failed and is tried again."""
+    event = Rested(
+        task_id=ENVELOPE.task_id,
+        tenant="default",
+        time_ms=1_767_225_601_000,
+        agent="researcher",
+        agent_version="1",
+        process="researcher-1",
+        topic="questions",
+        partition=3,
+        offset=42,
+        invocation=ENVELOPE.id,
+        why=RestWhy.RETRY,
+        failed_count=3,
+        until_ms=1_767_225_602_000,
+        sentence="The archive is away.",
+        error="ConnectionError",
+    )
+    return encode(event, "handrail.ledger")
+
+
 KINDS = {
     kind.__name__: kind
-    for kind in (handoff, fan_out_part, marker, claim, stored_chunk, dead_letter)
+    for kind in (handoff, fan_out_part, marker, claim, stored_chunk, dead_letter, rested)
 }

@@ -12,6 +12,7 @@ from handrail.models.claude import ClaudeModel, ClaudeSettings
 from handrail.runtime.discovery import load_team
 from handrail.testing import Team
 from tests.messages_api import KEY, Message, MessagesApi, Status, says, serving
+from tests.waiting import until
 from tools.publish_brief import publish_brief
 from topics.briefs import PublishedBrief
 from topics.intake import Ask, intake
@@ -31,7 +32,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @asynccontextmanager
 async def the_desk(api: MessagesApi) -> AsyncIterator[Team]:
-    model = ClaudeModel(ClaudeSettings(api_key=KEY, base_url=api.url, retries_max=1))
+    model = ClaudeModel(ClaudeSettings(api_key=KEY, base_url=api.url))
     try:
         async with Team(*load_team(ROOT).agents.values(), model=model) as team:
             team.allow(publish_brief)
@@ -102,15 +103,21 @@ async def test_an_invented_excerpt_never_reaches_the_brief() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 529])
-async def test_an_overload_that_outlasts_the_retries_is_a_dead_letter(status: int) -> None:
+async def test_an_overload_is_waited_for_and_kills_nothing(status: int) -> None:
     kind = {429: "rate_limit_error", 529: "overloaded_error"}[status]
     async with serving() as api:
-        api.answer_by(lambda _: Status(status, kind, headers=(("retry-after-ms", "1"),)))
+        api.answer_by(lambda _: Status(status, kind, headers=(("retry-after", "20"),)))
         async with the_desk(api) as team:
             task = await team.submit(intake, Ask(text="Who mended it?", collection="papers"))
-            await task.until("failed")
-            letters = await task.dead_letters()
 
-    assert [letter.failure.agent for letter in letters] == ["planner"]
-    assert [letter.failure.exception_type for letter in letters] == ["ModelOverloaded"]
-    assert len(api.requests) == 2, "the SDK's own retry was used first"
+            async def rests() -> bool:
+                return f"status {status}" in await task.task.explanation()
+
+            await until(rests)
+            await team.advance(seconds=15)
+            assert len(api.requests) == 1, "it asked to be left alone for 20 s"
+            api.answer_by(Claude(ROOF, {"text": ROOF, "quotes": [1]}))
+            await team.advance(seconds=60)
+            brief = await task.result(PublishedBrief)
+
+    assert [claim.text for claim in brief.brief.claims] == [ROOF]

@@ -49,6 +49,7 @@ STATES: dict[str, tuple[TaskState, int, list[Event]]] = {
         1,
         [t.accepted("s1"), t.accepted("s2"), t.rejected("s1", unread=True)],
     ),
+    "failed and is tried again": (TaskState.WORKING, 1, [t.accepted(), t.rested()]),
     "died": (TaskState.FAILED, 0, [t.accepted(), t.dead()]),
     "one of two died": (
         TaskState.FAILED,

@@ -18,6 +18,8 @@ from handrail.ledger.event import (
     Redriven,
     Rejected,
     RequestKind,
+    Rested,
+    RestWhy,
     Submitted,
     Wrote,
     WroteKind,
@@ -84,6 +86,10 @@ class Story:
 
     def redriven(self, invocation: str, **more: Any) -> Redriven:
         return Redriven(**self._lane("planner", "intake"), invocation=invocation, **more)
+
+    def rested(self, invocation: str = "s1", **more: Any) -> Rested:
+        words = {"why": RestWhy.RETRY, "failed_count": 1, "until_ms": 9_000, "sentence": "No."}
+        return Rested(**self._lane("planner", "intake"), invocation=invocation, **(words | more))
 
     def cancel(self, by: str = "ada") -> CancelAsked:
         return CancelAsked(**self._happened(), by=by, why="no longer needed")

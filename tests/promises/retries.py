@@ -1,0 +1,362 @@
+"""What a lane promises about handoffs that fail, on whatever broker the fixture `team_of` uses."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from handrail import Context, Effect, Idempotent, Refused, State, ToolContext, agent, results, tool
+from handrail.ledger.event import DeadLettered, Finished, Rested, StepWasted
+from handrail.models.port import ModelReply, ModelRequest
+from handrail.testing import Team
+from tests.promises.step_tools import jobs, ledger
+
+TeamOf = Callable[..., Team]
+
+
+class World:
+    """What was done, and what goes wrong next."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.attempts: list[int] = []
+        self.keys: list[str] = []
+        self.errors: list[Exception] = []
+
+    def fail(self) -> None:
+        """Raise the next error, if there is one."""
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+WORLD = World()
+
+
+class Paid:
+    """A model that is billed, and fails as often as it is told to."""
+
+    name = "paid"
+    effect = Effect.PAID
+
+    def __init__(self, errors: list[Exception]) -> None:
+        self.errors, self.asked_count = errors, 0
+
+    async def respond(self, request: ModelRequest) -> ModelReply:
+        """Answer with the number of the call."""
+        del request
+        self.asked_count += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return ModelReply(model=self.name, text=f"answer {self.asked_count}")
+
+
+@pytest.fixture(autouse=True)
+def world() -> Iterator[World]:
+    WORLD.__init__()  # type: ignore[misc]  # the tools below know it by its name
+    return WORLD
+
+
+@tool(effect=Effect.READ)
+async def look(text: str) -> str:
+    """Look something up."""
+    WORLD.done.append(f"look {text}")
+    WORLD.fail()
+    return text
+
+
+@tool(effect=Effect.UNSAFE)
+async def pay(text: str) -> str:
+    """Pay, which nobody can take back."""
+    WORLD.done.append(f"pay {text}")
+    WORLD.fail()
+    return f"paid {text}"
+
+
+@tool(effect=Idempotent(ttl_s=86_400))
+async def book(ctx: ToolContext, text: str) -> str:
+    """Book at somebody who honours our key."""
+    WORLD.done.append(f"book {text}")
+    WORLD.keys.append(ctx.idem_key)
+    WORLD.fail()
+    return f"booked {text}"
+
+
+TOOLS = [look, pay, book]
+
+
+def real(team: Team) -> Team:
+    for one in TOOLS:
+        team.allow(one)
+    return team
+
+
+@agent(reads=jobs, writes=results)
+async def shaky(text: str) -> str:
+    WORLD.done.append(text)
+    WORLD.fail()
+    return text
+
+
+@agent(reads=jobs, writes=results)
+async def looker(text: str, ctx: Context) -> str:
+    WORLD.attempts.append(ctx.attempt)
+    paid = await ctx.call(pay, text)
+    return await ctx.call(look, paid)
+
+
+@agent(reads=jobs, writes=results)
+async def payer(text: str, ctx: Context) -> str:
+    WORLD.attempts.append(ctx.attempt)
+    return await ctx.call(pay, text)
+
+
+@agent(reads=jobs, writes=results)
+async def booker(text: str, ctx: Context) -> str:
+    return await ctx.call(book, text)
+
+
+@agent(reads=jobs, writes=results)
+async def thinker(text: str, ctx: Context) -> str:
+    return await ctx.model(text, returns=str)
+
+
+async def test_an_unknown_error_is_tried_three_times_and_then_a_dead_letter_that_says_so(
+    team_of: TeamOf, world: World
+) -> None:
+    world.errors = [ValueError(f"no {number}") for number in range(9)]
+    async with team_of(shaky) as team:
+        began_ms = team.clock.now_ms()
+        task = await team.submit(jobs, "x")
+        await task.until("failed")
+
+        (letter,) = await task.dead_letters()
+        assert world.done == ["x", "x", "x"]
+        failure = letter.failure
+        assert (failure.reason, failure.attempts) == ("attempts", 3)
+        assert failure.exception_message == "no 2"
+        assert failure.first_failed_ms is not None
+        assert began_ms <= failure.first_failed_ms <= failure.failed_ms
+        (dead,) = [e for e in await ledger(team) if isinstance(e, DeadLettered)]
+        assert dead.attempts == 3
+
+
+async def test_what_fails_twice_and_then_works_is_done_once_and_told(
+    team_of: TeamOf, world: World
+) -> None:
+    async with team_of(looker, tools=TOOLS) as team:
+        real(team)
+        task = await team.submit(jobs, "x")
+        world.errors = []
+        await task.until("completed")
+
+        world.errors = [ConnectionError("away"), ConnectionError("still away")]
+        world.done.clear()
+        world.attempts.clear()
+        team.fake(pay, returns="paid y")
+        again = await team.submit(jobs, "y")
+        assert await again.result(str) == "paid y"
+        assert len(team.calls(pay)) == 2, "once for each of the two tasks"
+        assert world.done == ["look paid y"] * 3
+        assert world.attempts == [1, 2, 3]
+        rested = [e for e in await ledger(team) if isinstance(e, Rested)]
+        assert [(e.why, e.failed_count, e.sentence) for e in rested] == [
+            ("retry", 1, "away"),
+            ("retry", 2, "still away"),
+        ]
+
+
+async def test_after_the_quick_tries_it_rests_says_why_and_goes_on_for_an_hour(
+    team_of: TeamOf, world: World
+) -> None:
+    world.errors = [ConnectionError("the archive is away") for _ in range(10_000)]
+    async with team_of(shaky, partitions=1) as team:
+        task = await team.submit(jobs, "x")
+        await team.settle()
+        await team.advance(minutes=20)
+
+        assert "the archive is away" in await task.task.explanation()
+        assert "tries again at" in await task.task.explanation()
+        assert 15 < len(world.done) < 200
+        world.errors.clear()
+        await team.advance(minutes=2)
+        assert await task.result(str) == "x"
+
+
+async def test_an_hour_of_failing_ends_in_a_dead_letter(team_of: TeamOf, world: World) -> None:
+    world.errors = [ConnectionError("away") for _ in range(10_000)]
+    async with team_of(shaky) as team:
+        began_ms = team.clock.now_ms()
+        task = await team.submit(jobs, "x")
+        await team.settle()
+        await team.advance(hours=1, minutes=1)
+
+        (letter,) = await task.dead_letters()
+        failure = letter.failure
+        assert (failure.reason, failure.attempts) == ("attempts", len(world.done))
+        assert failure.failed_ms - began_ms <= 3_600_000
+        assert failure.failed_ms - began_ms >= 3_500_000
+
+
+async def test_others_of_its_key_wait_behind_it_and_other_keys_do_not(
+    team_of: TeamOf, world: World
+) -> None:
+    async with team_of(shaky, partitions=1) as team:
+        world.errors = [ConnectionError("away") for _ in range(3)]
+        first = await team.submit(jobs, "first")
+        await team.settle()
+        second = await team.submit(jobs, "second")
+
+        assert await second.result(str) == "second"
+        assert await first.state() == "working"
+        await team.advance(seconds=5)
+        assert await first.result(str) == "first"
+
+
+async def test_what_rests_for_a_retry_goes_on_after_its_process_was_killed(
+    team_of: TeamOf, world: World
+) -> None:
+    world.errors = [ConnectionError("away") for _ in range(3)]
+    async with team_of(payer, tools=TOOLS, partitions=1) as team:
+        team.fake(pay, raises=Refused(State.DEPENDENCY_UNAVAILABLE, "the bank is closed"))
+        task = await team.submit(jobs, "x")
+        await team.settle()
+        assert world.attempts == [1, 2, 3]
+        await team.kill(payer)
+        await team.restart(payer)
+        team.fake(pay, returns="paid x")
+        await team.advance(seconds=10)
+
+        assert await task.result(str) == "paid x"
+        assert world.attempts == [1, 2, 3, 4]
+
+
+async def test_an_unsafe_step_that_failed_in_an_unknown_way_is_never_done_again(
+    team_of: TeamOf, world: World
+) -> None:
+    world.errors = [ConnectionError("reset by the bank")]
+    async with team_of(payer, tools=TOOLS) as team:
+        real(team)
+        task = await team.submit(jobs, "x")
+        await task.until("failed")
+
+        (letter,) = await task.dead_letters()
+        assert world.done == ["pay x"]
+        assert (letter.failure.reason, letter.failure.attempts) == ("attempts", 1)
+        assert letter.failure.exception_message == "reset by the bank"
+
+
+async def test_an_unsafe_step_of_which_it_is_known_that_nothing_happened_is_done_again(
+    team_of: TeamOf, world: World
+) -> None:
+    world.errors = [Refused(State.RATE_LIMITED, "slowly")]
+    async with team_of(payer, tools=TOOLS) as team:
+        real(team)
+        task = await team.submit(jobs, "x")
+
+        assert await task.result(str) == "paid x"
+        assert world.done == ["pay x", "pay x"]
+
+
+async def test_an_idempotent_step_is_done_again_under_the_same_key(
+    team_of: TeamOf, world: World
+) -> None:
+    world.errors = [ConnectionError("reset"), Refused(State.OUTCOME_UNKNOWN, "it took too long")]
+    async with team_of(booker, tools=TOOLS) as team:
+        real(team)
+        task = await team.submit(jobs, "x")
+
+        assert await task.result(str) == "booked x"
+        assert len(world.keys) == 3
+        assert len(set(world.keys)) == 1
+
+
+async def test_a_final_refusal_is_a_dead_letter_at_once(team_of: TeamOf, world: World) -> None:
+    world.errors = [Refused(State.DENIED_BY_POLICY, "not here")]
+    async with team_of(booker, tools=TOOLS) as team:
+        real(team)
+        task = await team.submit(jobs, "x")
+        await task.until("failed")
+
+        assert world.done == ["book x"]
+
+
+async def test_a_model_turn_that_failed_is_asked_for_again_and_not_booked_as_waste(
+    team_of: TeamOf,
+) -> None:
+    model = Paid([ConnectionError("reset"), TimeoutError("silent")])
+    async with team_of(thinker, model=model) as team:
+        task = await team.submit(jobs, "x")
+
+        assert await task.result(str) == "answer 3"
+        told = await ledger(team)
+        assert not [e for e in told if isinstance(e, StepWasted)]
+        assert len([e for e in told if isinstance(e, Finished)]) == 1
+
+
+async def test_a_deadline_ends_what_rests_for_a_retry(team_of: TeamOf, world: World) -> None:
+    world.errors = [Refused(State.RATE_LIMITED, "come back", retry_after_s=50)]
+    async with team_of(shaky) as team:
+        task = await team.submit(jobs, "x", deadline_s=60)
+        await team.settle()
+        world.errors = [Refused(State.RATE_LIMITED, "come back", retry_after_s=50)] * 9
+        await team.advance(minutes=2)
+
+        (letter,) = await task.dead_letters()
+        assert (letter.failure.reason, letter.failure.attempts) == ("deadline", 2)
+
+
+async def test_a_cancel_ends_what_rests_for_a_retry(team_of: TeamOf, world: World) -> None:
+    world.errors = [ConnectionError("away") for _ in range(9)]
+    async with team_of(shaky) as team:
+        task = await team.submit(jobs, "x")
+        await team.settle()
+        await task.cancel("no longer needed")
+        await team.advance(seconds=2)
+
+        assert await task.state() == "canceled"
+        assert world.done == ["x", "x", "x"]
+
+
+@agent(reads=jobs, writes=results)
+async def careful(text: str, ctx: Context) -> str:
+    """Catches the error of a step and takes another way."""
+    try:
+        return await ctx.call(look, text)
+    except ConnectionError:
+        WORLD.done.append("another way")
+    booked = await ctx.call(book, text)
+    WORLD.fail()
+    return booked
+
+
+async def test_a_handler_that_has_caught_an_error_takes_the_same_way_in_its_next_try(
+    team_of: TeamOf, world: World
+) -> None:
+    async with team_of(careful, tools=TOOLS) as team:
+        team.fake(look, raises=ConnectionError("away"))
+        team.fake(book, returns="booked x")
+        world.errors = [ConnectionError("a stumble after the booking")]
+        task = await team.submit(jobs, "x")
+
+        assert await task.result(str) == "booked x"
+        assert (len(team.calls(look)), len(team.calls(book))) == (1, 1)
+        assert world.done == ["another way", "another way"]
+
+
+@agent(reads=jobs, writes=results)
+async def both(text: str, ctx: Context) -> str:
+    """Does two things side by side, which may both fail."""
+    left, right = await ctx.gather(ctx.call(book, text), ctx.call(look, text))
+    return f"{left}, {right}"
+
+
+async def test_steps_that_failed_side_by_side_are_all_done_again(
+    team_of: TeamOf, world: World
+) -> None:
+    world.errors = [ConnectionError("left"), ConnectionError("right")]
+    async with team_of(both, tools=TOOLS) as team:
+        real(team)
+        task = await team.submit(jobs, "x")
+
+        assert await task.result(str) == "booked x, x"
+        assert len(world.done) == 4
+        assert len([e for e in await ledger(team) if isinstance(e, Rested)]) == 1
