@@ -22,6 +22,7 @@ from handrail.runtime.supervisor import exit_words
 READY_WITHIN_S = 90.0  #: six interpreters that start at once on a busy machine
 LEAVING_S = 20.0
 START_AGAIN_S = 0.5
+ACCIDENTS_MAX = 10  #: of one place; more are no chance
 BURIAL_S = 5.0
 LOOK_EVERY_S = 0.05
 
@@ -146,7 +147,7 @@ class Actor:
         if planned is None and not (self._armed and code == -signal.SIGKILL):
             words = " ".join(child.log.last_lines(3))
             self.accidents.append(Accident(self.name, f"{exit_words(code)}: {words}"))
-            return Death()
+            return Death(again_s=START_AGAIN_S)
         self.on_death(self.name)
         return planned or Death()
 
@@ -198,9 +199,11 @@ class Troupe:
         """Wait until everybody is ready. Raises NeverReady."""
         deadline = asyncio.get_running_loop().time() + within_s
         while late := [actor for actor in self.actors.values() if not actor.ready]:
-            if asyncio.get_running_loop().time() > deadline:
-                reason = "; ".join(one.words for one in late[0].accidents) or "it is not ready yet."
-                raise NeverReady(name=late[0].name, deadline_s=within_s, reason=reason)
+            looping = any(len(actor.accidents) > ACCIDENTS_MAX for actor in late)
+            if looping or asyncio.get_running_loop().time() > deadline:
+                worst = max(late, key=lambda actor: len(actor.accidents))
+                reason = worst.accidents[-1].words if worst.accidents else "it is not ready yet."
+                raise NeverReady(name=worst.name, deadline_s=within_s, reason=reason)
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def close(self) -> None:
