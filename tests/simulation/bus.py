@@ -6,6 +6,7 @@ or from the coordinator of the groups alone.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -51,6 +52,7 @@ class Weather:
     faults: dict[int, CommitFault] = field(default_factory=dict[int, CommitFault])
     commits_count: int = 0
     tell: Callable[[str, str], None] = lambda _what, _who: None
+    befell: Counter[str] = field(default_factory=Counter[str])  #: how often each fault was met
 
     def hop_s(self) -> float:
         """How long something is on its way."""
@@ -158,7 +160,7 @@ class SimLaneProducer:
 
     async def init(self, *, deadline_s: float) -> None:
         """Fence whoever held this transactional id and settle its open transaction."""
-        bus, broker = self._bus, self._bus.sim
+        bus = self._bus
         bus.require_line()
         try:
             await self._until_closed(deadline_s)
@@ -191,6 +193,7 @@ class SimLaneProducer:
         bus.require_line(self._id)
         fault = bus.weather.next_commit()
         if fault is not None:
+            bus.weather.befell[f"commit: {fault}"] += 1
             bus.weather.tell(f"commit of {self._id}: {fault}", current_process().name)
         self._dead = True  # Whatever goes wrong from here on, this producer is not used again.
         try:

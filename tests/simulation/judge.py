@@ -5,7 +5,6 @@ believes no process about itself.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from handrail.bus.in_process_log import Entry as LogEntry
@@ -379,15 +378,3 @@ def _record(where: TopicPartition, entry: LogEntry) -> Record:
 
 def _id(entry: LogEntry) -> str:
     return dict(entry.headers).get("ce_id", b"?").decode()
-
-
-def judged(schedule: Schedule) -> list[str]:
-    """Run a schedule and give all that is wrong with it."""
-    schedule.run()
-    found = list(schedule.problems)
-    return found + Judge(schedule).judge()
-
-
-def first_few(problems: Iterable[str], count: int = 6) -> str:
-    """Show some problems, one a line."""
-    return "\n".join(f"  {problem}" for problem in list(problems)[:count])

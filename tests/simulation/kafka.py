@@ -16,7 +16,7 @@ from handrail.bus.in_process_consumer import Reader
 from handrail.bus.in_process_log import Entry, Fate, PartitionLog
 from handrail.bus.port import Committed, OffsetCommit, TopicSpec
 from handrail.wire.record import Outgoing, TopicPartition
-from tests.simulation.loop import SimLoop
+from tests.simulation.loop import WORLD, SimLoop
 
 SESSION_MS = 2_500  #: longer than a licence is good for, as any real session is
 MARKER_S_MAX = 0.004
@@ -147,7 +147,7 @@ class SimBroker(InProcessBroker):
         offset = super().append(record)
         where = TopicPartition(record.topic, record.partition or 0)
         entry = self.log(where).entries[-1]
-        written = Written(None, -1, self.on_behalf_of, [(where, entry)], None)
+        written = Written(None, -1, WORLD.name, [(where, entry)], None)
         self.written.append(written)
         self._decide(written, Fate.COMMITTED)
         return offset

@@ -157,7 +157,9 @@ class Processes:
 
     def _harm(self, one: Running, fault: ProcessFault) -> None:
         loop, bus = one.bus.loop, one.bus
-        self._weather.tell(f"{fault.harm} for {fault.for_s:g} s", one.life.name)
+        lasts = "" if fault.harm in (Harm.KILL, Harm.STOP) else f" for {fault.for_s:g} s"
+        self._weather.tell(f"{fault.harm}{lasts}", one.life.name)
+        self._weather.befell[fault.harm] += 1
         match fault.harm:
             case Harm.KILL:
                 loop.kill(one.life)

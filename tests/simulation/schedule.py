@@ -145,6 +145,7 @@ class Schedule:
     def _happen(self, happening: Happening) -> None:
         self.tell(f"{happening.what}", "world")
         self._happenings_left -= 1
+        self.weather.befell[happening.what] += 1
         match happening.what:
             case Chance.JOIN:
                 self.processes.start()
