@@ -5,7 +5,7 @@ A handler touches the world through its context only, so that the engine can rec
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
 
 from handrail.contract.effect import EffectDeclaration
@@ -26,12 +26,16 @@ TURNS_COUNT_MAX = 8
 class Context(Protocol):
     """The context of one invocation; worthless once its handler has returned.
 
-    Every `model`, `call` and `step` is a *step*: what came of it is recorded, and a handler that
-    is run again after a crash is given what is recorded, a result or an error, in place of a second
-    try. The number of a step is taken when its method is called, before anything is awaited: call
+    Every `model`, `call`, `step`, `sleep`, `ask` and `ask_person` is a *step*: what came of it is
+    recorded, and a handler that is run again after a crash is given what is recorded, a result or
+    an error, in place of a second try. The number of a step is taken when its method is called, before anything is awaited: call
     the steps in an order that does not depend on time, then await them in the handler's own asyncio
     task. Any other raises ForeignTask. A run that asks for another step than the recorded one is
     stopped; its handoff is a dead letter with the reason `divergence`.
+
+    A handler whose steps only wait is cancelled after a while and run again from its start when
+    what it waits for has come: whatever it does besides its steps, it does again. A handler that
+    catches the cancellation gets no further than its next step, and nothing it returns is used.
 
     A step that was begun and whose outcome was lost in a crash is judged by its effect class: tried
     again, asked about, or, when nobody can know whether it happened, put to a person.
@@ -64,7 +68,11 @@ class Context(Protocol):
 
     @property
     def random(self) -> random.Random:
-        """A generator seeded with the invocation, so that a re-run draws the same numbers."""
+        """A generator seeded with the invocation, so that a re-run draws the same numbers.
+
+        Each run begins anew with the same seed. What was drawn is not recorded: numbers follow
+        their order, so draw in an order that does not depend on time. Not for secrets.
+        """
         ...
 
     def now(self) -> datetime:
@@ -124,6 +132,16 @@ class Context(Protocol):
 
         Its result must be annotated and have a JSON form; arguments are given in order, never by
         name. A first parameter of type ToolContext is filled by the engine. Raises StepInvalid.
+        """
+        ...
+
+    def sleep(self, duration: float | timedelta) -> Awaitable[None]:
+        """Wait for so many seconds, or for a timedelta; days are as good as seconds.
+
+        A step: its end is that of the first attempt, whatever crashes in between. Up to 30 s the
+        run stays in memory. Longer ones let it rest, at no cost but a record: the handler is
+        cancelled and run again at that time. The task's deadline ends a sleep, and the invocation
+        with it. Raises StepInvalid for less than 0 or more than 3,650 days.
         """
         ...
 

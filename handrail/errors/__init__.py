@@ -1,5 +1,15 @@
 """Every error of the engine, one file for each family of codes."""
 
+from handrail.errors.asking import (
+    AnswerRefused,
+    AnswerUnfit,
+    AskCycle,
+    AskInvalid,
+    NoAnswerInTime,
+    NoLongerAwaited,
+    QuestionFailed,
+    RequestUnknown,
+)
 from handrail.errors.broker import (
     BrokerBusy,
     BrokerDied,
@@ -134,6 +144,10 @@ __all__ = [
     "AgentUnknown",
     "AiokafkaUnchecked",
     "AlreadyUp",
+    "AnswerRefused",
+    "AnswerUnfit",
+    "AskCycle",
+    "AskInvalid",
     "BodyNotJson",
     "BrokerBusy",
     "BrokerDied",
@@ -183,6 +197,8 @@ __all__ = [
     "ModelUnreachable",
     "NeverReady",
     "NoAgentInFile",
+    "NoAnswerInTime",
+    "NoLongerAwaited",
     "NoSampleTask",
     "NotSendable",
     "NothingGiven",
@@ -193,7 +209,9 @@ __all__ = [
     "PortsTaken",
     "ProducerFenced",
     "ProjectNotFound",
+    "QuestionFailed",
     "RecordRefused",
+    "RequestUnknown",
     "ResultGone",
     "ResultMisfit",
     "RunbookUnknown",

@@ -19,8 +19,10 @@ from handrail.lane.bounds import (
     OUTCOMES_IN_MEMORY_BYTES_MAX,
 )
 from handrail.lane.journal import STEP_KINDS, Entry, Kind
+from handrail.lane.releasing import Releases
 
 SHOWN_CHARS_MAX = 120  #: of a step's arguments, as people see them
+WAITS_FOR_AGENT, WAITS_FOR_PERSON, WAITS_FOR_TIME = "agent", "person", "time"
 HARMLESS = frozenset({Effect.PURE, Effect.READ})  #: no licence is needed before they act
 
 
@@ -88,7 +90,14 @@ class Doubt:
     recorded: bool  #: the journal says so already
 
 
-Verdict = Replay | Begin | Reconcile | Doubt
+@dataclass(frozen=True, slots=True)
+class Await:
+    """It was begun and waits: for its time, for another agent or for a person."""
+
+    intent: Entry
+
+
+Verdict = Replay | Begin | Reconcile | Doubt | Await
 
 
 @dataclass(slots=True)
@@ -127,13 +136,25 @@ class StepRecord:
 class StepLog:
     """The recorded steps of one invocation."""
 
-    def __init__(self) -> None:
-        """Begin with nothing recorded."""
+    def __init__(self, asking: set[tuple[str, str]] | None = None) -> None:
+        """Begin with nothing recorded; keep `asking` true, (invocation, path) of open questions."""
         self.records: dict[str, StepRecord] = {}
+        self._asking = set[tuple[str, str]]() if asking is None else asking
 
     def put(self, entry: Entry) -> None:
         """Take in a record that the journal holds or is about to hold."""
-        self.records.setdefault(entry.path, StepRecord()).put(entry)
+        record = self.records.setdefault(entry.path, StepRecord())
+        record.put(entry)
+        place = (entry.invocation, entry.path)
+        if record.state is StepState.BEGUN and entry.facts.get("waits") == WAITS_FOR_AGENT:
+            self._asking.add(place)
+        elif record.state is not StepState.BEGUN:
+            self._asking.discard(place)
+
+    def take_back(self, invocation: str, path: str) -> None:
+        """Forget a step whose intent was refused by the broker."""
+        self.records.pop(path, None)
+        self._asking.discard((invocation, path))
 
     def state(self, path: str) -> StepState:
         """Say where a step stands."""
@@ -152,12 +173,17 @@ class StepLog:
     @property
     def has_open_question(self) -> bool:
         """Whether an agent or a person was asked something and has not answered."""
-        return any(
-            one.state is StepState.BEGUN
+        return bool(self.questions())
+
+    def questions(self) -> list[Entry]:
+        """Give the intents of what was asked of agents and people and is not answered."""
+        return [
+            one.intent
+            for one in self.records.values()
+            if one.state is StepState.BEGUN
             and one.intent is not None
             and one.intent.facts["effect"] == Effect.ASK
-            for one in self.records.values()
-        )
+        ]
 
     def judge(self, asked: Asked, agent: str, version: str, now_ms: int) -> Verdict:
         """Say what to do for a step that is asked for. Raises Diverged."""
@@ -172,6 +198,9 @@ class StepLog:
                 assert record.outcome is not None
                 return Replay(record.outcome)
             case StepState.IN_DOUBT | StepState.BEGUN:
+                assert record.intent is not None, "it was begun"
+                if "waits" in record.intent.facts and "void" not in record.intent.facts:
+                    return Await(record.intent)
                 return after_crash(record, now_ms)
             case StepState.NOT_BEGUN:
                 return Begin(1, now_ms)
@@ -180,8 +209,11 @@ class StepLog:
 
     def doubts(self, now_ms: int) -> list[Doubt]:
         """Give the steps that were begun and of which nobody can know whether they happened."""
-        begun = [one for one in self.records.values() if one.outcome is None]
-        verdicts = [after_crash(one, now_ms) for one in begun if one.intent is not None]
+        verdicts = [
+            after_crash(one, now_ms)
+            for one in self.records.values()
+            if one.outcome is None and one.intent is not None and "waits" not in one.intent.facts
+        ]
         return [verdict for verdict in verdicts if isinstance(verdict, Doubt)]
 
     def check_all_asked(self, asked: Iterable[str], agent: str, version: str) -> None:
@@ -198,24 +230,33 @@ class StepBook:
 
     def __init__(self) -> None:
         """Begin empty; `restore` adds what the journal knows."""
+        self.asking: set[tuple[str, str]] = set()  #: (invocation, path) that wait for an agent
+        self.releases = Releases()  #: steps whose acts go on in a process that let go of the lane
         self._logs: dict[str, StepLog] = {}
 
     def restore(self, entries: Iterable[Entry]) -> None:
         """Take over the journal's records of steps, in their order; large results stay there."""
         room = OUTCOMES_IN_MEMORY_BYTES_MAX
         for entry in entries:
+            if entry.kind is Kind.RELEASED:
+                self.releases.put(entry)
             if entry.kind in STEP_KINDS:
                 room -= len(entry.body or b"")
                 self.of(entry.invocation).put(replace(entry, body=None) if room < 0 else entry)
 
     def of(self, invocation: str) -> StepLog:
         """Give the log of an invocation, an empty one when nothing is recorded."""
-        return self._logs.setdefault(invocation, StepLog())
+        return self._logs.setdefault(invocation, StepLog(self.asking))
 
     def known(self, invocation: str, path: str) -> StepRecord | None:
         """Give what is recorded of a step."""
         log = self._logs.get(invocation)
         return log.records.get(path) if log is not None else None
+
+    def questions(self, invocation: str) -> list[Entry]:
+        """Give the intents of what an invocation has asked agents and people and waits for."""
+        log = self._logs.get(invocation)
+        return [] if log is None else log.questions()
 
     def waits_for(self, request: str) -> bool:
         """Say whether a person was asked this and nobody has answered."""
@@ -235,12 +276,22 @@ class StepBook:
     def doubts(self, invocation: str, now_ms: int) -> Sequence[Doubt]:
         """Give what is in doubt of an invocation."""
         log = self._logs.get(invocation)
-        return log.doubts(now_ms) if log is not None else ()
+        if log is None:
+            return ()
+        return [one for one in log.doubts(now_ms) if not self.is_elsewhere(invocation, one, now_ms)]
+
+    def is_elsewhere(self, invocation: str, found: Doubt, now_ms: int) -> bool:
+        """Say whether what came of a step may still be told by the process that carries it out."""
+        until_ms = self.releases.until_ms(invocation, found.path, found.attempt)
+        return until_ms is not None and now_ms < until_ms
 
     def end(self, invocation: str) -> list[bytes]:
         """Forget an invocation that ends; give the journal keys that its end removes."""
-        log = self._logs.pop(invocation, None)
-        return log.keys() if log is not None else []
+        log, released = self._logs.pop(invocation, None), self.releases.end(invocation)
+        if log is None:
+            return released
+        self.asking.difference_update((invocation, path) for path in log.records)
+        return [*log.keys(), *released]
 
 
 def after_crash(record: StepRecord, now_ms: int) -> Begin | Reconcile | Doubt:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from handrail.errors.transport import RecordRefused
 from handrail.lane.bounds import TIMER_RESOLUTION_S
 from handrail.lane.decision import End, Rest
-from handrail.lane.invocation import Invocation
+from handrail.lane.invocation import Invocation, Why
 from handrail.lane.journal import Entry, encode_entry
 from handrail.lane.lane import Lane
 from handrail.runtime.failpoint import Moment
@@ -79,6 +79,8 @@ class Carrier:
     async def learn(self) -> None:
         """Learn what has to be known before the first record is taken in."""
         await self._taking.learn_references()
+        self._lane.wake_due(self._worker.clock.now_ms())
+        self._arm()
 
     def take_over(self, outcomes: Sequence[Entry]) -> None:
         """Write what the same lane knew before it was opened anew and could not commit."""
@@ -171,6 +173,10 @@ class Carrier:
             briefly=suspended.briefly,
         )
         self._handing.hand_rest(rest, suspended.events, suspended.removed, suspended.records)
+        asks = suspended.why in (Why.ANSWER, Why.PERSON)
+        if asks and not self._lane.steps.of(invocation.id).has_open_question:
+            self._lane.wake(invocation)  # the answer came while it was on its way here
+            self.start_ready()
         self._arm()
 
     def _finish(self, invocation: Invocation, ended: Ended) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 from handrail.contract.effect import EffectDeclaration, Idempotent, effect_of
@@ -20,12 +20,13 @@ from handrail.lane.steps import Asked
 from handrail.models.loop import ModelCall, converse, model_call
 from handrail.models.port import JsonObject, ModelReply, ModelRequest
 from handrail.runtime.worker.acting import StepRunner
+from handrail.runtime.worker.asking import sleep_wait
 from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ending import Spent
 from handrail.runtime.worker.function_step import FunctionStep
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.step import Step, check_task, side_by_side
-from handrail.runtime.worker.stepping import Stepper
+from handrail.runtime.worker.waiting import RunSteps, Wait
 from handrail.wire.envelope import Envelope
 
 P = ParamSpec("P")
@@ -38,7 +39,7 @@ class RunContext:
     """The context of one invocation in a lane. Keeps what `handrail.Context` promises."""
 
     def __init__(
-        self, envelope: Envelope, invocation_id: str, acting: StepRunner, steps: Stepper
+        self, envelope: Envelope, invocation_id: str, acting: StepRunner, steps: RunSteps
     ) -> None:
         """Belong to the asyncio task that makes it, which is the handler's own."""
         self._invocation_id = invocation_id
@@ -137,6 +138,11 @@ class RunContext:
             accept=function.accept,
         )
         return self._step(asked.shown, lambda: self._steps.carry_out(act))
+
+    def sleep(self, duration: float | timedelta) -> Awaitable[None]:
+        """Wait so long, also for days; a short while in memory, otherwise at rest."""
+        step = self._next_step("sleep()")
+        return self._wait(sleep_wait(str(step), self._idem_key(f"{step}/0"), duration))
 
     def gather(self, *steps: Awaitable[Any]) -> Awaitable[Any]:
         """Carry steps out side by side; gives their results in order."""
@@ -240,6 +246,9 @@ class RunContext:
         self._steps_count += 1
         self._steps.errors.ask(str(self._steps_count))
         return self._steps_count
+
+    def _wait(self, wait: Wait[R]) -> Step[R]:
+        return self._step(wait.act.asked.shown, lambda: self._steps.wait_for(wait))
 
     def _step(self, shown: str, work: Callable[[], Coroutine[Any, Any, R]]) -> Step[R]:
         return Step(shown, work, self._task)

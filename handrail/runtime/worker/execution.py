@@ -25,7 +25,7 @@ from handrail.runtime.worker.failing import FailedRun, after_failure
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.outputs import Origin, outputs_of
 from handrail.runtime.worker.reading_back import read_back
-from handrail.runtime.worker.stepping import Stepper
+from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.claim import is_claim
 from handrail.wire.codec import decode_envelope, encode_time
 from handrail.wire.dead_letter import Reason
@@ -58,7 +58,7 @@ class Execution:
     def __init__(self, ground: LaneGround) -> None:
         """Read what rests from the lane's journal, write large bodies through its committer."""
         self.in_handler: set[Invocation] = set()  #: whose user code runs now
-        self.running: dict[Invocation, tuple[Envelope, Stepper]] = {}  #: the same, with its steps
+        self.running: dict[Invocation, tuple[Envelope, RunSteps]] = {}  #: the same, with its steps
         self._ground = ground
         self._worker = ground.worker
         self._place = ground.place
@@ -84,7 +84,7 @@ class Execution:
             return why_cancelled.lane_closes() or why_cancelled.past_deadline()
 
         invocation.task_id, invocation.tenant = given.envelope.task_id, given.envelope.tenant
-        steps = Stepper(self._ground, invocation, given.envelope, cut_off)
+        steps = RunSteps(self._ground, invocation, given.envelope, cut_off)
         spent = Spent()
         failure: BaseException | None = None
         returned: object = None
@@ -125,7 +125,7 @@ class Execution:
             return Buried(given.record, given.envelope, Reason.VALIDATION, error)
 
     async def _call(
-        self, invocation: Invocation, given: _Input, steps: Stepper
+        self, invocation: Invocation, given: _Input, steps: RunSteps
     ) -> tuple[object, Spent]:
         agent = self._worker.agent
         self.in_handler.add(invocation)
@@ -137,6 +137,7 @@ class Execution:
             ctx = RunContext(given.envelope, invocation.id, acting, steps)
             return await agent.handler(given.message, ctx), ctx.spent
         finally:
+            steps.over()
             self.in_handler.discard(invocation)
             del self.running[invocation]
 

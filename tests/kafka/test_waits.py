@@ -1,0 +1,15 @@
+"""What lanes promise about steps that wait, on a real Kafka; the same bodies run in memory."""
+
+import functools
+from collections.abc import Callable
+
+import pytest
+
+from handrail.testing import Team
+from tests.promises.sleeps import *  # noqa: F403 - every test of it is a test of this file
+from tests.promises.step_tools import acts  # noqa: F401 - a fixture
+
+
+@pytest.fixture
+def team_of(broker: str) -> Callable[..., Team]:
+    return functools.partial(Team, on="kafka", broker=broker)
