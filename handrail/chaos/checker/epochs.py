@@ -9,13 +9,18 @@ from dataclasses import dataclass, field
 
 from handrail.chaos.checker.reading import Line, Reading, reading
 from handrail.chaos.checker.violation import Violation, at
-from handrail.chaos.history import Effect, Fault, Happening, History
+from handrail.chaos.history import Effect, Fault, Happening, History, Phase
 from handrail.lane.journal import LANE, Entry, Kind, journaled_offset
+from handrail.ledger.event import AtLane
 
 OPENED_KEY = f"{LANE}/end/0".encode()
 #: A fault that freezes a process stands between its last look and its act.
 FREEZES = frozenset({"freeze"})
 FAULT_GRACE_MS = 1_000  #: what is written down a little after it happened
+#: How often one fault may make a lane be opened anew, by kind: taken over, taken back, and once
+#: more. What joins and leaves several times counts several times.
+OPENINGS = {"kill": 3, "freeze": 3, "broker": 4, "endtxn": 4, "cutoff": 3, "rebalance": 12}
+OPENINGS_OF_OTHERS = 3
 
 
 @dataclass(slots=True)
@@ -83,6 +88,27 @@ def epochs_never_go_back(history: History) -> Iterable[Violation]:
             if (wrong := owner.take(line)) and not _is_licence(line):
                 kind = line.entry.kind if line.entry is not None else "record"
                 yield Violation("I9", f"{kind} of {line.agent}: {wrong}", at(line.record))
+    yield from _opened_for_ever(here)
+
+
+def _opened_for_ever(here: Reading) -> Iterator[Violation]:
+    """Two owners never fence each other again and again: each opening has its cause."""
+    faults = [one for one in here.history.faults if one.phase is Phase.BEGUN]
+    for lines in here.journals.values():
+        agent = lines[0].agent
+        processes = {
+            told.event.process
+            for told in here.told
+            if isinstance(told.event, AtLane) and told.event.agent == agent
+        }
+        explained = sum(OPENINGS.get(one.fault, OPENINGS_OF_OTHERS) for one in faults)
+        opened = [line.record for line in lines if line.key == OPENED_KEY]
+        if len(opened) > 1 + len(processes) + explained:
+            sentence = (
+                f"a lane of {agent} was opened {len(opened)} times, by {len(processes)} processes"
+                f" under {len(faults)} faults"
+            )
+            yield Violation("I9", sentence, at(*opened[-2:]))
 
 
 def _is_licence(line: Line) -> bool:

@@ -1,9 +1,11 @@
 """Runs of the shop on a broker in memory, recorded as histories, with or without a bug."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from handrail.bus.in_process import InProcessBus
 from handrail.bus.in_process_broker import InProcessBroker
 from handrail.bus.in_process_log import Fate as LogFate
 from handrail.chaos.history import (
@@ -18,9 +20,11 @@ from handrail.chaos.history import (
     Submission,
     Watermark,
 )
+from handrail.runtime.worker.lane_state import LaneState
 from handrail.testing import Team
 from handrail.testing.clock import VirtualClock
 from handrail.testing.ground import MEMORY_STARTS_MS, MemoryGround
+from handrail.testing.member import Member
 from handrail.testing.task import TeamTask
 from handrail.wire.record import Record, TopicPartition
 from tests.unit.chaos.checker import shop
@@ -97,6 +101,62 @@ class Shop(Team):
         ended = Fault(time_ms=self.clock.now_ms(), fault="kill", target=name, phase=Phase.ENDED)
         self.faults.append(ended)
         return given
+
+    async def strike(self, fault: str, member: Member) -> None:
+        """End a process that was or is to be killed, and keep that it was."""
+        self.faults.append(
+            Fault(time_ms=self.clock.now_ms(), fault=fault, target=member.agent.name)
+        )
+        await self._killed(member)
+
+    def freeze(self, member: Member) -> Callable[[], Awaitable[None]]:
+        """Let nothing through a process's connection, and no heartbeat out, until it thaws.
+
+        The thawed process goes on with what it was doing before it hears from its group.
+        """
+        thawed = asyncio.Event()
+        member.bus.line.alive = thawed.wait  # type: ignore[attr-defined]  # a frozen line
+        hears = self._deaf(member, "freeze")
+
+        async def thaw() -> None:
+            thawed.set()
+            await self.settle()
+            await hears()
+
+        return thaw
+
+    def cut_off(self, member: Member) -> Callable[[], Awaitable[None]]:
+        """Keep a process from hearing its group, and the group from hearing it; all else works."""
+        return self._deaf(member, "cutoff")
+
+    def _deaf(self, member: Member, fault: str) -> Callable[[], Awaitable[None]]:
+        bus, name = member.bus, member.agent.name
+        assert isinstance(bus, InProcessBus)
+        for consumer in bus._consumers:
+            consumer.cut(silent=True)
+            assert consumer._task is not None
+            consumer._task.cancel()
+            consumer._task = None
+        self.faults.append(Fault(time_ms=self.clock.now_ms(), fault=fault, target=name))
+
+        async def hears() -> None:
+            ended = Fault(time_ms=self.clock.now_ms(), fault=fault, target=name, phase=Phase.ENDED)
+            self.faults.append(ended)
+            for consumer in bus._consumers:
+                consumer.cut(silent=False)
+                await consumer.start()
+
+        return hears
+
+    async def reopened(self, agent: Any) -> None:
+        """Wait until every lane of an agent is open again, or was given up for another owner."""
+        at_rest = (LaneState.OPEN, LaneState.GIVEN_UP)
+        runners = [r for m in self.members if m.agent is agent for r in m.process.lanes]
+        await until(lambda: all(one.state in at_rest for one in runners), what="lanes are open")
+
+    def patience_is_short(self) -> None:
+        """Wait for nothing that a planted bug keeps from happening."""
+        self.ground.patience_s = 0.3
 
     async def told(self) -> None:
         """Wait until every group was told how far its lanes have come."""
