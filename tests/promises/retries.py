@@ -8,7 +8,9 @@ from handrail import Context, Effect, Idempotent, Refused, State, ToolContext, a
 from handrail.ledger.event import DeadLettered, Finished, Rested, StepWasted
 from handrail.models.port import ModelReply, ModelRequest
 from handrail.testing import Team
+from handrail.testing.task import TeamTask
 from tests.promises.step_tools import jobs, ledger
+from tests.waiting import until
 
 TeamOf = Callable[..., Team]
 
@@ -81,6 +83,11 @@ async def book(ctx: ToolContext, text: str) -> str:
 
 
 TOOLS = [look, pay, book]
+
+
+async def says_so(task: TeamTask) -> bool:
+    """Say whether the task tells that it rests after the quick tries."""
+    return "failed 3 times and tries again" in await task.task.explanation()
 
 
 def real(team: Team) -> Team:
@@ -164,49 +171,18 @@ async def test_what_fails_twice_and_then_works_is_done_once_and_told(
         ]
 
 
-async def test_after_the_quick_tries_it_rests_says_why_and_goes_on_for_an_hour(
-    team_of: TeamOf, world: World
-) -> None:
-    world.errors = [ConnectionError("the archive is away") for _ in range(10_000)]
-    async with team_of(shaky, partitions=1) as team:
-        task = await team.submit(jobs, "x")
-        await team.settle()
-        await team.advance(minutes=20)
-
-        assert "the archive is away" in await task.task.explanation()
-        assert "tries again at" in await task.task.explanation()
-        assert 15 < len(world.done) < 200
-        world.errors.clear()
-        await team.advance(minutes=2)
-        assert await task.result(str) == "x"
-
-
-async def test_an_hour_of_failing_ends_in_a_dead_letter(team_of: TeamOf, world: World) -> None:
-    world.errors = [ConnectionError("away") for _ in range(10_000)]
-    async with team_of(shaky) as team:
-        began_ms = team.clock.now_ms()
-        task = await team.submit(jobs, "x")
-        await team.settle()
-        await team.advance(hours=1, minutes=1)
-
-        (letter,) = await task.dead_letters()
-        failure = letter.failure
-        assert (failure.reason, failure.attempts) == ("attempts", len(world.done))
-        assert failure.failed_ms - began_ms <= 3_600_000
-        assert failure.failed_ms - began_ms >= 3_500_000
-
-
 async def test_others_of_its_key_wait_behind_it_and_other_keys_do_not(
     team_of: TeamOf, world: World
 ) -> None:
     async with team_of(shaky, partitions=1) as team:
         world.errors = [ConnectionError("away") for _ in range(3)]
         first = await team.submit(jobs, "first")
-        await team.settle()
+        await until(lambda: len(world.done) == 3)
         second = await team.submit(jobs, "second")
 
         assert await second.result(str) == "second"
         assert await first.state() == "working"
+        await until(lambda: says_so(first))
         await team.advance(seconds=5)
         assert await first.result(str) == "first"
 
@@ -218,8 +194,8 @@ async def test_what_rests_for_a_retry_goes_on_after_its_process_was_killed(
     async with team_of(payer, tools=TOOLS, partitions=1) as team:
         team.fake(pay, raises=Refused(State.DEPENDENCY_UNAVAILABLE, "the bank is closed"))
         task = await team.submit(jobs, "x")
-        await team.settle()
-        assert world.attempts == [1, 2, 3]
+        await until(lambda: world.attempts == [1, 2, 3])
+        await until(lambda: says_so(task))
         await team.kill(payer)
         await team.restart(payer)
         team.fake(pay, returns="paid x")
@@ -292,27 +268,15 @@ async def test_a_model_turn_that_failed_is_asked_for_again_and_not_booked_as_was
         assert len([e for e in told if isinstance(e, Finished)]) == 1
 
 
-async def test_a_deadline_ends_what_rests_for_a_retry(team_of: TeamOf, world: World) -> None:
-    world.errors = [Refused(State.RATE_LIMITED, "come back", retry_after_s=50)]
-    async with team_of(shaky) as team:
-        task = await team.submit(jobs, "x", deadline_s=60)
-        await team.settle()
-        world.errors = [Refused(State.RATE_LIMITED, "come back", retry_after_s=50)] * 9
-        await team.advance(minutes=2)
-
-        (letter,) = await task.dead_letters()
-        assert (letter.failure.reason, letter.failure.attempts) == ("deadline", 2)
-
-
 async def test_a_cancel_ends_what_rests_for_a_retry(team_of: TeamOf, world: World) -> None:
     world.errors = [ConnectionError("away") for _ in range(9)]
     async with team_of(shaky) as team:
         task = await team.submit(jobs, "x")
-        await team.settle()
+        await until(lambda: says_so(task))
         await task.cancel("no longer needed")
         await team.advance(seconds=2)
+        await task.until("canceled")
 
-        assert await task.state() == "canceled"
         assert world.done == ["x", "x", "x"]
 
 
