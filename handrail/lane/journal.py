@@ -26,6 +26,7 @@ class Kind(StrEnum):
     EPOCH = "epoch"  #: a new owner has opened the lane
     PROGRESS = "progress"  #: the offset that the same transaction commits, and its metadata
     CLOSED = "closed"  #: the owner has closed the lane with nothing running
+    RELEASED = "released"  #: the owner lets go of the lane and carries a step of it on
     ACCEPTED = "accepted"  #: how far an invocation has come: its tries, what it waits for
     PARKED = "parked"  #: an invocation rests; its offset is finished
     GATHERED = "gathered"  #: a part of a fan-out has ended
@@ -35,8 +36,9 @@ class Kind(StrEnum):
     IN_DOUBT = "in_doubt"  #: a step was begun and nobody can know what came of it
 
 
-#: Their keys end in the path of a step, all others in a number.
 STEP_KINDS = frozenset({Kind.INTENT, Kind.OUTCOME, Kind.IN_DOUBT})
+#: Their keys end in the path of a step, all others in a number.
+PATH_KINDS = STEP_KINDS | {Kind.RELEASED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,8 @@ def decode_entry(record: Record) -> Entry | None:
         return Entry(
             kind=kind,
             invocation=invocation,
-            part=0 if kind in STEP_KINDS else int(part),
-            path=part if kind in STEP_KINDS else "",
+            part=0 if kind in PATH_KINDS else int(part),
+            path=part if kind in PATH_KINDS else "",
             body=record.value if facts.pop("body", False) else None,
             epoch=int(facts.pop("epoch")),
             agent_version=str(facts.pop("agent_version")),

@@ -26,6 +26,8 @@ class Moment(StrEnum):
     AFTER_BLOB_COMMIT = "after_blob_commit"  #: a large outcome's bytes are, the outcome is not
     BEFORE_FINAL = "before_final"  #: the handler has returned, nothing of its end is written
     AFTER_FINAL_COMMIT = "after_final_commit"  #: everything is committed
+    AFTER_RELEASED = "after_released"  #: the lane was let go in words, not yet in deed
+    AFTER_LATE_OUTCOME = "after_late_outcome"  #: what came late is committed, its step not judged
     AFTER_IN_DOUBT_COMMIT = "after_in_doubt_commit"  #: a doubt has been put to people
 
 

@@ -1,0 +1,142 @@
+"""The acts that are under way in one open lane.
+
+An act is a task of its own, so that it can outlive the handler that asked for it: when the lane is
+let go, the handler ends, and the act goes on in the hands of `MovedActs`. Guarantee: what such an
+act comes to is kept until its outcome was handed to a committer, or was sent to the lane's answers.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from handrail.contract.effect import Effect
+from handrail.contract.failure import Refused, State
+from handrail.errors.wire import TooLarge
+from handrail.lane.steps import Asked
+from handrail.lane.trying_again import StepFailure
+from handrail.runtime.worker.recorded_error import encode_error
+from handrail.wire.limits import BLOB_BYTES_MAX
+
+if TYPE_CHECKING:
+    from handrail.runtime.worker.ground import Act
+
+ACT_S_MAX = 600.0  #: how long an act without a time limit of its own is waited for elsewhere
+TOLD_S_MAX = 15.0  #: more than its own time: until its outcome was sent and read
+
+
+@dataclass(frozen=True, slots=True)
+class ActEnd:
+    """What an act came to; `body` is what is recorded."""
+
+    body: bytes
+    result: Any = None
+    error: Exception | None = None
+    failed: StepFailure | None = None
+    fatal: SystemExit | None = None  #: nothing is recorded of it
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """One licensed attempt; without a task it has not begun to act."""
+
+    invocation: str
+    asked: Asked
+    attempt: int
+    seconds_max: float
+    began_s: float = field(default_factory=time.monotonic)
+    task: "asyncio.Task[ActEnd] | None" = None
+
+    @property
+    def step(self) -> tuple[str, str, int]:
+        """Which attempt it is."""
+        return self.invocation, self.asked.path, self.attempt
+
+    def left_s(self) -> float:
+        """Say how long it takes at most until its outcome can be read by somebody else."""
+        gone_s = time.monotonic() - self.began_s
+        return max(0.0, self.seconds_max - gone_s) + TOLD_S_MAX
+
+
+class Flights:
+    """What is under way in one lane. It belongs to the event loop's thread."""
+
+    def __init__(self) -> None:
+        """Begin with nothing under way."""
+        self.letting_go = False  #: a handler that is cancelled now leaves its act alone
+        self._under_way: dict[tuple[str, str], Flight] = {}
+        self._waiting: dict[asyncio.Future[None], str] = {}
+
+    def __iter__(self) -> "Iterator[Flight]":
+        """Go through what is licensed and was neither recorded nor given up."""
+        return iter(tuple(self._under_way.values()))
+
+    def license(self, invocation: str, asked: Asked, attempt: int, timeout_s: float | None) -> None:
+        """An intent is on its way to the journal."""
+        flight = Flight(invocation, asked, attempt, timeout_s or ACT_S_MAX)
+        self._under_way[invocation, asked.path] = flight
+
+    def begin(self, invocation: str, act: "Act[Any]", begun_as: Effect) -> "asyncio.Task[ActEnd]":
+        """Carry out what was licensed."""
+        flight = self._under_way[invocation, act.asked.path]
+        flight.began_s = time.monotonic()
+        name = f"act {act.asked.name} of {invocation}"
+        flight.task = asyncio.create_task(carry_out(act, begun_as), name=name)
+        return flight.task
+
+    def land(self, invocation: str, path: str) -> None:
+        """Its outcome was handed over, or nobody wants to know it: what still runs is cut off."""
+        flight = self._under_way.pop((invocation, path), None)
+        if flight is not None and flight.task is not None:
+            flight.task.cancel()
+
+    def take_all(self) -> list[Flight]:
+        """Give away what is under way; it goes on."""
+        flights = [*self._under_way.values()]
+        self._under_way.clear()
+        return flights
+
+    # ---- waiting for an act that is under way elsewhere
+
+    def tell(self) -> None:
+        """Something became known about acts elsewhere: whoever waits looks again."""
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+
+    def waits(self, invocation: str) -> bool:
+        """Say whether a step of it is carried out elsewhere, and its outcome is waited for."""
+        return invocation in self._waiting.values()
+
+    async def told(self, invocation: str, sleep: "asyncio.Future[None]") -> None:
+        """Wait until something became known, or until `sleep` is over."""
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[told] = invocation
+        try:
+            await asyncio.wait({told, sleep}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            del self._waiting[told]
+            sleep.cancel()
+
+
+async def carry_out(act: "Act[Any]", begun_as: Effect) -> ActEnd:
+    """Carry an act out; whatever it raises is what came of it."""
+    name = act.asked.name
+    try:
+        result = await act.do()
+        body = act.encode(result)
+        if len(body) > BLOB_BYTES_MAX:
+            raise TooLarge(what_is_large="result", size=len(body), limit=BLOB_BYTES_MAX)
+        # What the handler sees is what a replay would give it.
+        return ActEnd(body, act.decode(body))
+    except SystemExit as error:
+        return ActEnd(b"", fatal=error)
+    except Exception as error:  # noqa: BLE001 - whatever the act raises is its outcome
+        shown = error
+        if isinstance(error, ValidationError | PydanticSerializationError):
+            shown = Refused(State.OUTPUT_INVALID, f"{name}: its result cannot be recorded")
+        return ActEnd(encode_error(shown), error=shown, failed=StepFailure.of(shown, begun_as))

@@ -1,0 +1,73 @@
+"""What came of a step whose process has let go of the lane, on its way to the lane's new owner.
+
+It names the very attempt that it is about, so that it says nothing about any other, however often
+it is read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+import orjson
+
+from handrail.errors.wire import MessageInvalid
+from handrail.wire.codec import JSON_TYPE, encode_time
+from handrail.wire.record import Outgoing, Record
+
+LATE_OUTCOME_TYPE: Final = "handrail_late_outcome.v1"
+FACTS_HEADER: Final = "handrail-outcome"
+STATE_HEADER: Final = "handrail-state"
+
+
+class LateState(StrEnum):
+    """What became of the attempt."""
+
+    ENDED = "ended"  #: with a result or an error, which it brings
+    NOT_BEGUN = "not_begun"  #: its process let go before it began
+    CUT_OFF = "cut_off"  #: its process could not let it end; nobody knows what came of it
+
+
+@dataclass(frozen=True, slots=True)
+class LateOutcome:
+    """One attempt of one step. `facts` are those of an OUTCOME; its body is there or claimed."""
+
+    invocation: str
+    path: str
+    attempt: int
+    state: LateState
+    facts: Mapping[str, object] = field(default_factory=dict[str, object])
+    body: bytes | None = None
+
+    def outgoing(self, topic: str, partition: int, now_ms: int) -> Outgoing:
+        """Give the record for the answers of the lane. The body has to fit into a record."""
+        about = f"{self.invocation}/{self.path}/{self.attempt}"
+        facts = {**self.facts, "body": self.body is not None}
+        headers = (
+            ("ce_specversion", b"1.0"),
+            ("ce_type", LATE_OUTCOME_TYPE.encode()),
+            ("ce_for", about.encode()),
+            ("ce_time", encode_time(now_ms).encode()),
+            ("content-type", JSON_TYPE.encode()),
+            (STATE_HEADER, self.state.encode()),
+            (FACTS_HEADER, orjson.dumps(facts)),
+        )
+        return Outgoing(topic, self.invocation.encode(), self.body or b"{}", headers, partition)
+
+    @classmethod
+    def from_record(cls, record: Record) -> "LateOutcome":
+        """Read one; raises a WireError when the record is none."""
+        try:
+            about = (record.header("ce_for") or b"").decode()
+            invocation, path, attempt = about.rsplit("/", 2)
+            facts = dict(orjson.loads(record.header(FACTS_HEADER) or b""))
+            state = LateState((record.header(STATE_HEADER) or b"").decode())
+            body = record.value if facts.pop("body", False) else None
+            if state is LateState.ENDED and not isinstance(facts["ok"], bool):
+                raise ValueError(about)
+            return cls(invocation, path, int(attempt), state, facts, body)
+        except (ValueError, KeyError, TypeError) as error:
+            detail = "it is no late outcome"
+            raise MessageInvalid(
+                topic="answers", type=LATE_OUTCOME_TYPE, detail=detail
+            ) from error
