@@ -1,13 +1,14 @@
 """What the parts of one open lane share, and what a step is made of."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from handrail.contract.effect import EffectDeclaration
 from handrail.lane.lane import Lane
 from handrail.lane.steps import Asked
 from handrail.runtime.worker.committer import Committer
+from handrail.runtime.worker.flights import Flights
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.packing import Packer
 from handrail.runtime.worker.place import WorkerPlace
@@ -27,6 +28,9 @@ class Act(Generic[R]):
     encode: Callable[[R], bytes]
     decode: Callable[[bytes], R]
     accept: Callable[[Any], R]
+    wait: Callable[[int], Awaitable[None]] | None = None
+    """Waited for before each intent, which is given as the number of its attempt."""
+    timeout_s: float | None = None  #: how long it takes at most, where that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +43,4 @@ class LaneGround:
     committer: Committer
     packer: Packer
     saying: Saying
+    flights: Flights = field(default_factory=Flights)

@@ -10,17 +10,15 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar, assert_never
+from typing import Any, TypeVar, assert_never, cast
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
 
-from handrail.contract.effect import Effect, Queryable
+from handrail.contract.effect import Effect
 from handrail.contract.explain import invalid_in_words
 from handrail.contract.failure import Refused, State
 from handrail.errors.lane import DeadlinePassed
 from handrail.errors.steps import Diverged, StepInDoubt, TaskStopped
-from handrail.errors.wire import TooLarge
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import Entry, Kind, encode_entry
 from handrail.lane.steps import (
@@ -37,22 +35,21 @@ from handrail.lane.steps import (
 from handrail.lane.trying_again import RunErrors, StepFailure
 from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.committer import Item
+from handrail.runtime.worker.elsewhere import told
 from handrail.runtime.worker.ending import Suspended
+from handrail.runtime.worker.flights import ActEnd, carry_out
 from handrail.runtime.worker.ground import Act, LaneGround
 from handrail.runtime.worker.reading_back import read_back
+from handrail.runtime.worker.reconciling import Unknown, reconcile
 from handrail.runtime.worker.recorded_error import as_recorded, decode_error, encode_error
 from handrail.wire.claim import Claim, needs_claim
 from handrail.wire.codec import encode_time
 from handrail.wire.envelope import Envelope
-from handrail.wire.limits import BLOB_BYTES_MAX
 
 R = TypeVar("R")
 
 LICENCE_S_MAX = 2.0  #: how long after the beginning of its commit an intent licenses the act
 LICENCES_COUNT_MAX = 10  #: intents in a row that were too old when their commit was heard of
-RECONCILE_COUNT_MAX = 3  #: times that a receiver is asked before people are
-RECONCILE_AGAIN_S = 2.0
-RECONCILE_S_MAX = 30.0
 
 
 class Stepper:
@@ -89,6 +86,9 @@ class Stepper:
         self._asked.add(asked.path)
         if "." in asked.path:
             self.errors.ask(asked.path)
+        await told(self._ground, self._invocation.id, asked.path)
+        if self.stopped is not None:
+            raise self.stopped
         now_ms = worker.clock.now_ms()
         try:
             verdict = self._log.judge(asked, worker.agent.name, worker.agent.version, now_ms)
@@ -198,6 +198,7 @@ class Stepper:
         self._log.put(replace(entry, body=None))
         records = [encode_entry(entry, self._ground.place.journal)]
         self._ground.committer.hand(Item(records, outcome=entry))
+        self._ground.flights.land(entry.invocation, entry.path)
 
     # ---- acting
 
@@ -206,6 +207,8 @@ class Stepper:
         harmless = act.asked.effect in HARMLESS
         try:
             if not harmless:
+                if act.wait is not None:
+                    await act.wait(begin.attempt)
                 attempt = await self._licence(act, begin)
             self._check_may_act(act.asked)
             acts = True
@@ -223,6 +226,8 @@ class Stepper:
             raise
         finally:
             self.acting -= int(acts)
+            if not self._ground.flights.letting_go:
+                self._ground.flights.land(self._invocation.id, act.asked.path)
 
     def _check_may_act(self, asked: Asked) -> None:
         """Raise TaskStopped or DeadlinePassed when the task is over; every later step does too."""
@@ -250,6 +255,7 @@ class Stepper:
             }
             entry = self._entry(Kind.INTENT, asked.path, facts)
             self._log.put(entry)
+            ground.flights.license(self._invocation.id, asked, attempt, act.timeout_s)
             records = [encode_entry(entry, ground.place.journal)]
             if begin.wasted and attempt == begin.attempt:
                 event = ground.saying.wasted(self._invocation, self._envelope, asked, attempt - 1)
@@ -270,32 +276,30 @@ class Stepper:
         raise error
 
     async def _act(self, act: Act[R], attempt: int) -> R:
-        name = act.asked.name
-        try:
-            result = await act.do()
-            body = self._encoded(act, result)
-            # What the handler sees is what a replay would give it.
-            result = act.decode(body)
-        except Exception as error:  # noqa: BLE001 - whatever the act raises is its outcome
-            if isinstance(error, ValidationError | PydanticSerializationError):
-                error = Refused(State.OUTPUT_INVALID, f"{name}: its result cannot be recorded")
-            body = encode_error(error)
-            failed = StepFailure.of(error, self._begun_as(act.asked))
-            await self._reached(Moment.AFTER_ACT, act.asked)
-            await self._record(act, body, attempt, failed)
-            shown = as_recorded(name, error, body)
-            self._failed(act.asked, shown, failed)
-            raise shown from error.__cause__
+        ended = await self._carried_out(act)
+        if ended.fatal is not None:
+            raise ended.fatal
         await self._reached(Moment.AFTER_ACT, act.asked)
-        await self._record(act, body, attempt)
-        return result
+        await self._record(act, ended.body, attempt, ended.failed)
+        if ended.error is None or ended.failed is None:
+            return cast("R", ended.result)
+        shown = as_recorded(act.asked.name, ended.error, ended.body)
+        self._failed(act.asked, shown, ended.failed)
+        raise shown from ended.error.__cause__
 
-    @staticmethod
-    def _encoded(act: Act[R], result: R) -> bytes:
-        body = act.encode(result)
-        if len(body) > BLOB_BYTES_MAX:
-            raise TooLarge(what_is_large="result", size=len(body), limit=BLOB_BYTES_MAX)
-        return body
+    async def _carried_out(self, act: Act[Any]) -> ActEnd:
+        """Let the act run; it outlives a handler that ends because the lane is let go."""
+        begun_as, flights = self._begun_as(act.asked), self._ground.flights
+        if act.asked.effect in HARMLESS:
+            return await carry_out(act, begun_as)
+        task = flights.begin(self._invocation.id, act, begun_as)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not flights.letting_go:
+                task.cancel()
+                await asyncio.wait({task})
+            raise
 
     def _hand_error(self, act: Act[Any], error: Refused, attempt: int) -> None:
         asked = act.asked
@@ -328,33 +332,16 @@ class Stepper:
 
     async def _reconcile(self, act: Act[R], verdict: Reconcile) -> tuple[R] | None:
         """Ask the receiver what became of the call; None when it never happened."""
-        intent = self._log.records[act.asked.path].intent
-        assert intent is not None
-        recorded = self._log.records[act.asked.path].in_doubt is not None
-        declared = act.declared
-        if not isinstance(declared, Queryable):
-            because = "the code no longer says how its receiver can be asked"
-            raise self._stop(doubt(intent, because, recorded=recorded))
-        clock = self._ground.worker.clock
-        ready_ms = verdict.begun_ms + declared.settle_s * 1000
-        await clock.sleep(max(0.0, (ready_ms - clock.now_ms()) / 1000))
-        because = ""
-        for number in range(RECONCILE_COUNT_MAX):
-            if number:
-                await clock.sleep(RECONCILE_AGAIN_S)
-            try:
-                async with asyncio.timeout(RECONCILE_S_MAX):
-                    found = await declared.reconcile(act.idem_key)
-                if found is None:
-                    return None
-                result = act.accept(found)
-                body = act.encode(result)
-            except Exception as error:  # noqa: BLE001 - whatever the receiver's client raises
-                because = f"its receiver could not be asked: {error!r:.200}"
-                continue
-            await self._record(act, body, verdict.attempt - 1)
-            return (act.decode(body),)
-        raise self._stop(doubt(intent, because, recorded=recorded))
+        record = self._log.records[act.asked.path]
+        recorded = record.in_doubt is not None
+        found = await reconcile(act, verdict, self._ground.worker.clock)
+        if isinstance(found, Unknown):
+            assert record.intent is not None, "it was begun"
+            raise self._stop(doubt(record.intent, found.because, recorded=recorded))
+        if found is None:
+            return None
+        await self._record(act, found.body, verdict.attempt - 1)
+        return (act.decode(found.body),)
 
     def _stop(self, found: Doubt) -> StepInDoubt:
         self.doubts.append(found)
