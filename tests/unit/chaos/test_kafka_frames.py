@@ -1,8 +1,10 @@
 """What a proxy reads of requests, and how addresses in answers are replaced."""
 
 import struct
+from collections.abc import Callable
 
 import pytest
+from aiokafka.protocol.api import RequestStruct, Response
 from aiokafka.protocol.commit import OffsetCommitRequest_v3
 from aiokafka.protocol.coordination import (
     FindCoordinatorRequest_v0,
@@ -42,10 +44,10 @@ NUMBER = 77
 CORRELATION = struct.pack(">i", NUMBER)
 
 
-def sent(struct_of_aiokafka: object, client: str = "me") -> Request:
+def sent(request: RequestStruct, client: str = "me") -> Request:
     """Give a request of aiokafka as a proxy reads it."""
-    head = struct_of_aiokafka.build_request_header(NUMBER, client)  # type: ignore[attr-defined]
-    return parse_request(head.encode() + struct_of_aiokafka.encode())  # type: ignore[attr-defined]
+    head = request.build_request_header(NUMBER, client)
+    return parse_request(head.encode() + request.encode())
 
 
 def compact(text: str | None) -> bytes:
@@ -79,7 +81,7 @@ def test_the_head_of_a_request_is_read() -> None:
     ids=lambda one: type(one).__name__,
 )
 def test_a_request_of_a_transaction_names_it_and_says_whether_it_commits(
-    request_: object, commits: bool
+    request_: RequestStruct, commits: bool
 ) -> None:
     request = sent(request_)
 
@@ -160,12 +162,12 @@ TOPICS: list[object] = []
     ids=lambda one: type(one).__name__,
 )
 def test_an_address_is_replaced_and_nothing_else(
-    request_: object, answer: object, same: object
+    request_: RequestStruct, answer: Response, same: Response
 ) -> None:
-    request, raw = sent(request_), CORRELATION + answer.encode()  # type: ignore[attr-defined]
+    request, raw = sent(request_), CORRELATION + answer.encode()
 
     assert addresses_in(request, raw) == {BROKER}
-    assert readdressed(request, raw, {BROKER: DOOR}) == CORRELATION + same.encode()  # type: ignore[attr-defined]
+    assert readdressed(request, raw, {BROKER: DOOR}) == CORRELATION + same.encode()
 
 
 def of_metadata(address: Address) -> bytes:
@@ -196,11 +198,11 @@ def of_cluster(address: Address) -> bytes:
     ],
 )
 def test_an_address_among_compact_fields_is_replaced_and_nothing_else(
-    api: Api, version: int, answer: object
+    api: Api, version: int, answer: Callable[[Address], bytes]
 ) -> None:
     request = flexible(api, version, b"\x00")
-    before = CORRELATION + b"\x00" + answer(BROKER)  # type: ignore[operator]
-    after = CORRELATION + b"\x00" + answer(DOOR)  # type: ignore[operator]
+    before = CORRELATION + b"\x00" + answer(BROKER)
+    after = CORRELATION + b"\x00" + answer(DOOR)
 
     assert readdressed(request, before, {BROKER: DOOR}) == after
 
