@@ -7,7 +7,7 @@ from handrail.chaos.checker.epochs import FAULT_GRACE_MS, OPENED_KEY
 from handrail.chaos.checker.lineage import key_of_step
 from handrail.chaos.checker.reading import ANSWERS, Line, Reading, reading
 from handrail.chaos.checker.tasks import states
-from handrail.chaos.checker.violation import Violation, at
+from handrail.chaos.checker.violation import Harm, Violation, at
 from handrail.chaos.history import Effect, Happening, History, Phase
 from handrail.errors import WireError
 from handrail.lane.journal import Entry, Kind, entry_key
@@ -48,7 +48,9 @@ def _too_often(here: Reading, key: str, effects: Sequence[Effect]) -> Iterator[V
     if allowed is not None and effected > allowed:
         sentence = f"{tool} ({kind}) had its effect {effected} times, {allowed} may be"
         times = (str(one.time_ms) for one in effects if one.happened is Happening.EFFECTED)
-        yield Violation("I5", sentence, (f"key {key[:12]}…", f"effects at {', '.join(times)} ms"))
+        evidence = (f"key {key[:12]}…", f"effects at {', '.join(times)} ms")
+        means = Harm.DOUBLED if kind in ONCE else Harm.REPEATED
+        yield Violation("I5", sentence, evidence, means)
 
 
 def _step_of(here: Reading, key: str) -> tuple[str, str] | None:
@@ -192,7 +194,7 @@ def doubts_have_causes_and_ambiguity_has_doubts(history: History) -> Iterable[Vi
                 f"step {entry.path} of {entry.invocation} is in doubt, and nothing happened between"
                 f" {began_ms} ms and {entry.written_ms} ms that could explain it"
             )
-            yield Violation("I18", sentence, at(line.record))
+            yield Violation("I18", sentence, at(line.record), Harm.OTHER)
     asked = {
         told.event.request
         for told in here.told
@@ -201,7 +203,7 @@ def doubts_have_causes_and_ambiguity_has_doubts(history: History) -> Iterable[Vi
     for line, entry in here.entries(Kind.IN_DOUBT):
         if not any(one.startswith(f"{entry.invocation}/{entry.path}/") for one in asked):
             sentence = f"step {entry.path} of {entry.invocation} is in doubt, and nobody was asked"
-            yield Violation("I18", sentence, at(line.record))
+            yield Violation("I18", sentence, at(line.record), Harm.HANGING)
     yield from _ambiguous_without_doubt(here)
     yield from _answers_not_heard(here)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from handrail.chaos.checker.reading import Reading, Told, reading
 from handrail.chaos.checker.tasks import WAITS_FOR_PERSON, states
-from handrail.chaos.checker.violation import Violation, at
+from handrail.chaos.checker.violation import Harm, Violation, at
 from handrail.chaos.history import History
 from handrail.ledger.event import DeadLettered, Dropped, Finished, PartGathered, PartKind
 from handrail.ledger.task_state import TaskState
@@ -36,7 +36,8 @@ def _parts_of(fan_out: str, counted: Sequence[tuple[Told, PartGathered]]) -> Ite
     for told, event in counted:
         if event.part in seen:
             sentence = f"part {event.part} of fan-out {fan_out} was counted twice"
-            yield Violation("I19", sentence, at(seen[event.part].record, told.record))
+            place = at(seen[event.part].record, told.record)
+            yield Violation("I19", sentence, place, Harm.DOUBLED)
         seen[event.part] = told
         if event.what is not PartKind.NONE and not 0 <= event.part < event.parts:
             sentence = f"part {event.part} of fan-out {fan_out} is none of its {event.parts}"
@@ -59,7 +60,8 @@ def _closing_of(
     ]
     if len(closed) > 1 + len(here.redriven.get(gather, ())):
         sentence = f"fan-out {fan_out} was gathered {len(closed)} times"
-        yield Violation("I19", sentence, at(*(told.record for told in closed)))
+        place = at(*(told.record for told in closed))
+        yield Violation("I19", sentence, place, Harm.DOUBLED)
     if not closed:
         yield from _not_closed(here, fan_out, counted)
         return

@@ -1,0 +1,109 @@
+"""What a check came to, in figures: how often each harm was found, and out of how many chances.
+
+Where nothing was found in n chances, the rate is below 3/n with 95 % confidence (the rule of
+three); a report says so in words, since "none" alone says nothing about how hard one has looked.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from handrail.chaos.checker.epochs import stale_acts
+from handrail.chaos.checker.order import mailboxes
+from handrail.chaos.checker.reading import ENDS, Reading, reading
+from handrail.chaos.checker.violation import Harm, Violation
+from handrail.chaos.history import Happening, History, Phase
+from handrail.lane.journal import Kind
+from handrail.ledger.event import PersonAsked, RequestKind, StepWasted
+
+RULE_OF_THREE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How often something was found, out of how many chances."""
+
+    name: str
+    count: int
+    n: int
+    of: str  #: what there were n of
+
+    @property
+    def in_words(self) -> str:
+        """Say the figure with what it bounds."""
+        if self.n == 0:
+            return f"{self.name}: nothing was seen that could be ({self.of}: none)"
+        if self.count:
+            return f"{self.name}: {self.count} of {self.n} {self.of}"
+        bound = RULE_OF_THREE / self.n
+        return (
+            f"{self.name}: 0 of {self.n} {self.of}, which bounds the rate at {RULE_OF_THREE} in"
+            f" {self.n} ({bound:.2g}), with 95 % confidence"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The figures of one checked run."""
+
+    by_harm: Mapping[Harm, Figure]
+    in_doubt: Figure  #: promised to be asked of a person; no violation
+    wasted: Figure  #: paid calls that were made once more; no violation
+    late_acts: Figure  #: acts of frozen processes within the one window that nobody can close
+    faults: Mapping[str, int]  #: how many of each kind had struck
+    violations: Sequence[Violation]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no promise was broken."""
+        return not self.violations
+
+    def in_words(self) -> Sequence[str]:
+        """Give a line for each figure, what is promised never to happen first."""
+        figures = (*self.by_harm.values(), self.in_doubt, self.wasted, self.late_acts)
+        struck = ", ".join(f"{count} {kind}" for kind, count in sorted(self.faults.items()))
+        return [*(one.in_words for one in figures), f"under faults: {struck or 'none'}"]
+
+
+def report(history: History, violations: Sequence[Violation]) -> Report:
+    """Count what was found by what it means, beside the chances that there were for it."""
+    here = reading(history)
+    found = Counter(one.harm for one in violations)
+    chances = _chances(here)
+    told = [one.event for one in here.told]
+    doubts = sum(isinstance(e, PersonAsked) and e.kind is RequestKind.DOUBT for e in told)
+    wasted = sum(isinstance(event, StepWasted) for event in told)
+    intents = [entry for _, entry in here.entries(Kind.INTENT) if "void" not in entry.facts]
+    unsafe = sum(entry.facts.get("effect") == "unsafe" for entry in intents)
+    paid = sum(entry.facts.get("effect") == "paid" for entry in intents)
+    begun = sum(one.happened is Happening.BEGUN for one in history.effects)
+    return Report(
+        by_harm={harm: Figure(harm, found[harm], *chances[harm]) for harm in Harm},
+        in_doubt=Figure("in doubt", doubts, unsafe, "unsafe steps begun"),
+        wasted=Figure("wasted", wasted, paid, "paid steps begun"),
+        late_acts=Figure("acts after a take-over", sum(1 for _ in stale_acts(here)), begun, "acts"),
+        faults=Counter(one.fault for one in history.faults if one.phase is Phase.BEGUN),
+        violations=tuple(violations),
+    )
+
+
+def _chances(here: Reading) -> Mapping[Harm, tuple[int, str]]:
+    """Give how many chances there were for each harm, and of what."""
+    tasks = len({one.task for one in here.history.submissions})
+    messages = len(here.by_id)
+    effects = sum(one.happened is Happening.EFFECTED for one in here.history.effects)
+    ends = sum(isinstance(told.event, ENDS) for told in here.told)
+    pairs = sum(len(those) - 1 for those in mailboxes(here).values())
+    outcomes = sum(1 for _ in here.entries(Kind.OUTCOME))
+    writes = sum(line.entry is not None for line in here.lines())
+    return {
+        Harm.LOST: (tasks, "acknowledged tasks"),
+        Harm.DOUBLED: (messages + effects, "messages and effects"),
+        Harm.TORN: (ends, "ends"),
+        Harm.REORDERED: (pairs, "messages that had one of their key before them"),
+        Harm.REPEATED: (outcomes, "recorded steps"),
+        Harm.ZOMBIE: (writes, "journal records"),
+        Harm.HANGING: (tasks, "acknowledged tasks"),
+        Harm.OTHER: (tasks, "acknowledged tasks"),
+    }
