@@ -84,7 +84,8 @@ def _offsets_agree(here: Reading) -> Iterator[Violation]:
         come = here.progress.get(where, ())
         finished = bool(come) and come[-1].has_finished(handed.record.offset)
         ended = handed.id in here.ends or (handed.topic, *_place(handed)) in here.copies
-        if finished and not ended and handed.id not in resting.get(where, ()):
+        rests = handed.id in resting.get(where, ()) or _was_forwarded(here, handed)
+        if finished and not ended and not rests:
             sentence = f"{handed.id} counts as finished, and nothing says how it ended"
             yield Violation("I4", sentence, at(handed.record))
         if not finished and _ended_here(here, handed):
@@ -107,6 +108,14 @@ def _places_agree(here: Reading) -> Iterator[Violation]:
 
 def _place(handed: Handed) -> tuple[int, int]:
     return handed.record.partition, handed.record.offset
+
+
+def _was_forwarded(here: Reading, handed: Handed) -> bool:
+    """Whether a submission lies under its own id on its reference's partition too."""
+    return handed.envelope is None and any(
+        other.topic == handed.topic and other.record.partition != handed.record.partition
+        for other in here.by_id.get(handed.id, ())
+    )
 
 
 def _ended_here(here: Reading, handed: Handed) -> bool:
