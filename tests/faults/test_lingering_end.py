@@ -17,10 +17,11 @@ from handrail.bus.kafka_producer import KafkaLaneProducer
 from handrail.bus.port import TopicSpec
 from handrail.bus.where import Connection
 from handrail.chaos.kafka_frames import Api, Request
-from handrail.chaos.proxy import Fate, KafkaProxy, Treatment
+from handrail.chaos.proxy import Fate, KafkaProxy, Plan, Treatment
 from handrail.errors import CommitDoubtful, HandrailError
 from handrail.testing.accounting import read_all
 from handrail.wire.record import Outgoing
+from tests.waiting import until
 
 RECORD_BYTES = 200_000  #: so that a transaction of two needs two requests
 SETTLES_S = 1.0  #: within which the broker has dealt with the end that was late
@@ -65,15 +66,13 @@ async def topic(bus: KafkaBus) -> str:
 
 
 @pytest.fixture
-async def proxied(broker: str) -> AsyncIterator[KafkaBus]:
-    """A connection through a proxy that lets one end linger."""
-    proxy = KafkaProxy(broker)
+async def proxied(proxy: KafkaProxy) -> AsyncIterator[KafkaBus]:
+    """A connection through the proxy, which lets one end linger unless it is told otherwise."""
     proxy.plan = LetsOneEndLinger()
     bus = KafkaBus(Connection(await proxy.start(), "PLAINTEXT"))
     await bus.start()
     yield bus
     await bus.close()
-    await proxy.close()
 
 
 def things(topic: str, *names: str) -> list[Outgoing]:
@@ -112,3 +111,39 @@ async def test_without_the_count_of_doubts_the_same_end_tears_the_next_transacti
         await producer.commit(things(topic, "two", "three"))
 
     assert await seen(bus, topic) == ["one", "two"], "half of it can be seen"
+
+
+@pytest.mark.parametrize("arrives", ["before the successor", "after the successor"])
+async def test_an_end_that_misses_our_deadline_is_doubtful_and_settled_by_the_successor(
+    bus: KafkaBus, proxy: KafkaProxy, proxied: KafkaBus, topic: str, arrives: str
+) -> None:
+    gate, first, second = (
+        asyncio.Event(),
+        proxied.lane_producer(topic),
+        proxied.lane_producer(topic),
+    )
+    proxy.plan = only_the_first_end(Treatment(Fate.DELAY, until=gate))
+    await first.init(deadline_s=10)
+
+    with pytest.raises(CommitDoubtful, match="did not end within"):
+        await first.commit(things(topic, "one"), deadline_s=0.5)
+    if arrives == "before the successor":
+        gate.set()
+        await until(lambda: seen(bus, topic), what="the late end is carried out")
+    await first.close()
+    await second.init(deadline_s=10)
+    gate.set()
+    await second.commit(things(topic, "two"))
+
+    early = ["one"] if arrives == "before the successor" else []
+    assert await seen(bus, topic) == [*early, "two"]
+
+
+def only_the_first_end(treatment: Treatment) -> Plan:
+    """Treat the first commit of a transaction so, and let all else through."""
+    waiting = [treatment]
+
+    def plan(request: Request) -> Treatment:
+        return waiting.pop() if request.commits and waiting else Treatment(Fate.THROUGH)
+
+    return plan
