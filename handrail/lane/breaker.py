@@ -11,6 +11,7 @@ RAMP_MS and the time of two probes, the first of which may have begun too early:
 probe takes up to 9 s. Memory is bounded, whatever passes through.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -190,6 +191,10 @@ class Breakers:
     def of(self, provider: str, model: str) -> Breaker:
         """Give the breaker of a provider's model."""
         return self._held.of((provider, model))
+
+    def items(self) -> Iterable[tuple[tuple[str, str], Breaker]]:
+        """Give every breaker under its provider and model."""
+        return self._held.items()
 
     def __len__(self) -> int:
         """How many are held."""

@@ -50,6 +50,7 @@ class Invocation:
     tries: Tries = field(default_factory=Tries)
     why: Why | None = None  #: what it waits for while it rests
     wake_ms: int | None = None  #: when it goes on at the latest while it rests
+    said_provider: bool = False  #: the ledger knows that it waits for a provider
     is_on_record: bool = False  #: the journal has, or is about to have, its ACCEPTED
 
 

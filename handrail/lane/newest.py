@@ -31,6 +31,10 @@ class Newest(Generic[K, V]):
         self._held.move_to_end(key)
         return found
 
+    def items(self) -> list[tuple[K, V]]:
+        """Give what is held under its key."""
+        return list(self._held.items())
+
     def __len__(self) -> int:
         """How many are held."""
         return len(self._held)

@@ -58,9 +58,7 @@ def rest_in_words(rest: RestFacts | Rested) -> str:
             times = "once" if rest.failed_count == 1 else f"{rest.failed_count} times"
             return f"{rest.agent} has failed {times} and tries again at {at}, because {_said(rest)}"
         case RestWhy.PROVIDER:
-            return (
-                f"{rest.agent} waits for a provider and asks again at {at}, because {_said(rest)}"
-            )
+            return f"{rest.agent} waits for a provider, because {_said(rest)}; it goes on by itself"
         case _:
             assert_never(rest.why)
 

@@ -10,13 +10,8 @@ from handrail.lane.invocation import Why
 from handrail.lane.journal import Entry
 from handrail.lane.steps import WAITS_FOR_TIME, Asked
 from handrail.runtime.worker.digest import digest_of
-from handrail.runtime.worker.waiting import (
-    IN_MEMORY_S_MAX,
-    Closing,
-    Opening,
-    Wait,
-    waiting_act,
-)
+from handrail.runtime.worker.wait import Closing, Opening, Wait
+from handrail.runtime.worker.waiting import IN_MEMORY_S_MAX, waiting_act
 
 IN_MEMORY_MS_MAX = int(IN_MEMORY_S_MAX * 1000)
 SLEEP_S_MAX = 3_650 * 86_400.0

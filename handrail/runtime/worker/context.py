@@ -26,7 +26,8 @@ from handrail.runtime.worker.ending import Spent
 from handrail.runtime.worker.function_step import FunctionStep
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.step import Step, check_task, side_by_side
-from handrail.runtime.worker.waiting import RunSteps, Wait
+from handrail.runtime.worker.wait import Wait
+from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.envelope import Envelope
 
 P = ParamSpec("P")
@@ -197,14 +198,16 @@ class RunContext:
             shown=call_in_words("model", [request.prompt]),
             effect=effect,
         )
+        call = self._steps.provider_call(self._acting.model, path)
         act = Act(
             asked=asked,
             declared=effect,
             idem_key=self._idem_key(path),
-            do=lambda: self._acting.model_turn(request),
+            do=lambda: call.make(self._acting.model_turn(request)),
             encode=_reply_as_json,
             decode=ModelReply.model_validate_json,
             accept=ModelReply.model_validate,
+            wait=call.wait,
         )
         return await self._steps.carry_out(act)
 

@@ -28,6 +28,7 @@ from handrail.ledger.event import RestWhy
 from handrail.runtime.worker.burial import Buried
 from handrail.runtime.worker.ending import Suspended
 from handrail.runtime.worker.ground import LaneGround
+from handrail.runtime.worker.provider import Provider
 from handrail.runtime.worker.stepping import Stepper
 from handrail.wire.codec import encode_time
 from handrail.wire.dead_letter import Reason
@@ -88,13 +89,21 @@ def _judged(ground: LaneGround, invocation: Invocation, run: FailedRun) -> Failu
         # The model's turns are recorded: asked again, they would be the same.
         return Failure(FailureClass.FATAL) if answers else own
     path, step, is_itself = source
+    found = step.failure
+    if _is_turn(path):
+        # Behind an open breaker it is no fault of this handoff.
+        found = ground.worker.gates.beside(Provider.of(ground.worker.model), found)
     says_more = not own.quick_only and own.failure_class is not FailureClass.FATAL
     if not is_itself and says_more:
         return own
     if errors.may_repeat(path, ground.lane.steps.of(invocation.id)):
-        return step.failure
+        return found
     # Its error is recorded and stays: every further try would meet it again.
     return Failure(FailureClass.FATAL)
+
+
+def _is_turn(path: str) -> bool:
+    return path.partition(".")[2].startswith("m")
 
 
 def _given_up(run: FailedRun, why: GiveUpReason) -> Buried:

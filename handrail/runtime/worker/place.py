@@ -16,6 +16,7 @@ from handrail.models.port import Model
 from handrail.runtime.clock import Clock
 from handrail.runtime.failpoint import FailPoints, NoFailPoints
 from handrail.runtime.worker.acting import StepRunner
+from handrail.runtime.worker.provider import ProviderGates
 from handrail.wire.record import TopicPartition
 
 DRAIN_S = 120.0
@@ -84,6 +85,7 @@ class WorkerPlace:
     counts: Counts = field(default_factory=Counts)
     steps: MakeSteps = StepRunner
     fail_points: FailPoints = field(default_factory=NoFailPoints)
+    gates: ProviderGates = field(default_factory=ProviderGates)  #: of its process
     switches: Switches = field(default_factory=Switches)  #: what people have set, of this process
     jitter: Jitter = full_jitter  #: how much of the longest delay a try that has failed waits
     references: Path | None = None  #: where its lanes keep their reference caches; None: nowhere

@@ -31,6 +31,7 @@ from handrail.runtime.worker.place import (
     WorkerPlace,
     full_jitter,
 )
+from handrail.runtime.worker.provider import ProviderGates
 
 WATCH_S = 0.2
 
@@ -80,6 +81,7 @@ class AgentProcess:
     ) -> None:
         """Serve `agents`, which are some or all of `team`, through `bus`."""
         self._settings = settings
+        self.gates = ProviderGates()
         self._control = Control(bus, f"{settings.namespace}.{CONTROL}", settings.clock)
         self._workers = [
             AgentWorker(
@@ -94,6 +96,7 @@ class AgentProcess:
                     steps=settings.steps,
                     fail_points=settings.fail_points,
                     jitter=settings.jitter,
+                    gates=self.gates,
                     switches=self._control.switches,
                     references=settings.references,
                 )

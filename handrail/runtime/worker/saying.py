@@ -179,6 +179,24 @@ class Saying:
             error=type(error).__name__,
         )
 
+    def waits_for_provider(
+        self, invocation: Invocation, envelope: Envelope, until_ms: int, because: str
+    ) -> list[Event]:
+        """An invocation rests for a provider: said once, however often it is asked in vain."""
+        if invocation.said_provider:
+            return []
+        invocation.said_provider = True
+        return [
+            Rested(
+                **self._lane(envelope, invocation.offset),
+                invocation=invocation.id,
+                why=RestWhy.PROVIDER,
+                failed_count=invocation.tries.total,
+                until_ms=min(until_ms, envelope.deadline_ms or until_ms),
+                sentence=because,
+            )
+        ]
+
     def in_doubt(self, invocation: Invocation, envelope: Envelope, doubt: Doubt) -> Event:
         """A person is asked what became of a step."""
         return PersonAsked(

@@ -8,10 +8,9 @@ nothing that a handler does once it is suspended is committed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from handrail.errors.asking import NoLongerAwaited
 from handrail.errors.steps import Diverged
@@ -20,12 +19,15 @@ from handrail.lane.invocation import Invocation, Why
 from handrail.lane.journal import Entry, Kind, encode_entry
 from handrail.lane.steps import ENDED_STATES, Asked, Replay, Verdict
 from handrail.ledger.event import Event
+from handrail.models.port import Model
 from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.ending import Suspended
 from handrail.runtime.worker.ground import Act, LaneGround
+from handrail.runtime.worker.provider import Provider, ProviderCall
 from handrail.runtime.worker.recorded_error import encode_error
 from handrail.runtime.worker.stepping import Stepper
+from handrail.runtime.worker.wait import Closing, Wait, Waiting
 from handrail.wire.envelope import Envelope
 from handrail.wire.record import Outgoing
 
@@ -35,71 +37,7 @@ IN_MEMORY_S_MAX = 30.0  #: how long a run that only waits is kept running
 TURNS_BEFORE_ALONE = 3  #: of the event loop, in which steps that are gathered begin
 
 #: When several reasons hold, the one that people should see.
-_BY_WEIGHT = (Why.PERSON, Why.ANSWER, Why.SLEEP)
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What begins to be waited for: facts of the intent, and what commits together with it."""
-
-    facts: Mapping[str, object]
-    records: Sequence[Outgoing] = ()
-    events: Sequence[Event] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """What a step comes to whose time is over; without an error it has succeeded with nothing."""
-
-    error: Exception | None = None
-    records: Sequence[Outgoing] = ()
-    events: Sequence[Event] = ()
-
-
-class WaitsUntil(Protocol):
-    """How one kind of step waits."""
-
-    @property
-    def why(self) -> Why:
-        """What its invocation rests for."""
-        ...
-
-    async def opening(self, now_ms: int) -> Opening:
-        """Give what is written when it begins; `until_ms` among the facts bounds the waiting."""
-        ...
-
-    def closing(self, intent: Entry) -> Closing:
-        """Give what becomes of it when its time is over."""
-        ...
-
-    def in_memory_until_ms(self, until_ms: int | None, now_ms: int) -> int:
-        """Say until when it is worth to keep the run in memory for it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Wait(Generic[R]):
-    """A step that waits."""
-
-    act: Act[R]
-    until: WaitsUntil
-
-
-@dataclass(slots=True, eq=False)
-class Waiting:
-    """One step that waits now."""
-
-    why: Why
-    in_memory_until_ms: int
-    until_ms: int | None
-    woken: "asyncio.Future[None]" = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-
-    def wake(self) -> None:
-        """Let it look again."""
-        if not self.woken.done():
-            self.woken.set_result(None)
+_BY_WEIGHT = (Why.PERSON, Why.ANSWER, Why.SLEEP, Why.PROVIDER)
 
 
 class RunSteps(Stepper):
@@ -119,6 +57,7 @@ class RunSteps(Stepper):
         self._task = asyncio.current_task()
         self._busy = 0  # steps under way that do not wait
         self._waits: dict[str, Waiting] = {}
+        self._said: list[Event] = []  # what the ledger is told when the run rests
         self._timer: asyncio.Task[None] | None = None
         self._timer_ms = 0
 
@@ -151,6 +90,18 @@ class RunSteps(Stepper):
             outcome = self._log.records[path].outcome
             assert outcome is not None, "what has ended has an outcome"
             return await self._replay(wait.act, outcome)
+
+    def provider_call(self, model: Model, path: str) -> ProviderCall:
+        """Give the way through the gate for one turn of a model; what waits there may rest."""
+        worker, tenant = self._ground.worker, self._envelope.tenant
+
+        async def rest(until_ms: int, because: str) -> None:
+            said = self._ground.saying.waits_for_provider(
+                self._invocation, self._envelope, until_ms, because
+            )
+            await self._wait_at_rest(path, Waiting(Why.PROVIDER, self.now_ms(), until_ms), said)
+
+        return ProviderCall(worker.gates, Provider.of(model), tenant, worker.clock, rest)
 
     def answered(self, path: str) -> None:
         """Tell that the outcome of a step that waits is committed."""
@@ -266,6 +217,18 @@ class RunSteps(Stepper):
         finally:
             del self._waits[path]
 
+    async def _wait_at_rest(self, path: str, waiting: Waiting, said: Sequence[Event]) -> None:
+        """Wait without an intent; as soon as no other step acts, the run rests meanwhile."""
+        self._waits[path] = waiting
+        self._said.extend(said)
+        self._busy -= 1
+        self._look_soon()
+        try:
+            await waiting.woken
+        finally:
+            self._busy += 1
+            del self._waits[path]
+
     def _give_up(self, wait: Wait[Any]) -> None:
         intent = self._intent(wait.act.asked.path)
         assert intent is not None, "it was begun"
@@ -349,7 +312,10 @@ class RunSteps(Stepper):
         why = next(one for one in _BY_WEIGHT if one in reasons)
         others = [(one.why, one.until_ms) for one in self._waits.values()]
         times = [until_ms for _, until_ms in [*waits, *others] if until_ms is not None]
-        self.suspended = Suspended(self._envelope, why, min(times, default=None), records=records)
+        wake_ms = min(times, default=None)
+        self.suspended = Suspended(
+            self._envelope, why, wake_ms, events=tuple(self._said), records=records
+        )
         assert self._task is not None, "a run has a task"
         self._task.cancel()
 

@@ -25,7 +25,7 @@ def test_work_that_waits_for_a_provider_says_so() -> None:
 
     facts = folded(story.accepted(), story.rested("s1", why=RestWhy.PROVIDER, until_ms=60_000))
 
-    assert "planner waits for a provider and asks again at 1970-01-01T00:01:00" in why(facts)
+    assert "planner waits for a provider, because No; it goes on by itself" in why(facts)
 
 
 def test_a_rest_is_forgotten_when_its_invocation_has_ended() -> None:
