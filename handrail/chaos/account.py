@@ -11,12 +11,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from handrail.chaos.checker.reading import reading
-from handrail.chaos.checker.violation import Violation
+from handrail.chaos.checker.report import report
+from handrail.chaos.checker.violation import Harm, Violation
 from handrail.chaos.history import Happening, History, Phase
+from handrail.chaos.nemesis import ENDS_HARMED
 from handrail.chaos.play import Played
 from handrail.chaos.strikes import Kind as Fault
 from handrail.lane.journal import Kind
-from handrail.ledger.event import PersonAsked, RequestKind, StepWasted
 
 SENTENCES_MAX = 20  #: of the findings of one round; all are counted
 SESSION_MS = 6_000  #: of a member of a group; whoever is frozen for longer thaws as a zombie
@@ -28,44 +29,33 @@ class Against(StrEnum):
     TASKS = "tasks"
     STEPS = "recorded steps"
     UNSAFE = "unsafe effects"
-    ENDS = "ends of transactions harmed"
+    ENDS = ENDS_HARMED
     ZOMBIES = "freezes past the session"
     KILLS = "kills"
+    ACTS = "acts"
 
 
 class Figure(StrEnum):
-    """What a proof counts. All but the last two are promised never to happen."""
+    """What a proof counts. All but the last three are promised never to happen."""
 
-    LOST = "lost"
-    DOUBLED = "doubled"
-    TORN = "torn"
-    REORDERED = "reordered"
-    REPEATED = "recorded steps repeated"
-    ZOMBIE = "zombie writes"
-    HANGING = "left hanging"
-    OTHER = "other promises broken"
+    LOST = Harm.LOST
+    DOUBLED = Harm.DOUBLED
+    TORN = Harm.TORN
+    REORDERED = Harm.REORDERED
+    REPEATED = Harm.REPEATED
+    ZOMBIE = Harm.ZOMBIE
+    HANGING = Harm.HANGING
+    OTHER = Harm.OTHER
     IN_DOUBT = "in doubt"
     WASTED = "wasted"
+    LATE = "acts after a take-over"  #: in the window between licence and act that nobody can close
 
     @property
     def is_promised(self) -> bool:
         """Whether it is promised never to happen."""
-        return self not in (Figure.IN_DOUBT, Figure.WASTED)
+        return self not in (Figure.IN_DOUBT, Figure.WASTED, Figure.LATE)
 
 
-#: Invariant of the checker → the figure under which its violations are counted.
-FIGURE_OF: Mapping[str, Figure] = {
-    "I1": Figure.LOST,
-    "I3": Figure.DOUBLED,
-    "I4": Figure.TORN,
-    "I5": Figure.REPEATED,
-    "I6": Figure.ZOMBIE,
-    "I8": Figure.REORDERED,
-    "I9": Figure.ZOMBIE,
-    "I12": Figure.HANGING,
-    "I15": Figure.TORN,
-    "I19": Figure.DOUBLED,
-}
 AGAINST: Mapping[Figure, Against] = {
     Figure.LOST: Against.TASKS,
     Figure.DOUBLED: Against.TASKS,
@@ -77,6 +67,7 @@ AGAINST: Mapping[Figure, Against] = {
     Figure.OTHER: Against.TASKS,
     Figure.IN_DOUBT: Against.UNSAFE,
     Figure.WASTED: Against.KILLS,
+    Figure.LATE: Against.ACTS,
 }
 
 
@@ -118,20 +109,18 @@ def counted(history: History) -> dict[str, int]:
         Against.STEPS: sum(1 for _ in here.entries(Kind.OUTCOME)),
         Against.UNSAFE: sum(one.happened is Happening.EFFECTED for one in unsafe),
         Against.ZOMBIES: zombies,
+        Against.ACTS: sum(one.happened is Happening.BEGUN for one in history.effects),
         Against.KILLS: kills,
     }
 
 
 def figures(history: History, violations: Sequence[Violation]) -> dict[str, int]:
-    """Sort violations under figures, and count doubts and waste, which are no violations."""
-    told = [one.event for one in reading(history).told]
-    found = {str(figure): 0 for figure in Figure}
-    for one in violations:
-        found[FIGURE_OF.get(one.invariant, Figure.OTHER)] += 1
-    found[Figure.IN_DOUBT] = sum(
-        isinstance(event, PersonAsked) and event.kind is RequestKind.DOUBT for event in told
-    )
-    found[Figure.WASTED] = sum(isinstance(event, StepWasted) for event in told)
+    """Count violations by what they mean, and beside them what is no violation."""
+    told = report(history, violations)
+    found = {str(harm): figure.count for harm, figure in told.by_harm.items()}
+    found[Figure.IN_DOUBT] = told.in_doubt.count
+    found[Figure.WASTED] = told.wasted.count
+    found[Figure.LATE] = told.late_acts.count
     return found
 
 

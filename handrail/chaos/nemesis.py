@@ -36,6 +36,8 @@ END_SHARES: Mapping[Fate, float] = {
     Fate.CUT_AFTER: 0.15,
     Fate.LINGER: 0.05,
 }
+ENDS_HARMED = "ends of transactions harmed"
+HARMED_COUNT = 3  #: processes whose ends are harmed at once
 END_LATE_S = (0.1, 7.0)  #: on either side of the five seconds after which a commit is given up
 
 
@@ -108,8 +110,10 @@ class Nemesis:
                 await self._kill_broker(strike)
             case Kind.REBALANCE:
                 await self._rebalance(strike)
-            case Kind.ENDTXN | Kind.CUTOFF:
-                await self._cut(strike)
+            case Kind.ENDTXN:
+                await self._harm_ends(strike)
+            case Kind.CUTOFF:
+                await self._cut_off(strike)
             case Kind.PROVIDER:
                 await self._spoil_provider(strike)
 
@@ -163,24 +167,39 @@ class Nemesis:
                     await self.troupe.leave(name)
             self._end(strike, names[0])
 
-    async def _cut(self, strike: Strike) -> None:
-        proxy = self.proxies.get(strike.target)
-        if proxy is None or not self._take(f"proxy of {strike.target}"):
+    async def _cut_off(self, strike: Strike) -> None:
+        proxy, busy = self.proxies.get(strike.target), _way_of(strike.target)
+        if proxy is None or not self._take(busy):
             return
-        self._begin(strike, strike.target, f"proxy of {strike.target}")
-        before = proxy.counts.total()
-        if strike.kind is Kind.CUTOFF:
-            proxy.plan = cut_off_from_group
-        else:
-            die = random.Random(f"{self.seed}/{strike.at_s}")  # noqa: S311 - chance of a test
-            proxy.plan = harm_ends(die, END_SHARES, END_LATE_S)
+        self._begin(strike, strike.target, busy)
+        proxy.plan = cut_off_from_group
         try:
             await asyncio.sleep(strike.lasts_s)
         finally:
             proxy.plan = lambda _: PASSES
-            if strike.kind is Kind.ENDTXN:
-                self.counts["ends of transactions harmed"] += proxy.counts.total() - before
-            self._end(strike, strike.target, f"proxy of {strike.target}")
+            self._end(strike, strike.target, busy)
+
+    async def _harm_ends(self, strike: Strike) -> None:
+        """Harm several processes at once: one alone may have nothing to commit meanwhile."""
+        names = [*self.proxies]
+        at = names.index(strike.target) if strike.target in names else 0
+        free = [name for name in names[at:] + names[:at] if self._take(_way_of(name))]
+        harmed, spared = free[:HARMED_COUNT], free[HARMED_COUNT:]
+        for name in spared:
+            self._busy.discard(_way_of(name))
+        before = sum(self.proxies[name].counts.total() for name in harmed)
+        die = random.Random(f"{self.seed}/{strike.at_s}")  # noqa: S311 - chance of a test
+        for name in harmed:
+            self._begin(strike, name, _way_of(name))
+            self.proxies[name].plan = harm_ends(die, END_SHARES, END_LATE_S)
+        try:
+            await asyncio.sleep(strike.lasts_s)
+        finally:
+            for name in harmed:
+                self.proxies[name].plan = lambda _: PASSES
+                self._end(strike, name, _way_of(name))
+            after = sum(self.proxies[name].counts.total() for name in harmed)
+            self.counts[ENDS_HARMED] += after - before
 
     async def _spoil_provider(self, strike: Strike) -> None:
         if not self._take("provider"):
@@ -220,6 +239,10 @@ class Nemesis:
 
     def _say(self, fault: str, target: str, phase: Phase) -> None:
         self.lines.add(Fault(time_ms=_now_ms(), fault=str(fault), target=target, phase=phase))
+
+
+def _way_of(name: str) -> str:
+    return f"way of {name}"
 
 
 def _now_ms() -> int:

@@ -269,6 +269,7 @@ def _own_stage(settings: "Settings", given: "dict[str, object]") -> "MakeStage":
 
 async def _play(plan: "ProofPlan") -> "list[Round]":
     from handrail.bus.settings import described
+    from handrail.chaos.account import Figure
     from handrail.chaos.proof import prove
     from handrail.runtime.log_lines import set_up_logging
 
@@ -282,7 +283,7 @@ async def _play(plan: "ProofPlan") -> "list[Round]":
     played: list[Round] = []
     async for one in prove(plan):
         played.append(one)
-        found = sum(one.found[what] for what in one.found if what not in ("in doubt", "wasted"))
+        found = sum(one.found[what] for what in Figure if what.is_promised)
         verdict = f"{found} promises broken" if not one.is_clean else "nothing was broken"
         note(f"  {one.counts['tasks']} tasks, {sum(one.faults.values())} faults: {verdict}.")
     return played
