@@ -17,6 +17,7 @@ class LaneSettings:
     inbox: str  #: the topic's name without namespace
     within_ms: int | None = None
     bounds: LaneBounds = field(default_factory=LaneBounds)
+    owner: str = ""  #: this start of the process that owns it
 
 
 @dataclass(frozen=True, slots=True)

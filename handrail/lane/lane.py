@@ -40,6 +40,7 @@ class Lane:
         self.progress = Progress(low, metadata.done if metadata else 0)
         self.handed_count = 0  #: ends of resting ones that the committer holds
         self.steps = StepBook()  #: what invocations have recorded
+        self.steps.releases.owner = settings.owner
         self.answers = metadata.answers if metadata else 0  #: below it every answer was read
         self.rests = Rests()  #: what waits for a time, an answer or a person
         self.journal_end = metadata.journal if metadata else 0  #: everything below was read

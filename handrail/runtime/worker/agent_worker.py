@@ -5,6 +5,7 @@ gives most of them back; lanes whose partition comes back are kept with all that
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +15,9 @@ from handrail.bus.port import GroupConsumer, Membership
 from handrail.errors import BrokerUnreachable, PartitionCountsDiffer
 from handrail.runtime.worker.lane_runner import LaneRunner
 from handrail.runtime.worker.lane_state import LaneState
+from handrail.runtime.worker.moved_acts import MovedActs
 from handrail.runtime.worker.opening import LanePlace
+from handrail.runtime.worker.packing import BLOBS
 from handrail.runtime.worker.place import WorkerPlace
 from handrail.wire.record import Record, TopicPartition
 
@@ -23,7 +26,7 @@ log = structlog.get_logger("handrail.agent")
 POLL_S = 0.5
 POLL_RECORDS_MAX = 500
 SILENCE_S_MAX = 3.0  #: half of the shortest session; after a longer silence nothing is believed
-SAY_CLOSED_DEADLINE_S = 5.0
+HANDLER_GRACE_S = 2.0  #: for what runs and is not in an act, before a process leaves
 
 
 class AgentWorker:
@@ -39,6 +42,8 @@ class AgentWorker:
         self._polling: asyncio.Task[None] | None = None
         self._closing: dict[TopicPartition, asyncio.Task[None]] = {}
         self._draining = False
+        blobs = worker.team.full(BLOBS)
+        self.moved = MovedActs(worker.bus, blobs, worker.clock)  #: what outlives its lane
 
     async def start(self) -> None:
         """Check the topics and join the group.
@@ -86,7 +91,9 @@ class AgentWorker:
             if known is not None:
                 known.keep(membership)
                 continue
-            runner = LaneRunner(self.worker, self._place(where), self._consumer, self._partitions)
+            runner = LaneRunner(
+                self.worker, self._place(where), self._consumer, self._partitions, self.moved
+            )
             if self._draining:
                 runner.drain()
             self.lanes[where] = runner
@@ -94,7 +101,7 @@ class AgentWorker:
         log.info("partitions assigned", group=self.worker.group, count=len(partitions))
 
     async def on_revoked(self, partitions: frozenset[TopicPartition]) -> None:
-        """Suspend: what is in flight settles, handlers go on until we know who owns them."""
+        """Suspend: say what goes on here; handlers go on until we know who owns them."""
         runners = [self.lanes[where] for where in partitions if where in self.lanes]
         await asyncio.gather(*(runner.suspend() for runner in runners))
 
@@ -144,27 +151,33 @@ class AgentWorker:
     # ---- ending
 
     async def drain(self, drain_s: float) -> None:
-        """Take in nothing more, let what runs end and commit, say so, and leave the group."""
+        """Take in nothing more, leave the group, and tell what comes of the acts under way.
+
+        What runs and is not in an act has two seconds to end. Then every lane says what goes on
+        here, and others take the partitions over; acts have until the end of the drain.
+        """
         self._draining = True
         consumer = self._consumer
         if consumer is None:
             return
+        over_s = time.monotonic() + drain_s
         consumer.pause(*self.lanes)
-        for runner in self.lanes.values():
+        runners = [*self.lanes.values()]
+        for runner in runners:
             runner.drain()
-        try:
-            async with asyncio.timeout(drain_s):
-                await asyncio.gather(*(runner.drained() for runner in self.lanes.values()))
-        except TimeoutError:
-            log.warning("drain ended early", group=self.worker.group, seconds=drain_s)
-        else:
-            await asyncio.gather(
-                *(runner.say_closed(SAY_CLOSED_DEADLINE_S) for runner in self.lanes.values())
-            )
-        await self.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(drain_s, HANDLER_GRACE_S)):
+                await asyncio.gather(*(runner.settled() for runner in runners))
+        await asyncio.gather(*(runner.say_released() for runner in self.lanes.values()))
+        await self._leave()
+        await self.moved.finish(max(0.0, over_s - time.monotonic()))
 
     async def close(self) -> None:
-        """Leave the group and let go of everything; what runs is cancelled."""
+        """Leave the group and let go of everything; what runs is cancelled, acts are cut off."""
+        await self._leave()
+        await self.moved.close()
+
+    async def _leave(self) -> None:
         self._draining = True
         if self._polling is not None:
             self._polling.cancel()

@@ -8,6 +8,7 @@ that is read twice changes nothing, because it names the attempt that it is abou
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Final
 
 import structlog
@@ -16,8 +17,10 @@ from handrail.errors.wire import WireError
 from handrail.lane.journal import encode_entry, tombstone
 from handrail.lane.resolving import resolve
 from handrail.runtime.worker.committer import Item
+from handrail.runtime.worker.elsewhere import take_late_outcome
 from handrail.runtime.worker.ground import LaneGround
 from handrail.wire.decision import DECISION_TYPE, Decision
+from handrail.wire.late_outcome import LATE_OUTCOME_TYPE
 from handrail.wire.record import Record
 
 log = structlog.get_logger("handrail.lane")
@@ -37,7 +40,10 @@ class Answering:
         self._looking = False
         self._next = ground.lane.answers  # the first answer that was not read yet
         self._unsettled: list[Record] = []
-        self._takers: Mapping[str, Take] = {DECISION_TYPE: self._decided}
+        self._takers: Mapping[str, Take] = {
+            DECISION_TYPE: self._decided,
+            LATE_OUTCOME_TYPE: partial(take_late_outcome, ground),
+        }
 
     async def look(self) -> None:
         """Take in every answer that has come. Raises what is the broker's fault."""

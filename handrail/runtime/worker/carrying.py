@@ -52,7 +52,7 @@ class Carrier:
         self._handing = Handing(place, lane, committer, saying)
         self._handing.on_end = self.start_ready
         self._burial = Burial(worker, place, packer, saying)
-        ground = LaneGround(worker, place, lane, committer, packer, saying)
+        self.ground = ground = LaneGround(worker, place, lane, committer, packer, saying)
         self._execution = Execution(ground)
         self._answering = Answering(ground)
         self._handlers: dict[Invocation, asyncio.Task[None]] = {}
@@ -90,6 +90,10 @@ class Carrier:
                 records = [encode_entry(outcome, self._place.journal)]
                 self._committer.hand(Item(records, outcome=outcome))
 
+    async def read_answers(self) -> None:
+        """Take in what has come to the answers, before anything of the journal is judged."""
+        await self._answering.look()
+
     def admit(self, record: Record) -> None:
         """Take one record in, in the order of the partition."""
         self._taking.admit(record)
@@ -100,6 +104,16 @@ class Carrier:
     def running_count(self) -> int:
         """How many handlers and burials are under way."""
         return len(self._handlers) + self._handing.aside_count
+
+    @property
+    def only_acts_run(self) -> bool:
+        """True when nothing runs that would come any further before an act has ended."""
+        running, flights = self._execution.running, self.ground.flights
+        return not self._handing.aside_count and all(
+            invocation in running
+            and (running[invocation][1].acting or flights.waits(invocation.id))
+            for invocation in self._handlers
+        )
 
     def stop_starting(self) -> None:
         """Let what runs end, and start nothing more."""
@@ -261,7 +275,8 @@ class Carrier:
     # ---- ending
 
     async def cancel_all(self) -> None:
-        """Cancel every handler and wait until all have let go."""
+        """Cancel every handler and wait until all have let go; licensed acts go on."""
+        self.ground.flights.letting_go = True
         self._starting = False
         self._closing = True
         self._worker.switches.listeners.discard(self._switched)

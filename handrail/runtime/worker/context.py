@@ -207,6 +207,7 @@ class RunContext:
             encode=_reply_as_json,
             decode=ModelReply.model_validate_json,
             accept=ModelReply.model_validate,
+            timeout_s=request.timeout_s,
             wait=call.wait,
         )
         return await self._steps.carry_out(act)
@@ -230,6 +231,7 @@ class RunContext:
             encode=tool.as_record,
             decode=tool.from_record,
             accept=tool.result_of,
+            timeout_s=tool.timeout_s,
         )
         return await self._steps.carry_out(act)
 

@@ -7,6 +7,8 @@ knows what was written.
 """
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -19,13 +21,16 @@ from handrail.errors import (
     ProducerFenced,
 )
 from handrail.lane.bounds import TIMER_RESOLUTION_S
-from handrail.lane.journal import Entry, Kind, encode_entry
+from handrail.lane.journal import Entry
 from handrail.lane.lane import Lane
+from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.asking_again import AskingAgain
 from handrail.runtime.worker.carrying import Carrier
-from handrail.runtime.worker.committer import Committer, Item
+from handrail.runtime.worker.committer import Committer
 from handrail.runtime.worker.copying import copy_forward
 from handrail.runtime.worker.lane_state import LaneState, end_task
+from handrail.runtime.worker.letting_go import LastWords, take_back
+from handrail.runtime.worker.moved_acts import MovedActs, Released
 from handrail.runtime.worker.opening import PROOF_DEADLINE_S, LanePlace, begin_epoch, open_lane
 from handrail.runtime.worker.place import WorkerPlace
 from handrail.runtime.worker.retention import keep_deleting
@@ -35,6 +40,7 @@ log = structlog.get_logger("handrail.lane")
 
 REOPEN_DELAY_S_MIN, REOPEN_DELAY_S_MAX = 0.1, 2.0
 RESUME_BELOW_SHARE = 0.5
+LAST_WORDS_DEADLINE_S = 3.0
 _REOPEN = (ProducerFenced, CommitDoubtful, BrokerUnreachable)
 
 
@@ -42,9 +48,14 @@ class LaneRunner:
     """Runs one lane until it is closed. All methods belong to the event loop's thread."""
 
     def __init__(
-        self, worker: WorkerPlace, place: LanePlace, consumer: GroupConsumer, partitions: int
+        self,
+        worker: WorkerPlace,
+        place: LanePlace,
+        consumer: GroupConsumer,
+        partitions: int,
+        moved: MovedActs,
     ) -> None:
-        """Do nothing until `open`."""
+        """Do nothing until `open`; what outlives the lane goes on in `moved`."""
         self.place = place
         self.state = LaneState.OPENING
         self.trouble: HandrailError | None = None
@@ -54,6 +65,7 @@ class LaneRunner:
         self._consumer = consumer
         self._number = place.inbox.partition
         self._partitions = partitions
+        self._moved = moved
         self._membership: Membership | None = None
         self._committer: Committer | None = None
         self._in_hand: list[Entry] = []  # outcomes that were not committed when the lane broke
@@ -98,7 +110,8 @@ class LaneRunner:
             self._task.cancel()
 
     async def suspend(self) -> None:
-        """Let go for now, and wait until nothing is in flight any more."""
+        """Let go for now: say so, and wait until no transaction is in flight any more."""
+        await self.say_released()
         self.hold()
         await end_task(self._keeping)
         if self.state is LaneState.SUSPENDED:
@@ -114,11 +127,16 @@ class LaneRunner:
             self.keep(self._membership)
 
     async def close(self) -> None:
-        """Let go for good: running handlers are cancelled, the successor runs them afresh."""
+        """Let go for good: running handlers are cancelled, the successor runs them afresh.
+
+        Acts that are under way go on; what comes of them is told to the successor.
+        """
         self.state = LaneState.CLOSED
         await self._asking.end()
         await end_task(self._keeping)
         await end_task(self._task)
+        in_hand, self._in_hand = self._in_hand, []
+        self._moved.take(Released(self.place, (), in_hand))
 
     # ---- work
 
@@ -153,29 +171,24 @@ class LaneRunner:
         if self._carrier is not None:
             self._carrier.stop_starting()
 
-    async def drained(self) -> None:
-        """Wait until nothing runs and everything that ended is committed."""
-        while self.state in (LaneState.OPEN, LaneState.SUSPENDED, LaneState.OPENING):
+    async def settled(self) -> None:
+        """Wait until what runs has committed its end, or only waits for acts to end."""
+        while self.state in (LaneState.OPEN, LaneState.SUSPENDED):
             carrier, committer = self._carrier, self._committer
-            if self.state is LaneState.OPENING or carrier is None or committer is None:
+            if carrier is None or committer is None:
                 return
-            if carrier.running_count == 0 and committer.is_idle:
+            if carrier.only_acts_run and committer.is_idle:
                 return
             await asyncio.sleep(0.01)
 
-    async def say_closed(self, deadline_s: float) -> None:
-        """Write that this owner has closed the lane with nothing running, if it still may."""
-        lane, committer = self.lane, self._committer
-        if self.state is not LaneState.OPEN or lane is None or committer is None:
+    async def say_released(self) -> None:
+        """Write which acts go on here, or that nothing does, and commit nothing after it."""
+        carrier = self._carrier
+        if self.state is not LaneState.OPEN or carrier is None:
             return
-        entry = lane.lane_entry(Kind.CLOSED, self._worker.clock.now_ms())
-        try:
-            async with asyncio.timeout(deadline_s):
-                await committer.commit(
-                    Item([encode_entry(entry, self.place.journal)], tells_group=True)
-                )
-        except (TimeoutError, HandrailError):
-            log.warning("lane not closed in words", **self._facts())
+        self._consumer.pause(self.place.inbox)
+        await LastWords(carrier.ground, self._moved, self.hold).say(LAST_WORDS_DEADLINE_S)
+        await self._worker.fail_points.reached(Moment.AFTER_RELEASED)
 
     # ---- inside
 
@@ -217,7 +230,7 @@ class LaneRunner:
             self._consumer,
             self._membership,
             self.place,
-            worker.lane_settings,
+            replace(worker.lane_settings, owner=self._moved.life),
             worker.clock.now_ms(),
         )
         lane = opened.lane
@@ -227,40 +240,46 @@ class LaneRunner:
         self.lane, self._committer, self._carrier = lane, committer, carrier
         try:
             carrier.take_over(self._in_hand)
+            take_back(carrier.ground, self._moved)
             await carrier.learn()
-            self.trouble = None
-            self._asking.succeeded()
-            if self._draining:
-                carrier.stop_starting()
-            self.state = LaneState.OPEN
-            self._go_on_reading()
-            log.info("lane open", **self._facts(), low=lane.progress.low, parked=lane.parked_count)
-            carrier.start_ready()
             await self._until_trouble(committer, carrier)
         finally:
             self._consumer.pause(self.place.inbox)
             self._committer = self._carrier = None
-            self._in_hand = committer.outcomes_in_hand
             await carrier.cancel_all()
+            self._in_hand = committer.outcomes_in_hand
+            self._moved.take(Released(self.place, carrier.ground.flights.take_all()))
             await committer.producer.close()
 
     async def _until_trouble(self, committer: Committer, carrier: Carrier) -> None:
         assert self.lane is not None
-        tasks = [
-            self._spawn(committer.run(), "commit"),
-            self._spawn(self._tick(carrier), "time"),
-            self._spawn(self._keep_journal_short(committer), "copy"),
-            self._spawn(keep_deleting(self._worker, self.place, self.lane), "delete"),
-        ]
+        tasks = [self._spawn(committer.run(), "commit")]
         try:
-            done, _ = await asyncio.wait(
-                [*tasks, carrier.trouble], return_when=asyncio.FIRST_COMPLETED
-            )
-            for task in done:
-                task.result()
+            # What was told late counts before any step is judged by its class.
+            reading = self._spawn(carrier.read_answers(), "read answers")
+            tasks.append(reading)
+            await _first_end([*tasks, carrier.trouble])
+            tasks.remove(reading)
+            self._begin(carrier, self.lane)
+            tasks += [
+                self._spawn(self._tick(carrier), "time"),
+                self._spawn(self._keep_journal_short(committer), "copy"),
+                self._spawn(keep_deleting(self._worker, self.place, self.lane), "delete"),
+            ]
+            await _first_end([*tasks, carrier.trouble])
         finally:
             for task in tasks:
                 await end_task(task)
+
+    def _begin(self, carrier: Carrier, lane: Lane) -> None:
+        self.trouble = None
+        self._asking.succeeded()
+        if self._draining:
+            carrier.stop_starting()
+        self.state = LaneState.OPEN
+        self._go_on_reading()
+        log.info("lane open", **self._facts(), low=lane.progress.low, parked=lane.parked_count)
+        carrier.start_ready()
 
     async def _tick(self, carrier: Carrier) -> None:
         while True:
@@ -355,3 +374,10 @@ class LaneRunner:
             "partition": self._number,
             "epoch": self.lane.epoch if self.lane else None,
         }
+
+
+async def _first_end(tasks: Sequence["asyncio.Future[None]"]) -> None:
+    """Wait for the first that ends, and raise what it raised."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()

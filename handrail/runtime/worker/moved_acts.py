@@ -7,6 +7,7 @@ when the process may wait no longer is cut off, and that is told as well.
 """
 
 import asyncio
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -46,6 +47,7 @@ class MovedActs:
         self._bus = bus
         self._blobs = blobs_topic
         self._clock = clock
+        self.life = uuid.uuid4().hex  #: this start of this process, as RELEASED names it
         self._tasks: dict[asyncio.Task[None], tuple[LanePlace, Flight | None]] = {}
 
     @property
@@ -106,7 +108,12 @@ class MovedActs:
         name = f"moved act of {place.inbox.topic}[{place.inbox.partition}]"
         task = asyncio.create_task(work, name=name)  # type: ignore[arg-type]  # any coroutine
         self._tasks[task] = (place, flight)
-        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a late outcome was not told", why=repr(error))
 
     async def _fly(self, place: LanePlace, flight: Flight) -> None:
         invocation, path, attempt = flight.step
@@ -131,8 +138,9 @@ class MovedActs:
             record = late.outgoing(where.topic, where.partition, self._clock.now_ms())
             try:
                 await self._bus.sender().send(record)
-            except RecordRefused:
-                raise
+            except RecordRefused as error:
+                log.error("a late outcome was refused", why=str(error))  # noqa: TRY400 - in words
+                return
             except HandrailError as error:
                 log.warning("a late outcome was not sent", why=str(error))
                 await asyncio.sleep(SEND_AGAIN_S)

@@ -95,17 +95,21 @@ async def open_lane(
 async def begin_epoch(producer: LaneProducer, place: LanePlace, lane: Lane, now_ms: int) -> None:
     """Write the next epoch with the unchanged offset, in one transaction.
 
-    Raises ProducerFenced when somebody was in between.
+    It voids what this process has released: that is in its own hands again, or gone. Raises
+    ProducerFenced when somebody was in between.
     """
     lane.epoch += 1
     entry = lane.lane_entry(Kind.EPOCH, now_ms)
     low, metadata = lane.offset_metadata(())
     entries = [entry, lane.progress_entry(low, metadata)]
-    offsets = await producer.commit(
-        [encode_entry(one, place.journal) for one in entries],
-        OffsetCommit(place.group, place.inbox, low, metadata),
-    )
-    written = [(one.key, offset, False) for one, offset in zip(entries, offsets, strict=True)]
+    records = [encode_entry(one, place.journal) for one in entries]
+    records += [tombstone(key, place.journal) for key in lane.steps.releases.void_own()]
+    commit = OffsetCommit(place.group, place.inbox, low, metadata)
+    offsets = await producer.commit(records, commit)
+    written = [
+        (one.key or b"", offset, one.value is None)
+        for one, offset in zip(records, offsets, strict=True)
+    ]
     lane.committed((), written)
 
 

@@ -163,7 +163,7 @@ def _status(worker: AgentWorker) -> AgentStatus:
         group=worker.worker.group,
         member_id=membership.member_id if membership else None,
         partitions={where.partition: str(runner.state) for where, runner in runners},
-        running=sum(lane.running_count for lane in lanes),
+        running=sum(lane.running_count for lane in lanes) + worker.moved.count,
         waiting=sum(lane.waiting_count for lane in lanes),
         parked=sum(lane.parked_count for lane in lanes),
         finished=worker.worker.counts.finished,

@@ -1,0 +1,294 @@
+"""What a step that is under way promises when its lane moves, on whatever broker `team_of` uses."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+
+import pytest
+
+from handrail import Context, Effect, Topic, agent, results, tool
+from handrail.lane.journal import LANE, Kind, decode_entry
+from handrail.ledger.event import PersonAsked, StepWasted
+from handrail.testing import Team
+from handrail.testing.accounting import read_all
+from tests.promises.step_tools import ledger
+from tests.waiting import until
+
+TeamOf = Callable[..., Team]
+
+jobs = Topic("jobs", carries=str)
+LARGE = 100_000
+
+
+class Provider:
+    """Somebody who works slowly: each call is counted when it begins, and ends when it may."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.cut_off: Counter[str] = Counter()
+        self.opened = asyncio.Event()
+
+    async def work(self, text: str) -> str:
+        self.calls[text] += 1
+        try:
+            await self.opened.wait()
+        except asyncio.CancelledError:
+            self.cut_off[text] += 1
+            raise
+        if text.startswith("bad"):
+            raise ValueError(text)
+        return f"done {text}" + "." * (LARGE if text.startswith("large") else 0)
+
+
+@tool(effect=Effect.PAID, timeout_s=60.0)
+async def rent(text: str) -> str:
+    """Rent something that takes its time."""
+    raise NotImplementedError(text)
+
+
+@tool(effect=Effect.UNSAFE, timeout_s=60.0)
+async def pay(text: str) -> str:
+    """Pay, which nobody can take back."""
+    raise NotImplementedError(text)
+
+
+@agent(reads=jobs, writes=results)
+async def renter(text: str, ctx: Context) -> str:
+    return (await ctx.call(rent, text))[:20]
+
+
+@agent(reads=jobs, writes=results)
+async def payer(text: str, ctx: Context) -> str:
+    return await ctx.call(pay, text)
+
+
+@agent(reads=jobs, writes=results)
+async def careful(text: str, ctx: Context) -> str:
+    try:
+        return await ctx.call(rent, text)
+    except ValueError as wrong:
+        return f"wrong: {wrong}"
+
+
+def slow(team: Team) -> Provider:
+    """Let a slow provider answer for both tools."""
+    provider = Provider()
+    for one in (rent, pay):
+        team.fake(one, does=provider.work)
+    return provider
+
+
+async def under_way(provider: Provider, count: int) -> None:
+    await until(lambda: provider.calls.total() == count, what=f"{count} calls are under way")
+
+
+async def told(team: Team, work: Coroutine[object, object, str]) -> str:
+    """Let time pass, in which answers are looked at, until a result is there."""
+    waiting = asyncio.ensure_future(work)
+    while not waiting.done():
+        await team.advance(seconds=1)
+        await asyncio.sleep(0.02)
+    return await waiting
+
+
+async def wasted(team: Team) -> int:
+    return sum(isinstance(event, StepWasted) for event in await ledger(team))
+
+
+async def doubts(team: Team) -> int:
+    return sum(isinstance(event, PersonAsked) for event in await ledger(team))
+
+
+async def said(team: Team, name: str) -> list[Kind]:
+    """Give what owners of the lanes of an agent have said about the lanes themselves."""
+    found = [decode_entry(record) for record in await read_all(team.bus, team.full(name))]
+    own = [entry.kind for entry in found if entry is not None and entry.invocation == LANE]
+    return [kind for kind in own if kind is not Kind.PROGRESS]
+
+
+async def test_a_paid_call_under_way_is_paid_once_when_another_process_joins(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(renter, tools=[rent], partitions=4) as team:
+        provider = slow(team)
+        tasks = [await team.submit(jobs, f"{n}") for n in range(12)]
+        await under_way(provider, 12)
+        await team.start(renter)
+        provider.opened.set()
+
+        for number, task in enumerate(tasks):
+            assert await told(team, task.result(str)) == f"done {number}"
+        assert set(provider.calls.values()) == {1}
+        assert await wasted(team) == 0
+        assert all(member.process.status()[0].finished for member in team.members)
+
+
+@pytest.mark.parametrize("text", ["small", "large"])
+async def test_a_paid_call_under_way_is_paid_once_when_its_process_is_asked_to_stop(
+    team_of: TeamOf, text: str
+) -> None:
+    async with team_of(renter, tools=[rent], partitions=1) as team:
+        provider = slow(team)
+        task = await team.submit(jobs, text)
+        await under_way(provider, 1)
+        await team.start(renter)
+        leaving = asyncio.create_task(team.stop(renter))
+        await until(lambda: owner_of_all(team) == 1, what="the successor has the partition")
+        assert not leaving.done(), "the act goes on in the process that left"
+        provider.opened.set()
+
+        assert (await told(team, task.result(str))).startswith(f"done {text}")
+        await leaving
+        assert provider.calls == {text: 1}
+        assert await wasted(team) == 0
+
+
+async def test_an_error_that_comes_late_is_the_error_of_the_step(team_of: TeamOf) -> None:
+    async with team_of(careful, tools=[rent], partitions=1) as team:
+        provider = slow(team)
+        task = await team.submit(jobs, "bad")
+        await under_way(provider, 1)
+        leaving = asyncio.create_task(team.stop(careful))
+        await until(lambda: team.members == [])
+        provider.opened.set()
+        await leaving
+        await team.start(careful)
+
+        assert await told(team, task.result(str)) == "wrong: bad"
+        assert provider.calls == {"bad": 1}
+
+
+async def test_an_unsafe_act_whose_outcome_came_late_puts_nobody_in_doubt(team_of: TeamOf) -> None:
+    async with team_of(payer, tools=[pay], partitions=1) as team:
+        provider = slow(team)
+        task = await team.submit(jobs, "bill")
+        await under_way(provider, 1)
+        leaving = asyncio.create_task(team.stop(payer))
+        await until(lambda: team.members == [])
+        provider.opened.set()
+        await leaving
+        await team.start(payer)
+
+        assert await told(team, task.result(str)) == "done bill"
+        assert provider.calls == {"bill": 1}
+        assert await doubts(team) == 0
+
+
+async def test_an_outcome_that_comes_while_its_successor_waits_is_taken(team_of: TeamOf) -> None:
+    async with team_of(payer, tools=[pay], partitions=1) as team:
+        provider = slow(team)
+        task = await team.submit(jobs, "bill")
+        await under_way(provider, 1)
+        await team.start(payer)
+        leaving = asyncio.create_task(team.stop(payer))
+        await until(lambda: owner_of_all(team) == 1, what="the successor has the partition")
+        await team.advance(seconds=5)
+        assert await doubts(team) == 0, "it is waited for"
+        provider.opened.set()
+
+        assert await told(team, task.result(str)) == "done bill"
+        await leaving
+        assert provider.calls == {"bill": 1}
+        assert await doubts(team) == 0
+
+
+async def test_whoever_died_after_letting_go_is_waited_for_no_longer_than_its_act_may_take(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(renter, tools=[rent], partitions=1) as team:
+        provider = slow(team)
+        task = await team.submit(jobs, "x")
+        await under_way(provider, 1)
+        await team.start(renter)
+        leaver = team.members[0]
+        leaving = asyncio.create_task(leaver.end())
+        await until(lambda: owner_of_all(team, 1) == 1, what="the successor has the partition")
+        await team.kill(renter)
+        await asyncio.gather(leaving, return_exceptions=True)
+        provider.opened.set()
+        await team.advance(seconds=30)
+        assert provider.calls == {"x": 1}, "the outcome could still come"
+        await team.advance(seconds=60)
+
+        assert await told(team, task.result(str)) == "done x"
+        assert provider.calls == {"x": 2}
+        assert await wasted(team) == 1
+
+
+async def test_what_was_kept_and_then_killed_is_judged_by_its_class_at_once(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(renter, tools=[rent], partitions=1) as team:
+        provider = slow(team)
+        task = await team.submit(jobs, "x")
+        await under_way(provider, 1)
+        await team.start(renter)
+        await until(lambda: Kind.RELEASED, what="")
+        assert owner_of_all(team, 0) == 1, "the partition has come back"
+        provider.opened.set()
+        provider.opened.clear()
+        await team.kill(renter)
+        await under_way(provider, 2)
+        provider.opened.set()
+
+        assert await told(team, task.result(str)) == "done x"
+        assert Kind.RELEASED in await said(team, "renter.journal")
+
+
+@pytest.mark.parametrize("moment", ["after_late_outcome"])
+async def test_a_successor_that_dies_after_it_read_what_came_late_costs_no_second_call(
+    team_of: TeamOf, moment: str
+) -> None:
+    async with team_of(payer, tools=[pay], partitions=1) as team:
+        provider = slow(team)
+        task = await team.submit(jobs, "bill")
+        await under_way(provider, 1)
+        await team.start(payer)
+        team.members[1].kill_point.countdown = None
+        leaving = asyncio.create_task(team.stop(payer))
+        await until(lambda: owner_of_all(team) == 1, what="the successor has the partition")
+        await team.kill(payer, at=moment)
+        provider.opened.set()
+        await leaving
+        await team.advance(seconds=2)
+        await team.restart(payer)
+
+        assert await told(team, task.result(str)) == "done bill"
+        assert provider.calls == {"bill": 1}
+        assert await doubts(team) == 0
+
+
+async def test_nothing_is_cut_off_when_a_lane_only_has_to_be_opened_anew(team_of: TeamOf) -> None:
+    async with team_of(renter, tools=[rent], partitions=1) as team:
+        provider = slow(team)
+        task = await team.submit(jobs, "x")
+        await under_way(provider, 1)
+        (lane,) = team.members[0].process.lanes
+        intruder = team.bus.lane_producer(lane.place.transactional_id)
+        await intruder.init(deadline_s=10)
+        await intruder.close()
+        lane.check()
+        await until(lambda: lane.lane is not None and lane.lane.epoch > 1 and lane.takes_records)
+        provider.opened.set()
+
+        assert await told(team, task.result(str)) == "done x"
+        assert provider.calls == {"x": 1}
+        assert not provider.cut_off
+
+
+async def test_a_lane_in_which_nothing_runs_says_closed(team_of: TeamOf) -> None:
+    async with team_of(renter, tools=[rent], partitions=1) as team:
+        await team.stop(renter)
+
+        assert (await said(team, "renter.journal"))[-1] is Kind.CLOSED
+        await team.start(renter)
+
+
+def owner_of_all(team: Team, number: int = 0) -> int:
+    """Say how many partitions a member has open."""
+    if len(team.members) <= number:
+        return 0
+    states = team.members[number].process.status()[0].partitions
+    return sum(state == "open" for state in states.values())
+
+
