@@ -57,6 +57,13 @@ class Gathers:
                 if gather.is_complete:
                     yield gather
 
+    def take_back(self, entries: Sequence[Entry]) -> Gather:
+        """Make the gather of these parts anew, which was closed before."""
+        self._all.pop(str(entries[0].facts["fan_out"]), None)
+        for entry in entries:
+            self._restore_part(entry)
+        return self._all[str(entries[0].facts["fan_out"])]
+
     def take(
         self, record: Record, envelope: Envelope, end: PartEnd, epoch: int, now_ms: int
     ) -> Counted | PartRefused:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from handrail.lane.gather import Gather
+from handrail.lane.redrives import Settled
 from handrail.lane.retry import Tries
 from handrail.wire.envelope import Envelope
 from handrail.wire.record import Record
@@ -52,6 +53,7 @@ class Invocation:
     wake_ms: int | None = None  #: when it goes on at the latest while it rests
     said_provider: bool = False  #: the ledger knows that it waits for a provider
     is_on_record: bool = False  #: the journal has, or is about to have, its ACCEPTED
+    redriven: Settled | None = None  #: the dead letter that it was made from again
 
 
 class Mailboxes:
@@ -62,6 +64,7 @@ class Mailboxes:
         self._per_key_count_max = per_key_count_max
         self._boxes: dict[bytes, deque[Invocation]] = {}
         self._ready: deque[Invocation] = deque()
+        self._blocks: dict[bytes, dict[str, int]] = {}  # by key: who died, and its offset
 
     def has_room(self, key: bytes) -> bool:
         """False when as many wait behind this key as may."""
@@ -75,14 +78,50 @@ class Mailboxes:
         if len(box) == 1:
             self._ready.append(invocation)
 
+    def put_at_its_place(self, invocation: Invocation) -> None:
+        """Queue one that comes again by its offset, behind the first if that one has begun."""
+        box = self._boxes.setdefault(invocation.key, deque())
+        begun = bool(box) and (box[0].stage is not Stage.WAITING or box[0].is_on_record)
+        place = int(begun)
+        while place < len(box) and box[place].offset < invocation.offset:
+            place += 1
+        box.insert(place, invocation)
+        if place == 0:
+            self._ready.append(invocation)
+
     def next_ready(self) -> Invocation | None:
         """Take the oldest invocation that nothing of its key stands before, and that may start."""
         while self._ready:
             invocation = self._ready.popleft()
-            # One that rests, or was let go on twice, may stand here too.
-            if invocation.stage is Stage.WAITING:
+            # One that rests, was let go on twice or has another before it may stand here too.
+            waits = invocation.stage is Stage.WAITING and self.is_first(invocation)
+            if waits and not self._is_blocked(invocation):
                 return invocation
         return None
+
+    def is_first(self, invocation: Invocation) -> bool:
+        """Say whether nothing of its key stands before it."""
+        return next(iter(self._boxes.get(invocation.key, ())), None) is invocation
+
+    def block(self, key: bytes, dead: str, offset: int) -> None:
+        """Let nothing of a key start that stands behind this offset, because of a dead one."""
+        self._blocks.setdefault(key, {})[dead] = offset
+
+    def unblock(self, dead: str) -> bool:
+        """Let go on what waited for a dead one; False when nothing did."""
+        key = next((key for key, blocks in self._blocks.items() if dead in blocks), None)
+        if key is None:
+            return False
+        del self._blocks[key][dead]
+        if not self._blocks[key]:
+            del self._blocks[key]
+        if box := self._boxes.get(key):
+            self._ready.append(box[0])
+        return True
+
+    def _is_blocked(self, invocation: Invocation) -> bool:
+        blocks = self._blocks.get(invocation.key)
+        return blocks is not None and min(blocks.values()) < invocation.offset
 
     def put_back(self, invocation: Invocation) -> None:
         """Let the first of its key be taken again."""

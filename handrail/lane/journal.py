@@ -31,6 +31,8 @@ class Kind(StrEnum):
     PARKED = "parked"  #: an invocation rests; its offset is finished
     GATHERED = "gathered"  #: a part of a fan-out has ended
     GATHER_CLOSED = "gather_closed"  #: a fan-out was gathered; late parts are refused
+    BLOCKED = "blocked"  #: those that follow a dead one of its key wait until it is settled
+    REDRIVEN = "redriven"  #: a dead letter was sent back or given up; its part is the letter
     INTENT = "intent"  #: a step is about to act
     OUTCOME = "outcome"  #: what came out of a step; its result is the record's body
     IN_DOUBT = "in_doubt"  #: a step was begun and nobody can know what came of it

@@ -9,18 +9,20 @@ committed; everything else it holds is rebuilt from the journal and the inbox by
 from collections.abc import Iterable, Sequence
 
 from handrail.lane.bounds import SPAN_HEADROOM_OFFSETS
-from handrail.lane.copying import due_copies
 from handrail.lane.decision import Due, End, LaneSettings, PartRefused, PartTaken, Rest
 from handrail.lane.gather import Gather, GatherStage, PartEnd
 from handrail.lane.gathers import Gathers
 from handrail.lane.invocation import Invocation, Mailboxes, Stage, Why
 from handrail.lane.journal import LANE, Entry, Kind, entry_key
+from handrail.lane.live_records import LiveRecords
 from handrail.lane.progress import OffsetMetadata, Progress
+from handrail.lane.redrives import Redrives
 from handrail.lane.resting import (
     accepted_entry,
-    original_offset,
+    blocked_entry,
+    blocked_key,
     parked_entry,
-    parked_invocation,
+    parked_invocations,
     take_up,
 )
 from handrail.lane.rests import Rests
@@ -43,8 +45,8 @@ class Lane:
         self.steps.releases.owner = settings.owner
         self.answers = metadata.answers if metadata else 0  #: below it every answer was read
         self.rests = Rests()  #: what waits for a time, an answer or a person
-        self.journal_end = metadata.journal if metadata else 0  #: everything below was read
-        self._live: dict[bytes, int] = {}  # journal key → offset, in the order of the offsets
+        self.redrives = Redrives()  #: which dead letters were sent back or given up
+        self._live = LiveRecords(metadata.journal if metadata else 0)
         self._mailboxes = Mailboxes(settings.bounds.per_key)
         self._running: dict[Invocation, None] = {}
         self._unparked: dict[int, Invocation] = {}  # by offset, ascending
@@ -63,24 +65,17 @@ class Lane:
         `found` has (offset, key, entry or None for a tombstone) in order. Resting invocations
         come first in the order of their offsets; the inbox continues behind them.
         """
-        entries: dict[bytes, Entry] = {}
-        for offset, key, entry in found:
-            self._live.pop(key, None)
-            entries.pop(key, None)
-            if entry is None:
-                continue
-            self.epoch = max(self.epoch, entry.epoch)
-            if entry.invocation != LANE:
-                self._live[key] = offset
-                entries[key] = entry
-        self.journal_end = max(end, self.journal_end)
+        entries, epoch = self._live.read(found, end)
+        self.epoch = max(self.epoch, epoch)
         self._accepted = {
             entry.invocation: entry for entry in entries.values() if entry.kind is Kind.ACCEPTED
         }
         self.steps.restore(entries.values())
-        parked = [entry for entry in entries.values() if entry.kind is Kind.PARKED]
-        for entry in sorted(parked, key=original_offset):
-            self._put(parked_invocation(entry))
+        self.redrives.restore(entries.values())
+        for blocked in [one for one in entries.values() if one.kind is Kind.BLOCKED]:
+            self._mailboxes.block(blocked_key(blocked), blocked.invocation, blocked.part)
+        for invocation in parked_invocations(entries.values(), self._accepted):
+            self._put(invocation)
             self._parked_count += 1
         for gather in self._gathers.restore(tuple(entries.values())):
             self._run_gather(gather, now_ms)
@@ -88,24 +83,25 @@ class Lane:
     def _put(self, invocation: Invocation) -> None:
         """Queue it behind its key, to start or to go on resting as its ACCEPTED says."""
         accepted = self._accepted.pop(invocation.id, None)
+        invocation.redriven = self.redrives.of(invocation.id)
+        self._mailboxes.put(invocation)
         if accepted is not None:
             why, wake_ms = take_up(invocation, accepted)
             asks = why in (Why.ANSWER, Why.PERSON)
             # What has its answer, and whoever opens the lane judges doubts anew, starts at once.
             settled = asks and not self.steps.of(invocation.id).has_open_question
-            if why is not None and why is not Why.IN_DOUBT and not settled:
+            # Behind another of its key it waits for that one, whatever it waited for before.
+            first = self._mailboxes.is_first(invocation) and not settled
+            if first and why is not None and why is not Why.IN_DOUBT:
                 self.rests.begin(invocation, why, wake_ms)
         self._all[invocation.id] = invocation
-        self._mailboxes.put(invocation)
 
     # ---- what is committed
 
     def offset_metadata(self, completing: Sequence[int]) -> tuple[int, str]:
         """Give the offset and metadata for a transaction that finishes these offsets."""
         low, done = self.progress.plan(set(completing))
-        oldest_live = next(iter(self._live.values()), self.journal_end)
-        pointer = min(oldest_live, self.journal_end)
-        return low, OffsetMetadata(pointer, self.epoch, self.answers, done).encode()
+        return low, OffsetMetadata(self._live.pointer, self.epoch, self.answers, done).encode()
 
     def progress_entry(self, low: int, metadata: str) -> Entry:
         """Give the journal's copy of an offset, for the transaction that commits it."""
@@ -120,23 +116,24 @@ class Lane:
         `written` has (key, journal offset, is tombstone) in the order of writing.
         """
         self.progress.complete(completed)
-        for key, offset, is_tombstone in written:
-            self._live.pop(key, None)
-            if not is_tombstone and not key.startswith(f"{LANE}/".encode()):
-                self._live[key] = offset
-            self.journal_end = max(self.journal_end, offset + 1)
+        self._live.wrote(written)
 
     def lane_entry(self, kind: Kind, now_ms: int) -> Entry:
         """Give the record that opens (EPOCH) or closes (CLOSED) this owner's time."""
         return Entry(kind, LANE, self.epoch, self.settings.agent_version, now_ms)
 
+    @property
+    def journal_end(self) -> int:
+        """Everything below was read or written."""
+        return self._live.end
+
     def journal_offset(self, key: bytes) -> int | None:
         """Where the live record under a key stands; None when it is not committed."""
-        return self._live.get(key)
+        return self._live.offset(key)
 
     def due_copies(self) -> Sequence[tuple[bytes, int]]:
         """Give the live journal records, key and offset, that are to be written again now."""
-        return due_copies(self._live, self.journal_end, self.settings.bounds)
+        return self._live.due_copies(self.settings.bounds)
 
     # ---- taking in
 
@@ -193,10 +190,8 @@ class Lane:
 
     def forget(self, invocation_id: str) -> list[bytes]:
         """Give the journal keys that go when a handoff ends that the inbox brought again."""
-        removed = self.steps.end(invocation_id)
-        if (accepted := self._accepted.pop(invocation_id, None)) is not None:
-            removed.append(accepted.key)
-        return removed
+        accepted = self._accepted.pop(invocation_id, None)
+        return self.steps.end(invocation_id) + ([] if accepted is None else [accepted.key])
 
     def take_part(
         self, record: Record, envelope: Envelope, end: PartEnd, now_ms: int
@@ -224,6 +219,27 @@ class Lane:
         self._put(invocation)
         self._parked_count += 1
         return invocation
+
+    def take_back(self, entries: Sequence[Entry]) -> None:
+        """A dead letter was sent back: its invocation lives again by these committed records."""
+        self.redrives.restore(entries)
+        self.steps.restore(entries)
+        for invocation in parked_invocations(entries, {}):
+            invocation.redriven = self.redrives.of(invocation.id)
+            self._parked_count += 1
+            self._all[invocation.id] = invocation
+            self._mailboxes.put_at_its_place(invocation)
+        if parts := [entry for entry in entries if entry.kind is Kind.GATHERED]:
+            self._run_gather(self._gathers.take_back(parts), 0)
+
+    def block(self, dead: str, key: bytes, offset: int, now_ms: int) -> Entry:
+        """Let what follows a dead one of its key wait until its dead letter is settled."""
+        self._mailboxes.block(key, dead, offset)
+        return blocked_entry(dead, key, offset, self.epoch, self.settings.agent_version, now_ms)
+
+    def unblock(self, dead: str) -> None:
+        """Let what waited for a dead one go on; its record is gone from the journal."""
+        self._mailboxes.unblock(dead)
 
     # ---- running and ending
 
@@ -316,7 +332,8 @@ class Lane:
         del self._unparked[invocation.offset]
         invocation.parked = True
         self._parked_count += 1
-        entries.append(self._parked_entry(invocation, now_ms))
+        version = self.settings.agent_version
+        entries.append(parked_entry(invocation, self.epoch, version, now_ms))
         return Rest(entries, (invocation.offset,), (invocation,))
 
     # ---- the passing of time
@@ -332,6 +349,7 @@ class Lane:
             for invocation in self._running
             if invocation.deadline_ms is not None and invocation.deadline_ms <= now_ms
         ]
+        forgotten += self.redrives.due(now_ms, self._all.__contains__)
         return Due(self._rest(now_ms), late, forgotten)
 
     def due_ms(self) -> int | None:
@@ -367,15 +385,13 @@ class Lane:
             resting.append(invocation)
         if not resting:
             return None
+        version = self.settings.agent_version
         for invocation in resting:
             invocation.parked = True
             del self._unparked[invocation.offset]
             self._parked_count += 1
         return Rest(
-            tuple(self._parked_entry(invocation, now_ms) for invocation in resting),
+            tuple(parked_entry(one, self.epoch, version, now_ms) for one in resting),
             tuple(invocation.offset for invocation in resting),
             tuple(resting),
         )
-
-    def _parked_entry(self, invocation: Invocation, now_ms: int) -> Entry:
-        return parked_entry(invocation, self.epoch, self.settings.agent_version, now_ms)

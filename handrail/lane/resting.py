@@ -1,6 +1,7 @@
 """What the journal keeps of an invocation that rests, and what is read back from it."""
 
 import base64
+from collections.abc import Iterable, Mapping
 
 from handrail.lane.bounds import SNAPSHOT_IN_MEMORY_BYTES_MAX
 from handrail.lane.invocation import Invocation, Stage, Why
@@ -68,6 +69,17 @@ def take_up(invocation: Invocation, accepted: Entry) -> tuple[Why | None, int | 
     return why, _optional(facts["wake_ms"])
 
 
+def parked_invocations(entries: Iterable[Entry], accepted: Mapping[str, Entry]) -> list[Invocation]:
+    """Give what rests, in the order in which it waits; of a key what has begun comes first.
+
+    One that was sent back while another of its key rested has an earlier place than that one.
+    """
+    parked = [entry for entry in entries if entry.kind is Kind.PARKED]
+    began = {of for of, entry in accepted.items() if entry.facts["why"] is not None}
+    parked.sort(key=lambda entry: (entry.invocation not in began, original_offset(entry)))
+    return [parked_invocation(entry) for entry in parked]
+
+
 def parked_invocation(entry: Entry) -> Invocation:
     """Give the invocation that rests under a record; its message stays in the journal."""
     deadline = entry.facts.get("deadline_ms")
@@ -83,6 +95,19 @@ def parked_invocation(entry: Entry) -> Invocation:
         task_id=str(entry.facts.get("task", "")),
         tenant=str(entry.facts.get("tenant", "")),
     )
+
+
+def blocked_entry(
+    dead: str, key: bytes, offset: int, epoch: int, version: str, now_ms: int
+) -> Entry:
+    """Give the record under which those that follow a dead one of their key wait."""
+    facts = {"mailbox": base64.b64encode(key).decode()}
+    return Entry(Kind.BLOCKED, dead, epoch, version, now_ms, part=offset, facts=facts)
+
+
+def blocked_key(entry: Entry) -> bytes:
+    """Give the key of those that wait."""
+    return base64.b64decode(str(entry.facts["mailbox"]))
 
 
 def kept(record: Record | None) -> Record | None:

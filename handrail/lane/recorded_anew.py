@@ -1,0 +1,133 @@
+"""What of the recorded steps of a dead invocation is played back when it is sent back. Pure.
+
+Guarantees: a recorded success is never asked for again, unless it is one of the steps from which on
+everything is to be done anew. A step that was begun and whose outcome nobody knows stays so: by its
+effect it is asked for under its old key, or a person decides. A recorded error that ended the run
+is forgotten, so that its step is tried again; one that the handler went on from is played back,
+since what is recorded after it may have followed from it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from handrail.contract.effect import Effect
+from handrail.errors import FailureClass
+from handrail.lane.failure_class import Failure
+from handrail.lane.journal import STEP_KINDS, Entry
+from handrail.lane.steps import StepRecord, StepState
+from handrail.lane.trying_again import StepFailure
+
+#: A second time does no harm, or costs money and is worth it: nothing of an attempt is kept.
+_LEAVES_NOTHING: Final = frozenset({Effect.PURE, Effect.READ, Effect.PAID})
+VOID: Final = "sent back"
+
+
+def recorded_anew(entries: Sequence[Entry], from_step: int | None = None) -> list[Entry]:
+    """Give the records that are written anew, from those of the dead invocation in their order.
+
+    `from_step` is the number of the handler's step from which on everything is done anew; without
+    one only the steps that failed are.
+    """
+    log: dict[str, StepRecord] = {}
+    for entry in entries:
+        if entry.kind in STEP_KINDS:
+            log.setdefault(entry.path, StepRecord()).put(entry)
+    steps = {path: record for path, record in log.items() if _is_step(path)}
+    held = {_top(path) for path, record in steps.items() if _stays_open(_without_error(record))}
+    order = {path: place for place, path in enumerate(log)}
+    kept: dict[str, StepRecord] = {}
+    anew: list[int] = []  # the places of what is done anew
+    for path, record in steps.items():
+        in_range = from_step is not None and _top(path) >= from_step
+        if in_range and (_top(path) not in held or record.state is StepState.FAILED):
+            left = _without_error(record)
+            left = left if _stays_open(left) else None
+        elif record.state is StepState.FAILED and from_step is None:
+            left = record if _followed(path, log, order) else _without_error(record)
+        else:
+            left = _asked_anew(record) if record.state is StepState.BEGUN else record
+        if left is not None:
+            kept[path] = left
+        if left is not record:
+            anew.append(order[path])
+    first_anew = min(anew, default=len(log))
+    # What was noted, such as a time, belongs to the steps that follow it.
+    notes = [path for path in log if not _is_step(path) and order[path] < first_anew]
+    kept.update((path, log[path]) for path in notes)
+    return [entry for path in log if path in kept for entry in _entries(kept[path])]
+
+
+def _entries(record: StepRecord) -> list[Entry]:
+    found = (record.intent, record.outcome, record.in_doubt)
+    return [entry for entry in found if entry is not None]
+
+
+def _is_step(path: str) -> bool:
+    return path[:1].isdigit()
+
+
+def _top(path: str) -> int:
+    return int(path.partition(".")[0])
+
+
+def _effect(record: StepRecord) -> Effect:
+    # Only what leaves no trace is recorded without an intent.
+    return Effect.READ if record.intent is None else Effect(str(record.intent.facts["effect"]))
+
+
+def _stays_open(record: StepRecord | None) -> bool:
+    """Whether the step was begun, may have had an effect, and nobody knows its outcome."""
+    if record is None or record.intent is None or record.outcome is not None:
+        return False
+    open_ = "void" not in record.intent.facts and "waits" not in record.intent.facts
+    return open_ and _effect(record) not in _LEAVES_NOTHING
+
+
+def _without_error(record: StepRecord) -> StepRecord | None:
+    """Give what is left when a recorded error is forgotten; None when nothing is."""
+    if record.state is not StepState.FAILED:
+        return record
+    intent, effect = record.intent, _effect(record)
+    if intent is None or effect in _LEAVES_NOTHING or _nothing_happened(record):
+        return None
+    if effect is Effect.ASK:
+        return StepRecord(intent=_voided(intent))
+    return StepRecord(intent=intent)
+
+
+def _asked_anew(record: StepRecord) -> StepRecord:
+    """A question whose answer was not awaited any more is asked again."""
+    intent = record.intent
+    if intent is None or _effect(record) is not Effect.ASK or "waits" not in intent.facts:
+        return record
+    return StepRecord(intent=_voided(intent))
+
+
+def _voided(intent: Entry) -> Entry:
+    # The intent stays, so that the next attempt has another number than this one.
+    return replace(intent, facts={**intent.facts, "void": VOID})
+
+
+def _nothing_happened(record: StepRecord) -> bool:
+    outcome = record.outcome
+    if outcome is None or "failure" not in outcome.facts:
+        return False
+    facts = outcome.facts
+    known = Failure(FailureClass(str(facts["failure"])))
+    return StepFailure(known, bool(facts["nothing_happened"])).voids_intent(_effect(record))
+
+
+def _followed(path: str, log: Mapping[str, StepRecord], order: Mapping[str, int]) -> bool:
+    """Whether something is recorded that the handler asked for after this step had failed.
+
+    Steps that run side by side have their numbers before any of them begins.
+    """
+    outcome = log[path].outcome
+    assert outcome is not None, "it has failed"
+    asked = int(str(outcome.facts.get("asked", _top(path))))
+    return any(
+        _top(other) > asked or (_top(other) == _top(path) and order[other] > order[path])
+        for other in log
+        if _is_step(other) and other != path
+    )
