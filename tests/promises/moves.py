@@ -223,16 +223,13 @@ async def test_what_was_kept_and_then_killed_is_judged_by_its_class_at_once(
         task = await team.submit(jobs, "x")
         await under_way(provider, 1)
         await team.start(renter)
-        await until(lambda: Kind.RELEASED, what="")
-        assert owner_of_all(team, 0) == 1, "the partition has come back"
-        provider.opened.set()
-        provider.opened.clear()
+        await until(lambda: owner_of_all(team) == 1, what="the partition has come back")
+        assert Kind.RELEASED in await said(team, "renter.journal")
         await team.kill(renter)
         await under_way(provider, 2)
         provider.opened.set()
 
         assert await told(team, task.result(str)) == "done x"
-        assert Kind.RELEASED in await said(team, "renter.journal")
 
 
 @pytest.mark.parametrize("moment", ["after_late_outcome"])
