@@ -51,7 +51,7 @@ def _finished_out_of_order(
         carried_out = [one for one in those if _end_of(here, one) is not None]
         waiting = list(pairwise(carried_out))
         for said in come:
-            still = []
+            still: list[tuple[Handed, Handed]] = []
             for earlier, later in waiting:
                 done = said.has_finished(later.record.offset)
                 if done and not said.has_finished(earlier.record.offset):

@@ -1,0 +1,43 @@
+"""Handlers of a recorded run are run again on what their journals held, and nothing else acts."""
+
+from dataclasses import replace
+
+from handrail.chaos.checker.check import check
+from handrail.chaos.rerun import rerun
+from handrail.contract.team import TeamDescription
+from handrail.lane.journal import Kind
+from tests.unit.chaos.checker.changes import lines, without
+from tests.unit.chaos.checker.days import busy_day
+from tests.unit.chaos.checker.runs import Shop
+from tests.unit.chaos.checker.shop import AGENTS, TOOLS, WORLD
+
+TEAM = TeamDescription(AGENTS, tools=TOOLS, intake="orders")
+
+
+async def test_every_invocation_repeats_itself_byte_for_byte_and_touches_nothing() -> None:
+    async with Shop() as shop:
+        await busy_day(shop)
+        history = shop.history()
+    seen = len(WORLD.seen)
+
+    reruns = await rerun(history, TEAM)
+
+    assert len(reruns) > 80
+    assert [one for one in reruns if one.error or one.asked] == []
+    assert [str(one) for one in check(replace(history, reruns=reruns))] == []
+    assert len(WORLD.seen) == seen
+
+
+async def test_a_step_whose_outcome_was_not_kept_is_named() -> None:
+    async with Shop() as shop:
+        await (await shop.order(1, pieces=1)).result()
+        history = shop.history()
+    lost = without(history, lines(history, Kind.OUTCOME, name="book")[0].record)
+    seen = len(WORLD.seen)
+
+    reruns = await rerun(lost, TEAM)
+
+    found = check(replace(lost, reruns=reruns))
+    assert "I7" in {one.invariant for one in found}
+    assert any("book" in one.asked for one in reruns)
+    assert len(WORLD.seen) == seen
