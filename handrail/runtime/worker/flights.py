@@ -49,12 +49,21 @@ class Flight:
     attempt: int
     seconds_max: float
     began_s: float = field(default_factory=time.monotonic)
+    licensed_until_s: float = 0.0  #: on the machine's own clock: it may not begin to act later
     task: "asyncio.Task[ActEnd] | None" = None
 
     @property
     def step(self) -> tuple[str, str, int]:
         """Which attempt it is."""
         return self.invocation, self.asked.path, self.attempt
+
+    @property
+    def ran_out(self) -> bool:
+        """True when it was to begin too late, and has not begun."""
+        task = self.task
+        if task is None or not task.done() or task.cancelled():
+            return False
+        return isinstance(task.exception(), LicenceRanOut)
 
     def left_s(self) -> float:
         """Say how long it takes at most until its outcome can be read by somebody else."""
@@ -80,12 +89,19 @@ class Flights:
         flight = Flight(invocation, asked, attempt, timeout_s or ACT_S_MAX)
         self._under_way[invocation, asked.path] = flight
 
+    def licensed(self, invocation: str, path: str, until_s: float) -> None:
+        """Its intent has committed, and is good for an act that begins by then."""
+        self._under_way[invocation, path].licensed_until_s = until_s
+
     def begin(self, invocation: str, act: "Act[Any]", begun_as: Effect) -> "asyncio.Task[ActEnd]":
-        """Carry out what was licensed."""
+        """Carry out what was licensed. The task raises LicenceRanOut when it begins too late."""
+        if (invocation, act.asked.path) not in self._under_way:
+            self.license(invocation, act.asked, 1, act.timeout_s)
         flight = self._under_way[invocation, act.asked.path]
         flight.began_s = time.monotonic()
         name = f"act {act.asked.name} of {invocation}"
-        flight.task = asyncio.create_task(carry_out(act, begun_as), name=name)
+        work = _carry_out_in_time(act, begun_as, flight.licensed_until_s)
+        flight.task = asyncio.create_task(work, name=name)
         return flight.task
 
     def land(self, invocation: str, path: str) -> None:
@@ -121,6 +137,17 @@ class Flights:
         finally:
             del self._waiting[told]
             sleep.cancel()
+
+
+class LicenceRanOut(Exception):
+    """An act was to begin when its licence was too old, and has not begun."""
+
+
+async def _carry_out_in_time(act: "Act[Any]", begun_as: Effect, until_s: float) -> ActEnd:
+    # The process may have been stopped since its clock was looked at, and be nobody's owner now.
+    if time.monotonic() > until_s:
+        raise LicenceRanOut
+    return await carry_out(act, begun_as)
 
 
 async def carry_out(act: "Act[Any]", begun_as: Effect) -> ActEnd:

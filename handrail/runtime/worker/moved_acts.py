@@ -117,10 +117,11 @@ class MovedActs:
 
     async def _fly(self, place: LanePlace, flight: Flight) -> None:
         invocation, path, attempt = flight.step
-        if flight.task is None:
+        if flight.task is not None:
+            await asyncio.wait({flight.task})
+        if flight.task is None or flight.ran_out:
             await self._send(place, LateOutcome(invocation, path, attempt, LateState.NOT_BEGUN))
             return
-        await asyncio.wait({flight.task})
         ended = None if flight.task.cancelled() else flight.task.result()
         if ended is None or ended.fatal is not None:
             await self._send(place, LateOutcome(invocation, path, attempt, LateState.CUT_OFF))

@@ -37,7 +37,7 @@ from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.elsewhere import told
 from handrail.runtime.worker.ending import Suspended
-from handrail.runtime.worker.flights import ActEnd, carry_out
+from handrail.runtime.worker.flights import ActEnd, LicenceRanOut, carry_out
 from handrail.runtime.worker.ground import Act, LaneGround
 from handrail.runtime.worker.reading_back import read_back
 from handrail.runtime.worker.reconciling import Unknown, reconcile
@@ -210,10 +210,16 @@ class Stepper:
                 if act.wait is not None:
                     await act.wait(begin.attempt)
                 attempt = await self._licence(act, begin)
-            self._check_may_act(act.asked)
-            acts = True
-            self.acting += 1
-            return await self._act(act, attempt)
+            while True:
+                self._check_may_act(act.asked)
+                acts = True
+                self.acting += 1
+                try:
+                    return await self._act(act, attempt)
+                except LicenceRanOut:
+                    acts = False
+                    self.acting -= 1
+                    attempt = await self._licence(act, Begin(attempt + 1, begin.first_ms))
         except asyncio.CancelledError:
             if not self._closing() and self._log.state(act.asked.path) not in ENDED_STATES:
                 # The handler itself gave up waiting, and may go on: what is left has to be said.
@@ -266,6 +272,8 @@ class Stepper:
                 raise asyncio.CancelledError
             await self._reached(Moment.AFTER_INTENT_COMMIT, asked)
             if time.monotonic() - item.began_s <= LICENCE_S_MAX:
+                until_s = item.began_s + LICENCE_S_MAX
+                ground.flights.licensed(self._invocation.id, asked.path, until_s)
                 return attempt
         error = Refused(
             State.DEPENDENCY_UNAVAILABLE,
