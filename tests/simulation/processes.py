@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from handrail.contract.team import TeamDescription
+from handrail.errors import BrokerUnreachable
 from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.place import Limits
 from handrail.runtime.worker.process import AgentProcess, ProcessSettings
@@ -19,6 +20,7 @@ from tests.simulation.plan import Harm, Plan, ProcessFault
 NAMESPACE = "sim"
 DRAIN_S = 5.0
 TOLD_AFTER_S = 0.05
+START_AGAIN_S = 0.5
 
 MakeBus = Callable[[SimBroker, SimLoop, Weather], SimBus]
 
@@ -132,9 +134,20 @@ class Processes:
     async def _serve(self, one: Running) -> None:
         try:
             await one.agents.start()
+        except BrokerUnreachable:
+            # Whoever watches over it starts it again.
+            self.unhealed_count += 1
+            one.bus.loop.in_world(START_AGAIN_S, self._succeed)
+            await one.agents.close()
+            self._left(one)
+            return
+        try:
             await one.agents.run(one.stop)
         except Exception as error:  # noqa: BLE001 - whatever ends a process is a finding
             self.problems.append(f"{one.life.name} has ended by itself: {error!r}")
+        self._left(one)
+
+    def _left(self, one: Running) -> None:
         self._weather.tell("has ended", one.life.name)
         self.running.remove(one)
 

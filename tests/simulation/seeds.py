@@ -105,10 +105,7 @@ def run(first: int, count: int, *, processes: int, plant: str | None = None) -> 
     ]
     tally = Tally()
     for child in shares:
-        out, _ = child.communicate()
-        if child.returncode:
-            raise RuntimeError(f"a share of the seeds was not run: {out[-2000:]}")
-        told = json.loads(out.splitlines()[-1])
+        told = json.loads(_said_by(child))
         told["findings"] = [Finding(**one) for one in told["findings"]]
         told["befell"] = Counter(told["befell"])
         tally.add(Tally(**told))
@@ -117,8 +114,7 @@ def run(first: int, count: int, *, processes: int, plant: str | None = None) -> 
 
 def story(seed: int, plant: str | None = None) -> str:
     """Tell what happens in one schedule, in a process of its own."""
-    out, _ = _child("--from", str(seed), "--story", plant=plant).communicate()
-    return out
+    return _said_by(_child("--from", str(seed), "--story", plant=plant))
 
 
 def story_here(seed: int, plant: str | None = None) -> str:
@@ -166,6 +162,13 @@ def _shares(first: int, count: int, processes: int) -> list[tuple[int, int]]:
     return [(at, end) for at, end in pairwise(bounds) if end > at]
 
 
+def _said_by(child: "subprocess.Popen[str]") -> str:
+    out, err = child.communicate()
+    if child.returncode:
+        raise RuntimeError(f"a simulating process has failed: {err[-3000:]}")
+    return out
+
+
 def _child(*arguments: str, plant: str | None = None) -> "subprocess.Popen[str]":
     planted: Sequence[str] = () if plant is None else ("--plant", plant)
     return subprocess.Popen(
@@ -173,5 +176,6 @@ def _child(*arguments: str, plant: str | None = None) -> "subprocess.Popen[str]"
         cwd=ROOT,
         env={**os.environ, **HASHES},
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )

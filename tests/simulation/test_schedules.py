@@ -1,0 +1,50 @@
+"""Whole schedules of faults on a simulated Kafka, and the mistakes that they would find."""
+
+import os
+
+import pytest
+
+from tests.simulation import seeds
+from tests.simulation.planted import PLANTS
+
+SCHEDULES_COUNT = 20_000
+PLANTED_COUNT_MAX = 3_000  #: within so many schedules each planted fault is found
+PLANTED_STEP = 300
+HARMS = ("kill", "freeze", "cut off", "no coordinator", "stop", "join", "compact", "lag")
+PROCESSES = os.cpu_count() or 1
+
+
+def test_no_schedule_loses_doubles_tears_or_reorders_anything() -> None:
+    tally = seeds.run(0, SCHEDULES_COUNT, processes=PROCESSES)
+
+    assert not tally.findings, "\n".join(map(str, tally.findings))
+    assert tally.schedules_count == SCHEDULES_COUNT
+    assert all(tally.befell[harm] > SCHEDULES_COUNT / 100 for harm in HARMS), tally
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_a_planted_mistake_is_found(plant: str) -> None:
+    found: list[seeds.Finding] = []
+    for first in range(0, PLANTED_COUNT_MAX, PLANTED_STEP):
+        found = seeds.run(first, PLANTED_STEP, processes=PROCESSES, plant=plant).findings
+        if found:
+            break
+
+    assert found, f"no schedule of {PLANTED_COUNT_MAX} has seen that {plant}"
+
+
+def test_a_seed_gives_the_same_schedule_in_every_run() -> None:
+    first = [seeds.story(seed) for seed in range(5)]
+    second = [seeds.story(seed) for seed in range(5)]
+
+    assert first == second
+    assert all("nothing is wrong" in story for story in first)
+
+
+def test_a_story_shows_what_is_wrong() -> None:
+    plant = "the offset is committed before its transaction"
+    (finding, *_) = seeds.run(0, 10, processes=1, plant=plant).findings
+
+    story = seeds.story(finding.seed, plant)
+
+    assert [f"WRONG: {problem}" in story for problem in finding.problems]
