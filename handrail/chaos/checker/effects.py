@@ -14,9 +14,12 @@ from handrail.lane.journal import Entry, Kind, entry_key
 from handrail.ledger.event import Dropped, PersonAsked, RequestKind
 from handrail.ledger.task_state import TaskFacts
 from handrail.wire.decision import Decision
+from handrail.wire.late_outcome import LATE_OUTCOME_TYPE, LateOutcome, LateState
+from handrail.wire.record import Record
 
 ONCE = frozenset({"unsafe", "idempotent", "queryable"})
 HARMLESS = frozenset({"pure", "read"})
+NOT_BEGUN = "not begun"  #: as a process says of a step that it let go of before it acted
 #: Faults that end or cut off whoever acts; a paid step may be lost with each of them.
 ENDS_ACTS = frozenset({"kill", "freeze", "broker", "rebalance", "endtxn", "cutoff"})
 
@@ -61,7 +64,8 @@ def _step_of(here: Reading, key: str) -> tuple[str, str] | None:
 def _denied(here: Reading, key: str) -> int:
     step = _step_of(here, key)
     entries = here.steps.get(step, ()) if step is not None else ()
-    return sum(e.kind is Kind.INTENT and "void" in e.facts for _, e in entries)
+    voids = [e.facts["void"] for _, e in entries if e.kind is Kind.INTENT and "void" in e.facts]
+    return len([who for who in voids if who != NOT_BEGUN])
 
 
 def _attempts_that_ended(here: Reading, key: str) -> frozenset[str]:
@@ -214,19 +218,31 @@ def _answers_not_heard(here: Reading) -> Iterator[Violation]:
         if not topic.endswith(ANSWERS):
             continue
         for record in here.history.committed(topic):
-            try:
-                decision = Decision.from_record(record)
-            except WireError:
+            about = _said_to_have_happened(record)
+            if about is None:
                 continue
-            invocation, path, attempt = decision.request.rsplit("/", 2)
+            invocation, path, attempt = about.rsplit("/", 2)
             for line, entry in here.steps.get((invocation, path), ()):
                 later = entry.kind is Kind.INTENT and entry.written_ms > record.timestamp_ms
-                if decision.happened and later and int(str(entry.facts["attempt"])) > int(attempt):
+                if later and int(str(entry.facts["attempt"])) > int(attempt):
                     sentence = (
                         f"step {path} of {invocation} was begun again although an answer said that"
                         f" attempt {attempt} had happened"
                     )
                     yield Violation("I18", sentence, at(record, line.record))
+
+
+def _said_to_have_happened(record: Record) -> str | None:
+    """Give the invocation, path and attempt that an answer says has happened."""
+    try:
+        if record.header("ce_type") == LATE_OUTCOME_TYPE.encode():
+            late = LateOutcome.from_record(record)
+            about = f"{late.invocation}/{late.path}/{late.attempt}"
+            return about if late.state is LateState.ENDED and late.facts.get("ok") else None
+        decision = Decision.from_record(record)
+    except WireError:
+        return None
+    return decision.request if decision.happened else None
 
 
 def _has_cause(here: Reading, entry: Entry, began_ms: int) -> bool:

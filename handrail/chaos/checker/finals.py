@@ -3,7 +3,15 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from handrail.chaos.checker.reading import ENDS, Handed, Reading, Told, ended_id, reading
+from handrail.chaos.checker.reading import (
+    ENDS,
+    REMEMBERED,
+    Handed,
+    Reading,
+    Told,
+    ended_id,
+    reading,
+)
 from handrail.chaos.checker.violation import Violation, at
 from handrail.chaos.history import Fate, History
 from handrail.errors import WireError
@@ -48,8 +56,7 @@ def _written(here: Reading) -> Iterator[tuple[Told, Wrote]]:
 
 def _what_was_said_is_there(here: Reading) -> Iterator[Violation]:
     for told, wrote in _written(here):
-        found = [one for one in here.by_id.get(wrote.id, ()) if one.topic == wrote.topic]
-        if not found:
+        if (wrote.topic, wrote.id) not in here.written:
             sentence = (
                 f"the ledger says that {wrote.id} was written to {wrote.topic}; it is nowhere"
             )
@@ -134,7 +141,7 @@ def _nothing_is_left_of_the_ended(here: Reading) -> Iterator[Violation]:
     for live in here.live.values():
         for line in live.values():
             entry = line.entry
-            if entry is None or entry.kind is Kind.GATHER_CLOSED:
+            if entry is None or entry.kind in REMEMBERED:
                 continue
             told = over.get(entry.invocation)
             if told is not None and entry.invocation not in here.redriven:

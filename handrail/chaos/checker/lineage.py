@@ -9,7 +9,7 @@ from handrail.chaos.checker.reading import ENDS, Handed, Reading, ended_id, read
 from handrail.chaos.checker.tasks import states
 from handrail.chaos.checker.violation import Violation, at
 from handrail.chaos.history import Effect, Happening, History
-from handrail.lane.journal import Kind
+from handrail.lane.journal import Entry, Kind
 from handrail.ledger.event import (
     DeadLettered,
     Dropped,
@@ -100,9 +100,17 @@ def _keys_out_of_nowhere(here: Reading, causes: _Causes) -> Iterator[Violation]:
     for line, entry in here.entries(Kind.INTENT):
         key = entry.facts.get("idem_key")
         runs = causes.runs(entry.invocation)
-        if key not in {key_of_step(entry.invocation, run, entry.path) for run in runs}:
+        if key not in {one for run in runs for one in _keys_of(entry, run)}:
             sentence = f"the key of step {entry.path} of {entry.invocation} does not follow from it"
             yield Violation("I2", sentence, at(line.record))
+
+
+def _keys_of(entry: Entry, run: int) -> Iterator[str]:
+    """Give the keys that a step may have: a question's is its own id, a person is asked by path."""
+    yield key_of_step(entry.invocation, run, entry.path)
+    if entry.facts.get("effect") == "ask":
+        yield handoff_id(entry.invocation, run, entry.path, 0)
+        yield f"{entry.invocation}/{entry.path}"
 
 
 def _without_licence(here: Reading, key: str, effects: Iterable[Effect]) -> Iterator[Violation]:

@@ -43,6 +43,8 @@ from handrail.wire.record import Record, TopicPartition
 JOURNAL, ANSWERS, DEAD = ".journal", ".answers", ".dead"
 #: Topics that carry no handoffs, besides those whose names end in one of the words above.
 OWN_TOPICS = frozenset({LEDGER, "tasks", "control", "human", "blobs"})
+#: What a journal keeps beside the work in hand: what was decided, for as long as it matters.
+REMEMBERED = frozenset({Kind.GATHER_CLOSED, Kind.BLOCKED, Kind.REDRIVEN})
 ENDS = (Finished, DeadLettered, Rejected, Dropped, MarkerPassed, PartGathered)
 End = Finished | DeadLettered | Rejected | Dropped | MarkerPassed | PartGathered
 
@@ -233,6 +235,16 @@ class Reading:
         for handed in self.handed:
             found[handed.id].append(handed)
         return found
+
+    @cached_property
+    def written(self) -> frozenset[tuple[str, str]]:
+        """Topic and id of every committed record that has one, answers to steps included."""
+        return frozenset(
+            (topic, (record.header("ce_id") or b"").decode(errors="replace"))
+            for topic in self.history.topics()
+            if not topic.endswith(JOURNAL)
+            for record in self.history.committed(topic)
+        )
 
     @cached_property
     def inboxes(self) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
-from handrail.chaos.checker.reading import Handed, Reading, reading
+from handrail.chaos.checker.reading import REMEMBERED, Handed, Reading, reading
 from handrail.chaos.checker.violation import Violation, at
 from handrail.chaos.history import Fate, History, Submission
 from handrail.errors import WireError
@@ -168,7 +168,7 @@ def _resting_without_reason(here: Reading) -> Iterator[Violation]:
     for live in here.live.values():
         for line in live.values():
             entry = line.entry
-            if entry is None or entry.kind == "gather_closed":
+            if entry is None or entry.kind in REMEMBERED:
                 continue
             invocation = entry.invocation
             wake_ms = entry.facts.get("wake_ms")
