@@ -11,6 +11,7 @@ from typing import assert_never
 from handrail.ledger.event import (
     OPEN_KINDS,
     Accepted,
+    AnswerDropped,
     AtLane,
     CancelAsked,
     DeadLettered,
@@ -122,7 +123,7 @@ class TaskBoard:
             case PersonAnswered(request=request):
                 for one in self._seats.values():
                     one.asks_person.discard(request)
-            case CancelAsked() | StepWasted() | Rested():
+            case CancelAsked() | AnswerDropped() | StepWasted() | Rested():
                 pass
             case _:
                 assert_never(event)

@@ -73,6 +73,7 @@ class Agent(Generic[P, R_co]):
         self.fans_out = shape.fans_out
         self.sends_one = shape.sends_one
         self._check_gather()
+        self._check_answers()
         self.__doc__ = handler.__doc__
         self.__name__ = self.name
         self.__module__ = handler.__module__
@@ -178,6 +179,21 @@ class Agent(Generic[P, R_co]):
                 cure=f"remove key= from topic {self.reads.name}",
             )
 
+    @property
+    def answers(self) -> bool:
+        """Whether what it gives back is the answer to a question."""
+        return self.reads.reply is not None
+
+    def _check_answers(self) -> None:
+        if self.answers and (self.gathers or self.writes):
+            does = "gathers" if self.gathers else "writes to topics"
+            raise AgentInvalid(
+                agent=self.name,
+                detail=f"it {does}, and {self.reads.name} has replies=: what it gives back is the"
+                " answer to one question",
+                cure="leave writes= out and take one message; let another agent do the rest",
+            )
+
     def __repr__(self) -> str:
         """Show the name and what goes in and out."""
         writes = ", ".join(topic.name for topic in self.writes) or "nothing"
@@ -198,49 +214,55 @@ def _carries(topic: Topic[Any, Any], message: object) -> bool:
 
 @overload
 def agent(
-    *, reads: Topic[M, Any], writes: tuple[()] = (), **options: "Unpack[AgentOptions]"
+    *, reads: Topic[M, None], writes: tuple[()] = (), **options: "Unpack[AgentOptions]"
 ) -> "Declare[M, Never]": ...
 @overload
 def agent(
-    *, reads: Topic[M, Any], writes: Topic[A, Any], **options: "Unpack[AgentOptions]"
+    *, reads: Topic[M, None], writes: Topic[A, Any], **options: "Unpack[AgentOptions]"
 ) -> "Declare[M, A]": ...
 @overload
 def agent(
-    *, reads: Topic[M, Any], writes: tuple[Topic[A, Any]], **options: "Unpack[AgentOptions]"
+    *, reads: Topic[M, None], writes: tuple[Topic[A, Any]], **options: "Unpack[AgentOptions]"
 ) -> "Declare[M, A]": ...
 @overload
 def agent(
     *,
-    reads: Topic[M, Any],
+    reads: Topic[M, None],
     writes: tuple[Topic[A, Any], Topic[B, Any]],
     **options: "Unpack[AgentOptions]",
 ) -> "Declare[M, A | B]": ...
 @overload
 def agent(
     *,
-    reads: Topic[M, Any],
+    reads: Topic[M, None],
     writes: tuple[Topic[A, Any], Topic[B, Any], Topic[C, Any]],
     **options: "Unpack[AgentOptions]",
 ) -> "Declare[M, A | B | C]": ...
 @overload
 def agent(
     *,
-    reads: Topic[M, Any],
+    reads: Topic[M, None],
     writes: tuple[Topic[A, Any], Topic[B, Any], Topic[C, Any], Topic[D, Any]],
     **options: "Unpack[AgentOptions]",
 ) -> "Declare[M, A | B | C | D]": ...
 @overload
 def agent(
-    *, reads: Topic[M, Any], writes: tuple[Topic[Any, Any], ...], **options: "Unpack[AgentOptions]"
+    *, reads: Topic[M, None], writes: tuple[Topic[Any, Any], ...], **options: "Unpack[AgentOptions]"
 ) -> "Declare[M, Any]": ...
+@overload
+def agent(
+    *, reads: Topic[M, B], writes: tuple[()] = (), **options: "Unpack[AgentOptions]"
+) -> "Declare[M, B]": ...
 
 
 def agent(*, reads: Any, writes: Any = (), **options: Any) -> Any:
     """Declare an async function as an agent that reads one topic and writes to others.
 
     The handler takes a message, or `Parts[M]` to gather a fan-out, and a `Context` if it wants
-    one. It returns one message, a list (a fan-out), a Handoff or nothing. Raises AgentInvalid with
-    its cure when handler and topics do not fit.
+    one. It returns one message, a list (a fan-out), a Handoff or nothing. If the topic that it
+    reads has `replies=`, it writes to no topic and returns the answer, which goes to whoever asked
+    by `ctx.ask`; asked by anybody else, to `results`. Raises AgentInvalid with its cure when
+    handler and topics do not fit.
     """
     topics = cast("tuple[Topic[Any, Any], ...]", writes if isinstance(writes, tuple) else (writes,))
 

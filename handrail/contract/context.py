@@ -6,13 +6,17 @@ A handler touches the world through its context only, so that the engine can rec
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
 
 from handrail.contract.effect import EffectDeclaration
 from handrail.contract.passage import Passage
 from handrail.contract.tool import Tool, ToolContext
 
+if TYPE_CHECKING:
+    from handrail.contract.topic import Topic
+
 P = ParamSpec("P")
+M = TypeVar("M")
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 A = TypeVar("A")
@@ -28,10 +32,11 @@ class Context(Protocol):
 
     Every `model`, `call`, `step`, `sleep`, `ask` and `ask_person` is a *step*: what came of it is
     recorded, and a handler that is run again after a crash is given what is recorded, a result or
-    an error, in place of a second try. The number of a step is taken when its method is called, before anything is awaited: call
-    the steps in an order that does not depend on time, then await them in the handler's own asyncio
-    task. Any other raises ForeignTask. A run that asks for another step than the recorded one is
-    stopped; its handoff is a dead letter with the reason `divergence`.
+    an error, in place of a second try. The number of a step is taken when its method is called,
+    before anything is awaited: call the steps in an order that does not depend on time, then await
+    them in the handler's own asyncio task. Any other raises ForeignTask. A run that asks for
+    another step than the recorded one is stopped; its handoff is a dead letter with the reason
+    `divergence`.
 
     A handler whose steps only wait is cancelled after a while and run again from its start when
     what it waits for has come: whatever it does besides its steps, it does again. A handler that
@@ -142,6 +147,56 @@ class Context(Protocol):
         run stays in memory. Longer ones let it rest, at no cost but a record: the handler is
         cancelled and run again at that time. The task's deadline ends a sleep, and the invocation
         with it. Raises StepInvalid for less than 0 or more than 3,650 days.
+        """
+        ...
+
+    def ask(
+        self,
+        topic: "Topic[M, R]",
+        message: M,
+        *,
+        within_s: float | None = None,
+        key: str | None = None,
+    ) -> Awaitable[R]:
+        """Ask the agent that reads a topic with `replies=`, and give its answer.
+
+        A step. The question is written once, whatever crashes: in the transaction of its intent.
+        For up to 30 s the run waits in memory, then it rests. Questions are answered side by side;
+        those of one `key` one after the other (by default the topic's own `key=`, else none).
+        Raises QuestionFailed when the question died, was refused or was not answered within
+        `within_s`: its subclasses are NoAnswerInTime, AskCycle and AnswerUnfit. Raises AskInvalid
+        for a topic without `replies=` or outside of the team.
+        """
+        ...
+
+    @overload
+    def ask_person(
+        self, question: str, *, choices: Sequence[str] = (), within_s: float | None = None
+    ) -> Awaitable[str]: ...
+    @overload
+    def ask_person(
+        self,
+        question: str,
+        *,
+        returns: type[R],
+        choices: Sequence[R] = (),
+        within_s: float | None = None,
+    ) -> Awaitable[R]: ...
+
+    def ask_person(
+        self,
+        question: str,
+        *,
+        returns: Any = str,
+        choices: Sequence[Any] = (),
+        within_s: float | None = None,
+    ) -> Awaitable[Any]:
+        """Ask a person, by `handrail people` and `handrail answer`, and give the answer.
+
+        A step. The run rests until then; its task is `input_required`. The first answer that the
+        lane records counts; it is a `returns`, and one of `choices` if there are any. Raises
+        NoAnswerInTime after `within_s`, AnswerUnfit when a check that `returns` makes in code of
+        its own fails, and AskInvalid for what cannot be asked.
         """
         ...
 

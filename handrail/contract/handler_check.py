@@ -66,6 +66,9 @@ def check_handler(
             f"write `{parameters[1].name}: Context`, from handrail import Context",
         )
     gathers = _check_message(refuse, hints[parameters[0].name], reads)
+    if reads.reply is not None:
+        _check_answer(refuse, hints["return"], reads)
+        return HandlerShape(gathers, wants_context, fans_out=False, sends_one=True)
     _check_result(refuse, hints["return"], writes)
     sent = [one for one in members(hints["return"]) if not _is_nothing(one)]
     lists = [one for one in sent if _is_list(one)]
@@ -99,6 +102,17 @@ def _check_result(refuse: Refuse, annotation: Any, writes: Sequence[Topic[Any, A
         arguments = get_args(outer)
         for one in members(arguments[0] if arguments else Any) if is_list else (outer,):
             _check_sent(refuse, one, writes)
+
+
+def _check_answer(refuse: Refuse, annotation: Any, reads: Topic[Any, Any]) -> None:
+    for one in members(annotation):
+        if one in _ANYTHING or _takes(reads.replies, one):
+            continue
+        raise refuse(
+            f"it gives back {shown(one)}, and a question on {reads.name} is answered with"
+            f" {shown(reads.replies)}",
+            f"give back {shown(reads.replies)}, or write replies={shown(one)} in the topic",
+        )
 
 
 def _is_nothing(annotation: Any) -> bool:

@@ -42,8 +42,9 @@ class Topic(Generic[M, R]):
     """One conversation: a name and the messages that may stand on it.
 
     `carries` is a type, or a tuple of types. `key` gives the record key of a message; without it
-    the engine chooses (the task, or the part of a fan-out). `replies` is the type in which a
-    question on this topic is answered. Two topics of one name and the same types are equal.
+    the engine chooses (the task, or the part of a fan-out). With `replies` its messages are
+    questions, and this is the type of the answer: whatever reads it gives its answer back to
+    whoever asked by `ctx.ask`. Two topics of one name and the same types are equal.
     Raises TopicInvalid with its cure.
     """
 
@@ -125,6 +126,10 @@ class Topic(Generic[M, R]):
         self.replies = replies
         self.purpose = purpose
         self.models = models_of(name, self.carries)
+        #: In what form an answer travels; None when messages of this topic are no questions.
+        self.reply: Topic[Any, Any] | None = (
+            None if replies is None else Topic(name, carries=replies)
+        )
 
     @property
     def is_open(self) -> bool:
@@ -228,7 +233,8 @@ class Topic(Generic[M, R]):
         """Two topics are equal when name and types are."""
         if not isinstance(other, Topic):
             return NotImplemented
-        return self.name == other.name and self.carries == other.carries
+        same = self.name == other.name and self.carries == other.carries
+        return same and self.replies == other.replies
 
     def __hash__(self) -> int:
         """Topics of one name share a hash."""
@@ -248,6 +254,7 @@ class OpenTopic(Topic[Any, None]):
         self.carries = ()
         self.key = None
         self.replies = None
+        self.reply = None
         self.purpose = purpose
         self.models = {}
 

@@ -258,6 +258,13 @@ class StepBook:
         log = self._logs.get(invocation)
         return [] if log is None else log.questions()
 
+    def has_asked(self, invocation: str, question: str) -> bool:
+        """Say whether an invocation that has not ended has asked this, answered or not."""
+        log = self._logs.get(invocation)
+        records = () if log is None else log.records.values()
+        intents = [one.intent for one in records if one.intent is not None]
+        return any(intent.facts.get("idem_key") == question for intent in intents)
+
     def waits_for(self, request: str) -> bool:
         """Say whether a person was asked this and nobody has answered."""
         invocation, path, attempt = request.rsplit("/", 2)

@@ -22,6 +22,7 @@ class WroteKind(StrEnum):
     HANDOFF = "handoff"  #: to an inbox
     MARKER = "marker"  #: to an inbox: a part that carries no message
     QUESTION = "question"  #: to an inbox, by a step that waits for the reply
+    ANSWER = "answer"  #: to the answers of the agent that asked
     OUTPUT = "output"  #: to a topic that no agent of the team reads
     RESULT = "result"  #: to `results`
 
@@ -218,6 +219,15 @@ class QuestionAsked(AtLane):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerDropped(AtLane):
+    """An answer came for which no step waits any longer. Opens and closes nothing."""
+
+    answer: str  #: its `ce_id`
+    question: str  #: the `ce_id` of the question that it names
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepWasted(AtLane):
     """A step that costs money is carried out again, since the outcome of an attempt was lost.
 
@@ -295,6 +305,7 @@ Event = (
     | DeadLettered
     | Dropped
     | QuestionAsked
+    | AnswerDropped
     | StepWasted
     | Rested
     | Redriven
@@ -323,6 +334,8 @@ def event_id(event: Event) -> str:
             what = f"{of}/{run}/{attempts}"
         case QuestionAsked(invocation=of, step=step):
             what = f"{of}/{step}"
+        case AnswerDropped(answer=of):
+            what = of
         case StepWasted(invocation=of, step=step, attempt=attempt):
             what = f"{of}/{step}/{attempt}"
         case Rested(invocation=of) | Redriven(invocation=of) | CancelAsked(task_id=of):

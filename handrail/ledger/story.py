@@ -4,6 +4,7 @@ from typing import assert_never
 
 from handrail.ledger.event import (
     Accepted,
+    AnswerDropped,
     CancelAsked,
     DeadLettered,
     Dropped,
@@ -52,6 +53,8 @@ def sentence(event: Event) -> str:  # one case per event
             return f"{event.agent} dropped a handoff, since the task was canceled."
         case QuestionAsked():
             return f"{event.agent} asked {_places(event.wrote)} and waits."
+        case AnswerDropped():
+            return f"An answer to {event.agent} was not used: {event.sentence}."
         case StepWasted():
             return (
                 f"{event.agent} asks again for {event.text}: a process ended before the answer to"

@@ -14,6 +14,7 @@ from typing import Any, assert_never
 from handrail.ledger.event import (
     OPEN_KINDS,
     Accepted,
+    AnswerDropped,
     AtLane,
     CancelAsked,
     DeadLettered,
@@ -232,6 +233,8 @@ def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
             return _moved(facts, event, closes=closes, wrote=event.wrote)
         case QuestionAsked():
             return _moved(facts, event, closes=0, wrote=event.wrote)
+        case AnswerDropped():
+            return facts
         case StepWasted():
             return (
                 replace(facts, cost_unknown=True)

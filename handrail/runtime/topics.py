@@ -13,6 +13,7 @@ from enum import StrEnum
 from handrail.bus.port import Admin, TopicSpec
 from handrail.contract.team import TeamDescription
 from handrail.errors import PartitionsFixed
+from handrail.wire.human import HUMAN
 from handrail.wire.limits import BROKER_RECORD_BYTES
 
 SECOND_MS = 1000
@@ -227,6 +228,7 @@ def _of_the_engine(layout: Layout) -> list[NeededTopic]:
             "task",
             _kept(layout.ledger_days * DAY_MS),
         ),
+        _topic(layout, HUMAN, "what people are asked, and how that ended", "request/kind", week),
         _topic(layout, "control", "switches that people set", "target/switch", control),
         _topic(
             layout,

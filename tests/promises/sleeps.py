@@ -52,7 +52,7 @@ async def test_a_sleeping_handler_rests_and_nothing_of_it_is_repeated_when_it_go
         await until(lambda: parked(team, "sleeper"))
         await team.advance(minutes=19, seconds=59)
         assert acts.done == ["look x"]
-        assert await task.state() == "working"
+        await task.until("working")
         await team.advance(seconds=2)
 
         assert await task.result(str) == "woke for x"
@@ -107,7 +107,7 @@ async def test_a_short_sleep_stays_in_memory_and_its_handler_runs_once(team_of: 
         task = await team.submit(jobs, "x")
         await until(lambda: begun(team, "napper"))
         await team.advance(seconds=19)
-        assert await task.state() == "working"
+        await task.until("working")
         await team.advance(seconds=2)
 
         assert await task.result(str) == "x"
@@ -180,7 +180,7 @@ async def test_a_handler_that_catches_its_suspension_commits_nothing_of_what_it_
         task = await team.submit(jobs, "x")
         await until(lambda: parked(team, "stubborn"))
         assert caught == ["once", "twice", "finally"]
-        assert await task.state() == "working"
+        await task.until("working")
         await team.advance(minutes=10, seconds=1)
 
         assert await task.result(str) == "x"

@@ -6,10 +6,12 @@ the low-water mark of the answers stays below it, and those behind it are not he
 that is read twice changes nothing, because it names the attempt that it is about.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Final
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -19,13 +21,23 @@ from handrail.lane.resolving import resolve
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.elsewhere import take_late_outcome
 from handrail.runtime.worker.ground import LaneGround
+from handrail.runtime.worker.replies import Replies
+from handrail.wire.answer import FAILURE_TYPE, REPLY_TYPE
 from handrail.wire.decision import DECISION_TYPE, Decision
+from handrail.wire.human import ANSWER_TYPE
 from handrail.wire.late_outcome import LATE_OUTCOME_TYPE
 from handrail.wire.record import Record
+
+if TYPE_CHECKING:
+    from handrail.lane.invocation import Invocation
+    from handrail.runtime.worker.waiting import RunSteps
+    from handrail.wire.envelope import Envelope
 
 log = structlog.get_logger("handrail.lane")
 
 UNSETTLED_COUNT_MAX: Final = 1_000  #: too early at a time; those behind them have to wait
+
+BATCH_COUNT: Final = 100  #: answers that are read before they are taken in
 
 #: Takes an answer in; False when it is too early for it, and it is to be given again.
 Take = Callable[[Record], Awaitable[bool]]
@@ -34,44 +46,81 @@ Take = Callable[[Record], Awaitable[bool]]
 class Answering:
     """The answers of one open lane."""
 
-    def __init__(self, ground: LaneGround) -> None:
-        """Read the lane's own partition."""
+    def __init__(
+        self, ground: LaneGround, running: "Mapping[Invocation, tuple[Envelope, RunSteps]]"
+    ) -> None:
+        """Read the lane's own partition; `running` are the invocations whose handlers run."""
+        self.on_woken: Callable[[], None] = lambda: None  #: called when one may start again
+        self.next = ground.lane.answers  #: the first answer that was not read yet
         self._ground = ground
-        self._looking = False
-        self._next = ground.lane.answers  # the first answer that was not read yet
+        self._one_at_a_time = asyncio.Lock()
         self._unsettled: list[Record] = []
+        self._replies = Replies(ground, running)
         self._takers: Mapping[str, Take] = {
+            REPLY_TYPE: self._replies.take,
+            FAILURE_TYPE: self._replies.take,
+            ANSWER_TYPE: self._replies.take_from_person,
             DECISION_TYPE: self._decided,
             LATE_OUTCOME_TYPE: partial(take_late_outcome, ground),
         }
 
     async def look(self) -> None:
         """Take in every answer that has come. Raises what is the broker's fault."""
-        if self._looking:
+        if self._one_at_a_time.locked():
             return
-        self._looking = True
-        try:
-            self._unsettled = [one for one in self._unsettled if not await self._take(one)]
-            await self._read()
-        finally:
-            # What is settled may be forgotten once a transaction has said so.
-            first = self._unsettled[0].offset if self._unsettled else self._next
-            self._ground.lane.answers = first
-            self._looking = False
+        async with self._one_at_a_time:
+            try:
+                self._unsettled = [one for one in self._unsettled if not await self._take(one)]
+                await self._read()
+            finally:
+                self._settle()
+
+    async def take_in(self, records: Sequence[Record]) -> None:
+        """Take in what was just heard, unless it was read before; replies commit together."""
+        async with self._one_at_a_time:
+            try:
+                await self._take_all([one for one in records if one.offset >= self.next])
+            finally:
+                self._settle()
+
+    def _settle(self) -> None:
+        # What is settled may be forgotten once a transaction has said so; whoever waits for it
+        # goes on only then, so that its end is never committed before that is said.
+        self._ground.lane.answers = self._unsettled[0].offset if self._unsettled else self.next
+        if self._replies.tell():
+            self.on_woken()
+
+    async def _take_all(self, records: Sequence[Record]) -> bool:
+        """Take these in; replies that follow one another commit together. False when it is full."""
+        for are_replies, some in groupby(records, _is_reply):
+            batch = [*some]
+            if are_replies:
+                await asyncio.gather(*(self._take(one) for one in batch))
+                self.next = batch[-1].offset + 1
+                continue
+            for one in batch:
+                if len(self._unsettled) >= UNSETTLED_COUNT_MAX:
+                    return False
+                if not await self._take(one):
+                    self._unsettled.append(one)
+                self.next = one.offset + 1
+        return True
 
     async def _read(self) -> None:
         ground, where = self._ground, self._ground.place.answers
         end = await ground.worker.bus.end_offset(where)
-        if end <= self._next:
+        if end <= self.next:
             return
-        async with aclosing(ground.worker.bus.fetch(where, self._next, end)) as records:
+        async with aclosing(ground.worker.bus.fetch(where, self.next, end)) as records:
+            batch: list[Record] = []
             async for record in records:
-                if len(self._unsettled) >= UNSETTLED_COUNT_MAX:
-                    return
-                if not await self._take(record):
-                    self._unsettled.append(record)
-                self._next = record.offset + 1
-        self._next = end
+                batch.append(record)
+                if len(batch) >= BATCH_COUNT:
+                    if not await self._take_all(batch):
+                        return
+                    batch.clear()
+            if await self._take_all(batch):
+                self.next = end
 
     async def _take(self, record: Record) -> bool:
         kind = (record.header("ce_type") or b"").decode(errors="replace")
@@ -106,3 +155,7 @@ class Answering:
         await ground.committer.commit(Item(records))
         ground.lane.wake(invocation)
         return True
+
+
+def _is_reply(record: Record) -> bool:
+    return (record.header("ce_type") or b"").decode(errors="replace") in (REPLY_TYPE, FAILURE_TYPE)

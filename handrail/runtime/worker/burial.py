@@ -1,7 +1,8 @@
 """The end of a handoff that will not be carried out: its dead letter, and who is told.
 
 The dead letter keeps the original bytes. A dead part of a fan-out tells its gather, so that
-nobody waits for it.
+nobody waits for it; a dead question tells its asker. What the handoff itself has asked of people
+is asked no longer.
 """
 
 import traceback
@@ -14,6 +15,8 @@ import structlog
 from handrail.lane.retry import Tries
 from handrail.ledger.event import Event, Wrote
 from handrail.runtime.worker.outputs import Origin, marker
+from handrail.runtime.worker.replying import NoAnswer, failed_answer
+from handrail.runtime.worker.requests import all_closed
 from handrail.wire.dead_letter import (
     DeadLetter,
     Failure,
@@ -28,10 +31,7 @@ from handrail.wire.record import Outgoing, Record, TopicPartition
 
 if TYPE_CHECKING:
     from handrail.lane.invocation import Invocation
-    from handrail.runtime.worker.opening import LanePlace
-    from handrail.runtime.worker.packing import Packer
-    from handrail.runtime.worker.place import WorkerPlace
-    from handrail.runtime.worker.saying import Saying
+    from handrail.runtime.worker.ground import LaneGround
 
 log = structlog.get_logger("handrail.agent")
 
@@ -52,14 +52,13 @@ class Buried:
 class Burial:
     """Writes dead letters for one lane."""
 
-    def __init__(
-        self, worker: "WorkerPlace", place: "LanePlace", packer: "Packer", saying: "Saying"
-    ) -> None:
+    def __init__(self, ground: "LaneGround") -> None:
         """Write to the lane's own partition of the agent's dead letters."""
-        self._worker = worker
-        self._place = place
-        self._packer = packer
-        self._saying = saying
+        self._ground = ground
+        self._worker = ground.worker
+        self._place = ground.place
+        self._packer = ground.packer
+        self._saying = ground.saying
 
     async def records(
         self, buried: Buried, invocation: "Invocation | None"
@@ -90,6 +89,15 @@ class Burial:
             told = marker(self._worker.agent, self._worker.team, origin, lost)
             records.append(self._packer.pack_small(told))
             wrote.append(told.wrote)
+        ended = buried.envelope.id if invocation is None else invocation.id
+        failed = NoAnswer(buried.reason, buried.error, letter.where)
+        if not buried.submission and (
+            said := await failed_answer(self._ground, buried.envelope, ended, failed)
+        ):
+            records.append(self._packer.pack_small(said))
+            wrote.append(said.wrote)
+        because = f"the work ended without an answer: {buried.reason}"
+        records += all_closed(self._ground, ended, because)
         event = self._saying.dead(buried, invocation, wrote, str(buried.error))
         return records, [event]
 

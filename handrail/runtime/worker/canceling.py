@@ -3,7 +3,7 @@
 What has not started ends without its handler. A handler that runs is interrupted, unless a step
 of it has begun: that one may end, since nobody would know what came of it otherwise, and no
 further one starts. Each end is one transaction with its ledger event, so that nothing of the
-task stays open; a part of a fan-out tells its gather. No dead letter is written.
+task stays open; a part of a fan-out tells its gather, a question its asker. No dead letter is written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,8 @@ from handrail.ledger.event import Dropped, DropReason, Event, PersonAnswered, Wr
 from handrail.runtime.worker.admission import Refuse, Take, Verdict
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.outputs import Origin, marker
+from handrail.runtime.worker.replying import NoAnswer, failure_of
+from handrail.runtime.worker.requests import all_closed
 from handrail.wire.dead_letter import Reason
 from handrail.wire.envelope import Envelope
 from handrail.wire.marker import Marker, MarkerKind
@@ -50,6 +52,7 @@ class Canceling:
         handlers: "Mapping[Invocation, asyncio.Task[None]]",
     ) -> None:
         """Look at what runs in `execution`, by the handlers' tasks."""
+        self._ground = ground
         self._worker = ground.worker
         self._place: LanePlace = ground.place
         self._lane: Lane = ground.lane
@@ -119,6 +122,12 @@ class Canceling:
             told = marker(self._worker.agent, self._worker.team, origin, lost)
             records.append(self._packer.pack_small(told))
             wrote.append(told.wrote)
+        if envelope.reply_to is not None and self._packer.knows_already(envelope.reply_to):
+            why = NoAnswer(DropReason.CANCELED, f"its task was canceled by {canceled.cancel.by}")
+            said = failure_of(self._ground, envelope, ended, why)
+            records.append(self._packer.pack_small(said))
+            wrote.append(said.wrote)
+        records += all_closed(self._ground, ended, "canceled with its task")
         events: list[Event] = [self._dropped(envelope, ended, offset, wrote)]
         events += [
             self._closed(ended, canceled, doubt) for doubt in self._lane.steps.doubts(ended, now_ms)

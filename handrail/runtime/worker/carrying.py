@@ -22,6 +22,7 @@ from handrail.runtime.worker.ending import Doubtful, Ended, Suspended
 from handrail.runtime.worker.execution import Execution, WhyCancelled
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.handing import Handing
+from handrail.runtime.worker.hearing import Hearing
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.packing import Packer
 from handrail.runtime.worker.place import WorkerPlace
@@ -51,10 +52,13 @@ class Carrier:
         self._saying = saying
         self._handing = Handing(place, lane, committer, saying)
         self._handing.on_end = self.start_ready
-        self._burial = Burial(worker, place, packer, saying)
         self.ground = ground = LaneGround(worker, place, lane, committer, packer, saying)
+        self._burial = Burial(ground)
         self._execution = Execution(ground)
-        self._answering = Answering(ground)
+        self._answering = Answering(ground, self._execution.running)
+        self._hearing = Hearing(ground, self._answering)
+        self._answering.on_woken = self.start_ready
+        self._execution.on_asked = self._hearing.begin
         self._handlers: dict[Invocation, asyncio.Task[None]] = {}
         self._expired: set[Invocation] = set()
         self._starting = True
@@ -222,6 +226,7 @@ class Carrier:
         """Do what the passing of time asks for."""
         self._taking.references.tick(self._lane.progress.low)
         self._handing.aside(self._answers())
+        self._hearing.look()
         due = self._lane.tick(self._worker.clock.now_ms())
         if due.rest is not None:
             self._rest(due.rest)
@@ -283,4 +288,5 @@ class Carrier:
         if self._alarm is not None:
             self._alarm.cancel()
         await self._handing.close([*self._handlers.values()])
+        await self._hearing.close()
         await self._taking.references.close(self._lane.progress.low)

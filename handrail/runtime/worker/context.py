@@ -15,12 +15,13 @@ from typing import Any, ParamSpec, TypeVar
 from handrail.contract.effect import EffectDeclaration, Idempotent, effect_of
 from handrail.contract.passage import Passage
 from handrail.contract.tool import Tool, ToolContext
+from handrail.contract.topic import Topic
 from handrail.errors.steps import StepInvalid
 from handrail.lane.steps import Asked
 from handrail.models.loop import ModelCall, converse, model_call
 from handrail.models.port import JsonObject, ModelReply, ModelRequest
 from handrail.runtime.worker.acting import StepRunner
-from handrail.runtime.worker.asking import sleep_wait
+from handrail.runtime.worker.asking import Asker, ask_person_wait, ask_wait, sleep_wait
 from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ending import Spent
 from handrail.runtime.worker.function_step import FunctionStep
@@ -31,6 +32,7 @@ from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.envelope import Envelope
 
 P = ParamSpec("P")
+M = TypeVar("M")
 R = TypeVar("R")
 
 TURNS_COUNT_MAX = 8
@@ -145,6 +147,39 @@ class RunContext:
         step = self._next_step("sleep()")
         return self._wait(sleep_wait(str(step), self._idem_key(f"{step}/0"), duration))
 
+    def ask(
+        self,
+        topic: Topic[M, R],
+        message: M,
+        *,
+        within_s: float | None = None,
+        key: str | None = None,
+    ) -> Awaitable[R]:
+        """Ask the agent that reads this topic, and give its answer."""
+        step = self._next_step("ask()")
+        wait = ask_wait(self._asker, str(step), topic, message, within_s=within_s, key=key)
+        return self._wait(wait)
+
+    def ask_person(
+        self,
+        question: str,
+        *,
+        returns: Any = str,  # noqa: ANN401 - whatever type the handler names
+        choices: Sequence[Any] = (),
+        within_s: float | None = None,
+    ) -> Awaitable[Any]:
+        """Ask a person, and give the answer."""
+        step = self._next_step("ask_person()")
+        wait = ask_person_wait(
+            self._asker,
+            str(step),
+            question,
+            returns=returns,
+            choices=choices,
+            within_s=within_s,
+        )
+        return self._wait(wait)
+
     def gather(self, *steps: Awaitable[Any]) -> Awaitable[Any]:
         """Carry steps out side by side; gives their results in order."""
         ours: list[Step[Any]] = []
@@ -251,6 +286,10 @@ class RunContext:
         self._steps_count += 1
         self._steps.errors.ask(str(self._steps_count))
         return self._steps_count
+
+    @property
+    def _asker(self) -> Asker:
+        return Asker(self._steps.ground, self._steps.invocation, self._envelope)
 
     def _wait(self, wait: Wait[R]) -> Step[R]:
         return self._step(wait.act.asked.shown, lambda: self._steps.wait_for(wait))

@@ -25,6 +25,7 @@ from handrail.runtime.worker.failing import FailedRun, after_failure
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.outputs import Origin, outputs_of
 from handrail.runtime.worker.reading_back import read_back
+from handrail.runtime.worker.replying import check_address, reply_of
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.claim import is_claim
 from handrail.wire.codec import decode_envelope, encode_time
@@ -59,6 +60,7 @@ class Execution:
         """Read what rests from the lane's journal, write large bodies through its committer."""
         self.in_handler: set[Invocation] = set()  #: whose user code runs now
         self.running: dict[Invocation, tuple[Envelope, RunSteps]] = {}  #: the same, with its steps
+        self.on_asked: Callable[[], None] = lambda: None  #: called when an agent is to be asked
         self._ground = ground
         self._worker = ground.worker
         self._place = ground.place
@@ -85,6 +87,7 @@ class Execution:
 
         invocation.task_id, invocation.tenant = given.envelope.task_id, given.envelope.tenant
         steps = RunSteps(self._ground, invocation, given.envelope, cut_off)
+        steps.on_asked = self.on_asked
         spent = Spent()
         failure: BaseException | None = None
         returned: object = None
@@ -145,6 +148,8 @@ class Execution:
         self, invocation: Invocation, given: _Input, returned: object, spent: Spent
     ) -> Ended:
         worker = self._worker
+        if worker.agent.answers:
+            return await self._answer(invocation, given, returned, spent)
         outputs = outputs_of(
             worker.agent,
             worker.team,
@@ -162,6 +167,19 @@ class Execution:
             written_ms=given.record.timestamp_ms,
             missing_count=given.missing_count,
         )
+
+    async def _answer(
+        self, invocation: Invocation, given: _Input, returned: object, spent: Spent
+    ) -> Ended:
+        """Give back to whoever asked what the handler has returned."""
+        worker = self._worker
+        if given.envelope.reply_to is not None:
+            await check_address(self._packer, given.envelope.reply_to)
+        origin = Origin(invocation.id, given.envelope, worker.clock.now_ms())
+        outputs = reply_of(worker.agent, worker.team, origin, returned)
+        records = [await self._packer.pack(message) for message in outputs.messages]
+        written_ms = given.record.timestamp_ms
+        return Ended(given.record, given.envelope, outputs, records, spent, written_ms)
 
     def _canceled(self, envelope: Envelope) -> Canceled | None:
         cancel = self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms)
@@ -196,6 +214,9 @@ class Execution:
         # A doubt outlives the deadline: somebody still has to find out what happened.
         if doubts := self._doubts(invocation):
             return Doubtful(envelope, doubts)
+        if envelope.reply_to is not None:
+            # Learnt now, so that its asker can be told at once should the task be canceled.
+            await self._packer.knows(envelope.reply_to)
         if envelope.deadline_ms is not None:
             invocation.deadline_ms = envelope.deadline_ms
             if self._worker.clock.now_ms() > envelope.deadline_ms:

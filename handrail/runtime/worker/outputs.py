@@ -40,6 +40,7 @@ class Outbound:
     key: bytes
     body: bytes
     kind: WroteKind
+    partition: int | None = None  #: of an answer; otherwise the key decides
 
     @property
     def wrote(self) -> Wrote:

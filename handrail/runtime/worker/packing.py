@@ -8,10 +8,11 @@ import asyncio
 from contextlib import aclosing
 
 from handrail.bus.port import Bus
-from handrail.errors.wire import ClaimBroken
+from handrail.errors.wire import ClaimBroken, EnvelopeInvalid
 from handrail.runtime.worker.committer import Committer, Item
 from handrail.runtime.worker.outputs import Outbound
 from handrail.runtime.worker.place import TeamPlace
+from handrail.wire.answer import ReplyAddress
 from handrail.wire.claim import Assembly, Claim, chunk, claim_of, is_claim, needs_claim
 from handrail.wire.codec import CLAIM_TYPE, JSON_TYPE, encode_headers
 from handrail.wire.limits import BLOB_CHUNK_BYTES
@@ -31,6 +32,7 @@ class Packer:
         self._place = place
         self._committer = committer
         self._blob_partitions = 0
+        self._counts: dict[str, int] = {}  # partitions of each topic, as seen once
 
     async def store(self, data: bytes) -> Claim:
         """Commit bytes to the blobs topic and give the claim on them."""
@@ -54,7 +56,23 @@ class Packer:
         """Give the record of a message whose body fits."""
         headers = encode_headers(message.envelope, content_type)
         value = message.body if body is None else body
-        return Outgoing(self._place.full(message.topic), message.key, value, headers)
+        topic = self._place.full(message.topic)
+        return Outgoing(topic, message.key, value, headers, message.partition)
+
+    async def knows(self, reply_to: str) -> bool:
+        """Say whether the broker has the partition that a question names; False for no address."""
+        if self.knows_already(reply_to):
+            return True
+        self._counts = dict(await self._bus.admin.topics())
+        return self.knows_already(reply_to)
+
+    def knows_already(self, reply_to: str) -> bool:
+        """Say the same without looking at the broker; False also when it was never looked at."""
+        try:
+            address = ReplyAddress.of(reply_to)
+        except EnvelopeInvalid:
+            return False
+        return address.partition < self._counts.get(self._place.full(address.topic), 0)
 
     async def body_of(self, record: Record) -> bytes | None:
         """Give the body of a record; a claimed one is fetched and its digest checked.

@@ -10,6 +10,7 @@ from handrail.lane.steps import Asked, Doubt, request_of
 from handrail.ledger.event import (
     SENTENCE_CHARS_MAX,
     Accepted,
+    AnswerDropped,
     DeadLettered,
     Dropped,
     DropReason,
@@ -20,6 +21,7 @@ from handrail.ledger.event import (
     PartKind,
     PersonAnswered,
     PersonAsked,
+    QuestionAsked,
     Rejected,
     RequestKind,
     Rested,
@@ -146,6 +148,26 @@ class Saying:
             started_ms=invocation.started_ms if invocation is not None else None,
             wrote=tuple(wrote),
             gathered=gather.fan_out if gather is not None else None,
+        )
+
+    def asked(
+        self, invocation: Invocation, envelope: Envelope, asked: Asked, wrote: Wrote
+    ) -> Event:
+        """A step has asked another agent."""
+        return QuestionAsked(
+            **self._lane(envelope, invocation.offset),
+            invocation=invocation.id,
+            step=asked.path,
+            wrote=(wrote,),
+        )
+
+    def answer_dropped(self, envelope: Envelope, why: str) -> Event:
+        """An answer came for which no step waits."""
+        return AnswerDropped(
+            **self._lane(envelope, -1),
+            answer=envelope.id,
+            question=envelope.answers or "",
+            sentence=why,
         )
 
     def wasted(

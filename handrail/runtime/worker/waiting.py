@@ -54,6 +54,9 @@ class RunSteps(Stepper):
         super().__init__(
             ground, invocation, envelope, lambda: closing() or self.suspended is not None
         )
+        self.on_asked: Callable[[], None] = lambda: None  #: called when an agent is to be asked
+        self.ground = ground
+        self.invocation = invocation
         self._task = asyncio.current_task()
         self._busy = 0  # steps under way that do not wait
         self._waits: dict[str, Waiting] = {}
@@ -155,6 +158,8 @@ class RunSteps(Stepper):
         self._log.put(entry)
         said = [ground.saying.record(event) for event in opening.events]
         records = [encode_entry(entry, ground.place.journal), *opening.records, *said]
+        if wait.until.why is Why.ANSWER:
+            self.on_asked()
         if alone:
             self._suspend([(wait.until.why, _until_ms(entry))], records)
             await asyncio.Event().wait()  # the cancellation comes here

@@ -1,0 +1,25 @@
+"""Whether a JSON value has the wanted form, where the code that wants it is not at hand.
+
+The form is a JSON Schema, as pydantic gives it for a type. Checks that a type makes in code of its
+own are not in its schema; they are made by the handler that gets the answer.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+
+def misfit(schema: Mapping[str, Any], choices: Sequence[object], value: object) -> str | None:
+    """Say in words why a value is no answer; None when it is one."""
+    if choices and value not in choices:
+        return f"it is none of {', '.join(str(choice) for choice in choices)}"
+    errors = sorted(Draft202012Validator(dict(schema)).iter_errors(value), key=_depth)
+    if not errors:
+        return None
+    where = "".join(f".{part}" for part in errors[0].absolute_path).lstrip(".")
+    return f"{where + ': ' if where else ''}{errors[0].message[:300]}"
+
+
+def _depth(error: Any) -> int:  # noqa: ANN401 - jsonschema 4.26 has no types of its own
+    return len(error.absolute_path)

@@ -1,0 +1,170 @@
+"""Takes in what other agents and people answer to the questions of one lane.
+
+An answer counts when the very question that it names is open in the journal: asked, and neither
+answered nor given up. It becomes the outcome of its step at once, whether its invocation runs,
+rests or has yet to come again from the inbox. Any other is told to the ledger and dropped.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+import structlog
+
+from handrail.contract.json_schema import misfit
+from handrail.errors.asking import QuestionFailed
+from handrail.errors.wire import WireError
+from handrail.lane.journal import Entry, Kind, encode_entry
+from handrail.lane.steps import WAITS_FOR_AGENT, WAITS_FOR_PERSON, lean
+from handrail.runtime.worker.committer import Item
+from handrail.runtime.worker.ground import LaneGround
+from handrail.runtime.worker.recorded_error import encode_error
+from handrail.runtime.worker.requests import request_closed
+from handrail.runtime.worker.waiting import outcome_facts
+from handrail.wire.answer import FAILURE_TYPE, REPLY_TYPE, FailedAnswer
+from handrail.wire.claim import Claim, is_claim
+from handrail.wire.codec import decode_envelope
+from handrail.wire.envelope import Envelope
+from handrail.wire.human import Closed, PersonsAnswer
+from handrail.wire.record import Outgoing, Record
+
+if TYPE_CHECKING:
+    from handrail.lane.invocation import Invocation
+    from handrail.runtime.worker.waiting import RunSteps
+
+log = structlog.get_logger("handrail.lane")
+
+REPLY_TYPES = frozenset({REPLY_TYPE, FAILURE_TYPE})
+
+
+class Replies:
+    """The replies that one open lane gets."""
+
+    def __init__(
+        self, ground: LaneGround, running: "Mapping[Invocation, tuple[Envelope, RunSteps]]"
+    ) -> None:
+        """Tell those that run, and let those that rest go on."""
+        self._ground = ground
+        self._running = running
+        self._answered: list[tuple[str, str]] = []  # (invocation, path), not told yet
+
+    async def take(self, record: Record) -> bool:
+        """Take an answer in; settled once that is committed. Raises a WireError for no answer."""
+        envelope = decode_envelope(record)
+        question, invocation = envelope.answers or "", (record.key or b"").decode(errors="replace")
+        intent = self._open_question(invocation, question)
+        if intent is None:
+            await self._drop(envelope, self._why_not(invocation, question))
+            return True
+        try:
+            outcome = self._outcome(intent, envelope, record)
+        except WireError as error:
+            await self._drop(envelope, f"it cannot be read: {error.what}")
+            return True
+        await self._record(outcome)
+        return True
+
+    async def take_from_person(self, record: Record) -> bool:
+        """Take in what a person has answered; the first answer that fits closes the request."""
+        ground, answer = self._ground, PersonsAnswer.from_record(record)
+        intent = self._open_request(answer.request)
+        if intent is None:
+            log.warning("nobody waits for this answer", request=answer.request, by=answer.by)
+            return True
+        value: object = orjson.loads(answer.value)
+        facts = cast("Mapping[str, Any]", intent.facts)
+        if (problem := misfit(facts["schema"], facts["choices"], value)) is not None:
+            log.warning("this is no answer", request=answer.request, by=answer.by, why=problem)
+            return True
+        told = answer.value.decode()
+        outcome = self._entry(
+            intent, outcome_facts(intent, ok=True) | {"by": answer.by}, answer.value
+        )
+        closed = Closed(answer.request, answer.by, told, answer.id)
+        await self._record(outcome, request_closed(ground, intent, closed))
+        return True
+
+    async def _record(self, outcome: Entry, others: Sequence[Outgoing] = ()) -> None:
+        """Commit what was answered as the outcome of its step, with what belongs to it."""
+        ground = self._ground
+        ground.lane.steps.of(outcome.invocation).put(lean(outcome))
+        records = [encode_entry(outcome, ground.place.journal), *others]
+        await ground.committer.commit(Item(records))
+        self._answered.append((outcome.invocation, outcome.path))
+
+    def tell(self) -> bool:
+        """Tell the invocations that were answered; True when one that rested may start again."""
+        lane, told = self._ground.lane, self._answered
+        self._answered = []
+        woken = False
+        for invocation_id, path in told:
+            invocation = lane.find(invocation_id)
+            if invocation is None:
+                continue  # it has yet to come from the inbox again, and finds its answer
+            running = self._running.get(invocation)
+            if running is not None:
+                running[1].answered(path)
+            elif not lane.steps.questions(invocation_id):
+                lane.wake(invocation)
+                woken = True
+        return woken
+
+    # ---- inside
+
+    def _open_question(self, invocation: str, question: str) -> Entry | None:
+        for intent in self._ground.lane.steps.questions(invocation):
+            asks_agent = intent.facts.get("waits") == WAITS_FOR_AGENT
+            if asks_agent and intent.facts.get("idem_key") == question:
+                return intent
+        return None
+
+    def _open_request(self, request: str) -> Entry | None:
+        invocation, path, attempt = request.rsplit("/", 2)
+        for intent in self._ground.lane.steps.questions(invocation):
+            asks_person = intent.facts.get("waits") == WAITS_FOR_PERSON
+            if asks_person and (intent.path, str(intent.facts["attempt"])) == (path, attempt):
+                return intent
+        return None
+
+    def _why_not(self, invocation: str, question: str) -> str:
+        if self._ground.lane.steps.has_asked(invocation, question):
+            return "its step has ended"
+        return "whoever asked has ended"
+
+    def _outcome(self, intent: Entry, envelope: Envelope, record: Record) -> Entry:
+        body = record.value
+        succeeded = envelope.type == REPLY_TYPE
+        facts = outcome_facts(intent, ok=succeeded) | {"answer": envelope.id}
+        if not succeeded:
+            failed = FailedAnswer.decode(body)
+            body = encode_error(
+                QuestionFailed(
+                    step=str(intent.facts["shown"]),
+                    agent=failed.agent,
+                    reason=failed.reason,
+                    sentence=failed.sentence,
+                    dead_letter=failed.dead_letter or "none",
+                )
+            )
+        elif is_claim(record):
+            facts["claim"] = Claim.decode(body).encode().decode()
+            body = None
+        return self._entry(intent, facts, body)
+
+    def _entry(self, intent: Entry, facts: Mapping[str, object], body: bytes | None) -> Entry:
+        ground = self._ground
+        return Entry(
+            Kind.OUTCOME,
+            intent.invocation,
+            ground.lane.epoch,
+            ground.worker.agent.version,
+            ground.worker.clock.now_ms(),
+            facts=facts,
+            path=intent.path,
+            body=body,
+        )
+
+    async def _drop(self, envelope: Envelope, why: str) -> None:
+        saying = self._ground.saying
+        event = saying.record(saying.answer_dropped(envelope, why))
+        await self._ground.committer.commit(Item([event]))

@@ -1,0 +1,76 @@
+"""What answers a question of one agent to another, on its way to the lane that waits for it.
+
+A question names in `ce_replyto` the partition on which its answer is awaited. An answer names in
+`ce_for` the id of its question, which follows from the asking invocation, its run and its step, so
+that it can be taken for the answer to no other. Its key is the asking invocation.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from handrail.errors.wire import EnvelopeInvalid, MessageInvalid
+from handrail.wire.codec import decode_object, encode_body
+from handrail.wire.limits import TOPIC_CHARS_MAX
+
+REPLY_TYPE: Final = "handrail_reply.v1"  #: its body is the answer itself
+FAILURE_TYPE: Final = "handrail_failure.v1"  #: its body says why there is none
+
+_ADDRESS = re.compile(r"([a-z][a-z0-9_-]*\.answers)/(0|[1-9][0-9]{0,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAddress:
+    """The partition on which an answer is awaited."""
+
+    topic: str  #: without the namespace; always the answers of an agent
+    partition: int
+
+    def __str__(self) -> str:
+        """Give it as it stands in `ce_replyto`."""
+        return f"{self.topic}/{self.partition}"
+
+    @classmethod
+    def of(cls, text: str) -> "ReplyAddress":
+        """Read what stands in `ce_replyto`; raises EnvelopeInvalid."""
+        match = _ADDRESS.fullmatch(text) if len(text) <= 2 * TOPIC_CHARS_MAX else None
+        if match is None:
+            detail = f"{text[:40]!r} is not the answers of an agent, as in clerk.answers/3"
+            raise EnvelopeInvalid(header="ce_replyto", detail=detail)
+        return cls(match[1], int(match[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAnswer:
+    """Why a question has no answer."""
+
+    agent: str  #: that was asked
+    reason: str  #: a word of `dlq.reason`, or `canceled`
+    sentence: str
+    dead_letter: str | None = None  #: topic/partition of the question's dead letter
+
+    def encode(self) -> bytes:
+        """Give the body of its record."""
+        fields = {
+            "agent": self.agent,
+            "reason": self.reason,
+            "sentence": self.sentence,
+            "dead_letter": self.dead_letter,
+        }
+        return encode_body({name: value for name, value in fields.items() if value is not None})
+
+    @classmethod
+    def decode(cls, body: bytes | None) -> "FailedAnswer":
+        """Read a failed answer; raises a WireError when the body is none."""
+        fields = decode_object(body)
+        agent, reason, sentence, letter = (
+            fields.get(name) for name in ("agent", "reason", "sentence", "dead_letter")
+        )
+        if (
+            not isinstance(agent, str)
+            or not isinstance(reason, str)
+            or not isinstance(sentence, str)
+            or not isinstance(letter, str | None)
+        ):
+            raise MessageInvalid(topic="answers", type=FAILURE_TYPE, detail="it is no failure")
+        return cls(agent, reason, sentence, letter)
