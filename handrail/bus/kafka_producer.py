@@ -222,6 +222,10 @@ async def known_partitions(client: Any, topic: str) -> set[int]:
     return set()
 
 
+def _has_failed(task: "asyncio.Task[None]") -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
 def _look_at(future: "asyncio.Future[Any]") -> None:
     """Take note of a failure, so that asyncio does not report one that is handled elsewhere."""
     if not future.cancelled():
@@ -246,7 +250,8 @@ class KafkaSender:
         """Give (partition, offset) once all in-sync replicas have it."""
         try:
             async with asyncio.timeout(deadline_s):
-                if self._starting is None:
+                if self._starting is None or _has_failed(self._starting):
+                    # Where no broker answered, nothing was begun: the next send looks again.
                     self._starting = asyncio.create_task(self._producer.start(), name="sender")
                 await asyncio.shield(self._starting)
                 if not await known_partitions(self._producer.client, record.topic):

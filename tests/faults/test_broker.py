@@ -11,6 +11,7 @@ import pytest
 from handrail.bus.kafka import KafkaBus
 from handrail.bus.local_broker import LocalBroker
 from handrail.bus.where import Connection
+from handrail.errors import BrokerUnreachable
 from tests.faults.books import audit
 from tests.faults.ground import PARTITIONS, Ground
 from tests.faults.settling import reached, settled
@@ -71,6 +72,21 @@ async def test_a_broker_killed_under_load_costs_no_handoff_and_no_process(
         assert [m.process.poll() for m in troupe.members.values()] == [None] * len(NAMES)
 
     assert audit(books, range(TASKS)) == []
+
+
+async def test_a_connection_whose_first_send_met_no_broker_sends_once_there_is_one(
+    mortal: LocalBroker, shaky: Ground
+) -> None:
+    before = mortal.running()
+    assert before is not None
+    os.kill(before.pid, signal.SIGKILL)
+    order = shaky.order(1)
+    with pytest.raises(BrokerUnreachable):
+        await shaky.bus.sender().send(order, deadline_s=2)
+
+    mortal.start()
+
+    assert await shaky.bus.sender().send(order)
 
 
 def _silence_noticed(troupe: Troupe) -> bool:
