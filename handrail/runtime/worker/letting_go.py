@@ -61,7 +61,7 @@ class LastWords:
 
     def _released(self, now_ms: int) -> list[Entry]:
         ground, releases = self.ground, self.ground.lane.steps.releases
-        flights: list[Flight] = [*ground.flights, *self.moved.of(ground.place.answers)]
+        flights: list[Flight] = [*ground.flights, *_still_open(ground, self.moved)]
         until = {flight.step: now_ms + int(flight.left_s() * 1000) for flight in flights}
         # Handed over and not written: it is sent if the lane does not come back.
         for outcome in ground.committer.outcomes_in_hand:
@@ -83,6 +83,21 @@ def take_back(ground: LaneGround, moved: MovedActs) -> None:
     """Wait for what this process itself carries on of a lane that it opens again."""
     now_ms = ground.worker.clock.now_ms()
     head = (ground.lane.epoch, ground.worker.agent.version, now_ms)
-    for flight in moved.of(ground.place.answers):
+    for flight in _still_open(ground, moved):
         until_ms = now_ms + int(flight.left_s() * 1000)
         ground.lane.steps.releases.put(released_entry(flight.step, until_ms, moved.life, head))
+
+
+def _still_open(ground: LaneGround, moved: MovedActs) -> list[Flight]:
+    """Give the moved acts that the lane still waits for.
+
+    Another attempt may have ended the step meanwhile, and a RELEASED of a step, or of a whole
+    invocation, that is over would stand in the journal for ever.
+    """
+    found: list[Flight] = []
+    for flight in moved.of(ground.place.answers):
+        invocation, path, attempt = flight.step
+        record = ground.lane.steps.known(invocation, path)
+        if record is not None and record.intent is not None and record.outcome is None:
+            found += [flight] if record.intent.facts["attempt"] == attempt else []
+    return found
