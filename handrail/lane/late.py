@@ -25,7 +25,7 @@ class Settled:
 def settle(book: StepBook, late: LateOutcome, epoch: int, now_ms: int) -> Settled | None:
     """Take it in; None when nobody waits for it."""
     record = book.known(late.invocation, late.path)
-    if record is None or not _is_open(record, late.attempt):
+    if record is None or not _is_open(record, late):
         return None
     intent, in_doubt = record.intent, record.in_doubt
     assert intent is not None
@@ -63,9 +63,12 @@ def settle(book: StepBook, late: LateOutcome, epoch: int, now_ms: int) -> Settle
     return Settled(entries, removed, ended)
 
 
-def _is_open(record: StepRecord, attempt: int) -> bool:
+def _is_open(record: StepRecord, late: LateOutcome) -> bool:
     intent = record.intent
     if intent is None or "void" in intent.facts or "waits" in intent.facts:
         return False
     open_now = record.state in (StepState.BEGUN, StepState.IN_DOUBT)
-    return open_now and intent.facts["attempt"] == attempt
+    # Who was the owner no more when it asked for its licence has begun nothing, and knows nothing
+    # of the attempt with the same number that its successor has begun.
+    own = late.state is not LateState.NOT_BEGUN or late.begun_in == intent.epoch
+    return open_now and own and intent.facts["attempt"] == late.attempt

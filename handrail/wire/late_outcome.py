@@ -38,11 +38,14 @@ class LateOutcome:
     state: LateState
     facts: Mapping[str, object] = field(default_factory=dict[str, object])
     body: bytes | None = None
+    begun_in: int | None = None
+    """The lane's epoch in its intent, where it has not begun. Nobody knows then whether the intent
+    was ever written: another owner may have given the same number to an attempt of its own."""
 
     def outgoing(self, topic: str, partition: int, now_ms: int) -> Outgoing:
         """Give the record for the answers of the lane. The body has to fit into a record."""
         about = f"{self.invocation}/{self.path}/{self.attempt}"
-        facts = {**self.facts, "body": self.body is not None}
+        facts = {**self.facts, "body": self.body is not None, "begun_in": self.begun_in}
         headers = (
             ("ce_specversion", b"1.0"),
             ("ce_type", LATE_OUTCOME_TYPE.encode()),
@@ -65,9 +68,10 @@ class LateOutcome:
             body = record.value if facts.pop("body", False) else None
             if state is LateState.ENDED and not isinstance(facts["ok"], bool):
                 raise ValueError(about)
-            return cls(invocation, path, int(attempt), state, facts, body)
+            begun_in = facts.pop("begun_in", None)
+            if begun_in is not None and not isinstance(begun_in, int):
+                raise ValueError(about)
+            return cls(invocation, path, int(attempt), state, facts, body, begun_in)
         except (ValueError, KeyError, TypeError) as error:
             detail = "it is no late outcome"
-            raise MessageInvalid(
-                topic="answers", type=LATE_OUTCOME_TYPE, detail=detail
-            ) from error
+            raise MessageInvalid(topic="answers", type=LATE_OUTCOME_TYPE, detail=detail) from error

@@ -49,6 +49,7 @@ class Flight:
     attempt: int
     seconds_max: float
     began_s: float = field(default_factory=time.monotonic)
+    begun_in: int | None = None  #: the epoch that its intent names
     licensed_until_s: float = 0.0  #: on the machine's own clock: it may not begin to act later
     task: "asyncio.Task[ActEnd] | None" = None
 
@@ -84,14 +85,23 @@ class Flights:
         """Go through what is licensed and was neither recorded nor given up."""
         return iter(tuple(self._under_way.values()))
 
-    def license(self, invocation: str, asked: Asked, attempt: int, timeout_s: float | None) -> None:
-        """An intent is on its way to the journal."""
-        flight = Flight(invocation, asked, attempt, timeout_s or ACT_S_MAX)
+    def license(
+        self,
+        invocation: str,
+        asked: Asked,
+        attempt: int,
+        timeout_s: float | None,
+        begun_in: int | None = None,
+    ) -> None:
+        """An intent of this epoch is on its way to the journal."""
+        flight = Flight(invocation, asked, attempt, timeout_s or ACT_S_MAX, begun_in=begun_in)
         self._under_way[invocation, asked.path] = flight
 
     def licensed(self, invocation: str, path: str, until_s: float) -> None:
         """Its intent has committed, and is good for an act that begins by then."""
-        self._under_way[invocation, path].licensed_until_s = until_s
+        flight = self._under_way.get((invocation, path))
+        if flight is not None:
+            flight.licensed_until_s = until_s
 
     def begin(self, invocation: str, act: "Act[Any]", begun_as: Effect) -> "asyncio.Task[ActEnd]":
         """Carry out what was licensed. The task raises LicenceRanOut when it begins too late."""

@@ -9,7 +9,7 @@ when the process may wait no longer is cut off, and that is told as well.
 import asyncio
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -120,7 +120,8 @@ class MovedActs:
         if flight.task is not None:
             await asyncio.wait({flight.task})
         if flight.task is None or flight.ran_out:
-            await self._send(place, LateOutcome(invocation, path, attempt, LateState.NOT_BEGUN))
+            late = LateOutcome(invocation, path, attempt, LateState.NOT_BEGUN)
+            await self._send(place, replace(late, begun_in=flight.begun_in))
             return
         ended = None if flight.task.cancelled() else flight.task.result()
         if ended is None or ended.fatal is not None:

@@ -261,7 +261,8 @@ class Stepper:
             }
             entry = self._entry(Kind.INTENT, asked.path, facts)
             self._log.put(entry)
-            ground.flights.license(self._invocation.id, asked, attempt, act.timeout_s)
+            known = self._invocation.id, asked, attempt, act.timeout_s
+            ground.flights.license(*known, begun_in=entry.epoch)
             records = [encode_entry(entry, ground.place.journal)]
             if begin.wasted and attempt == begin.attempt:
                 event = ground.saying.wasted(self._invocation, self._envelope, asked, attempt - 1)
