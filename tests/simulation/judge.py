@@ -183,7 +183,7 @@ class Judge:
             book.low, book.done = low, metadata.done
         elif entry.kind is Kind.INTENT:
             book.intents.setdefault(step, []).append(written)
-        elif entry.kind is Kind.OUTCOME:
+        elif entry.kind is Kind.OUTCOME and entry.facts["ok"]:
             book.outcomes.setdefault(step, []).append(written)
 
     def _pointer_holds(self, journal: TopicPartition, written: Written) -> None:

@@ -8,13 +8,14 @@ from handrail.lane.bounds import LaneBounds
 from handrail.runtime.failpoint import Moment
 from tests.simulation.bus import CommitFault
 from tests.simulation.kafka import SESSION_MS
-from tests.simulation.team import TOOLS, Order
+from tests.simulation.team import SLEEP, TOOLS, Order
 
 SESSION_S = SESSION_MS / 1000
 KEYS = ("red", "blue")
 ORDERS_COUNT_MAX = 4
 CALLBACKS_FIRST, CALLBACKS_LAST = 12, 220  #: between which of its callbacks a process is harmed
 COMMITS_LAST = 16
+LONG_SLEEP_S = 31.0  #: so long that the handler is let go meanwhile
 WORK_S = 3.0  #: within which everything is submitted and most faults happen
 
 
@@ -75,6 +76,7 @@ class Plan:
     slow_markers: float = 0.0
     away_s: float = 0.004  #: how long a call of a tool lasts on average
     person_s: float = 0.5  #: how long a person thinks
+    sleep_s: float = 0.4  #: how long a handler sleeps
 
     @classmethod
     def of(cls, seed: int) -> "Plan":
@@ -117,6 +119,7 @@ class Plan:
             slow_markers=rng.choice((0.0, 0.0, 0.05, 0.3)),
             away_s=rng.choice((0.002, 0.004, 0.02, 0.4)),
             person_s=rng.choice((0.2, 1.0)),
+            sleep_s=LONG_SLEEP_S if rng.random() < 0.1 else rng.random(),
         )
 
 
@@ -126,7 +129,8 @@ def _early(rng: Random) -> float:
 
 
 def _order(rng: Random, number: int, *, apart: bool) -> tuple[float, Order]:
-    names = rng.choices(list(TOOLS), k=rng.randint(0, 1) if apart else rng.randint(1, 3))
+    words = [*TOOLS, SLEEP]
+    names = rng.choices(words, k=rng.randint(0, 1) if apart else rng.randint(1, 3))
     pieces = rng.choices(list(TOOLS), k=rng.randint(0, 3)) if apart else []
     key = rng.choice(KEYS)
     return _early(rng), Order(number=number, key=key, steps=names, pieces=pieces)

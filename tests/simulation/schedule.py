@@ -58,7 +58,9 @@ class Schedule:
         self.team = APART if plan.apart else ALONE
         self.told: list[Told] = []
         self.problems: list[str] = []
-        self.receivers = Receivers(self.loop, self._away_s, lambda: len(self.broker.decided))
+        self.receivers = Receivers(
+            self.loop, self._away_s, lambda: len(self.broker.decided), plan.sleep_s
+        )
         self.processes = Processes(plan, self.team, self.weather, self._connect)
         self._make_bus = make_bus
         self._tells = tells

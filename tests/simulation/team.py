@@ -26,6 +26,7 @@ from handrail.contract.team import TeamDescription
 from tests.simulation.loop import SimLoop, SimProcess, current_process
 
 SETTLE_S = 0.3
+AWAY_COUNT_MAX = 2  #: how often nobody opens; fewer than the tries that a handoff has
 WAY_S_MAX = 0.03  #: from a call to its effect; shorter than anybody needs to judge it
 
 
@@ -75,6 +76,7 @@ class Receivers:
     loop: SimLoop
     away_s: Callable[[], float]
     decided: Callable[[], int]
+    sleep_s: float = 0.0
     acts: list[Act] = field(default_factory=list[Act])
     known: dict[str, str] = field(default_factory=dict[str, str])  #: result by idempotency key
     running: dict[tuple[SimProcess, str], int] = field(
@@ -95,6 +97,12 @@ class Receivers:
         self.loop.in_world(min(away_s, WAY_S_MAX), effect)
         await self.loop.pause(away_s)
         return result
+
+    def open_up(self, number: int, step: int) -> None:
+        """Raise ConnectionError the first times that somebody knocks; some open at once."""
+        came = sum(act.tool == "knock" and act.number == number for act in self.acts)
+        if came <= (number + step) % (AWAY_COUNT_MAX + 1):
+            raise ConnectionError("nobody is there")
 
     def happened(self, number: int, step: int) -> bool:
         """Say whether a step of an order has had its effect."""
@@ -175,7 +183,16 @@ async def pay(number: int, step: int) -> str:
     return await STAGE.now.act("pay", number, step, f"pay/{number}/{step}")
 
 
-TOOLS = {one.name: one for one in (think, look, rent, book, order, pay)}
+@tool(effect=Effect.READ)
+async def knock(number: int, step: int) -> str:
+    """Look something up at somebody who is away at first."""
+    answer = await STAGE.now.act("knock", number, step, f"knock/{number}/{step}")
+    STAGE.now.open_up(number, step)
+    return answer
+
+
+TOOLS = {one.name: one for one in (think, look, rent, book, order, pay, knock)}
+SLEEP = "sleep"  #: a step that is no tool
 
 orders = Topic("orders", carries=Order)
 pieces = Topic("pieces", carries=Piece)
@@ -187,7 +204,11 @@ async def _carry_out(asked: Order, ctx: Context) -> str:
     STAGE.now.enter(asked.key)
     try:
         for step, name in enumerate(asked.steps, start=1):
-            answers.append(await ctx.call(TOOLS[name], asked.number, step))
+            if name == SLEEP:
+                await ctx.sleep(STAGE.now.sleep_s)
+                answers.append(said(name, asked.number, step))
+            else:
+                answers.append(await ctx.call(TOOLS[name], asked.number, step))
     finally:
         STAGE.now.leave(asked.key)
     return " ".join(answers)
