@@ -109,3 +109,15 @@ class HandlerCancelled(HandrailError):
 
     code: ClassVar[str] = "HR-LANE-013"
     failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
+
+
+class VersionNeeded(HandrailError):
+    """Version {needed} of agent {agent} has begun this handoff, and version {ours} cannot go on.
+
+    Why: the first part of a version changes when the steps of a handler changed so much that what
+    is recorded cannot be carried on; nothing is replayed by code that says so of itself.
+    Do: handrail run {agent}    with version {needed} of its code, beside the new one
+    """
+
+    code: ClassVar[str] = "HR-LANE-015"
+    failure_class: ClassVar[FailureClass] = FailureClass.OUTAGE

@@ -28,7 +28,12 @@ class Why(StrEnum):
     SLEEP = "sleep"  #: its handler sleeps
     ANSWER = "answer"  #: another agent is to answer
     PERSON = "person"  #: a person is to answer
+    VERSION = "version"  #: another version of its agent has begun it and has to go on with it
     IN_DOUBT = "in doubt"  #: a step was begun and nobody knows its outcome; a person decides
+
+
+#: What whoever opens a lane finds out by starting it.
+JUDGED_ANEW = frozenset({Why.IN_DOUBT, Why.VERSION})
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,7 @@ from handrail.lane.bounds import SPAN_HEADROOM_OFFSETS
 from handrail.lane.decision import Due, End, LaneSettings, PartRefused, PartTaken, Rest
 from handrail.lane.gather import Gather, GatherStage, PartEnd
 from handrail.lane.gathers import Gathers
-from handrail.lane.invocation import Invocation, Mailboxes, Stage, Why
+from handrail.lane.invocation import JUDGED_ANEW, Invocation, Mailboxes, Stage, Why
 from handrail.lane.journal import LANE, Entry, Kind, entry_key
 from handrail.lane.live_records import LiveRecords
 from handrail.lane.progress import OffsetMetadata, Progress
@@ -88,11 +88,11 @@ class Lane:
         if accepted is not None:
             why, wake_ms = take_up(invocation, accepted)
             asks = why in (Why.ANSWER, Why.PERSON)
-            # What has its answer, and whoever opens the lane judges doubts anew, starts at once.
+            # What has its answer, and what whoever opens the lane judges anew, starts at once.
             settled = asks and not self.steps.of(invocation.id).has_open_question
             # Behind another of its key it waits for that one, whatever it waited for before.
             first = self._mailboxes.is_first(invocation) and not settled
-            if first and why is not None and why is not Why.IN_DOUBT:
+            if first and why is not None and why not in JUDGED_ANEW:
                 self.rests.begin(invocation, why, wake_ms)
         self._all[invocation.id] = invocation
 

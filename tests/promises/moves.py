@@ -9,7 +9,7 @@ import pytest
 from handrail import Context, Effect, Topic, agent, results, tool
 from handrail.lane.journal import LANE, Kind, decode_entry
 from handrail.ledger.event import PersonAsked, StepWasted
-from handrail.testing import Team
+from handrail.testing import Team, TeamTask
 from handrail.testing.accounting import read_all
 from tests.promises.step_tools import ledger
 from tests.waiting import until
@@ -289,3 +289,62 @@ def owner_of_all(team: Team, number: int = 0) -> int:
     return sum(state == "open" for state in states.values())
 
 
+
+
+@agent(name="renter", reads=jobs, writes=results, version="1.4")
+async def older(text: str, ctx: Context) -> str:
+    return f"older: {await ctx.call(rent, text)}"
+
+
+@agent(name="renter", reads=jobs, writes=results, version="1.5")
+async def newer(text: str, ctx: Context) -> str:
+    return f"newer: {await ctx.call(rent, text)}"
+
+
+@agent(name="renter", reads=jobs, writes=results, version="2")
+async def other(text: str, ctx: Context) -> str:
+    return f"other: {await ctx.call(pay, text)}"
+
+
+async def begun_by_older(team: Team, text: str) -> TeamTask:
+    """Let the older version record a step, and leave before its end."""
+    provider = slow(team)
+    provider.opened.set()
+    await team.kill(older, at="after_outcome_commit")
+    task = await team.submit(jobs, text)
+    await until(lambda: team.members[0].kill_point.reached_it.is_set())
+    await team.kill(older)
+    return task
+
+
+async def test_a_version_that_says_it_is_compatible_goes_on_where_the_other_was(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(older, tools=[rent, pay], partitions=1) as team:
+        task = await begun_by_older(team, "x")
+        await team.start(newer)
+
+        assert await told(team, task.result(str)) == "newer: done x"
+        assert len(team.calls(rent)) == 1
+
+
+async def test_what_an_incompatible_version_has_begun_rests_until_that_version_is_back(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(older, tools=[rent, pay], partitions=1) as team:
+        task = await begun_by_older(team, "x")
+        await team.start(other)
+
+        async def shown() -> bool:
+            await team.advance(seconds=1)
+            return "1.4" in (await task.task.explanation())
+
+        await until(shown, what="which version it needs is shown")
+        assert team.calls(pay) == []
+        fresh = await team.submit(jobs, "y")
+        assert await told(team, fresh.result(str)) == "other: done y"
+        await team.stop(other)
+        await team.start(older)
+
+        assert await told(team, task.result(str)) == "older: done x"
+        assert len(team.calls(rent)) == 1, "what was recorded is not done again"

@@ -9,7 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from handrail.contract.parts import Missing, Parts
-from handrail.errors.lane import DeadlinePassed, FanOutRefused, HandlerCancelled
+from handrail.errors.lane import (
+    DeadlinePassed,
+    FanOutRefused,
+    HandlerCancelled,
+    KillsItsProcess,
+)
 from handrail.errors.root import HandrailError
 from handrail.errors.transport import BrokerUnreachable, RecordRefused
 from handrail.errors.wire import WireError
@@ -26,6 +31,7 @@ from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.outputs import Origin, outputs_of
 from handrail.runtime.worker.reading_back import read_back
 from handrail.runtime.worker.replying import check_address, reply_of
+from handrail.runtime.worker.versions import rest_for_version
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.claim import is_claim
 from handrail.wire.codec import decode_envelope, encode_time
@@ -81,6 +87,13 @@ class Execution:
             return canceled
         if not isinstance(given, _Input):
             return given
+        if (rests := rest_for_version(self._ground, invocation, given.envelope)) is not None:
+            return rests
+
+        if invocation.standing.is_poison:
+            lonely = invocation.standing.lonely_count
+            error = KillsItsProcess(agent=self._worker.agent.name, count=lonely)
+            return Buried(given.record, given.envelope, Reason.POISON, error)
 
         def cut_off() -> bool:
             return why_cancelled.lane_closes() or why_cancelled.past_deadline()

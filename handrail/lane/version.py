@@ -1,0 +1,24 @@
+"""Whether this version of an agent may carry on what another version of it has begun. Pure.
+
+Compatible are versions with the same first part: `2`, `2.1` and `2.1-blue` are, `2` and `3` are
+not. An agent's declared version says so itself, because only its author knows whether the steps of
+a running invocation still come in the same order.
+"""
+
+from collections.abc import Iterable
+
+from handrail.lane.steps import StepRecord
+
+
+def is_compatible(ours: str, theirs: str) -> bool:
+    """Say whether the one may carry on what the other has begun."""
+    return ours.partition(".")[0] == theirs.partition(".")[0]
+
+
+def version_needed(records: Iterable[StepRecord], ours: str) -> str | None:
+    """Give the version that recorded a step of an invocation and whose steps we cannot replay."""
+    for record in records:
+        for entry in (record.intent, record.outcome):
+            if entry is not None and not is_compatible(ours, entry.agent_version):
+                return entry.agent_version
+    return None
