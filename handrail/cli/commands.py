@@ -37,6 +37,8 @@ COMMANDS: dict[str, Entry] = {
     "dead": Entry("failures", "Dead letters: list, show.", "dead:dead"),
     "doubt": Entry("failures", "Steps in doubt: list, resolve.", "doubt:doubt"),
     "chaos": Entry("proof", "A team under faults, and what was found.", "chaos:chaos"),
+    "people": Entry("people", "Everything that waits for a person.", "people:people"),
+    "answer": Entry("people", "Answer what a task asks of a person.", "people:answer"),
     "runbook": Entry("proof", "What an error code means and what to do.", "runbook:runbook"),
     "config": Entry("proof", "Settings: show, explain.", "config:config"),
     "version": Entry("proof", "Versions of Handrail and of what it stands on.", "version:version"),

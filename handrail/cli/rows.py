@@ -188,6 +188,20 @@ class DoubtRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestRow:
+    """Something that a person is asked for."""
+
+    task: str
+    step: str
+    kind: str  #: question, doubt, approval or budget
+    agent: str
+    asked: str
+    expires: str | None
+    text: str
+    command: str  #: what to type to go on with it
+
+
+@dataclass(frozen=True, slots=True)
 class ChaosRow:
     """One figure of a proof by faults."""
 
@@ -225,5 +239,6 @@ Row = (
     | SentRow
     | DeadRow
     | DoubtRow
+    | RequestRow
     | RunbookRow
 )

@@ -7,11 +7,12 @@ own are not in its schema; they are made by the handler that gets the answer.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 
 def misfit(schema: Mapping[str, Any], choices: Sequence[object], value: object) -> str | None:
     """Say in words why a value is no answer; None when it is one."""
+    # It takes a tenth of a second to load, and few processes ever need it.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+
     if choices and value not in choices:
         return f"it is none of {', '.join(str(choice) for choice in choices)}"
     errors = sorted(Draft202012Validator(dict(schema)).iter_errors(value), key=_depth)

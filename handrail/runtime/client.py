@@ -18,6 +18,7 @@ from handrail.contract.team import AnyTopic
 from handrail.contract.topic import Topic
 from handrail.errors import (
     BrokerUnreachable,
+    RequestUnknown,
     SubmissionInvalid,
     TaskUnknown,
     TopicsMissing,
@@ -31,6 +32,7 @@ from handrail.ledger.task_state import TaskFacts
 from handrail.runtime.cancel import cancel_of, still_to_cancel, who, write_cancel
 from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.discovery import load_team, nearest_project
+from handrail.runtime.people import Answered, checked, give_answer, one_request, taken
 from handrail.runtime.submission import message_in_bytes
 from handrail.runtime.submitting import Submitting
 from handrail.runtime.task_handle import Submission, Task
@@ -40,6 +42,7 @@ from handrail.runtime.worker.place import TASK_DEADLINE_S, TENANT_DEFAULT
 from handrail.wire.claim import chunk, claim_of, needs_claim
 from handrail.wire.codec import CLAIM_TYPE, JSON_TYPE, encode_headers
 from handrail.wire.envelope import Envelope
+from handrail.wire.human import HUMAN
 from handrail.wire.ids import task_id_of
 from handrail.wire.limits import KEY_BYTES_MAX, REFERENCE_CHARS_MAX
 from handrail.wire.record import Outgoing, TopicPartition
@@ -188,6 +191,26 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         """
         found = await self.task(task) if isinstance(task, str) else task
         await found.cancel(reason)
+
+    async def answer(
+        self, task: Task | str, value: object, *, step: str | None = None, by: str | None = None
+    ) -> Answered | None:
+        """Answer what a task asks of a person; `step` says which question if there are several.
+
+        Gives the answer that its lane took, which is somebody else's if that came first; None when
+        no lane has taken one within 15 s: it will once its agent runs. Raises TaskUnknown,
+        RequestUnknown when the task asks nothing, and AnswerRefused for what is no answer to it.
+        """
+        found = await self.task(task) if isinstance(task, str) else task
+        facts = await found.facts()
+        await self._require(HUMAN)
+        if facts is None:
+            raise RequestUnknown(wanted=f"task {found.id}", reason="no agent has taken it yet.")
+        namespace = self._namespace or NAMESPACE_DEFAULT
+        request = await one_request(self.bus, namespace, facts, step)
+        data, now_ms = checked(request, value), self._clock.now_ms()
+        answer = await give_answer(self.bus, namespace, request, data, by or who(), now_ms)
+        return await taken(self.bus, namespace, answer)
 
     # ---- what a task needs to know
 

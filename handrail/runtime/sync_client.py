@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from handrail.contract.topic import Topic
 from handrail.ledger.task_state import TaskState
+from handrail.runtime.people import Answered
 from handrail.runtime.submitting import Submitting
 from handrail.runtime.task_handle import Task
 
@@ -158,6 +159,14 @@ class SyncClient(Submitting[SyncTask]):
         """Ask that a task stop, by its reference, its id or itself; see `Client.cancel`."""
         found = self.task(task) if isinstance(task, str) else task
         found.cancel(reason)
+
+    def answer(
+        self, task: SyncTask | str, value: object, *, step: str | None = None, by: str | None = None
+    ) -> Answered | None:
+        """Answer what a task asks of a person; see `Client.answer`."""
+        loop = self._running()
+        named = task.id if isinstance(task, SyncTask) else task
+        return loop.run(self._client.answer(named, value, step=step, by=by))
 
     def _running(self) -> LoopThread:
         assert self._loop is not None, "use it as `with Client.sync() as hr:`"

@@ -117,6 +117,10 @@ class Task:
         facts = await self._look()
         return TaskState.SUBMITTED if facts is None else facts.state
 
+    async def facts(self) -> TaskFacts | None:
+        """Give everything that is known of it; None until the intake has decided on it."""
+        return await self._look()
+
     async def explanation(self) -> str:
         """Say in one sentence why it is in its state."""
         facts = await self._look()

@@ -27,6 +27,7 @@ from handrail.models.port import Model
 from handrail.runtime.client import Client
 from handrail.runtime.doubts import decide, open_doubts
 from handrail.runtime.failpoint import Countdown
+from handrail.runtime.people import Answered
 from handrail.runtime.registrar import registrar
 from handrail.runtime.single_writer import SingleWriter
 from handrail.runtime.submitting import Submitting
@@ -37,6 +38,7 @@ from handrail.testing.clock import VirtualClock
 from handrail.testing.ground import Ground, KafkaGround, MemoryGround
 from handrail.testing.member import DRAIN_S, POLL_S, KillPoint, Member, quick_at_once
 from handrail.testing.model import ScriptedModel
+from handrail.testing.people import answer_task
 from handrail.testing.task import TeamTask
 from handrail.testing.tools import Fake, FakedTools
 from handrail.testing.unscripted import Surprises
@@ -222,6 +224,12 @@ class Team(Submitting[Coroutine[Any, Any, TeamTask]]):
         except TimeoutError:
             message = f"the decision on {task} was not taken:\n{self.in_words()}"
             raise AssertionError(message) from None
+
+    async def answer(
+        self, task: TeamTask, value: object, *, step: str | None = None, by: str = "a test"
+    ) -> Answered:
+        """Answer what a task asks of a person, and return once its lane has taken an answer."""
+        return await answer_task(self, task, value, step=step, by=by)
 
     async def advance(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
         """Move time on. Every timer in between fires in its order, and what it starts goes first.

@@ -51,6 +51,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ["agents", "show", "greeter"],
         ["dead", "list"],
         ["dead", "show", "greeter/0/0"],
+        ["people"],
+        ["answer", "t1", "yes"],
         ["doubt", "list"],
         ["doubt", "resolve", "t1", "--did-not-happen"],
         ["run", "greeter"],

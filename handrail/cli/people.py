@@ -1,0 +1,135 @@
+"""`handrail people` and `handrail answer`: what waits for a person, and what people answer."""
+
+import asyncio
+import getpass
+from typing import TYPE_CHECKING
+
+import click
+
+from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
+from handrail.cli.place import Place, place_options
+from handrail.cli.rows import RequestRow
+
+if TYPE_CHECKING:
+    from handrail.bus.settings import Settings
+    from handrail.ledger.event import PersonAsked
+    from handrail.ledger.projection import Projection
+    from handrail.runtime.people import Answered
+
+COLUMNS = (
+    Column("TASK", "task"),
+    Column("STEP", "step"),
+    Column("KIND", "kind"),
+    Column("AGENT", "agent"),
+    Column("ASKED", "asked"),
+    Column("UNTIL", "expires"),
+    Column("QUESTION", "text"),
+    Column("ANSWER WITH", "command"),
+)
+TASKS_COUNT_MAX = 1_000
+NOT_TAKEN_YET = 6
+SOMEBODY_WAS_FIRST = 5
+
+
+@click.command()
+@place_options
+@output_option
+def people(place: Place, shape: Shape) -> int:
+    """List everything that waits for a person, and the command that goes on with it."""
+    rows = asyncio.run(_list(place.settings()))
+    show_rows("requests", rows, COLUMNS, shape, empty="Nothing waits for a person.")
+    return 0
+
+
+@click.command()
+@click.argument("task", metavar="ID|REFERENCE")
+@click.argument("value", metavar="VALUE|-")
+@place_options
+@click.option("--step", metavar="STEP", help="Which question, if the task asks several.")
+@click.option("--by", metavar="NAME", help="Who answers.  [default: your login]")
+def answer(place: Place, task: str, value: str, step: str | None, by: str | None) -> int:
+    """Answer what a task asks of a person; the task goes on with it.
+
+    VALUE is plain text, or JSON where the question wants more than text; - reads it from the
+    standard input. What is no answer is refused in words, and nothing is sent. The first answer
+    that the agent records counts; what it took is what is shown.
+    """
+    text = click.get_text_stream("stdin").read() if value == "-" else value
+    taken = asyncio.run(_answer(place.settings(), task, step, text, by or getpass.getuser()))
+    if taken is None:
+        note("It is on its way; the agent will take it once it runs.")
+        return NOT_TAKEN_YET
+    if not taken.is_ours:
+        note(f"{inert(taken.by)} was first: {inert(_shown(taken.value))}. Your answer is not used.")
+        return SOMEBODY_WAS_FIRST
+    note(f"Taken: {inert(_shown(taken.value))}, by {inert(taken.by)}. The task goes on.")
+    return 0
+
+
+async def _list(settings: "Settings") -> list[RequestRow]:
+    from handrail.cli.projection import current_projection
+    from handrail.ledger.queries import TaskFilter, tasks
+    from handrail.ledger.task_state import TaskState
+
+    async with current_projection(settings) as (projection, _):
+        waiting = [
+            facts
+            for state in (TaskState.AUTH_REQUIRED, TaskState.INPUT_REQUIRED)
+            for facts in tasks(projection, TaskFilter(state=state), TASKS_COUNT_MAX)
+        ]
+        return [_row(one) for facts in waiting for one in _open(projection, facts.task_id)]
+
+
+async def _answer(
+    settings: "Settings", wanted: str, step: str | None, text: str, by: str
+) -> "Answered | None":
+    from handrail.cli.projection import current_projection, known_task
+    from handrail.runtime.clock import WallClock
+    from handrail.runtime.people import checked_text, give_answer, one_request, taken
+
+    async with current_projection(settings) as (projection, bus):
+        facts = await known_task(settings, projection, bus, wanted)
+        request = await one_request(bus, settings.namespace, facts, step)
+        data, now_ms = checked_text(request, text), WallClock().now_ms()
+        given = await give_answer(bus, settings.namespace, request, data, by, now_ms)
+        return await taken(bus, settings.namespace, given)
+
+
+def _open(projection: "Projection", task_id: str) -> "list[PersonAsked]":
+    from handrail.ledger.event import PersonAnswered, PersonAsked
+    from handrail.ledger.queries import events
+
+    found: dict[str, PersonAsked] = {}
+    for told in events(projection, task_id):
+        if isinstance(told.event, PersonAsked):
+            found[told.event.request] = told.event
+        elif isinstance(told.event, PersonAnswered):
+            found.pop(told.event.request, None)
+    return list(found.values())
+
+
+def _row(asked: "PersonAsked") -> RequestRow:
+    from handrail.ledger.event import RequestKind
+    from handrail.runtime.people import step_of
+    from handrail.wire.rfc3339 import rfc3339
+
+    doubt = asked.kind is RequestKind.DOUBT
+    step = step_of(asked.request)
+    return RequestRow(
+        task=asked.task_id,
+        step=step,
+        kind=asked.kind.value,
+        agent=asked.agent,
+        asked=rfc3339(asked.time_ms),
+        expires=None if asked.expires_ms is None else rfc3339(asked.expires_ms),
+        text=asked.text,
+        command=f"handrail doubt resolve {asked.task_id} --step {step}"
+        if doubt
+        else f"handrail answer {asked.task_id} VALUE --step {step}",
+    )
+
+
+def _shown(value: object) -> str:
+    import orjson
+
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

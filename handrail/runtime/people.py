@@ -1,0 +1,197 @@
+"""What people are asked by handlers, and how their answers reach the lanes that wait for them.
+
+An answer is checked before it is sent, and sent in one transaction: to the lane, and as a note for
+everybody to `human`. Guarantee: what is reported as taken is what the lane has recorded, whoever
+gave it; nothing that stands on `human` alone has any effect.
+"""
+
+import asyncio
+import uuid
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic_core import PydanticSerializationError, to_json
+
+from handrail.bus.port import Bus
+from handrail.contract.json_schema import misfit
+from handrail.errors import AnswerRefused, CommitDoubtful, RequestUnknown
+from handrail.errors.wire import WireError
+from handrail.ledger.event import RequestKind
+from handrail.ledger.task_state import TaskFacts
+from handrail.wire.human import HUMAN, Closed, PersonsAnswer, Request, closed_key, request_key
+from handrail.wire.record import Record, TopicPartition
+
+TRIES_COUNT_MAX = 3
+INIT_DEADLINE_S = 10.0
+TAKEN_WITHIN_S = 15.0  #: how long a lane may take to say what it took
+POLL_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer that counts."""
+
+    by: str
+    value: Any  #: plain JSON values
+    is_ours: bool  #: False: somebody else's came first, and this one has no effect
+
+
+async def open_requests(bus: Bus, namespace: str, facts: TaskFacts) -> list[Request]:
+    """Give the questions of a task that wait for a person, in the order in which they were put."""
+    found: list[Request] = []
+    for asked in facts.requests:
+        if asked.kind is RequestKind.QUESTION:
+            request = await read_request(bus, namespace, asked.id)
+            if request is not None:
+                found.append(request)
+    return found
+
+
+async def one_request(
+    bus: Bus, namespace: str, facts: TaskFacts, step: str | None = None
+) -> Request:
+    """Give the one open question of a task, or the one of a step. Raises RequestUnknown."""
+    found = await open_requests(bus, namespace, facts)
+    fitting = [one for one in found if step in (None, step_of(one.id))]
+    if len(fitting) == 1:
+        return fitting[0]
+    steps = ", ".join(step_of(one.id) for one in found)
+    reason = "it asks nothing of a person now."
+    if fitting:
+        reason = f"it asks several things, in steps {steps}; name one of them."
+    elif found:
+        reason = f"step {step} asks nothing; steps {steps} do."
+    raise RequestUnknown(wanted=f"task {facts.task_id}", reason=reason)
+
+
+async def read_request(bus: Bus, namespace: str, request_id: str) -> Request | None:
+    """Give a request as it stands on `human`; None when it is closed."""
+    found, _ = await _newest(bus, f"{namespace}.{HUMAN}", request_key(request_id), None)
+    if found is None or found.value is None:
+        return None
+    try:
+        return Request.from_record(found)
+    except WireError:
+        return None
+
+
+def step_of(request_id: str) -> str:
+    """Give the path of the step that has put a question."""
+    return request_id.rsplit("/", 2)[1]
+
+
+def checked(request: Request, value: object) -> bytes:
+    """Give a value as the answer to a request. Raises AnswerRefused for what is none."""
+    try:
+        data = to_json(value, by_alias=True)
+    except PydanticSerializationError as error:
+        raise AnswerRefused(
+            detail=f"it has no JSON form: {error}", asked=_asked(request)
+        ) from error
+    problem = misfit(request.schema, request.choices, orjson.loads(data))
+    if problem is not None:
+        raise AnswerRefused(detail=problem, asked=_asked(request))
+    return data
+
+
+def checked_text(request: Request, text: str) -> bytes:
+    """Give what a person has typed as the answer: as it is, or as the JSON that it holds.
+
+    Raises AnswerRefused.
+    """
+    values: list[object] = [text]
+    with suppress(orjson.JSONDecodeError):
+        values.append(orjson.loads(text))
+    for value in values:
+        if misfit(request.schema, request.choices, value) is None:
+            return checked(request, value)
+    return checked(request, values[-1])
+
+
+async def give_answer(
+    bus: Bus, namespace: str, request: Request, value: bytes, by: str, now_ms: int
+) -> PersonsAnswer:
+    """Send an answer to the lane that waits for it. Given twice, the first one counts.
+
+    Raises TooLarge, BrokerUnreachable, and CommitDoubtful when nobody can know whether it was sent.
+    """
+    answer = PersonsAnswer(request.id, str(uuid.uuid4()), value, by)
+    topic, _, partition = request.reply_to.rpartition("/")
+    records = [
+        answer.outgoing(f"{namespace}.{topic}", int(partition), now_ms),
+        answer.noted(f"{namespace}.{HUMAN}", now_ms),
+    ]
+    # One name for all tries, so that each of them settles what the one before has left open.
+    name = f"{namespace}.{HUMAN}.{answer.id}"
+    for number in range(TRIES_COUNT_MAX):
+        producer = bus.lane_producer(name)
+        try:
+            await producer.init(deadline_s=INIT_DEADLINE_S)
+            await producer.commit(records)
+        except CommitDoubtful:
+            if number + 1 == TRIES_COUNT_MAX:
+                raise
+        else:
+            break
+        finally:
+            await producer.close()
+    return answer
+
+
+async def taken(
+    bus: Bus, namespace: str, answer: PersonsAnswer, *, within_s: float = TAKEN_WITHIN_S
+) -> Answered | None:
+    """Wait until the lane has said which answer counts; None when it has not said so in time."""
+    topic, key = f"{namespace}.{HUMAN}", closed_key(answer.request)
+    found, end = await _newest(bus, topic, key, None)
+    if found is not None:
+        return _answered(found, answer)
+    where = TopicPartition(topic, await bus.partition_of(topic, key))
+    tail = await bus.tail({where: end})
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                for record in await tail.poll(timeout_s=POLL_S):
+                    if record.key == key and record.value is not None:
+                        return _answered(record, answer)
+    except TimeoutError:
+        return None
+    finally:
+        await tail.close()
+
+
+def _answered(record: Record, answer: PersonsAnswer) -> Answered:
+    closed = Closed.from_record(record)
+    if closed.answer is None:
+        raise RequestUnknown(wanted=answer.request, reason=f"it was closed: {closed.decision}.")
+    return Answered(closed.by, orjson.loads(closed.decision), closed.answer == answer.id)
+
+
+async def _newest(bus: Bus, topic: str, key: bytes, start: int | None) -> tuple[Record | None, int]:
+    """Give the newest record of a key, a tombstone too, and the end up to which was read."""
+    where = TopicPartition(topic, await bus.partition_of(topic, key))
+    end = await bus.end_offset(where)
+    first = await bus.begin_offset(where) if start is None else start
+    found: Record | None = None
+    async with aclosing(bus.fetch(where, first, end)) as records:
+        async for record in records:
+            if record.key == key:
+                found = record
+    return found, end
+
+
+def _asked(request: Request) -> str:
+    wanted = f"one of {', '.join(str(one) for one in request.choices)}" if request.choices else ""
+    form = wanted or _form(request.schema)
+    return (
+        f"step {step_of(request.id)} of {request.agent} asks: {request.text} The answer is {form}."
+    )
+
+
+def _form(schema: dict[str, object]) -> str:
+    fields = schema.get("properties")
+    if isinstance(fields, dict):
+        return f"a JSON object with {', '.join(str(name) for name in fields)}"
+    return f"a {schema.get('type', 'JSON value')}"

@@ -1,0 +1,75 @@
+"""The person in a test who answers what a handler asks."""
+
+import asyncio
+from typing import Protocol
+
+from handrail.bus.port import Bus
+from handrail.lane.bounds import TIMER_RESOLUTION_S
+from handrail.runtime.people import Answered, checked, give_answer, one_request, taken
+from handrail.testing.clock import VirtualClock
+from handrail.testing.member import POLL_S
+from handrail.testing.task import TeamTask
+
+
+class Answering(Protocol):
+    """What is needed of the team of the task."""
+
+    @property
+    def bus(self) -> Bus:
+        """A connection of the test's own."""
+        ...
+
+    @property
+    def namespace(self) -> str:
+        """First part of the name of every topic."""
+        ...
+
+    @property
+    def clock(self) -> VirtualClock:
+        """The clock that `advance` moves."""
+        ...
+
+    @property
+    def patience_s(self) -> float:
+        """How long a test waits for what should happen at once, in real seconds."""
+        ...
+
+    async def advance(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
+        """Move time on."""
+        ...
+
+    def check(self) -> None:
+        """Raise what was asked and not planned, or what ended a process."""
+        ...
+
+    def in_words(self) -> str:
+        """Say what every process is doing."""
+        ...
+
+
+async def answer_task(
+    team: Answering, task: TeamTask, value: object, *, step: str | None, by: str
+) -> Answered:
+    """Answer a question of a task, and return once its lane has taken an answer."""
+    bus, namespace = team.bus, team.namespace
+    facts = await task.task.facts()
+    assert facts is not None, f"{task} asks nothing of a person: no agent has taken it"
+    request = await one_request(bus, namespace, facts, step)
+    now_ms = team.clock.now_ms()
+    answer = await give_answer(bus, namespace, request, checked(request, value), by, now_ms)
+    await team.advance(seconds=TIMER_RESOLUTION_S)
+    found = await taken(bus, namespace, answer, within_s=team.patience_s)
+    team.check()
+    if found is None:
+        message = f"the answer to {task} was not taken:\n{team.in_words()}"
+        raise AssertionError(message)
+    async with asyncio.timeout(team.patience_s):
+        while await _is_open(task, request.id):
+            team.check()
+            await asyncio.sleep(POLL_S)
+    return found
+
+
+async def _is_open(task: TeamTask, request: str) -> bool:
+    facts = await task.task.facts()
+    return facts is not None and any(one.id == request for one in facts.requests)
