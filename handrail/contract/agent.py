@@ -8,7 +8,18 @@ import inspect
 import math
 import re
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Generic, Never, ParamSpec, TypedDict, TypeVar, cast, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    Never,
+    ParamSpec,
+    TypedDict,
+    TypeVar,
+    cast,
+    overload,
+)
 
 from handrail.contract.handler_check import check_handler
 from handrail.contract.handoff import is_handoff
@@ -33,6 +44,8 @@ AGENT_NAME_CHARS_MAX = 64
 VERSION_CHARS_MAX = 64
 RESERVED_NAMES = frozenset({"memory", "keeper", "registrar", "purse"})
 WITHIN_S_MAX = 30 * 24 * 3600.0
+BLOCK_KEY = "block_key"  #: nothing of a key goes on behind a dead one until a person has settled it
+FOLLOWERS = frozenset({"continue", BLOCK_KEY})
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 
 
@@ -43,6 +56,8 @@ class AgentOptions(TypedDict, total=False):
     within_s: float  #: only for a gathering agent: how long it waits, from the first part on
     version: str  #: grows when a running invocation of the former version cannot be carried on
     before_start: "Callable[[], Awaitable[None]]"  #: done once by each process before it takes work
+    #: what becomes of those of its key when a handoff dies: they go on, or they wait for a person
+    followers: Literal["continue", "block_key"]
 
 
 class Agent(Generic[P, R_co]):
@@ -65,6 +80,7 @@ class Agent(Generic[P, R_co]):
         self.version = given.get("version", "1")
         self.within_s = given.get("within_s")
         self.before_start = given.get("before_start")
+        self.followers: str = given.get("followers", "continue")
         self.source_file = _source_file(handler)
         self._check_own_facts(set(given))
         shape = check_handler(self.name, handler, reads, writes)
@@ -158,6 +174,10 @@ class Agent(Generic[P, R_co]):
             )
 
     def _check_gather(self) -> None:
+        if self.followers not in FOLLOWERS or (self.gathers and self.followers == BLOCK_KEY):
+            detail = f"followers={self.followers!r:.40} cannot be"
+            cure = "use 'continue' or 'block_key'; a gathering agent has no followers"
+            raise AgentInvalid(agent=self.name, detail=detail, cure=cure)
         if self.within_s is not None and not self.gathers:
             raise AgentInvalid(
                 agent=self.name,

@@ -60,6 +60,25 @@ class Invocation:
     is_on_record: bool = False  #: the journal has, or is about to have, its ACCEPTED
     redriven: Settled | None = None  #: the dead letter that it was made from again
 
+    @property
+    def run(self) -> int:
+        """Which run it is: one more each time that some of its steps are done anew."""
+        return 0 if self.redriven is None else len(self.redriven.runs)
+
+    @property
+    def redrive_count(self) -> int:
+        """How often it was sent back."""
+        return 0 if self.redriven is None else self.redriven.count
+
+    @property
+    def told_lost(self) -> bool:
+        """Whether its gather or its asker was told of an earlier end that it is lost."""
+        return self.redriven is not None and self.redriven.absorbed
+
+    def run_of(self, step: int) -> int:
+        """Say in which run a step of its handler is."""
+        return 0 if self.redriven is None else self.redriven.run_of(step)
+
 
 class Mailboxes:
     """Invocations by key: of each key one runs, the others wait in order."""

@@ -44,6 +44,11 @@ class Settled:
         """Its key in the journal."""
         return entry_key(self.invocation, Kind.REDRIVEN, self.dead)
 
+    def run_of(self, step: int) -> int:
+        """Say in which run a step of the handler is: the newest run that begins no later."""
+        numbers = [number for number, first in enumerate(self.runs, 1) if first <= step]
+        return max(numbers, default=0)
+
     def entry(self, epoch: int, version: str, now_ms: int) -> Entry:
         """Give the record that remembers it."""
         facts: dict[str, object] = {**asdict(self), "what": str(self.what), "runs": [*self.runs]}
@@ -69,11 +74,6 @@ class Settled:
             runs=tuple(int(str(step)) for step in runs),  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
             absorbed=bool(facts["absorbed"]),
         )
-
-
-def run_of(runs: Iterable[int], step: int) -> int:
-    """Say in which run a step of the handler is: each run begins at a step, the newest counts."""
-    return max((number for number, first in enumerate(runs, 1) if first <= step), default=0)
 
 
 class Redrives:

@@ -161,6 +161,12 @@ class StepLog:
         record = self.records.get(path)
         return record.state if record is not None else StepState.NOT_BEGUN
 
+    def begun_key(self, path: str) -> str | None:
+        """Give the key under which a step was begun whose outcome is not known."""
+        record = self.records.get(path)
+        intent = None if record is None or record.outcome is not None else record.intent
+        return None if intent is None or "void" in intent.facts else str(intent.facts["idem_key"])
+
     def keys(self) -> list[bytes]:
         """Give the journal keys of all records."""
         return [

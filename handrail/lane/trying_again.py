@@ -102,6 +102,11 @@ class RunErrors:
         self._asked: list[str] = []
         self._failed: dict[str, _Failed] = {}
 
+    @property
+    def steps_asked(self) -> int:
+        """Give the number of the handler's last step that was asked for."""
+        return max((int(path) for path in self._asked if path.isdigit()), default=0)
+
     def ask(self, path: str) -> None:
         """Note that something is asked for; of a step of the handler when it gets its number."""
         self._asked.append(path)

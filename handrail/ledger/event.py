@@ -195,6 +195,7 @@ class DeadLettered(AtLane):
     waited_ms: int | None = None
     wrote: tuple[Wrote, ...] = ()
     gathered: str | None = None
+    redrive: int = 0  #: how often it had been sent back before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,11 +259,38 @@ class Rested(AtLane):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redriven(AtLane):
-    """A dead letter was taken back into its lane. Opens its record again."""
+    """A dead letter was taken back into its lane. Opens its record again.
+
+    One that was `resubmitted` opens nothing: it lies on the inbox anew and is yet to be accepted.
+    """
 
     invocation: str
     by: str = ""
     absorbed: bool = False  #: as its `DeadLettered` said
+    dead: int = -1  #: offset of the dead letter, on the same partition number
+    run: int = 0
+    count: int = 1  #: how often it was sent back, this time included
+    resubmitted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discarded(AtLane):
+    """A person gave a dead letter up for good. Opens and closes nothing."""
+
+    invocation: str
+    by: str
+    why: str
+    dead: int  #: offset of the dead letter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedriveRefused(AtLane):
+    """A dead letter was to be sent back or given up, and stays as it is."""
+
+    by: str
+    sentence: str
+    dead: int  #: offset of the dead letter
+    answer: int  #: offset of the request among the agent's answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,6 +338,8 @@ Event = (
     | StepWasted
     | Rested
     | Redriven
+    | Discarded
+    | RedriveRefused
     | CancelAsked
     | PersonAsked
     | PersonAnswered
@@ -331,8 +361,8 @@ def event_id(event: Event) -> str:
             what = of
         case PartGathered(ce_id=of) | MarkerPassed(ce_id=of) | Dropped(ce_id=of):
             what = of
-        case DeadLettered(invocation=of, run=run, attempts=attempts):
-            what = f"{of}/{run}/{attempts}"
+        case DeadLettered(invocation=of, run=run, attempts=attempts, redrive=redrive):
+            what = f"{of}/{run}/{attempts}" + (f"/{redrive}" if redrive else "")
         case QuestionAsked(invocation=of, step=step):
             what = f"{of}/{step}"
         case AnswerDropped(answer=of):
@@ -343,6 +373,10 @@ def event_id(event: Event) -> str:
             what = f"{of}/{event.time_ms}"
         case PersonAsked(request=of) | PersonAnswered(request=of):
             what = of
+        case Discarded(dead=dead, agent=agent, partition=partition):
+            what = f"{agent}/{partition}/{dead}"
+        case RedriveRefused(answer=answer, agent=agent, partition=partition):
+            what = f"{agent}/{partition}/{answer}"
     return f"{_WORDS[type(event)]}/{what}"
 
 

@@ -7,6 +7,7 @@ from handrail.ledger.event import (
     AnswerDropped,
     CancelAsked,
     DeadLettered,
+    Discarded,
     Dropped,
     DropReason,
     Event,
@@ -18,6 +19,7 @@ from handrail.ledger.event import (
     PersonAsked,
     QuestionAsked,
     Redriven,
+    RedriveRefused,
     Rejected,
     Rested,
     StepWasted,
@@ -64,7 +66,12 @@ def sentence(event: Event) -> str:  # one case per event
             return f"{rest_in_words(event)}."
         case Redriven():
             by = f" by {event.by}" if event.by else ""
-            return f"A dead letter of {event.agent} was sent back{by}."
+            again = f" for the {_th(event.count)} time" if event.count > 1 else ""
+            return f"A dead letter of {event.agent} was sent back{by}{again}."
+        case Discarded():
+            return f"{event.by} gave a dead letter of {event.agent} up: {event.why}"
+        case RedriveRefused():
+            return f"A dead letter of {event.agent} stays where it is: {event.sentence}."
         case CancelAsked():
             because = f": {event.why}" if event.why else ""
             return f"{event.by} asked to stop it{because}."
@@ -111,6 +118,10 @@ def _part(event: PartGathered) -> str:
 
 def _places(wrote: tuple[Wrote, ...]) -> str:
     return " and ".join(dict.fromkeys(one.topic for one in wrote))
+
+
+def _th(count: int) -> str:
+    return {2: "second", 3: "third"}.get(count, f"{count}th")
 
 
 def _after_colon(text: str) -> str:

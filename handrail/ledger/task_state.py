@@ -18,6 +18,7 @@ from handrail.ledger.event import (
     AtLane,
     CancelAsked,
     DeadLettered,
+    Discarded,
     Dropped,
     DropReason,
     Event,
@@ -28,6 +29,7 @@ from handrail.ledger.event import (
     PersonAsked,
     QuestionAsked,
     Redriven,
+    RedriveRefused,
     Rejected,
     RequestKind,
     Rested,
@@ -37,6 +39,7 @@ from handrail.ledger.event import (
     WroteKind,
 )
 from handrail.ledger.rest import RestFacts, rests_after
+from handrail.ledger.task_parts import Cancel, Loss, Request, Submission
 
 OPENINGS_COUNT_MAX = 8  #: submissions of one reference that are remembered, the newest
 LOSSES_COUNT_MAX = 8  #: losses whose words are kept; all are counted
@@ -60,44 +63,6 @@ class TaskState(StrEnum):
 ENDED_STATES = frozenset(
     {TaskState.COMPLETED, TaskState.CANCELED, TaskState.FAILED, TaskState.REJECTED}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """What a submitter said about a record on the intake."""
-
-    ce_id: str
-    time_ms: int
-    deadline_ms: int | None = None
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """A handoff that died, in words."""
-
-    invocation: str
-    agent: str
-    reason: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Something that a person is asked for."""
-
-    id: str
-    kind: RequestKind
-    text: str
-    agent: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """Who asked that the task stop, and why."""
-
-    by: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +206,7 @@ def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
                 if event.cost_micros is None
                 else replace(facts, cost_micros=facts.cost_micros + event.cost_micros)
             )
-        case Rested():
+        case Rested() | Discarded() | RedriveRefused():
             return facts
         case Redriven():
             return _redriven(facts, event)
@@ -364,7 +329,16 @@ def _finished(facts: TaskFacts, event: Finished) -> TaskFacts:
 
 
 def _redriven(facts: TaskFacts, event: Redriven) -> TaskFacts:
+    if event.resubmitted:
+        return facts
     after = _counted(facts, event.topic, closes=0, opens=1)
+    refused = facts.rejection
+    if refused is not None and refused.invocation == event.invocation:
+        times = [*facts.openings, event.invocation][-OPENINGS_COUNT_MAX:]
+        openings = facts.openings if event.invocation in facts.openings else tuple(times)
+        return replace(
+            after, rejection=None, accepted=True, accepted_ms=event.time_ms, openings=openings
+        )
     if event.absorbed:
         return after
     kept = tuple(loss for loss in after.losses if loss.invocation != event.invocation)

@@ -29,6 +29,9 @@ class Moment(StrEnum):
     AFTER_RELEASED = "after_released"  #: the lane was let go in words, not yet in deed
     AFTER_LATE_OUTCOME = "after_late_outcome"  #: what came late is committed, its step not judged
     AFTER_IN_DOUBT_COMMIT = "after_in_doubt_commit"  #: a doubt has been put to people
+    AFTER_KEPT_JOURNAL_COMMIT = "after_kept_journal_commit"  #: its dead letter is not written
+    BEFORE_REDRIVE = "before_redrive"  #: a dead letter is to be sent back, nothing is written
+    AFTER_REDRIVE_COMMIT = "after_redrive_commit"  #: it is sent back, and does not run yet
 
 
 class FailPoints(Protocol):

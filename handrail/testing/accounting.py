@@ -26,6 +26,7 @@ from handrail.ledger.event import (
     Finished,
     MarkerPassed,
     PartGathered,
+    Redriven,
     Rejected,
     Wrote,
 )
@@ -60,6 +61,9 @@ class Books:
                 self.ended[of] += 1
             case Rejected(ce_id=of) | Dropped(ce_id=of) | MarkerPassed(ce_id=of):
                 self.ended[of] += 1
+            case Redriven(invocation=of):
+                self.ended[of] -= 1  # it lives again, and is to end once more
+                return
             case PartGathered(ce_id=of, gather=gather, part=part, parts=parts):
                 self.ended[of] += 1
                 self.gathered.setdefault(gather, (parts, set()))[1].add(part)
@@ -67,6 +71,10 @@ class Books:
                 return
         if not isinstance(event, PartGathered | Rejected):
             self.wrote.extend(event.wrote)
+
+    def has_ended(self, invocation: str) -> bool:
+        """Say whether it has ended and was not sent back since."""
+        return self.ended[invocation] > 0
 
 
 async def unaccounted(bus: Bus, namespace: str, agents: Sequence[Agent[..., Any]]) -> list[str]:
@@ -119,7 +127,7 @@ async def _lost_on_inbox(
         if record.offset >= low and not metadata.done >> (record.offset - low) & 1:
             continue
         id_ = _id_of(record)
-        if id_ not in books.ended and entry_key(id_, Kind.PARKED) not in resting:
+        if not books.has_ended(id_) and entry_key(id_, Kind.PARKED) not in resting:
             where = f"{inbox}[{record.partition}]@{record.offset}"
             lost.append(f"{id_} on {where} is finished, and nothing says how it ended")
     return lost
@@ -129,7 +137,7 @@ def _lost_gathers(books: Books, resting: set[bytes]) -> list[str]:
     lost: list[str] = []
     for gather, (parts, come) in books.gathered.items():
         held = any(entry_key(gather, Kind.GATHERED, part) in resting for part in come)
-        if gather not in books.ended and not held:
+        if not books.has_ended(gather) and not held:
             lost.append(f"a gather of {len(come)} of {parts} parts was forgotten ({gather})")
     return lost
 
@@ -138,7 +146,7 @@ def _left_of_steps(books: Books, live: set[bytes]) -> list[str]:
     left: list[str] = []
     for key in sorted(live):
         invocation, kind, path = key.decode(errors="replace").rsplit("/", 2)
-        if kind in STEP_KINDS and invocation in books.ended:
+        if kind in STEP_KINDS and books.has_ended(invocation):
             left.append(f"{invocation} has ended, and the journal still has {kind} of step {path}")
     return left
 

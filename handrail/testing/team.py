@@ -36,6 +36,7 @@ from handrail.runtime.worker.process import AgentProcess, ProcessSettings
 from handrail.testing.accounting import read_all, unaccounted
 from handrail.testing.clock import VirtualClock
 from handrail.testing.ground import Ground, KafkaGround, MemoryGround
+from handrail.testing.letters import LetterHands
 from handrail.testing.member import DRAIN_S, POLL_S, KillPoint, Member, quick_at_once
 from handrail.testing.model import ScriptedModel
 from handrail.testing.people import answer_task
@@ -52,7 +53,7 @@ QUIET_TURNS, BUSY_TURNS = 8, 30  #: turns of the event loop without a move that 
 assert QUIET_TURNS <= BUSY_TURNS
 
 
-class Team(Submitting[Coroutine[Any, Any, TeamTask]]):
+class Team(LetterHands, Submitting[Coroutine[Any, Any, TeamTask]]):
     """`async with Team(clerk, tools=[refund]) as team:` runs these agents until the body ends.
 
     `on` is "memory" or "kafka"; `broker` names a Kafka, else the environment's is used, else one

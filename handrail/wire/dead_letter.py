@@ -23,6 +23,7 @@ from handrail.wire.limits import (
     DLQ_KEY_HEAD_BYTES,
     DLQ_MESSAGE_BYTES_MAX,
     DLQ_STACK_BYTES_MAX,
+    DLQ_STACK_BYTES_MIN,
 )
 from handrail.wire.record import Headers, Outgoing, Record
 from handrail.wire.size import headers_size
@@ -70,6 +71,8 @@ class Failure:
     journal: Claim | None = None  #: what its invocation had recorded
     redrive: int = 0  #: how often it had been sent back before
     task: str | None = None  #: its task, where the record itself does not name it
+    invocation: str | None = None  #: the id under which it was, or would have been, carried out
+    absorbed: bool = False  #: its gather or its asker was told that it is lost
 
     @classmethod
     def of(
@@ -145,9 +148,21 @@ class DeadLetter:
         )
 
     @property
+    def task(self) -> str | None:
+        """The task that it was of; None when nothing says so."""
+        named = [value.decode(errors="replace") for n, value in self.headers if n == "ce_taskid"]
+        return self.failure.task or next(iter(named), None)
+
+    @property
     def where(self) -> str:
         """Where the record lay: topic/partition/offset."""
         return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @property
+    def holds_all_headers(self) -> bool:
+        """Say whether there is room for all the original headers, whatever the facts are."""
+        beside = DLQ_FACTS_BYTES_MAX + DLQ_STACK_BYTES_MIN
+        return headers_size(self.headers) + beside <= DLQ_HEADERS_BYTES_MAX
 
     def outgoing(self, topic: str) -> Outgoing:
         """Give the record for the topic of dead letters."""
@@ -192,6 +207,8 @@ class DeadLetter:
             ("dlq.key-claim", self.key_claim and self.key_claim.encode().decode()),
             ("dlq.redrive", failure.redrive),
             ("dlq.task", failure.task),
+            ("dlq.invocation", failure.invocation),
+            ("dlq.absorbed", "yes" if failure.absorbed else None),
             ("kafka_dlt-original-topic", self.topic),
         )
         texts = tuple((n, _cut(n, str(v))) for n, v in facts if v is not None)
@@ -225,6 +242,8 @@ class DeadLetter:
             journal=_claim(texts, "dlq.journal"),
             redrive=_whole(texts, "dlq.redrive"),
             task=texts.get("dlq.task"),
+            invocation=texts.get("dlq.invocation"),
+            absorbed=texts.get("dlq.absorbed") == "yes",
         )
         return cls(
             failure=failure,

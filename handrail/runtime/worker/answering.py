@@ -21,12 +21,14 @@ from handrail.lane.resolving import resolve
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.elsewhere import take_late_outcome
 from handrail.runtime.worker.ground import LaneGround
+from handrail.runtime.worker.redriving import Redriving
 from handrail.runtime.worker.replies import Replies
 from handrail.wire.answer import FAILURE_TYPE, REPLY_TYPE
 from handrail.wire.decision import DECISION_TYPE, Decision
 from handrail.wire.human import ANSWER_TYPE
 from handrail.wire.late_outcome import LATE_OUTCOME_TYPE
 from handrail.wire.record import Record
+from handrail.wire.settling import DISCARD_TYPE, REDRIVE_TYPE
 
 if TYPE_CHECKING:
     from handrail.lane.invocation import Invocation
@@ -56,11 +58,14 @@ class Answering:
         self._one_at_a_time = asyncio.Lock()
         self._unsettled: list[Record] = []
         self._replies = Replies(ground, running)
+        redriving = Redriving(ground)
         self._takers: Mapping[str, Take] = {
             REPLY_TYPE: self._replies.take,
             FAILURE_TYPE: self._replies.take,
             ANSWER_TYPE: self._replies.take_from_person,
             DECISION_TYPE: self._decided,
+            REDRIVE_TYPE: redriving.take,
+            DISCARD_TYPE: redriving.take,
             LATE_OUTCOME_TYPE: partial(take_late_outcome, ground),
         }
 

@@ -6,14 +6,16 @@ is asked no longer.
 """
 
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
 import structlog
 
+from handrail.lane.journal import encode_entry
 from handrail.lane.retry import Tries
 from handrail.ledger.event import Event, Wrote
+from handrail.runtime.worker.keeping import Keeping
 from handrail.runtime.worker.outputs import Origin, marker
 from handrail.runtime.worker.replying import NoAnswer, failed_answer
 from handrail.runtime.worker.requests import all_closed
@@ -47,6 +49,8 @@ class Buried:
     submission: bool = False  #: refused before any handler saw it
     unread: bool = False  #: it was taken in before its stored body could be read
     absorbed: bool = False  #: nobody misses it: its gather has closed without it
+    step: str | None = None  #: path of the step that it failed in
+    keeping: Keeping | None = None  #: what the lane knew of it, if it has forgotten it by now
 
 
 class Burial:
@@ -59,6 +63,10 @@ class Burial:
         self._place = ground.place
         self._packer = ground.packer
         self._saying = ground.saying
+
+    def keeping(self, invocation: "Invocation") -> Keeping:
+        """Give what the lane knows of an invocation that it is about to forget."""
+        return Keeping(self._ground, invocation.id, invocation)
 
     async def records(
         self, buried: Buried, invocation: "Invocation | None"
@@ -78,12 +86,26 @@ class Burial:
             claim = await self._packer.store(record.value or b"")
         if needs_key_claim(record):
             key_claim = await self._packer.store(record.key or b"")
-        letter = DeadLetter.of(record, self._failure(buried, invocation, now_ms), claim, key_claim)
+        ended = buried.envelope.id if invocation is None else invocation.id
+        told_before = invocation is not None and invocation.told_lost
+        tells = bool(buried.envelope.fan_outs) and not (buried.absorbed or buried.submission)
+        answers = buried.envelope.reply_to is not None and not buried.submission
+        failure = replace(
+            self._failure(buried, invocation, now_ms),
+            invocation=ended,
+            absorbed=tells or answers or buried.absorbed,
+        )
+        letter = DeadLetter.of(record, failure, claim, key_claim)
+        keeping = buried.keeping or Keeping(self._ground, ended, invocation)
+        failure = replace(
+            failure,
+            step=keeping.step_in_words(buried.step) if buried.step else keeping.open_step,
+            journal=await keeping.store(record, whole=letter.holds_all_headers),
+        )
+        letter = replace(letter, failure=failure)
         records = [letter.outgoing(self._place.dead.topic)]
         wrote: list[Wrote] = []
-        fan_outs = buried.envelope.fan_outs
-        if fan_outs and not buried.absorbed and not buried.submission:
-            ended = buried.envelope.id if invocation is None else invocation.id
+        if tells and not told_before:
             origin = Origin(ended, buried.envelope, now_ms)
             lost = Marker(MarkerKind.LOST, buried.reason, letter.where)
             told = marker(self._worker.agent, self._worker.team, origin, lost)
@@ -101,6 +123,20 @@ class Burial:
         event = self._saying.dead(buried, invocation, wrote, str(buried.error))
         return records, [event]
 
+    def blocks(self, buried: Buried, invocation: "Invocation | None") -> list[Outgoing]:
+        """Hold back what follows of its key, if its agent says so; give what says it.
+
+        To be asked before the lane is told of its end, and committed with it.
+        """
+        record = buried.record
+        if self._worker.agent.followers != "block_key" or not record.key:
+            return []
+        ended = buried.envelope.id if invocation is None else invocation.id
+        mailbox = record.key if invocation is None else invocation.key
+        now_ms = self._worker.clock.now_ms()
+        entry = self._ground.lane.block(ended, mailbox, record.offset, now_ms)
+        return [encode_entry(entry, self._place.journal)]
+
     def _failure(self, buried: Buried, invocation: "Invocation | None", now_ms: int) -> Failure:
         error, task_id = buried.error, buried.envelope.task_id
         tries = invocation.tries if invocation is not None else Tries()
@@ -111,6 +147,7 @@ class Burial:
             agent_version=self._worker.agent.version,
             failed_ms=now_ms,
             first_failed_ms=tries.first_ms,
+            redrive=0 if invocation is None else invocation.redrive_count,
             attempts=max(1, tries.total),
             exception_type=type(error).__name__,
             exception_message=str(error),

@@ -199,24 +199,27 @@ class Carrier:
 
     def _finish(self, invocation: Invocation, ended: Ended) -> None:
         now_ms = self._worker.clock.now_ms()
+        keeping = self._burial.keeping(invocation)
         end = self._lane.end(invocation, now_ms)
         self._worker.counts.finished += 1
         events = [self._saying.finished(invocation, ended, now_ms)]
 
         def refused(error: RecordRefused) -> None:
-            buried = Buried(ended.record, ended.envelope, Reason.SIZE, error)
+            buried = Buried(ended.record, ended.envelope, Reason.SIZE, error, keeping=keeping)
             self._handing.aside(self._bury_refused(invocation, end, buried))
 
         self._handing.hand_end(end, ended.records, events, refused)
 
     async def _bury_refused(self, invocation: Invocation, end: End, buried: Buried) -> None:
         """What it wrote was refused by the broker: its end is a dead letter instead."""
+        blocks = self._burial.blocks(buried, invocation)
         records, events = await self._burial.records(buried, invocation)
-        self._handing.hand_end(end, records, events)
+        self._handing.hand_end(end, [*records, *blocks], events)
 
     async def _bury(self, invocation: Invocation, buried: Buried) -> None:
         records, events = await self._burial.records(buried, invocation)
         self._worker.counts.dead += 1
+        records += self._burial.blocks(buried, invocation)
         end = self._lane.end(invocation, self._worker.clock.now_ms())
         self._handing.hand_end(end, records, events)
 

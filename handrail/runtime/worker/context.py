@@ -271,15 +271,17 @@ class RunContext:
         return await self._steps.carry_out(act)
 
     def _tool_context(self, step: int, index: int) -> ToolContext:
+        path = f"{step}.{index}" if index else str(step)
         return ToolContext(
-            idem_key=self._idem_key(f"{step}/{index}"),
+            idem_key=self._steps.begun_key(path) or self._idem_key(f"{step}/{index}"),
             task_id=self.task_id,
             tenant=self.tenant,
             deadline_ms=self.deadline_ms,
         )
 
     def _idem_key(self, path: str) -> str:
-        return hashlib.sha256(f"{self._invocation_id}/0/{path}".encode()).hexdigest()
+        run = self._steps.run_of(int(path.replace("/", ".").partition(".")[0]))
+        return hashlib.sha256(f"{self._invocation_id}/{run}/{path}".encode()).hexdigest()
 
     def _next_step(self, shown: str) -> int:
         check_task(shown, self._task)

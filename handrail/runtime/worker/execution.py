@@ -157,7 +157,7 @@ class Execution:
         outputs = outputs_of(
             worker.agent,
             worker.team,
-            Origin(invocation.id, given.envelope, worker.clock.now_ms()),
+            Origin(invocation.id, given.envelope, worker.clock.now_ms(), invocation.run),
             returned,
             worker.limits.fan_out_parts_max,
         )

@@ -55,7 +55,7 @@ def after_failure(ground: LaneGround, invocation: Invocation, run: FailedRun) ->
     failure = Failure(FailureClass.FATAL) if reason else _judged(ground, invocation, run)
     invocation.tries = tries = invocation.tries.after(failure.failure_class, now_ms)
     if reason is not None:
-        return Buried(run.record, run.envelope, reason, run.failure)
+        return Buried(run.record, run.envelope, reason, run.failure, step=_step(run))
     moment = Moment(
         now_ms=now_ms,
         deadline_ms=run.envelope.deadline_ms or _NO_DEADLINE_MS,
@@ -113,7 +113,15 @@ def _given_up(run: FailedRun, why: GiveUpReason) -> Buried:
         deadline = encode_time(run.envelope.deadline_ms or 0)
         failure = DeadlinePassed(where="before another try could help", deadline=deadline)
         failure.__cause__ = run.failure
-    return Buried(run.record, run.envelope, reason, failure)
+    return Buried(run.record, run.envelope, reason, failure, step=_step(run))
+
+
+def _step(run: FailedRun) -> str | None:
+    """Give the path of the step that a run has failed in; None when it was in none."""
+    if isinstance(run.failure, Diverged):
+        return str(run.failure.facts["path"])
+    source = run.steps.errors.source(run.failure)
+    return None if source is None else source[0]
 
 
 def _again(

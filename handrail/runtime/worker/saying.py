@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 from handrail.errors.lane import GatherMissed
 from handrail.errors.root import HandrailError
 from handrail.lane.invocation import Invocation
+from handrail.lane.redrives import Settled
 from handrail.lane.steps import Asked, Doubt, request_of
 from handrail.ledger.event import (
     SENTENCE_CHARS_MAX,
     Accepted,
     AnswerDropped,
     DeadLettered,
+    Discarded,
     Dropped,
     DropReason,
     Event,
@@ -22,6 +24,8 @@ from handrail.ledger.event import (
     PersonAnswered,
     PersonAsked,
     QuestionAsked,
+    Redriven,
+    RedriveRefused,
     Rejected,
     RequestKind,
     Rested,
@@ -39,6 +43,7 @@ from handrail.wire.decision import Decision
 from handrail.wire.envelope import Envelope
 from handrail.wire.ids import gather_invocation_id
 from handrail.wire.record import Outgoing, Record
+from handrail.wire.settling import Settle
 
 if TYPE_CHECKING:
     from handrail.runtime.worker.ending import Ended
@@ -107,6 +112,7 @@ class Saying:
         return Finished(
             **self._lane(ended.envelope, invocation.offset),
             invocation=invocation.id,
+            run=invocation.run,
             started_ms=started_ms,
             waited_ms=max(0, started_ms - ended.written_ms),
             wrote=tuple(message.wrote for message in ended.outputs.messages),
@@ -140,9 +146,11 @@ class Saying:
         return DeadLettered(
             **lane,
             invocation=invocation.id if invocation is not None else envelope.id,
+            run=invocation.run if invocation is not None else 0,
+            redrive=invocation.redrive_count if invocation is not None else 0,
             reason=buried.reason,
             sentence=sentence,
-            absorbed=bool(wrote) or buried.absorbed,
+            absorbed=bool(wrote) or buried.absorbed or _told_lost(invocation),
             attempts=max(1, invocation.tries.total) if invocation is not None else 1,
             error=type(buried.error).__name__,
             started_ms=invocation.started_ms if invocation is not None else None,
@@ -219,6 +227,41 @@ class Saying:
             )
         ]
 
+    def redriven(
+        self, envelope: Envelope, offset: int, settled: Settled, *, resubmitted: bool
+    ) -> Event:
+        """A dead letter was taken back."""
+        return Redriven(
+            **self._lane(envelope, offset),
+            invocation=settled.invocation,
+            by=settled.by,
+            absorbed=settled.absorbed,
+            dead=settled.dead,
+            run=len(settled.runs),
+            count=settled.count,
+            resubmitted=resubmitted,
+        )
+
+    def discarded(self, asked: Settle, offset: int, invocation: str) -> Event:
+        """A dead letter was given up for good."""
+        return Discarded(
+            **self._of_task(asked.task, asked.tenant, offset),
+            invocation=invocation,
+            by=asked.by,
+            why=asked.why,
+            dead=asked.dead,
+        )
+
+    def redrive_refused(self, asked: Settle, answer: int, why: str) -> Event:
+        """A dead letter stays where it is, although somebody wanted it settled."""
+        return RedriveRefused(
+            **self._of_task(asked.task, asked.tenant, -1),
+            by=asked.by,
+            sentence=summary(why, SENTENCE_CHARS_MAX),
+            dead=asked.dead,
+            answer=answer,
+        )
+
     def in_doubt(self, invocation: Invocation, envelope: Envelope, doubt: Doubt) -> Event:
         """A person is asked what became of a step."""
         return PersonAsked(
@@ -253,9 +296,12 @@ class Saying:
         )
 
     def _lane(self, envelope: Envelope, offset: int) -> dict[str, Any]:
+        return self._of_task(envelope.task_id, envelope.tenant, offset)
+
+    def _of_task(self, task_id: str, tenant: str, offset: int) -> dict[str, Any]:
         return {
-            "task_id": envelope.task_id,
-            "tenant": envelope.tenant,
+            "task_id": task_id,
+            "tenant": tenant,
             "time_ms": self._worker.clock.now_ms(),
             "agent": self._worker.agent.name,
             "agent_version": self._worker.agent.version,
@@ -264,6 +310,10 @@ class Saying:
             "partition": self._partition,
             "offset": offset,
         }
+
+
+def _told_lost(invocation: Invocation | None) -> bool:
+    return invocation is not None and invocation.told_lost
 
 
 def in_short(error: BaseException) -> str:

@@ -137,6 +137,14 @@ class Stepper:
         """Which try of the invocation this run is, from 1."""
         return self._invocation.tries.total + 1
 
+    def run_of(self, step: int) -> int:
+        """Say in which run a step of the handler is: more than 0 where it is done anew."""
+        return self._invocation.run_of(step)
+
+    def begun_key(self, path: str) -> str | None:
+        """Give the key of a step that was begun and whose outcome is not known."""
+        return self._log.begun_key(path)
+
     def now_ms(self) -> int:
         """Give the time of the lane's clock."""
         return self._ground.worker.clock.now_ms()
@@ -317,8 +325,9 @@ class Stepper:
         self._hand(self._entry(Kind.OUTCOME, asked.path, facts, encode_error(error)))
         self._failed(asked, error, failed)
 
-    @staticmethod
-    def _outcome_facts(asked: Asked, attempt: int, failed: StepFailure | None) -> dict[str, object]:
+    def _outcome_facts(
+        self, asked: Asked, attempt: int, failed: StepFailure | None
+    ) -> dict[str, object]:
         facts: dict[str, object] = {
             "ok": failed is None,
             "name": asked.name,
@@ -326,7 +335,10 @@ class Stepper:
             "shown": asked.shown,
             "attempt": attempt,
         }
-        return facts if failed is None else facts | failed.facts()
+        if failed is None:
+            return facts
+        # What may have followed from the failure is what was asked for later.
+        return facts | failed.facts() | {"asked": self.errors.steps_asked}
 
     def _begun_as(self, asked: Asked) -> Effect:
         """The class under which it was begun counts, whatever the code declares now."""

@@ -152,10 +152,13 @@ class Taking:
         self._handing.hand([self._ground.packer.pack_small(onward)], [event], [record.offset])
 
     def _bury(self, record: Record, buried: Buried) -> None:
+        # At once, so that nothing that is taken in behind it starts before.
+        blocks = self._burial.blocks(buried, None)
+
         async def bury() -> None:
             records, events = await self._burial.records(buried, None)
             self._worker.counts.dead += 1
             removed = self._lane.forget(buried.envelope.id)
-            self._handing.hand(records, events, [record.offset], removed=removed)
+            self._handing.hand([*records, *blocks], events, [record.offset], removed=removed)
 
         self._handing.aside(bury())

@@ -1,0 +1,186 @@
+"""Finds dead letters, asks their lanes to settle them, and sees what became of that.
+
+Nothing is decided here: a lane takes each letter once, and says in the ledger what it did.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from handrail.bus.port import Bus
+from handrail.errors.cli import DeadLetterUnknown
+from handrail.errors.wire import WireError
+from handrail.ledger.event import (
+    DeadLettered,
+    Discarded,
+    Dropped,
+    Event,
+    Finished,
+    PartGathered,
+    Redriven,
+    RedriveRefused,
+    Rejected,
+)
+from handrail.wire.dead_letter import DeadLetter
+from handrail.wire.record import TopicPartition
+from handrail.wire.settling import Edited, Settle
+
+TENANT = "ce_tenant"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DeadId:
+    """Where a dead letter lies, and its name for people: AGENT/PARTITION/OFFSET."""
+
+    agent: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        """Give it as people write it."""
+        return f"{self.agent}/{self.partition}/{self.offset}"
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read what `str` gave. Raises DeadLetterUnknown."""
+        agent, _, place = text.partition("/")
+        partition, _, offset = place.partition("/")
+        if not (agent and partition.isdecimal() and offset.isdecimal()):
+            reason = "an id is written AGENT/PARTITION/OFFSET."
+            raise DeadLetterUnknown(wanted=text, reason=reason)
+        return cls(agent, int(partition), int(offset))
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLetter:
+    """A dead letter and where it lies."""
+
+    id: DeadId
+    letter: DeadLetter
+
+    @property
+    def task(self) -> str:
+        """Its task."""
+        return self.letter.task or ""
+
+    @property
+    def tenant(self) -> str:
+        """On whose behalf its task runs."""
+        named = [value.decode(errors="replace") for n, value in self.letter.headers if n == TENANT]
+        return next(iter(named), "default")
+
+
+class Fate(StrEnum):
+    """What became of a dead letter that was to be settled."""
+
+    ASKED = "asked"  #: its lane has not taken the request yet
+    REFUSED = "refused"
+    DISCARDED = "discarded"
+    WORKING = "working"  #: it was sent back and has not ended
+    ENDED = "ended"  #: it was sent back and has ended well
+    DIED = "died"  #: it was sent back and has died again
+
+
+async def find_letter(bus: Bus, namespace: str, wanted: DeadId) -> FoundLetter:
+    """Give one dead letter. Raises DeadLetterUnknown, with what the broker keeps there."""
+    name = f"{namespace}.{wanted.agent}.dead"
+    counts = await bus.admin.topics()
+    if wanted.partition >= counts.get(name, 0):
+        raise DeadLetterUnknown(wanted=str(wanted), reason=f"{name} has no such partition.")
+    first, end = (await bus.admin.offsets(name))[wanted.partition]
+    if not first <= wanted.offset < end:
+        reason = f"the broker keeps offsets {first} to {end - 1} there."
+        raise DeadLetterUnknown(wanted=str(wanted), reason=reason)
+    where = TopicPartition(name, wanted.partition)
+    async for record in bus.fetch(where, wanted.offset, wanted.offset + 1):
+        try:
+            return FoundLetter(wanted, DeadLetter.from_record(record))
+        except WireError as odd:
+            raise DeadLetterUnknown(wanted=str(wanted), reason=f"it is none: {odd}") from odd
+    raise DeadLetterUnknown(wanted=str(wanted), reason="that offset holds no record.")
+
+
+async def all_letters(bus: Bus, namespace: str, agent: str | None = None) -> list[FoundLetter]:
+    """Give every dead letter that is kept, of one agent or of all, the oldest first."""
+    own, found = f"{namespace}.", list[tuple[int, FoundLetter]]()
+    for name in await bus.admin.topics():
+        of = name.removeprefix(own).removesuffix(".dead")
+        if not (name.startswith(own) and name.endswith(".dead")) or agent not in (None, of):
+            continue
+        for partition, (first, end) in (await bus.admin.offsets(name)).items():
+            if first == end:
+                continue
+            async for record in bus.fetch(TopicPartition(name, partition), first, end):
+                try:
+                    letter = DeadLetter.from_record(record)
+                except WireError:
+                    continue
+                place = DeadId(of, partition, record.offset)
+                found.append((record.timestamp_ms, FoundLetter(place, letter)))
+    found.sort(key=lambda one: (one[0], one[1].id))
+    return [letter for _, letter in found]
+
+
+async def ask_to_settle(
+    bus: Bus,
+    namespace: str,
+    found: FoundLetter,
+    *,
+    by: str,
+    now_ms: int,
+    discard_why: str | None = None,
+    from_step: int | None = None,
+    edited: Edited | None = None,
+) -> None:
+    """Ask the lane of a dead letter to send it back, or, with a reason, to give it up.
+
+    Returns once the request is on the broker; the ledger says what the lane made of it.
+    """
+    asked = Settle(
+        dead=found.id.offset,
+        by=by,
+        task=found.task,
+        tenant=found.tenant,
+        discard=discard_why is not None,
+        why=discard_why or "",
+        from_step=from_step,
+        edited=edited,
+    )
+    topic = f"{namespace}.{found.id.agent}.answers"
+    await bus.sender().send(asked.outgoing(topic, found.id.partition, now_ms))
+
+
+def is_about(event: Redriven | Discarded | RedriveRefused, letter: DeadId) -> bool:
+    """Say whether an event tells of this dead letter."""
+    return (event.agent, event.partition, event.dead) == (
+        letter.agent,
+        letter.partition,
+        letter.offset,
+    )
+
+
+def fate_of(events: Iterable[Event], letter: DeadId) -> tuple[Fate, str]:
+    """Say what became of a dead letter by the events of its task, and why if it was refused."""
+    fate, words, sent_back = Fate.ASKED, "", None
+    for event in events:
+        match event:
+            case Redriven() if is_about(event, letter):
+                fate, words, sent_back = Fate.WORKING, "", event.invocation
+            case Discarded() if is_about(event, letter):
+                fate, words = Fate.DISCARDED, event.why
+            case RedriveRefused() if is_about(event, letter) and fate is Fate.ASKED:
+                fate, words = Fate.REFUSED, event.sentence
+            case DeadLettered(invocation=of, sentence=why) if of == sent_back:
+                fate, words = Fate.DIED, why
+            case Rejected(ce_id=of, sentence=why) if of == sent_back:
+                fate, words = Fate.DIED, why
+            case Finished(invocation=of) if of == sent_back:
+                fate = Fate.ENDED
+            case Dropped(ce_id=of) | PartGathered(ce_id=of) if of == sent_back:
+                fate = Fate.ENDED
+            case _:
+                continue
+        if fate in (Fate.ENDED, Fate.DIED):
+            sent_back = None
+    return fate, words

@@ -1,0 +1,159 @@
+"""The dead letters of a team under test: sending them back, and giving them up."""
+
+import asyncio
+from typing import Protocol
+
+from handrail.bus.port import Bus
+from handrail.contract.team import TeamDescription
+from handrail.errors.wire import WireError
+from handrail.lane.bounds import TIMER_RESOLUTION_S
+from handrail.ledger.event import Discarded, Event, Redriven
+from handrail.ledger.event_record import LEDGER, UnknownEvent, decode
+from handrail.runtime.dead_letters import (
+    Fate,
+    FoundLetter,
+    all_letters,
+    ask_to_settle,
+    fate_of,
+    is_about,
+)
+from handrail.testing.accounting import read_all
+from handrail.testing.clock import VirtualClock
+from handrail.testing.member import POLL_S
+from handrail.testing.task import TeamTask
+from handrail.wire.settling import Edited
+
+
+class LetterGround(Protocol):
+    """What the dead letters of a team need of it."""
+
+    description: TeamDescription
+
+    @property
+    def bus(self) -> Bus:
+        """The test's own connection."""
+        ...
+
+    @property
+    def clock(self) -> VirtualClock:
+        """The clock of the team."""
+        ...
+
+    @property
+    def namespace(self) -> str:
+        """First part of the name of every topic."""
+        ...
+
+    @property
+    def patience_s(self) -> float:
+        """How long a test waits for what should happen at once, in real seconds."""
+        ...
+
+    async def advance(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
+        """Move time on."""
+        ...
+
+    def check(self) -> None:
+        """Raise what a process or a script has come to."""
+        ...
+
+
+class LetterHands:
+    """What a test can do with the dead letters of its team; `Team` has it."""
+
+    async def redrive(
+        self: LetterGround,
+        task: TeamTask,
+        *,
+        from_step: int | None = None,
+        edit: object = None,
+        by: str = "a test",
+    ) -> None:
+        """Send the open dead letters of a task back; returns once their lanes have taken them.
+
+        Recorded steps are not repeated, unless they are `from_step` or follow it. `edit` is the
+        message that takes the place of the original one. Raises AssertionError when there is no
+        open letter, or a lane refuses one, with its words.
+        """
+        await _settle(self, task, by=by, from_step=from_step, edit=edit)
+
+    async def discard(self: LetterGround, task: TeamTask, why: str, *, by: str = "a test") -> None:
+        """Give the open dead letters of a task up for good. Raises AssertionError as `redrive`."""
+        await _settle(self, task, by=by, discard_why=why)
+
+
+async def open_letters(team: LetterGround, task: TeamTask) -> list[FoundLetter]:
+    """Give the dead letters of a task that nobody has settled, the oldest first."""
+    told = await _told(team, task.id)
+    settled = [event for event in told if isinstance(event, Redriven | Discarded)]
+    found = await all_letters(team.bus, team.namespace)
+    return [
+        one
+        for one in found
+        if one.task == task.id and not any(is_about(event, one.id) for event in settled)
+    ]
+
+
+async def _settle(
+    team: LetterGround,
+    task: TeamTask,
+    *,
+    by: str,
+    discard_why: str | None = None,
+    from_step: int | None = None,
+    edit: object = None,
+) -> None:
+    """Settle the open dead letters of a task; returns once their lanes have taken them.
+
+    Raises AssertionError when there is none, or a lane refuses.
+    """
+    letters = await open_letters(team, task)
+    assert letters, f"{task} has no open dead letter"
+    for found in letters:
+        edited = None if edit is None else _edited(team, found, edit)
+        await ask_to_settle(
+            team.bus,
+            team.namespace,
+            found,
+            by=by,
+            now_ms=team.clock.now_ms(),
+            discard_why=discard_why,
+            from_step=from_step,
+            edited=edited,
+        )
+        await team.advance(seconds=TIMER_RESOLUTION_S)
+        fate, words = await _taken(team, task, found)
+        assert fate is not Fate.REFUSED, f"dead letter {found.id} stays where it is: {words}"
+
+
+async def _taken(team: LetterGround, task: TeamTask, found: FoundLetter) -> tuple[Fate, str]:
+    try:
+        async with asyncio.timeout(team.patience_s):
+            while True:
+                team.check()
+                fate, words = fate_of(await _told(team, task.id), found.id)
+                if fate is not Fate.ASKED:
+                    return fate, words
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        message = f"nobody has taken dead letter {found.id}"
+        raise AssertionError(message) from None
+
+
+def _edited(team: LetterGround, found: FoundLetter, message: object) -> Edited:
+    """Check a message against the agent's topic, as `handrail dead redrive --edit` does."""
+    agent = next(one for one in team.description.agents if one.name == found.id.agent)
+    topic = agent.reads
+    try:
+        body = topic.encode(message)
+        kind = topic.type_of(message)
+        topic.decode(kind, body)
+    except WireError as error:
+        raise AssertionError(str(error)) from error
+    return Edited(type=kind, message=body)
+
+
+async def _told(team: LetterGround, task_id: str) -> list[Event]:
+    records = await read_all(team.bus, f"{team.namespace}.{LEDGER}")
+    told = [event for event in map(decode, records) if not isinstance(event, UnknownEvent)]
+    return [event for event in told if event.task_id == task_id]
