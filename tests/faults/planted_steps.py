@@ -5,14 +5,13 @@ from typing import Any
 
 from handrail.lane import steps
 from handrail.lane.journal import Entry, Kind
-from handrail.runtime.worker import stepping
 from handrail.runtime.worker.ground import Act
-from handrail.runtime.worker.stepping import Stepper
+from handrail.runtime.worker.waiting import RunSteps
 
 PLANT = sys.argv.pop(1)
 
 
-class Planted(Stepper):
+class Planted(RunSteps):
     """Keeps all but one of the rules."""
 
     async def _licence(self, act: Act[Any], begin: steps.Begin) -> int:
@@ -37,8 +36,8 @@ class Planted(Stepper):
 if __name__ == "__main__":
     from handrail.runtime.worker import execution
 
-    execution.Stepper = Planted
-    stepping.Stepper = Planted
+    assert execution.RunSteps is RunSteps, "what is planted is what runs"
+    execution.RunSteps = Planted
     from handrail.cli.main import main
 
     main()
