@@ -121,3 +121,26 @@ class VersionNeeded(HandrailError):
 
     code: ClassVar[str] = "HR-LANE-015"
     failure_class: ClassVar[FailureClass] = FailureClass.OUTAGE
+
+
+class Halted(HandrailError):
+    """{target} was {halt} by {by} at {at}: {reason}.
+
+    Why: what is halted begins nothing until somebody lifts it; what it has done so far is kept.
+    Do: handrail agents resume {flag}    let it go on
+    """
+
+    code: ClassVar[str] = "HR-LANE-016"
+    failure_class: ClassVar[FailureClass] = FailureClass.OUTAGE
+
+
+class HaltTargetWrong(HandrailError):
+    """{detail}, so it is not known what is to be halted or to go on.
+
+    Why: a switch is about one agent or about one tenant.
+    Do: handrail agents pause AGENT    or `--tenant NAME` in its place
+    """
+
+    code: ClassVar[str] = "HR-LANE-017"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+    exit_code: ClassVar[int] = 2

@@ -28,12 +28,13 @@ class Why(StrEnum):
     SLEEP = "sleep"  #: its handler sleeps
     ANSWER = "answer"  #: another agent is to answer
     PERSON = "person"  #: a person is to answer
+    PAUSED = "paused"  #: a person has paused or drained its agent or its tenant
     VERSION = "version"  #: another version of its agent has begun it and has to go on with it
     IN_DOUBT = "in doubt"  #: a step was begun and nobody knows its outcome; a person decides
 
 
 #: What whoever opens a lane finds out by starting it.
-JUDGED_ANEW = frozenset({Why.IN_DOUBT, Why.VERSION})
+JUDGED_ANEW = frozenset({Why.IN_DOUBT, Why.VERSION, Why.PAUSED})
 
 
 @dataclass(slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""What people have switched on `ns.control`, as one process knows it: which tasks are canceled.
+"""What people have switched on `ns.control`, as one process knows it: what is canceled or halted.
 
 Pure: it changes only by the records that it is given. A cancel is kept until an hour after its
 task's deadline, from when on no record of the task can be carried out anyway; so what is kept is
@@ -13,6 +13,7 @@ from typing import Final
 
 import orjson
 
+from handrail.lane.holding import Holds
 from handrail.wire.codec import JSON_TYPE, encode_time
 from handrail.wire.record import Outgoing, Record
 
@@ -102,6 +103,7 @@ class Switches:
     def __init__(self, count_max: int = CANCELS_COUNT_MAX) -> None:
         """Know of none."""
         self.listeners: set[Callable[[], None]] = set()  #: called after each change
+        self.holds = Holds()  #: which agents and tenants are paused or drained
         self._count_max = count_max
         self._cancels: dict[bytes, Cancel] = {}
         self._of_task: dict[str, dict[bytes, Cancel]] = {}
@@ -116,9 +118,10 @@ class Switches:
         """Take in a record of `ns.control`, in the order of its partition."""
         key = record.key or b""
         if record.value is None:
-            changed = self._forget(key) is not None
+            changed = self._forget(key) is not None or self.holds.take(record)
         else:
-            changed = (cancel := Cancel.of(record)) is not None
+            cancel = Cancel.of(record)
+            changed = cancel is not None or self.holds.take(record)
             if cancel is not None:
                 self._keep(cancel)
         if changed:

@@ -64,6 +64,7 @@ class RestWhy(StrEnum):
     RETRY = "retry"  #: a try has failed
     PROVIDER = "provider"  #: the provider of its model is away, or wants fewer calls
     VERSION = "version"  #: another version of the agent has begun it
+    PAUSED = "paused"  #: a person has paused or drained the agent, or its tenant
 
 
 class DropReason(StrEnum):

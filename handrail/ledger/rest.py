@@ -59,6 +59,8 @@ def rest_in_words(rest: RestFacts | Rested) -> str:
             return f"{rest.agent} has failed {times} and tries again at {at}, because {_said(rest)}"
         case RestWhy.PROVIDER:
             return f"{rest.agent} waits for a provider, because {_said(rest)}; it goes on by itself"
+        case RestWhy.PAUSED:
+            return f"{rest.agent} waits until it may go on, because {_said(rest)}"
         case RestWhy.VERSION:
             return f"{rest.agent} waits for another version of itself, because {_said(rest)}"
         case _:

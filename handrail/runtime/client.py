@@ -24,6 +24,7 @@ from handrail.errors import (
     TopicsMissing,
     TopicUnknown,
 )
+from handrail.lane.holding import Halt, Hold
 from handrail.lane.switches import CONTROL
 from handrail.ledger.event import Submitted, summary
 from handrail.ledger.event_record import LEDGER, encode
@@ -32,6 +33,7 @@ from handrail.ledger.task_state import TaskFacts
 from handrail.runtime.cancel import cancel_of, still_to_cancel, who, write_cancel
 from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.discovery import load_team, nearest_project
+from handrail.runtime.holding import halt, lift, target_of
 from handrail.runtime.people import Answered, checked, give_answer, one_request, taken
 from handrail.runtime.submission import message_in_bytes
 from handrail.runtime.submitting import Submitting
@@ -211,6 +213,35 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         data, now_ms = checked(request, value), self._clock.now_ms()
         answer = await give_answer(self.bus, namespace, request, data, by or who(), now_ms)
         return await taken(self.bus, namespace, answer)
+
+    async def pause(
+        self, *, agent: str | None = None, tenant: str | None = None, reason: str = ""
+    ) -> None:
+        """Let an agent, or all work for a tenant, begin nothing: no handoff and no step.
+
+        A step that has begun ends and is recorded. It holds until `resume`, through restarts as
+        well; a task whose deadline passes meanwhile dies of it. Counts from when a process reads
+        it, within about a second. Raises HaltTargetWrong, and TopicsMissing for no such agent.
+        """
+        await self._halt(Halt.PAUSE, agent, tenant, reason)
+
+    async def drain(
+        self, *, agent: str | None = None, tenant: str | None = None, reason: str = ""
+    ) -> None:
+        """Let an agent, or a tenant, begin no handoff; what has begun goes on. See `pause`."""
+        await self._halt(Halt.DRAIN, agent, tenant, reason)
+
+    async def resume(self, *, agent: str | None = None, tenant: str | None = None) -> None:
+        """Let go on what was paused or drained. Raises HaltTargetWrong."""
+        target = target_of(agent, tenant)
+        await self._require(CONTROL)
+        await lift(self.bus, self._namespace or NAMESPACE_DEFAULT, target)
+
+    async def _halt(self, how: Halt, agent: str | None, tenant: str | None, reason: str) -> None:
+        target = target_of(agent, tenant)
+        await self._require(CONTROL, *([f"{agent}.journal"] if agent is not None else []))
+        hold = Hold(target, how, who(), reason, self._clock.now_ms())
+        await halt(self.bus, self._namespace or NAMESPACE_DEFAULT, hold)
 
     # ---- what a task needs to know
 

@@ -160,6 +160,22 @@ class SyncClient(Submitting[SyncTask]):
         found = self.task(task) if isinstance(task, str) else task
         found.cancel(reason)
 
+    def pause(
+        self, *, agent: str | None = None, tenant: str | None = None, reason: str = ""
+    ) -> None:
+        """Let an agent, or all work for a tenant, begin nothing; see `Client.pause`."""
+        self._running().run(self._client.pause(agent=agent, tenant=tenant, reason=reason))
+
+    def drain(
+        self, *, agent: str | None = None, tenant: str | None = None, reason: str = ""
+    ) -> None:
+        """Let an agent, or a tenant, begin no handoff; see `Client.drain`."""
+        self._running().run(self._client.drain(agent=agent, tenant=tenant, reason=reason))
+
+    def resume(self, *, agent: str | None = None, tenant: str | None = None) -> None:
+        """Let go on what was paused or drained; see `Client.resume`."""
+        self._running().run(self._client.resume(agent=agent, tenant=tenant))
+
     def answer(
         self, task: SyncTask | str, value: object, *, step: str | None = None, by: str | None = None
     ) -> Answered | None:

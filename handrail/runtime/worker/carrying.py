@@ -23,6 +23,7 @@ from handrail.runtime.worker.execution import Execution, WhyCancelled
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.handing import Handing
 from handrail.runtime.worker.hearing import Hearing
+from handrail.runtime.worker.holding import lifted
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.packing import Packer
 from handrail.runtime.worker.place import WorkerPlace
@@ -195,6 +196,8 @@ class Carrier:
         if asks and not self._lane.steps.of(invocation.id).has_open_question:
             self._lane.wake(invocation)  # the answer came while it was on its way here
             self.start_ready()
+        if suspended.why is Why.PAUSED:
+            self._wake_lifted()  # likewise
         self._arm()
 
     def _finish(self, invocation: Invocation, ended: Ended) -> None:
@@ -241,7 +244,7 @@ class Carrier:
                 task.cancel()
         if due.forgotten:
             self._handing.hand([], (), removed=due.forgotten)
-        self._switched()
+        self._canceling.look()
         self.start_ready()
         self._arm()
 
@@ -266,8 +269,14 @@ class Carrier:
         self._arm()
 
     def _switched(self) -> None:
-        if self._canceling.look():
-            self.start_ready()
+        self._canceling.look()
+        self._handing.on_room()  # whether the inbox is read may have changed as well
+        self._wake_lifted()
+
+    def _wake_lifted(self) -> None:
+        for invocation in lifted(self.ground):
+            self._lane.wake(invocation)
+        self.start_ready()
 
     async def _answers(self) -> None:
         await self._answering.look()

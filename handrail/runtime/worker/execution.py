@@ -23,6 +23,7 @@ from handrail.runtime.worker.context import RunContext
 from handrail.runtime.worker.ending import Doubtful, Ended, Spent, Suspended
 from handrail.runtime.worker.failing import FailedRun, after_failure
 from handrail.runtime.worker.ground import LaneGround
+from handrail.runtime.worker.holding import rest_at_start
 from handrail.runtime.worker.outputs import Origin, outputs_of
 from handrail.runtime.worker.reading_back import read_back
 from handrail.runtime.worker.replying import check_address, reply_of
@@ -82,6 +83,8 @@ class Execution:
             return canceled
         if not isinstance(given, _Input):
             return given
+        if (halted := rest_at_start(self._ground, invocation, given.envelope)) is not None:
+            return halted
         if (rests := rest_for_version(self._ground, invocation, given.envelope)) is not None:
             return rests
 

@@ -347,13 +347,23 @@ class LaneRunner:
     def _go_on_reading(self) -> None:
         assert self.lane is not None
         self._consumer.seek(self.place.inbox, self.lane.progress.next)
-        self._paused = self.lane.is_full
+        self._paused = self.lane.is_full or self._is_held
         if not self._paused and not self._draining:
             self._consumer.resume(self.place.inbox)
 
+    @property
+    def _is_held(self) -> bool:
+        """True while people have paused or drained the agent: its inbox is not read."""
+        return self._worker.switches.holds.of_agent(self._worker.agent.name) is not None
+
     def _after_commit(self) -> None:
         lane = self.lane
-        if lane is None or not self._paused or self.state is not LaneState.OPEN:
+        if lane is None or self.state is not LaneState.OPEN:
+            return
+        if self._is_held and not self._paused:
+            self._paused = True
+            self._consumer.pause(self.place.inbox)
+        if self._is_held or not self._paused:
             return
         held = lane.settings.bounds.buffered * RESUME_BELOW_SHARE
         if not lane.is_full and lane.held_count <= held and not self._draining:

@@ -24,6 +24,7 @@ from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.ending import Suspended
 from handrail.runtime.worker.ground import Act, LaneGround
+from handrail.runtime.worker.holding import before_step
 from handrail.runtime.worker.provider import Provider, ProviderCall
 from handrail.runtime.worker.recorded_error import encode_error
 from handrail.runtime.worker.stepping import Stepper
@@ -67,6 +68,7 @@ class RunSteps(Stepper):
     async def carry_out(self, act: Act[R]) -> R:
         """Give the step's outcome, recorded or new; raises what it failed with."""
         with self._under_way():
+            await self._may_begin(act.asked.path)
             return await super().carry_out(act)
 
     def note(self, path: str, name: str, make: Callable[[], int]) -> int:
@@ -86,6 +88,7 @@ class RunSteps(Stepper):
             if isinstance(verdict, Replay):
                 return await self._replay(wait.act, verdict.outcome)
             if self._intent(path) is None:
+                await self._may_begin(path)
                 self._check_may_act(wait.act.asked)
                 await self._open(wait)
         await self._until_answered(wait)
@@ -118,6 +121,21 @@ class RunSteps(Stepper):
             self._timer.cancel()
 
     # ---- beginning to wait
+
+    async def _may_begin(self, path: str) -> None:
+        """Let the run rest before a step that is not recorded, while a person has paused it."""
+        if self._log.state(path) in ENDED_STATES:
+            return
+        rest = await before_step(self._ground, self._invocation, self._envelope, self._acts)
+        if rest is not None and self.suspended is None:
+            self.suspended = rest
+            assert self._task is not None, "a run has a task"
+            self._task.cancel()
+        if rest is not None:
+            await asyncio.Event().wait()  # until it is cancelled
+
+    def _acts(self) -> bool:
+        return self.acting > 0
 
     def _judged(self, asked: Asked) -> Verdict:
         if self.stopped is not None:
