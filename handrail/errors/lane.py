@@ -111,6 +111,19 @@ class HandlerCancelled(HandrailError):
     failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
 
 
+class KillsItsProcess(HandrailError):
+    """This handoff ran {count} times alone in a process of {agent}, and each time the process died.
+
+    Why: a handoff that kills whoever runs it is set aside, so that the work of others goes on.
+    While it was tried, nothing else ran in its process.
+    Do: handrail logs {agent}    what its process said before it died
+    handrail dead list    the handoff with this reason
+    """
+
+    code: ClassVar[str] = "HR-LANE-014"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
 class VersionNeeded(HandrailError):
     """Version {needed} of agent {agent} has begun this handoff, and version {ours} cannot go on.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from handrail.lane.gather import Gather
+from handrail.lane.poison import Standing
 from handrail.lane.redrives import Settled
 from handrail.lane.retry import Tries
 from handrail.wire.envelope import Envelope
@@ -58,6 +59,7 @@ class Invocation:
     why: Why | None = None  #: what it waits for while it rests
     wake_ms: int | None = None  #: when it goes on at the latest while it rests
     said_provider: bool = False  #: the ledger knows that it waits for a provider
+    standing: Standing = field(default_factory=Standing)  #: what is held against it
     is_on_record: bool = False  #: the journal has, or is about to have, its ACCEPTED
     redriven: Settled | None = None  #: the dead letter that it was made from again
 

@@ -105,7 +105,7 @@ class Lane:
 
     def progress_entry(self, low: int, metadata: str) -> Entry:
         """Give the journal's copy of an offset, for the transaction that commits it."""
-        facts = {"low": low, "metadata": metadata}
+        facts = {"low": low, "metadata": metadata, "owner": self.settings.owner}
         return Entry(Kind.PROGRESS, LANE, self.epoch, self.settings.agent_version, 0, facts=facts)
 
     def committed(
@@ -295,6 +295,8 @@ class Lane:
         invocation.task_id, invocation.tenant = envelope.task_id, envelope.tenant
         self._running.pop(invocation, None)
         self.rests.begin(invocation, Why.IN_DOUBT, None)
+        if invocation.is_on_record:
+            entries.append(accepted_entry(invocation, self.epoch, version, now_ms))
         return self._parked_rest(invocation, entries, now_ms)
 
     def suspend(

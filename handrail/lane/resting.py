@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from handrail.lane.bounds import SNAPSHOT_IN_MEMORY_BYTES_MAX
 from handrail.lane.invocation import Invocation, Stage, Why
 from handrail.lane.journal import Entry, Kind
+from handrail.lane.poison import Standing
 from handrail.lane.retry import Tries
 from handrail.wire.record import Record
 
@@ -50,6 +51,7 @@ def accepted_entry(invocation: Invocation, epoch: int, version: str, now_ms: int
             "first_ms": tries.first_ms,
             "why": invocation.why,
             "wake_ms": invocation.wake_ms,
+            **invocation.standing.facts(),
         },
     )
 
@@ -65,6 +67,7 @@ def take_up(invocation: Invocation, accepted: Entry) -> tuple[Why | None, int | 
         _optional(facts.get("first_ms")),
     )
     invocation.is_on_record = True
+    invocation.standing = Standing.of(facts)
     why = None if facts["why"] is None else Why(str(facts["why"]))
     return why, _optional(facts["wake_ms"])
 

@@ -32,6 +32,7 @@ class Rests:
         if why is not Why.IN_DOUBT and deadline_ms is not None:
             wake_ms = deadline_ms if wake_ms is None else min(wake_ms, deadline_ms)
         invocation.stage = Stage.RESTING
+        invocation.standing = invocation.standing.rested()
         invocation.why, invocation.wake_ms = why, wake_ms
         self._all[invocation.id] = invocation
         if wake_ms is not None:

@@ -27,6 +27,7 @@ from handrail.runtime.worker.holding import lifted
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.packing import Packer
 from handrail.runtime.worker.place import WorkerPlace
+from handrail.runtime.worker.presence import Presence
 from handrail.runtime.worker.saying import Saying
 from handrail.runtime.worker.taking import Taking
 from handrail.wire.dead_letter import Reason
@@ -43,8 +44,9 @@ class Carrier:
         lane: Lane,
         committer: Committer,
         partitions: int,
+        on_record_count: int = 0,
     ) -> None:
-        """Serve this lane until `cancel_all`."""
+        """Serve this lane until `cancel_all`; put so many first ones on record."""
         self._worker = worker
         self._place = place
         self._lane = lane
@@ -56,6 +58,7 @@ class Carrier:
         self.ground = ground = LaneGround(worker, place, lane, committer, packer, saying)
         self._burial = Burial(ground)
         self._execution = Execution(ground)
+        self._presence = Presence(ground, self._handing, on_record_count)
         self._answering = Answering(ground, self._execution.running)
         self._hearing = Hearing(ground, self._answering)
         self._answering.on_woken = self.start_ready
@@ -137,6 +140,8 @@ class Carrier:
     async def _carry_out(self, invocation: Invocation) -> None:
         try:
             why = WhyCancelled(lambda: self._closing, lambda: invocation in self._expired)
+            if not await self._presence.begin(invocation, lambda: self._starting):
+                return
             ended = await self._execution.run(invocation, why)
             await self._worker.fail_points.reached(Moment.BEFORE_FINAL)
             match ended:
@@ -158,6 +163,7 @@ class Carrier:
         except Exception as error:  # noqa: BLE001 - told to the lane, which opens anew
             self._handing.tell_trouble(error)
         finally:
+            self._presence.end(invocation)
             self._handlers.pop(invocation, None)
             self._expired.discard(invocation)
 
@@ -300,5 +306,6 @@ class Carrier:
         if self._alarm is not None:
             self._alarm.cancel()
         await self._handing.close([*self._handlers.values()])
+        self._presence.close()
         await self._hearing.close()
         await self._taking.references.close(self._lane.progress.low)

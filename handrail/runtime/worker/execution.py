@@ -9,7 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from handrail.contract.parts import Missing, Parts
-from handrail.errors.lane import DeadlinePassed, FanOutRefused, HandlerCancelled
+from handrail.errors.lane import (
+    DeadlinePassed,
+    FanOutRefused,
+    HandlerCancelled,
+    KillsItsProcess,
+)
 from handrail.errors.root import HandrailError
 from handrail.errors.transport import BrokerUnreachable, RecordRefused
 from handrail.errors.wire import WireError
@@ -88,6 +93,10 @@ class Execution:
         if (rests := rest_for_version(self._ground, invocation, given.envelope)) is not None:
             return rests
 
+        if invocation.standing.is_poison:
+            lonely = invocation.standing.lonely_count
+            error = KillsItsProcess(agent=self._worker.agent.name, count=lonely)
+            return Buried(given.record, given.envelope, Reason.POISON, error)
 
         def cut_off() -> bool:
             return why_cancelled.lane_closes() or why_cancelled.past_deadline()

@@ -235,7 +235,8 @@ class LaneRunner:
         )
         lane = opened.lane
         committer = Committer(lane, opened.producer, self.place, self._renew)
-        carrier = Carrier(worker, self.place, lane, committer, self._partitions)
+        on_record_count = opened.judgement.on_record_count
+        carrier = Carrier(worker, self.place, lane, committer, self._partitions, on_record_count)
         carrier.tell_room(self._after_commit)
         self.lane, self._committer, self._carrier = lane, committer, carrier
         try:

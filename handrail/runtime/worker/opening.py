@@ -15,6 +15,7 @@ look. And the end of the journal is not asked for but made: a record of our own,
 has an offset below which everything of our predecessors lies.
 """
 
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -31,7 +32,9 @@ from handrail.lane.journal import (
     journaled_offset,
     tombstone,
 )
+from handrail.lane.judging import judge_journal
 from handrail.lane.lane import Lane
+from handrail.lane.poison import Judgement
 from handrail.lane.progress import OffsetMetadata
 from handrail.lane.steps import lean
 from handrail.wire.record import TopicPartition
@@ -63,6 +66,7 @@ class Opened:
 
     lane: Lane
     producer: LaneProducer
+    judgement: Judgement  #: how its last life has ended, and what follows for its handoffs
 
 
 async def open_lane(
@@ -84,16 +88,22 @@ async def open_lane(
         await producer.init(deadline_s=INIT_DEADLINE_S)
         await consumer.prove_membership(membership, place.answers, deadline_s=PROOF_DEADLINE_S)
         end = await _made_end(producer, place)
-        lane = await _restored_lane(bus, place, settings, end, now_ms)
-        await begin_epoch(producer, place, lane, now_ms)
+        lane, judgement, changed = await _restored_lane(bus, place, settings, end, now_ms)
+        await begin_epoch(producer, place, lane, now_ms, changed)
     except BaseException:
         await producer.close()
         raise
-    return Opened(lane, producer)
+    return Opened(lane, producer, judgement)
 
 
-async def begin_epoch(producer: LaneProducer, place: LanePlace, lane: Lane, now_ms: int) -> None:
-    """Write the next epoch with the unchanged offset, in one transaction.
+async def begin_epoch(
+    producer: LaneProducer,
+    place: LanePlace,
+    lane: Lane,
+    now_ms: int,
+    changed: Sequence[Entry] = (),
+) -> None:
+    """Write the next epoch with the unchanged offset and `changed`, in one transaction.
 
     It voids what this process has released: that is in its own hands again, or gone. Raises
     ProducerFenced when somebody was in between.
@@ -101,7 +111,7 @@ async def begin_epoch(producer: LaneProducer, place: LanePlace, lane: Lane, now_
     lane.epoch += 1
     entry = lane.lane_entry(Kind.EPOCH, now_ms)
     low, metadata = lane.offset_metadata(())
-    entries = [entry, lane.progress_entry(low, metadata)]
+    entries = [*changed, entry, lane.progress_entry(low, metadata)]
     records = [encode_entry(one, place.journal) for one in entries]
     records += [tombstone(key, place.journal) for key in lane.steps.releases.void_own()]
     commit = OffsetCommit(place.group, place.inbox, low, metadata)
@@ -121,7 +131,7 @@ async def _made_end(producer: LaneProducer, place: LanePlace) -> int:
 
 async def _restored_lane(
     bus: Bus, place: LanePlace, settings: LaneSettings, end: int, now_ms: int
-) -> Lane:
+) -> tuple[Lane, Judgement, Sequence[Entry]]:
     low, metadata = await _committed(bus, place, end)
     start = max(metadata.journal if metadata else 0, await bus.begin_offset(place.journal))
     found = await _journal_as_compacted(bus, place.journal, start, end)
@@ -143,8 +153,16 @@ async def _restored_lane(
     lane = Lane(settings, low, metadata)
     # What is gone was settled, although no transaction may have come to say so.
     lane.answers = max(lane.answers, await bus.begin_offset(place.answers))
-    lane.restore(found.values(), end, now_ms)
-    return lane
+    judgement, judged = judge_journal(found.values(), settings.owner)
+    lane.restore(judged, end, now_ms)
+    changed = [
+        replace(entry, epoch=lane.epoch + 1)
+        for _, _, entry in judged
+        if entry is not None
+        and entry.kind is Kind.ACCEPTED
+        and entry.invocation in judgement.changed
+    ]
+    return lane, judgement, changed
 
 
 async def _committed(

@@ -16,6 +16,7 @@ from handrail.models.port import Model
 from handrail.runtime.clock import Clock
 from handrail.runtime.failpoint import FailPoints, NoFailPoints
 from handrail.runtime.worker.acting import StepRunner
+from handrail.runtime.worker.presence import Door
 from handrail.runtime.worker.provider import ProviderGates
 from handrail.wire.record import TopicPartition
 
@@ -85,6 +86,7 @@ class WorkerPlace:
     counts: Counts = field(default_factory=Counts)
     steps: MakeSteps = StepRunner
     fail_points: FailPoints = field(default_factory=NoFailPoints)
+    door: Door = field(default_factory=Door)  #: who runs beside whom, in its process
     gates: ProviderGates = field(default_factory=ProviderGates)  #: of its process
     switches: Switches = field(default_factory=Switches)  #: what people have set, of this process
     jitter: Jitter = full_jitter  #: how much of the longest delay a try that has failed waits

@@ -31,6 +31,7 @@ from handrail.runtime.worker.place import (
     WorkerPlace,
     full_jitter,
 )
+from handrail.runtime.worker.presence import Door
 from handrail.runtime.worker.provider import ProviderGates
 
 WATCH_S = 0.2
@@ -82,6 +83,7 @@ class AgentProcess:
         """Serve `agents`, which are some or all of `team`, through `bus`."""
         self._settings = settings
         self.gates = ProviderGates()
+        door = Door()
         self._control = Control(bus, f"{settings.namespace}.{CONTROL}", settings.clock)
         self._workers = [
             AgentWorker(
@@ -97,6 +99,7 @@ class AgentProcess:
                     fail_points=settings.fail_points,
                     jitter=settings.jitter,
                     gates=self.gates,
+                    door=door,
                     switches=self._control.switches,
                     references=settings.references,
                 )
