@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from handrail.chaos.checker.reading import DEAD, Reading, Told, reading
-from handrail.chaos.checker.violation import Violation, at
+from handrail.chaos.checker.violation import Harm, Violation, at
 from handrail.chaos.history import Fate, Happening, History
 from handrail.errors import WireError
 from handrail.lane.journal import Entry, Kind
@@ -25,9 +25,28 @@ def dead_letters_are_complete(history: History) -> Iterable[Violation]:
             for record in history.committed(topic):
                 for wrong in _wrong(record, originals):
                     yield Violation("I16", f"a dead letter {wrong}", at(record))
+    yield from _written_twice(here)
     yield from _claims_on_journals(here)
     for invocation, times in here.redriven.items():
         yield from _repeated_after(here, invocation, times[0])
+
+
+def _written_twice(here: Reading) -> Iterator[Violation]:
+    """One record has one dead letter, and one more for each time that it was sent back."""
+    found: dict[tuple[str, int, int, bytes | None], list[Record]] = {}
+    for topic in here.history.topics():
+        for record in here.history.committed(topic) if topic.endswith(DEAD) else ():
+            place = tuple(record.header(f"dlq.original-{one}") for one in ("topic", "offset"))
+            key = (str(place), record.partition, _redrives(record), record.key)
+            found.setdefault(key, []).append(record)
+    for same in found.values():
+        if len(same) > 1:
+            yield Violation("I16", "a dead letter was written twice", at(*same), Harm.DOUBLED)
+
+
+def _redrives(record: Record) -> int:
+    text = (record.header("dlq.redrive") or b"0").decode(errors="replace")
+    return int(text) if text.isdigit() else 0
 
 
 def _originals(history: History) -> Mapping[tuple[TopicPartition, int], Record]:

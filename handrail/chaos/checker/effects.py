@@ -11,7 +11,7 @@ from handrail.chaos.checker.violation import Harm, Violation, at
 from handrail.chaos.history import Effect, Happening, History, Phase
 from handrail.errors import WireError
 from handrail.lane.journal import Entry, Kind, entry_key
-from handrail.ledger.event import Dropped, PersonAsked, RequestKind
+from handrail.ledger.event import Dropped, Finished, PersonAnswered, PersonAsked, RequestKind
 from handrail.ledger.task_state import TaskFacts
 from handrail.wire.decision import Decision
 from handrail.wire.late_outcome import LATE_OUTCOME_TYPE, LateOutcome, LateState
@@ -208,8 +208,34 @@ def doubts_have_causes_and_ambiguity_has_doubts(history: History) -> Iterable[Vi
         if not any(one.startswith(f"{entry.invocation}/{entry.path}/") for one in asked):
             sentence = f"step {entry.path} of {entry.invocation} is in doubt, and nobody was asked"
             yield Violation("I18", sentence, at(line.record), Harm.HANGING)
+    yield from _asked_without_doubt(here)
     yield from _ambiguous_without_doubt(here)
     yield from _answers_not_heard(here)
+
+
+def _asked_without_doubt(here: Reading) -> Iterator[Violation]:
+    """Who was asked about a doubt was asked about one that the journal had, and hears its end."""
+    doubts = {(e.invocation, e.path) for _, e in here.entries(Kind.IN_DOUBT)}
+    still = {
+        (line.entry.invocation, line.entry.path)
+        for live in here.live.values()
+        for line in live.values()
+        if line.entry is not None and line.entry.kind is Kind.IN_DOUBT
+    }
+    answered = {told.event.request for told in here.told if isinstance(told.event, PersonAnswered)}
+    for told in here.told:
+        event = told.event
+        if not isinstance(event, PersonAsked) or event.kind is not RequestKind.DOUBT:
+            continue
+        invocation, path, _ = event.request.rsplit("/", 2)
+        if (invocation, path) not in doubts:
+            sentence = (
+                f"somebody was asked about step {path} of {invocation}, which was not in doubt"
+            )
+            yield Violation("I18", sentence, at(told.record), Harm.OTHER)
+        elif (invocation, path) not in still and event.request not in answered:
+            sentence = f"the doubt about step {path} of {invocation} is over, and nobody was told"
+            yield Violation("I18", sentence, at(told.record), Harm.HANGING)
 
 
 def _answers_not_heard(here: Reading) -> Iterator[Violation]:
@@ -289,26 +315,31 @@ def _ambiguous_without_doubt(here: Reading) -> Iterator[Violation]:
             unsafe = entry.facts.get("effect") == "unsafe"
             again = entry.facts.get("attempt") != before.facts.get("attempt")
             settled = before.facts.get("attempt") in known or "void" in before.facts
-            if unsafe and again and not settled and _opened(here, first, line):
+            if unsafe and again and not settled and opened_between(here, first, line):
                 sentence = (
                     f"unsafe step {path} of {invocation} was begun again by another owner of its"
                     " lane, and nobody was asked whether it had happened"
                 )
                 yield Violation("I18", sentence, at(first.record, line.record))
         last = entries[-1][1]
-        if last.kind is Kind.INTENT and last.facts.get("effect") == "unsafe":
+        if last.kind is Kind.INTENT:
             yield from _left_open(here, entries[-1][0], last)
 
 
 def _left_open(here: Reading, line: Line, entry: Entry) -> Iterator[Violation]:
     ends = [told.event for told in here.ends.get(entry.invocation, ())]
-    over = bool(ends) and not any(isinstance(event, Dropped) for event in ends)
+    # A handler that ended well has had the outcome of all that it began; one that died of
+    # something else leaves none of its unsafe steps open.
+    well = any(isinstance(event, Finished) for event in ends)
+    badly = bool(ends) and not any(isinstance(event, Dropped) for event in ends)
+    over = well or (badly and entry.facts.get("effect") == "unsafe")
     if over and "void" not in entry.facts:
         sentence = f"{entry.invocation} ended, and nobody knows what came of its step {entry.path}"
         yield Violation("I18", sentence, at(line.record))
 
 
-def _opened(here: Reading, first: Line, then: Line) -> bool:
+def opened_between(here: Reading, first: Line, then: Line) -> bool:
+    """Whether another owner has opened the lane between two records of its journal."""
     if first.record.where != then.record.where:
         return True
     return any(

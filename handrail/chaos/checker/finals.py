@@ -17,6 +17,7 @@ from handrail.chaos.history import Fate, History
 from handrail.errors import WireError
 from handrail.lane.journal import STEP_KINDS, Kind
 from handrail.ledger.event import (
+    Accepted,
     AtLane,
     DeadLettered,
     Dropped,
@@ -44,6 +45,7 @@ def an_end_is_whole(history: History) -> Iterable[Violation]:
     yield from _offsets_agree(here)
     yield from _places_agree(here)
     yield from _nothing_is_left_of_the_ended(here)
+    yield from _begun_without_a_word(here)
     yield from _what_the_group_was_told(here)
 
 
@@ -148,6 +150,17 @@ def _nothing_is_left_of_the_ended(here: Reading) -> Iterator[Violation]:
                 what = f"step {entry.path}" if entry.kind in STEP_KINDS else "it"
                 sentence = f"{entry.invocation} has ended, and {entry.kind} of {what} is still kept"
                 yield Violation("I4", sentence, at(line.record, told.record))
+
+
+def _begun_without_a_word(here: Reading) -> Iterator[Violation]:
+    """A submission that was carried out was accepted before, in words."""
+    accepted = {told.event.ce_id for told in here.told if isinstance(told.event, Accepted)}
+    for handed in here.handed:
+        if handed.is_submission and handed.topic in here.inboxes and handed.id not in accepted:
+            for told in here.ends.get(handed.id, ()):
+                if isinstance(told.event, Finished):
+                    sentence = f"{handed.id} was carried out, and nobody said that it was accepted"
+                    yield Violation("I4", sentence, at(told.record))
 
 
 def _what_the_group_was_told(here: Reading) -> Iterator[Violation]:

@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from handrail.chaos.checker.reading import Reading, Told, reading
 from handrail.chaos.checker.tasks import WAITS_FOR_PERSON, states
 from handrail.chaos.checker.violation import Harm, Violation, at
 from handrail.chaos.history import History
+from handrail.lane.journal import Kind
 from handrail.ledger.event import DeadLettered, Dropped, Finished, PartGathered, PartKind
 from handrail.ledger.task_state import TaskState
 from handrail.wire.ids import gather_invocation_id
@@ -20,6 +22,12 @@ def every_gather_closes(history: History) -> Iterable[Violation]:
         yield from _parts_of(fan_out, counted)
         yield from _closing_of(here, fan_out, counted)
     yield from _never_begun(here, parts)
+
+
+@lru_cache(maxsize=4)
+def remembered(history: History) -> frozenset[str]:
+    """Give the gathers that a journal has said to be closed."""
+    return frozenset(e.invocation for _, e in reading(history).entries(Kind.GATHER_CLOSED))
 
 
 def parts_by_fan_out(here: Reading) -> Mapping[str, Sequence[tuple[Told, PartGathered]]]:
@@ -66,6 +74,9 @@ def _closing_of(
         yield from _not_closed(here, fan_out, counted)
         return
     event = closed[0].event
+    if gather not in remembered(here.history):
+        sentence = f"fan-out {fan_out} was gathered, and its lane would not know a late part"
+        yield Violation("I19", sentence, at(closed[0].record))
     if isinstance(event, Finished):
         brought = sum(one.what is PartKind.MESSAGE for _, one in counted)
         parts = counted[0][1].parts

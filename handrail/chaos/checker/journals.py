@@ -25,6 +25,7 @@ def nothing_live_is_left_behind(history: History) -> Iterable[Violation]:
     yield from _unreadable(here)
     for lines in here.journals.values():
         yield from _pointer_past_live(lines)
+        yield from _removed_unwritten(here, lines)
     yield from _answers_unsettled(here)
     for handed in here.handed:
         if handed.envelope is not None and handed.envelope.answers and handed.topic in here.inboxes:
@@ -65,6 +66,21 @@ def _pointer_past_live(lines: Sequence[Line]) -> Iterator[Violation]:
                 f" is live at {oldest}"
             )
             yield Violation("I14", sentence, at(lost.record, line.record))
+
+
+def _removed_unwritten(here: Reading, lines: Sequence[Line]) -> Iterator[Violation]:
+    """What a lane removes from its journal, it had written there."""
+    where = lines[0].record.where
+    marks = [one for one in here.history.watermarks if (one.topic, one.partition) == where]
+    if marks and marks[0].begin > 0:
+        return  # its beginning was gone before anybody looked
+    written: set[bytes] = set()
+    for line in lines:
+        if line.record.value is not None:
+            written.add(line.key)
+        elif line.key not in written and not concerns_lane(line.key):
+            sentence = f"{line.agent} removes {_text(line.key)}, which was never written"
+            yield Violation("I14", sentence, at(line.record))
 
 
 def _pointer(entry: Entry) -> int:

@@ -5,17 +5,29 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from handrail.chaos.checker.reading import ENDS, Handed, Reading, ended_id, reading
+from handrail.chaos.checker.reading import (
+    ANSWERS,
+    ENDS,
+    Handed,
+    Reading,
+    Told,
+    ended_id,
+    reading,
+)
 from handrail.chaos.checker.tasks import states
 from handrail.chaos.checker.violation import Violation, at
 from handrail.chaos.history import Effect, Happening, History
 from handrail.lane.journal import Entry, Kind
 from handrail.ledger.event import (
+    Accepted,
+    AtLane,
     DeadLettered,
     Dropped,
     DropReason,
     QuestionAsked,
     Rejected,
+    Submitted,
+    event_id,
 )
 from handrail.wire.ids import PATH_OF_RETURN, fan_out_id, gather_invocation_id, handoff_id
 from handrail.wire.limits import PARTS_COUNT_MAX
@@ -53,6 +65,8 @@ def nothing_is_invented(history: History) -> Iterable[Violation]:
             sentence = f"{handed.id} does not follow from its cause {cause}"
             yield Violation("I2", sentence, at(handed.record))
     yield from _keys_out_of_nowhere(here, causes)
+    yield from _outcomes_without_licence(here)
+    yield from _ends_of_nothing(here)
     for key, effects in here.effects.items():
         yield from _without_licence(here, key, effects)
 
@@ -123,6 +137,45 @@ def _without_licence(here: Reading, key: str, effects: Iterable[Effect]) -> Iter
             yield Violation("I2", sentence, (f"effects at {effect.time_ms} ms",))
 
 
+def _outcomes_without_licence(here: Reading) -> Iterator[Violation]:
+    """What came of a step is only known of one that was begun, or decided by somebody."""
+    licensed = {entry.facts.get("name") for _, entry in here.entries(Kind.INTENT)}
+    answered = {
+        (record.header("ce_for") or b"").decode(errors="replace")
+        for topic in here.history.topics()
+        if topic.endswith(ANSWERS)
+        for record in here.history.committed(topic)
+    }
+    for (invocation, path), entries in here.steps.items():
+        begun: set[object] = set()
+        for line, entry in entries:
+            attempt = entry.facts.get("attempt")
+            if entry.kind is Kind.INTENT:
+                begun.add(attempt)
+            if entry.kind is not Kind.OUTCOME:
+                continue
+            if entry.facts.get("name") in licensed and attempt not in begun:
+                sentence = f"step {path} of {invocation} has an outcome and was never begun"
+                yield Violation("I2", sentence, at(line.record))
+            if "by" in entry.facts and f"{invocation}/{path}/{attempt}" not in answered:
+                sentence = f"step {path} of {invocation} was decided, and nobody has said so"
+                yield Violation("I2", sentence, at(line.record))
+
+
+def _ends_of_nothing(here: Reading) -> Iterator[Violation]:
+    """What an event says of a record, it says of one that is there."""
+    begins = {(one.topic, one.partition): one.begin for one in reversed(here.history.watermarks)}
+    places = {(one.topic, one.record.partition, one.record.offset) for one in here.handed}
+    for told in here.told:
+        event = told.event
+        if not isinstance(event, AtLane) or event.offset < 0:
+            continue
+        begin = begins.get((here.history.full(event.topic), event.partition), 0)
+        if event.offset >= begin and (event.topic, event.partition, event.offset) not in places:
+            of = f"{event.topic}[{event.partition}]@{event.offset}"
+            yield Violation("I2", f"{of} is spoken of, and nothing lies there", at(told.record))
+
+
 # ---- I3
 
 
@@ -135,6 +188,20 @@ def nothing_is_there_twice(history: History) -> Iterable[Violation]:
             sentence = f"{counted[0].id} is there {len(counted)} times"
             yield Violation("I3", sentence, at(*(one.record for one in counted)))
     yield from _ends_twice(here)
+    yield from _said_twice(here)
+
+
+def _said_twice(here: Reading) -> Iterator[Violation]:
+    """The ledger says each thing once, but for what its writers may say again."""
+    said: dict[str, Told] = {}
+    for told in here.told:
+        if isinstance(told.event, Submitted | Accepted):
+            continue
+        name = event_id(told.event)
+        if name in said:
+            sentence = f"the ledger says twice: {name}"
+            yield Violation("I3", sentence, at(said[name].record, told.record))
+        said[name] = told
 
 
 def _is_repeat_of_submission(here: Reading, one: Handed, same: Iterable[Handed]) -> bool:

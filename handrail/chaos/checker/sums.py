@@ -1,9 +1,11 @@
 """I17: what the ledger says was spent is what the recorded outcomes cost, and the booked waste."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 
 from pydantic import ValidationError
 
+from handrail.chaos.checker.effects import opened_between
 from handrail.chaos.checker.lineage import MODEL_PATH
 from handrail.chaos.checker.reading import Reading, reading
 from handrail.chaos.checker.violation import Violation, at
@@ -42,6 +44,22 @@ def sums_agree(history: History) -> Iterable[Violation]:
             yield Violation("I17", sentence, at(told.record))
     yield from _paid_outside_the_books(here)
     yield from _waste_twice_or_never_begun(here)
+    yield from _waste_not_booked(here)
+
+
+def _waste_not_booked(here: Reading) -> Iterator[Violation]:
+    """A paid step that another owner begins again had an attempt whose outcome is lost."""
+    for (invocation, path), entries in here.steps.items():
+        intents = [(line, e) for line, e in entries if e.kind is Kind.INTENT]
+        ended = {e.facts.get("attempt") for _, e in entries if e.kind is Kind.OUTCOME}
+        booked = {event.attempt for event in here.wasted.get((invocation, path), ())}
+        for (first, before), (line, entry) in pairwise(intents):
+            attempt = before.facts.get("attempt")
+            known = "void" in before.facts or attempt in ended or attempt in booked
+            same = entry.facts.get("attempt") == attempt or entry.facts.get("effect") != "paid"
+            if not known and not same and opened_between(here, first, line):
+                sentence = f"attempt {attempt} of paid step {path} of {invocation} is in no books"
+                yield Violation("I17", sentence, at(first.record, line.record))
 
 
 def _turns(here: Reading) -> Mapping[str, Mapping[str, Entry]]:

@@ -9,7 +9,7 @@ from handrail.chaos.checker.violation import Violation, at
 from handrail.chaos.history import Fate, History, Submission
 from handrail.errors import WireError
 from handrail.ledger.event import DeadLettered, Rejected
-from handrail.ledger.task_record import RESULTS
+from handrail.ledger.task_record import RESULTS, TASKS, decode_end, decode_row
 from handrail.ledger.task_state import ENDED_STATES, TaskFacts, TaskState, fold
 from handrail.wire.dead_letter import DeadLetter
 from handrail.wire.record import Record, TopicPartition
@@ -126,6 +126,30 @@ def nothing_hangs_once_the_faults_are_over(history: History) -> Iterable[Violati
     yield from _unfinished_records(here)
     yield from _groups_that_were_not_told(here)
     yield from _resting_without_reason(here)
+    yield from _rows_that_lag(here)
+
+
+def _rows_that_lag(here: Reading) -> Iterator[Violation]:
+    """The registrar's last word on each task is what its events fold into, and results has it."""
+    known = states(here.history)
+    rows: dict[str, TaskFacts] = {}
+    for record in here.history.committed(TASKS):
+        if record.value is not None:
+            facts = decode_row(record).facts
+            rows[facts.task_id] = facts
+    if not rows:
+        return  # a team without a registrar
+    ends = [decode_end(record) for record in here.history.committed(RESULTS)]
+    ended = {end.task for end in ends if end is not None}
+    ended |= {one.envelope.task_id for one in here.handed if one.topic == RESULTS and one.envelope}
+    for task, facts in known.items():
+        row = rows.get(task)
+        if row is None or row.state is not facts.state:
+            state = "has no row" if row is None else f"has the state {row.state}"
+            yield Violation("I12", f"task {task} {state}, and its events say {facts.state}")
+        if facts.ended and task not in ended:
+            sentence = f"task {task} ended as {facts.state}, and results has no last record of it"
+            yield Violation("I12", sentence)
 
 
 def _open_transactions(history: History) -> Iterator[Violation]:
