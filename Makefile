@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 MINUTES := 60
+SEEDS := 20000
+FROM := 0
 RUN := $(VENV)/bin
 PACKAGES := $(wildcard handrail agents topics tools memory desk deploy)
 BENCHES := $(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py))
@@ -18,7 +20,7 @@ SUM := $(shell cksum < pyproject.toml | tr ' ' '-')
 FOR_RUNNING := $(VENV)/made-for-running-$(SUM)
 FOR_CHECKING := $(VENV)/made-for-checking-$(SUM)
 
-.PHONY: help demo test check format bench proof clean
+.PHONY: help demo test check format bench proof simulate clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name text; \
@@ -48,6 +50,9 @@ proof: $(FOR_RUNNING) ## a team under faults for MINUTES (60), added to bench/pr
 	@$(RUN)/handrail chaos --team shipped --minutes $(MINUTES) --unsafe 0.05 \
 		--rounds bench/proof/rounds.jsonl; code=$$?; \
 	$(RUN)/handrail chaos report --rounds bench/proof/rounds.jsonl && exit $$code
+
+simulate: $(FOR_CHECKING) ## SEEDS (20000) schedules of faults on a simulated Kafka, FROM a seed (0) on
+	@$(RUN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM)
 
 clean: ## stop this project's local broker and take away what was made here
 	@if [ -x $(RUN)/handrail ]; then \

@@ -31,7 +31,7 @@ T = TypeVar("T")
 HOP_S_MEAN = 0.001
 FAST_BEAT_S_MAX, BEAT_S_MAX, SLOW_BEATS = 0.005, 0.4, 0.2
 LATE_S_MAX = 7.0
-CLOSED_AGAIN_S = 0.03  #: between two questions whether the last transaction is finished
+CLOSED_AGAIN_S = 0.1  #: between two questions whether the last transaction is finished
 
 
 class CommitFault(StrEnum):

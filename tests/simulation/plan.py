@@ -119,7 +119,7 @@ class Plan:
             slow_markers=rng.choice((0.0, 0.0, 0.05, 0.3)),
             away_s=rng.choice((0.002, 0.004, 0.02, 0.4)),
             person_s=rng.choice((0.2, 1.0)),
-            sleep_s=LONG_SLEEP_S if rng.random() < 0.1 else rng.random(),
+            sleep_s=LONG_SLEEP_S if rng.random() < 0.04 else rng.random(),
         )
 
 
