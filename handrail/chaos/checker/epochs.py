@@ -47,11 +47,13 @@ class _Owner:
             before, self.epoch = self.epoch, entry.epoch
             if self.opening:
                 self.floor, self.opening = entry.epoch, False
+            if before and entry.epoch > before + 1:
+                return f"its epoch follows on {before}, and those between are nowhere"
             return "" if entry.epoch > before else f"its epoch goes back from {before}"
         epoch = entry.epoch
         if entry.kind is Kind.PROGRESS:
             epoch = journaled_offset(entry)[1].epoch
-        if self.opening and epoch == self.epoch + 1:
+        if self.opening and entry.kind is Kind.ACCEPTED and epoch == self.epoch + 1:
             return ""  # what an opener has judged stands before its epoch, in one transaction
         if epoch > self.epoch:
             return f"its epoch {epoch} has not begun"
