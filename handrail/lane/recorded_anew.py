@@ -11,15 +11,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+import orjson
+
 from handrail.contract.effect import Effect
-from handrail.errors import FailureClass
-from handrail.lane.failure_class import Failure
+from handrail.contract.failure import State
 from handrail.lane.journal import STEP_KINDS, Entry
 from handrail.lane.steps import StepRecord, StepState
-from handrail.lane.trying_again import StepFailure
 
 #: A second time does no harm, or costs money and is worth it: nothing of an attempt is kept.
 _LEAVES_NOTHING: Final = frozenset({Effect.PURE, Effect.READ, Effect.PAID})
+#: Any other refusal says that the act was not carried out.
+_MAY_HAVE_HAPPENED: Final = frozenset(
+    {
+        State.OUTCOME_UNKNOWN,
+        State.PARTIAL,
+        State.UNDONE,
+        State.UNDO_FAILED,
+        State.OUTPUT_INVALID,
+        State.CANCELLED,
+        State.INTERNAL,
+    }
+)
 VOID: Final = "sent back"
 
 
@@ -110,12 +122,17 @@ def _voided(intent: Entry) -> Entry:
 
 
 def _nothing_happened(record: StepRecord) -> bool:
+    """Say whether the recorded error itself says that the step has left nothing behind."""
     outcome = record.outcome
-    if outcome is None or "failure" not in outcome.facts:
+    if outcome is None:
         return False
-    facts = outcome.facts
-    known = Failure(FailureClass(str(facts["failure"])))
-    return StepFailure(known, bool(facts["nothing_happened"])).voids_intent(_effect(record))
+    if bool(outcome.facts.get("nothing_happened")):
+        return True
+    try:
+        error = orjson.loads(outcome.body or b"null")
+        return isinstance(error, dict) and State(str(error.get("state"))) not in _MAY_HAVE_HAPPENED  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  # JSON
+    except ValueError:
+        return False
 
 
 def _followed(path: str, log: Mapping[str, StepRecord], order: Mapping[str, int]) -> bool:

@@ -9,6 +9,7 @@ from handrail.errors.wire import WireError
 from handrail.lane.bounds import TIMER_RESOLUTION_S
 from handrail.ledger.event import Discarded, Event, Redriven
 from handrail.ledger.event_record import LEDGER, UnknownEvent, decode
+from handrail.ledger.task_state import TaskFacts, fold
 from handrail.runtime.dead_letters import (
     Fate,
     FoundLetter,
@@ -131,8 +132,10 @@ async def _taken(team: LetterGround, task: TeamTask, found: FoundLetter) -> tupl
         async with asyncio.timeout(team.patience_s):
             while True:
                 team.check()
-                fate, words = fate_of(await _told(team, task.id), found.id)
-                if fate is not Fate.ASKED:
+                told = await _told(team, task.id)
+                fate, words = fate_of(told, found.id)
+                # The test looks at the task's state next, which follows the ledger.
+                if fate is not Fate.ASKED and await task.state() == _state(told):
                     return fate, words
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
@@ -151,6 +154,13 @@ def _edited(team: LetterGround, found: FoundLetter, message: object) -> Edited:
     except WireError as error:
         raise AssertionError(str(error)) from error
     return Edited(type=kind, message=body)
+
+
+def _state(told: list[Event]) -> str:
+    facts: TaskFacts | None = None
+    for event in told:
+        facts = fold(facts, event)
+    return "" if facts is None else facts.state.value
 
 
 async def _told(team: LetterGround, task_id: str) -> list[Event]:

@@ -1,4 +1,4 @@
-"""What lanes promise about dead letters that are settled, in memory; the same bodies run on Kafka."""
+"""What lanes promise about settled dead letters, in memory; the same bodies run on Kafka."""
 
 from collections.abc import Callable
 
