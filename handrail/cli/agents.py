@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from handrail.cli.halting import drain, pause, resume
 from handrail.cli.output import Column, Shape, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rows import AgentRow, LaneRow
@@ -41,7 +42,11 @@ COUNT_WITHIN_S, POLL_S = 3.0, 0.1
 
 @click.group()
 def agents() -> None:
-    """The agents of the team: list, show."""
+    """The agents of the team: list, show, pause, drain, resume."""
+
+
+for _halting in (pause, drain, resume):
+    agents.add_command(_halting)
 
 
 @agents.command(name="list")

@@ -32,7 +32,7 @@ COMMANDS: dict[str, Entry] = {
     "cancel": Entry("work", "Stop tasks.", "cancel:cancel"),
     "tail": Entry("see", "Messages of a topic or of a task, as they come.", "tail:tail"),
     "topics": Entry("see", "Topics: list, inspect, plan, apply.", "topics:topics"),
-    "agents": Entry("see", "Agents: list, show.", "agents:agents"),
+    "agents": Entry("see", "Agents: list, show, pause, drain, resume.", "agents:agents"),
     "run": Entry("see", "Run agents in this process, in the foreground.", "run:run"),
     "dead": Entry("failures", "Dead letters: list, show.", "dead:dead"),
     "doubt": Entry("failures", "Steps in doubt: list, resolve.", "doubt:doubt"),

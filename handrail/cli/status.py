@@ -73,12 +73,18 @@ def _say_who_supervises(settings: "Settings") -> None:
 
 async def _say_broker(settings: "Settings") -> None:
     from handrail.cli.broker import connected
+    from handrail.cli.halting import in_words
     from handrail.errors import BrokerUnreachable
+    from handrail.lane.switches import CONTROL
+    from handrail.runtime.holding import halted
 
     try:
         async with connected(settings) as bus:
             own = f"{settings.namespace}."
-            count = sum(1 for name in await bus.admin.topics() if name.startswith(own))
-        note(f"The broker answers; namespace {settings.namespace} has {count} topics on it.")
+            names = [name for name in await bus.admin.topics() if name.startswith(own)]
+            holds = await halted(bus, settings.namespace) if f"{own}{CONTROL}" in names else []
+        note(f"The broker answers; namespace {settings.namespace} has {len(names)} topics on it.")
+        for hold in holds:
+            note(in_words(hold))
     except BrokerUnreachable as error:
         note(f"{error.what} {error.why[:1].upper()}{error.why[1:]}")

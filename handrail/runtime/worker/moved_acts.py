@@ -8,8 +8,9 @@ when the process may wait no longer is cut off, and that is told as well.
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 
@@ -103,10 +104,10 @@ class MovedActs:
     # ---- inside
 
     def _spawn(
-        self, place: LanePlace, flight: Flight | None, work: "asyncio.Future[None] | object"
+        self, place: LanePlace, flight: Flight | None, work: Coroutine[Any, Any, None]
     ) -> None:
         name = f"moved act of {place.inbox.topic}[{place.inbox.partition}]"
-        task = asyncio.create_task(work, name=name)  # type: ignore[arg-type]  # any coroutine
+        task = asyncio.create_task(work, name=name)
         self._tasks[task] = (place, flight)
         task.add_done_callback(self._ended)
 
