@@ -1,6 +1,7 @@
 """`handrail` with a planted fault in how steps are recorded, to see that the tests find it."""
 
 import sys
+import time
 from typing import Any
 
 from handrail.lane import steps
@@ -9,6 +10,7 @@ from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.waiting import RunSteps
 
 PLANT = sys.argv.pop(1)
+LICENCE_S = 2.0
 
 
 class Planted(RunSteps):
@@ -16,6 +18,10 @@ class Planted(RunSteps):
 
     async def _licence(self, act: Act[Any], begin: steps.Begin) -> int:
         if PLANT == "no intent":
+            # All that a licence gives, but for the record of it.
+            flights, where = self._ground.flights, (self._invocation.id, act.asked.path)
+            flights.license(where[0], act.asked, begin.attempt, act.timeout_s)
+            flights.licensed(*where, time.monotonic() + LICENCE_S)
             return begin.attempt
         return await super()._licence(act, begin)
 
