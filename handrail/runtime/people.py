@@ -146,7 +146,7 @@ async def taken(
     """Wait until the lane has said which answer counts; None when it has not said so in time."""
     topic, key = f"{namespace}.{HUMAN}", closed_key(answer.request)
     found, end = await _newest(bus, topic, key, None)
-    if found is not None:
+    if found is not None and found.value is not None:
         return _answered(found, answer)
     where = TopicPartition(topic, await bus.partition_of(topic, key))
     tail = await bus.tail({where: end})

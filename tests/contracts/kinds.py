@@ -8,10 +8,12 @@ from handrail import Topic
 from handrail.ledger.event import Rested, RestWhy
 from handrail.ledger.event_record import encode
 from handrail.wire import ids
+from handrail.wire.answer import FAILURE_TYPE, REPLY_TYPE, FailedAnswer, ReplyAddress
 from handrail.wire.claim import Claim, chunk, claim_of
 from handrail.wire.codec import CLAIM_TYPE, encode_headers
 from handrail.wire.dead_letter import DeadLetter, Failure, Reason
 from handrail.wire.envelope import Envelope, FanOutHeader
+from handrail.wire.human import Closed, PersonsAnswer, Request
 from handrail.wire.key import record_key
 from handrail.wire.marker import MARKER_TYPE, Marker, MarkerKind
 from handrail.wire.record import Outgoing, Record
@@ -126,7 +128,87 @@ def rested() -> Outgoing:
     return encode(event, "handrail.ledger")
 
 
+QUESTION_ID = ids.handoff_id(INVOCATION, 0, "3")
+REPLY = ENVELOPE.but(
+    id=ids.handoff_id(QUESTION_ID, 0),
+    type=REPLY_TYPE,
+    source="handrail/ns/pricer",
+    causation_id=QUESTION_ID,
+    hop=3,
+    answers=QUESTION_ID,
+)
+REQUEST = f"{INVOCATION}/4/1"
+
+
+def question() -> Outgoing:
+    """A question of one agent to another."""
+    asked = ENVELOPE.but(
+        id=QUESTION_ID,
+        hop=2,
+        reply_to=str(ReplyAddress("planner.answers", 3)),
+        chain=("intake/invoice-7", "questions/desk"),
+    )
+    body = questions.encode(QUESTION)
+    return Outgoing("handrail.prices", QUESTION_ID.encode(), body, encode_headers(asked))
+
+
+def reply() -> Outgoing:
+    """The answer to a question."""
+    return Outgoing(
+        "handrail.planner.answers", INVOCATION.encode(), b'{"cents":500}', encode_headers(REPLY), 3
+    )
+
+
+def failed_answer() -> Outgoing:
+    """Why a question has no answer."""
+    failed = FailedAnswer("pricer", "attempts", "ValueError: no price", "handrail.prices/3/42")
+    headers = encode_headers(REPLY.but(type=FAILURE_TYPE))
+    return Outgoing("handrail.planner.answers", INVOCATION.encode(), failed.encode(), headers, 3)
+
+
+def request() -> Outgoing:
+    """What a person is asked."""
+    return Request(
+        id=REQUEST,
+        task_id=ENVELOPE.task_id,
+        tenant="default",
+        agent="clerk",
+        text="Wer zeichnet „genau einmal“? 🤝",
+        schema={"type": "string"},
+        choices=("Ada", "Bob"),
+        reply_to="clerk.answers/3",
+        asked_ms=1_767_225_600_007,
+        expires_ms=1_767_830_400_000,
+    ).outgoing("handrail.human")
+
+
+def persons_answer() -> Outgoing:
+    """What a person has answered."""
+    answer = PersonsAnswer(REQUEST, "5c3d2a1b-0000-4000-8000-000000000001", b'"Ada"', "Zoë")
+    return answer.outgoing("handrail.clerk.answers", 3, 1_767_225_601_000)
+
+
+def closed_request() -> Outgoing:
+    """How a request was closed."""
+    closed = Closed(REQUEST, "Zoë", '"Ada"', "5c3d2a1b-0000-4000-8000-000000000001")
+    return closed.outgoing("handrail.human", 1_767_225_602_000)[-1]
+
+
 KINDS = {
     kind.__name__: kind
-    for kind in (handoff, fan_out_part, marker, claim, stored_chunk, dead_letter, rested)
+    for kind in (
+        handoff,
+        fan_out_part,
+        marker,
+        claim,
+        stored_chunk,
+        dead_letter,
+        rested,
+        question,
+        reply,
+        failed_answer,
+        request,
+        persons_answer,
+        closed_request,
+    )
 }

@@ -28,9 +28,10 @@ from handrail.runtime.worker.wait import Closing, Opening, Wait
 from handrail.runtime.worker.waiting import IN_MEMORY_S_MAX, waiting_act
 from handrail.wire.answer import ReplyAddress
 from handrail.wire.envelope import Envelope
-from handrail.wire.human import HUMAN, Closed, Request
+from handrail.wire.human import HUMAN, Closed, Request, closed_key
 from handrail.wire.ids import handoff_id
 from handrail.wire.limits import CLAIM_OVER_BYTES, KEY_BYTES_MAX
+from handrail.wire.record import Outgoing
 
 R = TypeVar("R")
 
@@ -56,6 +57,10 @@ class Asker:
         """Those who wait for an answer to what is asked now, the newest last."""
         own = chain_link(self.ground.worker.agent.reads.name, self.invocation.key)
         return (*self.envelope.chain, own)
+
+    def question_id(self, path: str) -> str:
+        """Give the id of the question that a step asks; another one when it is to be asked anew."""
+        return handoff_id(self.invocation.id, self.invocation.run_of(int(path)), path, 0)
 
     @property
     def reply_to(self) -> str:
@@ -126,7 +131,7 @@ class UntilReply:
         """Give the question. Raises AskCycle, AskInvalid and what its topic will not carry."""
         asker, topic = self.asker, self.topic
         ground, parent = asker.ground, asker.envelope
-        question = handoff_id(asker.invocation.id, 0, self.asked.path, 0)
+        question = asker.question_id(self.asked.path)
         key = (self.key or topic.key_of(self.message) or question).encode()
         self._check_no_cycle(key)
         until_ms = None if self.within_ms is None else now_ms + self.within_ms
@@ -210,8 +215,7 @@ def ask_wait(
         except WireError as error:
             raise AnswerUnfit(step=shown, detail=error.what) from error
 
-    question = handoff_id(asker.invocation.id, 0, path, 0)
-    return Wait(waiting_act(asked, question, decode), until)
+    return Wait(waiting_act(asked, asker.question_id(path), decode), until)
 
 
 def chain_link(topic: str, key: bytes) -> str:
@@ -276,7 +280,12 @@ class UntilPerson:
             "task": parent.task_id,
             "tenant": parent.tenant,
         }
-        return Opening(facts, [request.outgoing(ground.worker.team.full(HUMAN))], [event])
+        human = ground.worker.team.full(HUMAN)
+        records = [request.outgoing(human)]
+        if asker.invocation.run_of(int(path)):
+            # It was asked and closed before its handoff was sent back to ask it again.
+            records.append(Outgoing(human, closed_key(request.id), None))
+        return Opening(facts, records, [event])
 
     def closing(self, intent: Entry) -> Closing:
         """Nobody has answered; nobody is asked any longer."""

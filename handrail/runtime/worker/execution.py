@@ -130,6 +130,12 @@ class Execution:
         if failure is not None:
             run = FailedRun(given.record, given.envelope, steps, failure)
             return after_failure(self._ground, invocation, run)
+        return await self._packed(invocation, given, returned, spent)
+
+    async def _packed(
+        self, invocation: Invocation, given: _Input, returned: object, spent: Spent
+    ) -> Ended | Buried:
+        """Give what the handler leaves behind, or what was wrong with it."""
         try:
             return await self._pack(invocation, given, returned, spent)
         except BrokerUnreachable:
@@ -191,7 +197,7 @@ class Execution:
         worker = self._worker
         if given.envelope.reply_to is not None:
             await check_address(self._packer, given.envelope.reply_to)
-        origin = Origin(invocation.id, given.envelope, worker.clock.now_ms())
+        origin = Origin(invocation.id, given.envelope, worker.clock.now_ms(), invocation.run)
         outputs = reply_of(worker.agent, worker.team, origin, returned)
         records = [await self._packer.pack(message) for message in outputs.messages]
         written_ms = given.record.timestamp_ms

@@ -77,7 +77,8 @@ def test_every_agent_has_four_topics_of_one_partition_count() -> None:
     for name, inbox in (("planner", "intake"), ("researcher", "questions"), ("writer", "findings")):
         lane = [f"desk.{inbox}", *(f"desk.{name}.{k}" for k in ("answers", "journal", "dead"))]
         assert {found[topic].partitions for topic in lane} == {12}
-    engine = {"desk.results", "desk.tasks", "desk.ledger", "desk.control", "desk.blobs"}
+    names = ("results", "tasks", "ledger", "human", "control", "blobs")
+    engine = {f"desk.{name}" for name in names}
     assert set(found) == engine | {"desk.greetings"} | {
         *(f"desk.{t.name}" for t in (asks, questions, findings)),
         *(f"desk.{a.name}.{kind}" for a in TEAM.agents for kind in ("answers", "journal", "dead")),
