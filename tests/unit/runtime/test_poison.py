@@ -1,4 +1,4 @@
-"""What lanes do with a handoff that kills its process, on a broker in memory; the same bodies run on Kafka."""
+"""What lanes do with a handoff that kills its process, on a broker in memory."""
 
 from collections.abc import Callable
 
