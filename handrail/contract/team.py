@@ -102,6 +102,7 @@ class TeamDescription:
             *self._topics_that_differ(),
             *self._topics_that_collide(),
             *self._several_readers(),
+            *self._unanswered_questions(),
             *self._ambiguous_gathers(),
             *self._intake(),
         )
@@ -160,6 +161,14 @@ class TeamDescription:
                 yield Problem(
                     f"topic {name} is the inbox of several agents: {names}",
                     "give each agent a topic of its own",
+                )
+
+    def _unanswered_questions(self) -> Iterable[Problem]:
+        for name, topic in sorted(self.topics.items()):
+            if topic.reply is not None and not self.readers_of(topic):
+                yield Problem(
+                    f"topic {name} has replies=, and no agent reads it: nobody would answer",
+                    "add the agent that answers, or remove replies= from the topic",
                 )
 
     def _unread_topics(self) -> Iterable[Problem]:

@@ -188,6 +188,44 @@ async def keyed(ctx: ToolContext, word: str) -> str:
 takes_a_topic_of_a(first)
 """
 
+ASKING_PREAMBLE = """
+from datetime import timedelta
+from typing import assert_type
+from pydantic import BaseModel
+from handrail import Context, Topic, agent, results
+
+class Price(BaseModel):
+    cents: int
+
+orders = Topic("orders", carries=str)
+prices = Topic("prices", carries=str, replies=Price)
+counts = Topic("counts", carries=int, replies=list[int])
+"""
+
+ASKING = """
+@agent(reads=prices)
+async def pricer(name: str) -> Price:
+    return Price(cents=100 * len(name))
+
+@agent(reads=counts)
+async def counter(number: int, ctx: Context) -> list[int]:
+    await ctx.sleep(timedelta(days=2))
+    return [number]
+
+@agent(reads=orders, writes=results)
+async def buyer(name: str, ctx: Context) -> str:
+    price = await ctx.ask(prices, name, within_s=60, key="till")
+    assert_type(price, Price)
+    assert_type(await ctx.ask(counts, 5), list[int])
+    assert_type(await ctx.ask_person("Sure?", choices=["yes", "no"]), str)
+    assert_type(await ctx.ask_person("How much?", returns=Price), Price)
+    assert_type(await ctx.gather(ctx.ask(prices, name), ctx.sleep(5)), tuple[Price, None])
+    return str(price.cents)
+
+async def asked_directly(ctx: Context) -> None:
+    assert_type(await pricer("x"), Price)
+"""
+
 GOOD = {
     "hello": HELLO,
     "desk": DESK_PREAMBLE + DESK,
@@ -195,6 +233,7 @@ GOOD = {
     "clerk_test": CLERK_PREAMBLE + CLERK + CLERK_TEST,
     "client": DESK_PREAMBLE + DESK + CLIENT,
     "unions": UNIONS_PREAMBLE + UNIONS,
+    "asking": ASKING_PREAMBLE + ASKING,
 }
 
 _FAULTS = {
@@ -231,6 +270,16 @@ _FAULTS = {
         ("await task.result(Brief, timeout_s=60)", "await task.result(Finding, timeout_s=60)"),
         ("await task.result(Brief, timeout_s=60)", "task.result(Brief, timeout_s=60)"),
         ("async with Client() as hr", "async with Client.sync() as hr"),
+    ],
+    "asking": [
+        ("async def pricer(name: str) -> Price", "async def pricer(name: str) -> int"),
+        ("async def pricer(name: str)", "async def pricer(name: int)"),
+        ("@agent(reads=prices)", "@agent(reads=prices, writes=orders)"),
+        ("ctx.ask(counts, 5)", 'ctx.ask(counts, "5")'),
+        ("ctx.ask(prices, name, within_s=60", "ctx.ask(orders, name, within_s=60"),
+        ("str(price.cents)", "str(price.euros)"),
+        ("returns=Price)", "returns=Price, choices=[1])"),
+        ("timedelta(days=2)", '"2 days"'),
     ],
     "unions": [
         ("async def router(message: A | B)", "async def router(message: A)"),

@@ -205,3 +205,27 @@ def test_a_returned_message_goes_to_the_one_topic_that_carries_it(
 def test_a_returned_message_without_one_topic_is_refused(returned: object, said: str) -> None:
     with pytest.raises(NotSendable, match=said):
         busy.topic_for(returned)
+
+
+def test_an_agent_that_answers_gives_back_what_its_topic_replies_and_nothing_else() -> None:
+    asked = Topic("asked", carries=Ask, replies=list[int])
+
+    @agent(reads=asked)
+    async def counter(ask: Ask) -> list[int]:
+        return [len(ask.text)]
+
+    assert (counter.answers, counter.fans_out, counter.writes) == (True, False, ())
+    with pytest.raises(AgentInvalid, match=r"gives back str, and a question on asked is answered"):
+
+        @agent(reads=asked)  # type: ignore[arg-type]
+        async def wordy(ask: Ask) -> str: ...
+
+    with pytest.raises(AgentInvalid, match="writes to topics, and asked has replies="):
+
+        @agent(reads=asked, writes=findings)  # type: ignore[arg-type]
+        async def busy(ask: Ask) -> list[int]: ...
+
+    with pytest.raises(AgentInvalid, match="gathers, and asked has replies="):
+
+        @agent(reads=asked)
+        async def gathering(parts: Parts[Ask]) -> list[int]: ...

@@ -179,3 +179,25 @@ def test_a_part_of_a_team_is_allowed_and_its_open_ends_are_noted() -> None:
         "topic questions, written by a, is read by no agent",
         "agent writer gathers from findings, where no fan-out leads",
     ]
+
+
+def test_a_question_that_nobody_would_answer_is_told_when_the_team_is_loaded() -> None:
+    prices = Topic("prices", carries=str, replies=Work)
+
+    @agent(reads=prices)
+    async def pricer(name: str) -> Work:
+        return Work(text=name)
+
+    with pytest.raises(TeamInvalid, match="prices has replies=, and no agent reads it"):
+        check_team(DESK, topics=[prices])
+    check_team([*DESK, pricer], topics=[prices])
+
+
+def test_a_topic_that_is_answered_in_two_ways_is_two_topics() -> None:
+    @agent(reads=Topic("prices", carries=str, replies=Work))
+    async def pricer(name: str) -> Work:
+        return Work(text=name)
+
+    team = TeamDescription([*DESK, pricer], topics=[Topic("prices", carries=str, replies=Other)])
+
+    assert "prices is declared with different messages" in str(team.problems()[0])
