@@ -33,6 +33,7 @@ def status(place: Place, shape: Shape) -> int:
     rows = processes(settings)
     if shape is Shape.TABLE:
         _say_who_supervises(settings)
+        _say_who_waits(settings)
         asyncio.run(_say_broker(settings))
     show_rows("processes", rows, COLUMNS, shape, empty="No process of this team runs here.")
     return 0
@@ -59,6 +60,14 @@ def processes(settings: "Settings") -> list[ProcessRow]:
             )
         )
     return rows
+
+
+def _say_who_waits(settings: "Settings") -> None:
+    from handrail.runtime.note import notes
+
+    for _, found in notes(settings.project_dir):
+        if found.alive and found.waits_for:
+            note(f"{found.name} waits for a provider: {found.waits_for}. It goes on by itself.")
 
 
 def _say_who_supervises(settings: "Settings") -> None:

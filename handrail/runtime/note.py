@@ -40,6 +40,7 @@ class ProcessNote:
     partitions: int = 0
     handled: int = 0
     in_hand: int | None = None
+    waits_for: str = ""  #: which providers let little through now, in words
     since_ms: int = 0
     host: str = field(default_factory=socket.gethostname)
 

@@ -53,6 +53,7 @@ class Standing:
     partitions: int
     handled: int
     in_hand: int  #: taken up and not ended
+    waits_for: str = ""  #: which providers let little through now, in words
 
 
 class Served(Protocol):
@@ -91,6 +92,7 @@ class ServedAgents:
             partitions=sum(len(one.partitions) for one in all_of_them),
             handled=sum(one.finished + one.dead for one in all_of_them),
             in_hand=sum(one.waiting + one.running for one in all_of_them),
+            waits_for=self._process.gates.in_words() or "",
         )
 
 
@@ -153,6 +155,7 @@ class Noted:
                 partitions=sum(one.partitions for one in standings),
                 handled=sum(one.handled for one in standings),
                 in_hand=sum(one.in_hand for one in standings),
+                waits_for="; ".join(one.waits_for for one in standings if one.waits_for),
             )
         if note != self._written:
             write_note(self.path, note)

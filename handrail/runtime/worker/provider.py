@@ -78,7 +78,7 @@ class ProviderGates:
         breaker = self._breakers.of(provider.name, provider.model)
         go = breaker.may_call(now_ms)
         if isinstance(go, Wait):
-            return Hold(go.until_ms, f"most calls of {provider.model} fail")
+            return Hold(go.until_ms, f"most calls of {provider.model} have failed")
         budget = self._budgets.of(provider.name, tenant)
         if retry and isinstance(again := budget.may_retry(now_ms), Wait):
             breaker.record(go, CallEnd.ABANDONED, now_ms)
@@ -126,7 +126,7 @@ class ProviderGates:
     def in_words(self) -> str | None:
         """Say which providers let nothing, or little, through; None when all do."""
         away = [
-            f"most calls of {model} ({provider}) fail"
+            f"most calls of {model} ({provider}) have failed"
             for (provider, model), breaker in self._breakers.items()
             if breaker.stage is not Stage.CLOSED
         ]

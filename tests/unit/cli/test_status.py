@@ -23,3 +23,18 @@ def test_what_a_process_has_in_hand_is_not_called_waiting_which_means_unread(
     (row,) = json.loads(capsys.readouterr().out)["items"]
     assert (row["handled"], row["in_hand"]) == (7, 3)
     assert "waiting" not in row
+
+
+def test_work_that_waits_for_a_provider_is_said_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    born = birth_of(os.getpid()) or ""
+    words = "most calls of a-model (a-provider) have failed"
+    note = ProcessNote("greeter", os.getpid(), born, ProcessState.READY, waits_for=words)
+    write_note(note_path(tmp_path, "greeter"), note)
+
+    main(["--project", str(tmp_path), "status"])
+
+    captured = capsys.readouterr()
+    said = " ".join((captured.out + captured.err).split())
+    assert f"greeter waits for a provider: {words}. It goes on by itself." in said
