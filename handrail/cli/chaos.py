@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
+from handrail.cli.chaos_check import check
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rows import ChaosRow
@@ -170,6 +171,9 @@ def report(place: Place, rounds: Path | None, *, every: bool, shape: Shape) -> i
     if not every and len(found) > len(same):
         note(f"{len(found) - len(same)} more rounds are of other sources: --all adds them.")
     return _say_verdict(chosen)
+
+
+chaos.add_command(check)
 
 
 def rows_of(total: "Total") -> list[ChaosRow]:

@@ -30,16 +30,24 @@ class Figure:
     of: str  #: what there were n of
 
     @property
+    def bound(self) -> float | None:
+        """Below what the rate is, with 95 % confidence; None where nothing can be said."""
+        if self.count or self.n < RULE_OF_THREE:
+            return None
+        return RULE_OF_THREE / self.n
+
+    @property
     def in_words(self) -> str:
         """Say the figure with what it bounds."""
         if self.n == 0:
             return f"{self.name}: nothing was seen that could be ({self.of}: none)"
         if self.count:
             return f"{self.name}: {self.count} of {self.n} {self.of}"
-        bound = RULE_OF_THREE / self.n
+        if self.bound is None:
+            return f"{self.name}: 0 of {self.n} {self.of}, too few to say anything"
         return (
             f"{self.name}: 0 of {self.n} {self.of}, which bounds the rate at {RULE_OF_THREE} in"
-            f" {self.n} ({bound:.2g}), with 95 % confidence"
+            f" {self.n} ({self.bound:.2g}), with 95 % confidence"
         )
 
 

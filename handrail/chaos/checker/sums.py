@@ -91,6 +91,10 @@ def _paid_outside_the_books(here: Reading) -> Iterator[Violation]:
         entries = here.steps[first.invocation, first.path]
         ended = {str(e.facts.get("attempt")) for _, e in entries if e.kind is Kind.OUTCOME}
         booked = len(ended) + len(here.wasted.get((first.invocation, first.path), ()))
+        last, entry = licences[-1]
+        still_open = here.live.get(last.record.where, {}).get(last.key) is last
+        if still_open and str(entry.facts.get("attempt")) not in ended:
+            booked += 1  # its invocation rests beside a doubt; it is booked when it is taken up
         effected = here.count(key, Happening.EFFECTED)
         if effected > booked:
             sentence = (
