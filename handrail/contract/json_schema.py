@@ -22,5 +22,17 @@ def misfit(schema: Mapping[str, Any], choices: Sequence[object], value: object) 
     return f"{where + ': ' if where else ''}{errors[0].message[:300]}"
 
 
+def form_in_words(schema: Mapping[str, Any], choices: Sequence[object]) -> str:
+    """Say what an answer looks like, for whoever is to give it."""
+    if choices:
+        return f"one of {', '.join(str(choice) for choice in choices)}"
+    fields = schema.get("properties")
+    if isinstance(fields, dict):
+        return f"a JSON object with {', '.join(str(name) for name in fields)}"
+    named = {"string": "text", "integer": "a whole number", "boolean": "true or false"}
+    kind = str(schema.get("type", "JSON"))
+    return named.get(kind, f"a JSON {kind}" if kind != "JSON" else "JSON")
+
+
 def _depth(error: Any) -> int:  # noqa: ANN401 - jsonschema 4.26 has no types of its own
     return len(error.absolute_path)

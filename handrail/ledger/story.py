@@ -25,6 +25,7 @@ from handrail.ledger.event import (
     StepWasted,
     Submitted,
     Wrote,
+    WroteKind,
 )
 from handrail.ledger.rest import rest_in_words
 
@@ -95,6 +96,9 @@ def _finished(event: Finished) -> str:
     lost = f", {event.missing} parts missing" if event.missing else ""
     if not event.wrote:
         return f"{event.agent} finished in {took}{waited}{lost} and handed nothing on."
+    if all(one.kind is WroteKind.ANSWER for one in event.wrote):
+        asker = event.wrote[0].topic.removesuffix(".answers")
+        return f"{event.agent} finished in {took}{waited}{lost} and answered {asker}."
     what = "handed" if len(event.wrote) == 1 else f"handed {len(event.wrote)} parts"
     return (
         f"{event.agent} finished in {took}{waited}{lost} and {what} on to {_places(event.wrote)}."

@@ -15,7 +15,7 @@ import orjson
 from pydantic_core import PydanticSerializationError, to_json
 
 from handrail.bus.port import Bus
-from handrail.contract.json_schema import misfit
+from handrail.contract.json_schema import form_in_words, misfit
 from handrail.errors import AnswerRefused, CommitDoubtful, RequestUnknown
 from handrail.errors.wire import WireError
 from handrail.ledger.event import RequestKind
@@ -183,15 +183,6 @@ async def _newest(bus: Bus, topic: str, key: bytes, start: int | None) -> tuple[
 
 
 def _asked(request: Request) -> str:
-    wanted = f"one of {', '.join(str(one) for one in request.choices)}" if request.choices else ""
-    form = wanted or _form(request.schema)
-    return (
-        f"step {step_of(request.id)} of {request.agent} asks: {request.text} The answer is {form}."
-    )
-
-
-def _form(schema: dict[str, object]) -> str:
-    fields = schema.get("properties")
-    if isinstance(fields, dict):
-        return f"a JSON object with {', '.join(str(name) for name in fields)}"
-    return f"a {schema.get('type', 'JSON value')}"
+    form = form_in_words(request.schema, request.choices)
+    step = step_of(request.id)
+    return f"step {step} of {request.agent} asks: {request.text} The answer is {form}."

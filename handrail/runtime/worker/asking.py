@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from handrail.contract.effect import Effect
 from handrail.contract.explain import invalid_in_words
+from handrail.contract.json_schema import form_in_words
 from handrail.contract.topic import Topic, is_topic
 from handrail.errors.asking import AnswerUnfit, AskCycle, AskInvalid, NoAnswerInTime
 from handrail.errors.steps import StepInvalid
@@ -266,7 +267,7 @@ class UntilPerson:
             time_ms=now_ms,
             request=request.id,
             kind=RequestKind.QUESTION,
-            text=shortened(self.text),
+            text=shortened(f"{self.text} ({form_in_words(self.schema, self.choices)})"),
             invocation=asker.invocation.id,
             agent=request.agent,
             expires_ms=request.expires_ms,

@@ -1,0 +1,50 @@
+"""An answer is judged by the schema of what was asked, in words that a person can use."""
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, TypeAdapter
+
+from handrail.contract.json_schema import form_in_words, misfit
+
+
+class Sign(BaseModel):
+    name: str
+    how_often: int = 1
+
+
+@pytest.mark.parametrize(
+    ("returns", "choices", "value", "problem"),
+    [
+        (str, [], "yes", None),
+        (str, [], 7, "7 is not of type 'string'"),
+        (str, ["yes", "no"], "maybe", "it is none of yes, no"),
+        (int, [1, 2], 2, None),
+        (Sign, [], {"name": "Ada"}, None),
+        (Sign, [], {}, "'name' is a required property"),
+        (Sign, [], {"name": "Ada", "how_often": "x"}, "how_often: 'x' is not of type 'integer'"),
+        (list[Sign], [], [{"name": 1}], "0.name: 1 is not of type 'string'"),
+    ],
+)
+def test_a_value_fits_or_it_is_said_what_does_not(
+    returns: Any, choices: list[object], value: object, problem: str | None
+) -> None:
+    assert misfit(TypeAdapter(returns).json_schema(), choices, value) == problem
+
+
+@pytest.mark.parametrize(
+    ("returns", "choices", "words"),
+    [
+        (str, [], "text"),
+        (int, [], "a whole number"),
+        (bool, [], "true or false"),
+        (str, ["yes", "no"], "one of yes, no"),
+        (Sign, [], "a JSON object with name, how_often"),
+        (list[int], [], "a JSON array"),
+        (str | int, [], "JSON"),
+    ],
+)
+def test_the_form_of_an_answer_is_said_in_words(
+    returns: Any, choices: list[object], words: str
+) -> None:
+    assert form_in_words(TypeAdapter(returns).json_schema(), choices) == words
