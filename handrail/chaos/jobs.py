@@ -31,7 +31,8 @@ class Mixture:
     """Which share of the jobs is out of the ordinary."""
 
     unsafe: float = 0.01  #: take one step that may happen at most once
-    poison: float = 0.0  #: kill whichever process closes them
+    poison: float = 0.01  #: kill whichever process closes them
+    person: float = 0.01  #: wait for a person before they begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def planned(seed: int, number: int, mixture: Mixture) -> PlannedJob:
     """Draw one job."""
     choice = random.Random(f"{seed}/{number}")  # noqa: S311 - chance of a test, not of a secret
     unsafe, poison = choice.random() < mixture.unsafe, choice.random() < mixture.poison
+    asks = choice.random() < mixture.person
     hops = [_hop(choice)]
     left = choice.randint(HOPS_MIN, HOPS_MAX) - ENDS
     cut_before = False
@@ -69,8 +71,9 @@ def planned(seed: int, number: int, mixture: Mixture) -> PlannedJob:
         "customer": f"c{choice.randrange(CUSTOMERS)}",
         "hops": hops,
         "poison": poison,
+        "asks": asks,
     }
-    kind = "poison" if poison else "unsafe" if unsafe else "ordinary"
+    kind = "asks" if asks else "poison" if poison else "unsafe" if unsafe else "ordinary"
     return PlannedJob(number, body, kind, sum(hop["parts"] for hop in hops))
 
 

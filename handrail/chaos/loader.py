@@ -33,6 +33,7 @@ class Load:
     parts: int = 0
     results: int | None = None
     may_die: bool = False
+    waits_for_person: bool = False
 
 
 @dataclass(slots=True)
@@ -80,6 +81,7 @@ class Loader:
             parts=load.parts,
             results=load.results,
             may_die=load.may_die,
+            waits_for_person=load.waits_for_person,
         )
         lines.add(submission)
         self.submissions.append(submission)

@@ -95,6 +95,7 @@ async def play(plan: RoundPlan, stage: Stage) -> Played:
                 await bus.admin.remove_member(group, member_id)
 
         troupe = Troupe(stage.project, bury)
+        troupe.has_poison = any(load.may_die for load in stage.loads)
         stack.push_async_callback(troupe.close)
         proxies = await _team(plan, stage, troupe, bootstrap, provider, stack)
         lines = Lines(plan.history / FAULTS_FILE)

@@ -100,7 +100,8 @@ def chaos_loads(seed: int, count: int, mixture: Mixture) -> list[Load]:
             kind=job.kind,
             parts=job.parts,
             results=1,
-            may_die=job.kind == "poison",
+            may_die=bool(job.body["poison"]),
+            waits_for_person=job.kind == "asks",
         )
         for job in jobs
     ]

@@ -59,6 +59,7 @@ class Actor:
     accidents: list[Accident] = field(default_factory=list[Accident])
     deaths: int = 0
     frozen: bool = False
+    may_kill_itself: bool = False  #: a task may be poison to whoever carries it out
     _child: Child | None = None
     _planned: Death | None = None
     _armed: str = ""
@@ -144,7 +145,8 @@ class Actor:
         if planned is None and code == BrokerUnreachable.exit_code and not (note and note.members):
             # Without a broker no process starts, and says so; whoever started it tries again.
             return Death(again_s=START_AGAIN_S)
-        if planned is None and not (self._armed and code == -signal.SIGKILL):
+        by_itself = bool(self._armed) or self.may_kill_itself
+        if planned is None and not (by_itself and code == -signal.SIGKILL):
             words = " ".join(child.log.last_lines(3))
             self.accidents.append(Accident(self.name, f"{exit_words(code)}: {words}"))
             return Death(again_s=START_AGAIN_S)
@@ -170,12 +172,14 @@ class Troupe:
         self._project = project
         self._bury = bury
         self.on_death: OnDeath = lambda _: None
+        self.has_poison = False  #: whether processes may kill themselves over a task
         self._left: list[Actor] = []
         self._ends: tuple[int, ...] = os.pipe()
 
     def join(self, spec: ChildSpec) -> Actor:
         """Open a place and fill it from now on."""
         actor = Actor(self._project, spec, self._ends[0], self._bury, self._died)
+        actor.may_kill_itself = self.has_poison
         self.actors[spec.name] = actor
         actor.start()
         return actor

@@ -45,7 +45,7 @@ def test_every_job_has_three_to_eight_hops_and_is_never_cut_up_twice_in_a_row() 
 
 
 def test_all_effect_classes_are_drawn_and_the_unsafe_one_with_its_share() -> None:
-    jobs = [planned(1, number, Mixture(unsafe=0.05)) for number in range(4000)]
+    jobs = [planned(1, number, Mixture(unsafe=0.05, poison=0, person=0)) for number in range(4000)]
     steps = [name for job in jobs for hop in job.body["hops"] for name in hop["steps"]]
 
     assert set(steps) == {*TOOLS, UNSAFE}
@@ -53,6 +53,8 @@ def test_all_effect_classes_are_drawn_and_the_unsafe_one_with_its_share() -> Non
     assert steps.count(UNSAFE) == sum(job.kind == "unsafe" for job in jobs)
 
 
-def test_poison_is_drawn_only_where_it_is_asked_for() -> None:
-    assert not any(planned(1, number, Mixture()).body["poison"] for number in MANY)
-    assert any(planned(1, number, Mixture(poison=0.1)).kind == "poison" for number in MANY)
+def test_poison_and_questions_are_drawn_with_their_shares() -> None:
+    none, some = Mixture(poison=0, person=0), Mixture(poison=0.1, person=0.1)
+
+    assert {planned(1, number, none).kind for number in MANY} <= {"ordinary", "unsafe"}
+    assert {planned(1, number, some).kind for number in MANY} >= {"poison", "asks"}
