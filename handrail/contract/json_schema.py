@@ -15,7 +15,8 @@ def misfit(schema: Mapping[str, Any], choices: Sequence[object], value: object) 
 
     if choices and value not in choices:
         return f"it is none of {', '.join(str(choice) for choice in choices)}"
-    errors = sorted(Draft202012Validator(dict(schema)).iter_errors(value), key=_depth)
+    judge: Any = Draft202012Validator(dict(schema))  # its types are those of another package
+    errors = sorted(judge.iter_errors(value), key=_depth)
     if not errors:
         return None
     where = "".join(f".{part}" for part in errors[0].absolute_path).lstrip(".")
@@ -26,9 +27,9 @@ def form_in_words(schema: Mapping[str, Any], choices: Sequence[object]) -> str:
     """Say what an answer looks like, for whoever is to give it."""
     if choices:
         return f"one of {', '.join(str(choice) for choice in choices)}"
-    fields = schema.get("properties")
-    if isinstance(fields, dict):
-        return f"a JSON object with {', '.join(str(name) for name in fields)}"
+    fields: Mapping[str, object] = schema.get("properties", {})
+    if fields:
+        return f"a JSON object with {', '.join(fields)}"
     named = {"string": "text", "integer": "a whole number", "boolean": "true or false"}
     kind = str(schema.get("type", "JSON"))
     return named.get(kind, f"a JSON {kind}" if kind != "JSON" else "JSON")

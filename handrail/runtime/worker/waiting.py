@@ -274,7 +274,7 @@ class RunSteps(Stepper):
     # ---- suspending
 
     @contextmanager
-    def _under_way(self) -> Iterator[None]:
+    def _under_way(self) -> Generator[None]:
         self._check_not_suspended()
         self._busy += 1
         try:

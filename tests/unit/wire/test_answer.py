@@ -27,7 +27,7 @@ def test_an_address_is_the_answers_of_an_agent_and_nothing_else() -> None:
         "clerk.journal/3",
         "ledger/3",
         "clerk.answers/-1",
-        "a.answers/x",
+        "clerk.answers/x",
         "clerk.answers/01",
         "../clerk.answers/3",
         "x" * 300 + ".answers/3",
