@@ -68,6 +68,15 @@ def _pointer_past_live(lines: Sequence[Line]) -> Iterator[Violation]:
             yield Violation("I14", sentence, at(lost.record, line.record))
 
 
+def _is_release(key: bytes) -> bool:
+    """Whether it is a RELEASED, which is removed for good measure.
+
+    A process knows of acts in its own hands that it never had to write down, and of those whose
+    writing was cut off.
+    """
+    return key.split(b"/")[-2:-1] == [Kind.RELEASED.encode()]
+
+
 def _removed_unwritten(here: Reading, lines: Sequence[Line]) -> Iterator[Violation]:
     """What a lane removes from its journal, it had written there."""
     where = lines[0].record.where
@@ -78,7 +87,7 @@ def _removed_unwritten(here: Reading, lines: Sequence[Line]) -> Iterator[Violati
     for line in lines:
         if line.record.value is not None:
             written.add(line.key)
-        elif line.key not in written and not concerns_lane(line.key):
+        elif line.key not in written and not (concerns_lane(line.key) or _is_release(line.key)):
             sentence = f"{line.agent} removes {_text(line.key)}, which was never written"
             yield Violation("I14", sentence, at(line.record))
 
