@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import os
+import statistics
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,8 @@ FEW, USUAL = 3, 12  #: partitions of each inbox; twelve are what a project has t
 WARM_UP = 20
 BEHIND = 50
 LONG_S = 30
+BESIDE_OUTSTANDING = 20  #: few, so that waiting in a queue does not hide what a question adds
+ROUNDS = 3
 
 
 async def _one_at_a_time(bootstrap: str, count: int) -> list[Figure]:
@@ -53,12 +56,14 @@ async def _under_load(
     return rate, took_ms[count // 2]
 
 
-async def _kept_full(load: Loader, prefix: str, count: int) -> None:
+async def _kept_full(
+    load: Loader, prefix: str, count: int, topic: str = "texts", outstanding: int = OUTSTANDING
+) -> None:
     sent, before = 0, len(load.took_s)
     while len(load.took_s) - before < count:
-        room = min(OUTSTANDING - (sent - (len(load.took_s) - before)), count - sent)
+        room = min(outstanding - (sent - (len(load.took_s) - before)), count - sent)
         await asyncio.gather(
-            *(load.submit("texts", f"{prefix}{n}", "text") for n in range(sent, sent + room))
+            *(load.submit(topic, f"{prefix}{n}", "text") for n in range(sent, sent + room))
         )
         sent += room
         await load.read()
@@ -78,6 +83,25 @@ async def _behind_a_long_step(bootstrap: str) -> Figure:
     return Figure(what, took_ms[BEHIND * 95 // 100], "ms", BEHIND, 100)
 
 
+async def _beside_a_question(bootstrap: str, count: int) -> Figure:
+    """Give what an unanswered question adds to others, in rounds with and without it by turns."""
+    each = count // (2 * ROUNDS)
+    p99_ms: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(2 * ROUNDS):
+        asked = bool(number % 2)
+        async with loader(bootstrap, (("asker",),)) as load:
+            if asked:
+                await load.submit("asks", "question", "riddle")
+            await _kept_full(load, "warm", OUTSTANDING, "asks")
+            await _kept_full(load, "t", each, "asks", BESIDE_OUTSTANDING)
+            took_ms = sorted(load.took_s[f"t{n}"] * 1000 for n in range(each))
+        p99_ms[asked].append(took_ms[each * 99 // 100])
+    without, beside = (statistics.median(p99_ms[asked]) for asked in (False, True))
+    what = f"one unanswered question adds to the 99th percentile of others, {BESIDE_OUTSTANDING}"
+    shown = f"{without:,.0f} ms without it, {beside:,.0f} ms beside it"
+    return Figure(f"{what} outstanding", beside - without, "ms", count, 50, beside=shown)
+
+
 async def _measured(bootstrap: str, *, quick: bool) -> list[Figure]:
     one_by_one, many = (60, 1_000) if quick else (300, 3_000)
     figures = await _one_at_a_time(bootstrap, one_by_one)
@@ -88,6 +112,7 @@ async def _measured(bootstrap: str, *, quick: bool) -> list[Figure]:
             what = f"tasks of such hops, {OUTSTANDING} outstanding, {how}, {partitions} partitions"
             figures.append(Figure(what, rate, "/s", many, 500, at_least=True, beside=beside))
     figures.append(await _behind_a_long_step(bootstrap))
+    figures.append(await _beside_a_question(bootstrap, 6_000 if quick else 100_000))
     return figures
 
 

@@ -15,6 +15,7 @@ from handrail.ledger.event import (
     AtLane,
     CancelAsked,
     DeadLettered,
+    Discarded,
     Dropped,
     Event,
     Finished,
@@ -24,6 +25,7 @@ from handrail.ledger.event import (
     PersonAsked,
     QuestionAsked,
     Redriven,
+    RedriveRefused,
     Rejected,
     Rested,
     StepWasted,
@@ -125,6 +127,8 @@ class TaskBoard:
                     one.asks_person.discard(request)
             case CancelAsked() | AnswerDropped() | StepWasted() | Rested():
                 pass
+            case Discarded() | RedriveRefused():
+                pass  # what a person said of a dead letter; the seat that lost it stays as it is
             case _:
                 assert_never(event)
 

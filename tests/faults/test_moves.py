@@ -19,7 +19,7 @@ import orjson
 import pytest
 
 from handrail.bus.kafka import KafkaBus
-from handrail.ledger.event import StepWasted
+from handrail.ledger.event import Rested, StepWasted
 from handrail.ledger.event_record import decode
 from handrail.testing.accounting import read_all
 from handrail.wire.record import Outgoing
@@ -160,11 +160,40 @@ async def test_no_paid_call_is_made_twice_while_processes_come_and_go(
 
 
 async def _all_done(renters: Renters) -> bool:
-    return set(await renters.done()) == set(range(ORDERS))
+    return await _all_of(renters, ORDERS)
 
 
 def _is_met(call: Call, at_s: float) -> bool:
     return call.begun_s < at_s and (call.ended_s is None or at_s < call.ended_s)
+
+
+async def test_a_person_at_the_command_line_halts_an_agent_and_lets_it_go_on(
+    renters: Renters,
+) -> None:
+    member = renters.member(1)
+    try:
+        await renters.begin(member)
+        await renters.submit(0, 2)
+        await until(lambda: renters.under_way() == 2, within_s=60, what="calls are under way")
+        handrail(renters.folder, "agents", "pause", "renter", "--reason", "too dear", "--by", "Ada")
+        await until(lambda: _told(renters), within_s=60, what="the orders say why they wait")
+        assert {call.step for call in renters.calls()} == {1}, "what has begun ends, no more begins"
+        handrail(renters.folder, "agents", "resume", "renter")
+        await until(lambda: _all_of(renters, 2), within_s=60, what="both orders are done")
+    finally:
+        member.close()
+    assert len(renters.calls()) == 4, "each order makes its two calls once"
+
+
+async def _told(renters: Renters) -> bool:
+    """Say whether both orders wait for a pause to be lifted."""
+    ledger = [decode(one) for one in await read_all(renters.bus, f"{renters.namespace}.ledger")]
+    rests = [event for event in ledger if isinstance(event, Rested)]
+    return len({event.task_id for event in rests if "too dear" in event.sentence}) == 2
+
+
+async def _all_of(renters: Renters, count: int) -> bool:
+    return set(await renters.done()) == set(range(count))
 
 
 @pytest.mark.parametrize("plant", ["nobody waits", "classes before answers", "acts are cut off"])

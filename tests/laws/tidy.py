@@ -185,12 +185,17 @@ def tests_are_honest(root: Path) -> list[str]:
 
 def _dishonest_call(path: PurePosixPath, node: ast.Call) -> Iterator[str]:
     called = ast.unparse(node.func)
-    if called in {"time.sleep", "asyncio.sleep"} and path != WAITING:
+    if called in {"time.sleep", "asyncio.sleep"} and path != WAITING and not _is_of_a_team(path):
         pause = node.args[0] if node.args else None
         if not (isinstance(pause, ast.Constant) and pause.value == 0):
             yield f"{path}:{node.lineno}: `{called}`; wait for a condition ({WAITING})"
     if called == "monkeypatch.setattr":
         yield f"{path}:{node.lineno}: patching; use a fake of handrail.testing"
+
+
+def _is_of_a_team(path: PurePosixPath) -> bool:
+    """Say whether a file is an agent or a tool of a team that tests run: slow work is its part."""
+    return path.match("tests/faults/*/agents/*.py") or path.match("tests/faults/*/tools/*.py")
 
 
 def walk_files(root: Path) -> list[str]:

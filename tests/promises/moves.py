@@ -85,9 +85,12 @@ async def under_way(provider: Provider, count: int) -> None:
 async def told(team: Team, work: Coroutine[object, object, str]) -> str:
     """Let time pass, in which answers are looked at, until a result is there."""
     waiting = asyncio.ensure_future(work)
-    while not waiting.done():
+
+    async def is_there() -> bool:
         await team.advance(seconds=1)
-        await asyncio.sleep(0.02)
+        return waiting.done()
+
+    await until(is_there, within_s=60, what="a result is there")
     return await waiting
 
 
@@ -287,8 +290,6 @@ def owner_of_all(team: Team, number: int = 0) -> int:
         return 0
     states = team.members[number].process.status()[0].partitions
     return sum(state == "open" for state in states.values())
-
-
 
 
 @agent(name="renter", reads=jobs, writes=results, version="1.4")

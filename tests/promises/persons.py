@@ -63,9 +63,7 @@ async def test_a_handler_asks_a_person_rests_and_goes_on_with_the_answer(
         assert [one.by for one in told] == ["Bob"]
 
 
-async def test_the_intent_and_the_rest_are_one_transaction(
-    team_of: TeamOf, acts: Acts
-) -> None:
+async def test_the_intent_and_the_rest_are_one_transaction(team_of: TeamOf, acts: Acts) -> None:
     del acts
     async with team_of(clerk, tools=TOOLS, partitions=1) as team:
         real(team)

@@ -5,7 +5,6 @@ believes no process about itself.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 from handrail.bus.in_process_log import Entry as LogEntry
 from handrail.bus.in_process_log import Fate
@@ -20,46 +19,30 @@ from handrail.lane.journal import (
     journaled_offset,
 )
 from handrail.lane.progress import OffsetMetadata
-from handrail.ledger.event import DeadLettered, Finished, PartGathered, Rejected
+from handrail.ledger.event import (
+    DeadLettered,
+    Finished,
+    PartGathered,
+    QuestionAsked,
+    Rejected,
+    Wrote,
+)
 from handrail.ledger.event_record import UnknownEvent, decode
 from handrail.testing.accounting import Books
 from handrail.wire.marker import MARKER_TYPE
 from handrail.wire.record import Record, TopicPartition
 from tests.simulation.kafka import Written
+from tests.simulation.lane_book import LaneBook
 from tests.simulation.processes import NAMESPACE
 from tests.simulation.schedule import Schedule
-from tests.simulation.team import TOOLS, expected, pieces, step_of_piece
+from tests.simulation.team import TOOLS, Shape, expected, pieces, queries, step_of_piece
 
 LICENSED = frozenset(
     name for name, tool in TOOLS.items() if tool.effect not in (Effect.PURE, Effect.READ)
 )
+NO_ID = "?"
 ONCE = frozenset({"pay", "order"})  #: whose receiver must see each step once
 INITS_MAX = 60  #: of one lane; more is two owners who fence each other
-
-
-@dataclass(slots=True)
-class LaneBook:
-    """What one lane has written, folded up to some decision."""
-
-    transactional_id: str
-    inbox: TopicPartition
-    live: dict[bytes, int] = field(default_factory=dict[bytes, int])  #: key → offset
-    low: int = 0
-    done: int = 0
-    epoch: int = 0
-    producer_epoch: int = -1
-    opened: dict[str, int] = field(default_factory=dict[str, int])  #: process → last EPOCH's order
-    intents: dict[tuple[str, str], list[Written]] = field(
-        default_factory=dict[tuple[str, str], list[Written]]
-    )
-    outcomes: dict[tuple[str, str], list[Written]] = field(
-        default_factory=dict[tuple[str, str], list[Written]]
-    )
-    epochs: list[Written] = field(default_factory=list[Written])
-
-    def is_finished(self, offset: int) -> bool:
-        """Say whether the lane counts this offset as finished."""
-        return offset < self.low or bool(self.done >> (offset - self.low) & 1)
 
 
 class Judge:
@@ -105,6 +88,9 @@ class Judge:
         events: list[Finished | DeadLettered | Rejected] = []
         here: set[str] = set()
         parts: set[tuple[str, int]] = set()
+        questions: list[Wrote] = []
+        for book in self._lanes.values():
+            book.epoch_before = book.epoch
         for where, entry in written.entries:
             if where in self._lanes:
                 self._take_journal(where, entry, written)
@@ -116,6 +102,9 @@ class Judge:
                 self._books.enter(event)
                 for id_ in self._books.ended.keys() - before:
                     self._ended_at[id_] = written.order
+                if isinstance(event, QuestionAsked):
+                    self._books.wrote.extend(event.wrote)
+                    questions += event.wrote
                 if isinstance(event, PartGathered):
                     parts.add((event.gather, event.part))
                 if isinstance(event, Finished | DeadLettered | Rejected):
@@ -125,6 +114,9 @@ class Judge:
                 here.add(id_)
                 self._take_message(where, entry, id_)
         self._parts_are_kept(parts, written)
+        torn = [one.id for one in questions if one.id not in here]
+        if torn:
+            self.problems.append(f"questions {torn} came apart from their intents")
         for where in touched:
             self._pointer_holds(where, written)
         for event in events:
@@ -135,10 +127,14 @@ class Judge:
 
     def _take_message(self, where: TopicPartition, entry: LogEntry, id_: str) -> None:
         topic = where.topic.removeprefix(f"{NAMESPACE}.")
+        if topic.endswith(".answers") and id_ == NO_ID:
+            return  # a decision, or what came of a step elsewhere
         self._on_topic.setdefault(topic, Counter())[id_] += 1
         if where in self._inboxes:
             found = self._inbox_records.setdefault(where, {})
             found[entry.offset] = (id_, entry.key or b"")
+            if topic == "queries":
+                self._pieces[queries.decode(None, entry.value).number] = id_
             if topic == "pieces" and dict(entry.headers).get("ce_type") != MARKER_TYPE.encode():
                 piece = pieces.decode(None, entry.value)
                 self._pieces[step_of_piece(piece.number, piece.index)[0]] = id_
@@ -162,15 +158,16 @@ class Judge:
             return  # it marks the end that an opener reads up to, and says nothing
         if written.producer_epoch > book.producer_epoch:
             book.producer_epoch = written.producer_epoch
-            if entry is None or entry.kind is not Kind.EPOCH:
+            if all(one.key != entry_key(LANE, Kind.EPOCH) for _, one in written.entries):
                 self.problems.append(f"{where}@{log.offset}: a new owner began without an epoch")
 
     def _take_entry(self, book: LaneBook, entry: Entry, offset: int, written: Written) -> None:
         if entry.invocation != LANE:
             book.live[entry.key] = offset
         if entry.kind is Kind.EPOCH:
-            if entry.epoch <= book.epoch:
-                self.problems.append(f"epoch {entry.epoch} of {book.inbox} follows {book.epoch}")
+            if entry.epoch <= book.epoch_before:
+                before = book.epoch_before
+                self.problems.append(f"epoch {entry.epoch} of {book.inbox} follows {before}")
             book.epochs.append(written)
         elif entry.invocation == LANE and entry.epoch < book.epoch:
             self.problems.append(f"{entry.key!r} has epoch {entry.epoch} after {book.epoch}")
@@ -285,7 +282,7 @@ class Judge:
     def _results_are_right(self) -> None:
         plan = self._schedule.plan
         for _, order in plan.orders:
-            wanted = expected(order, gathered=plan.apart).encode()
+            wanted = expected(order, gathered=plan.shape is Shape.APART).encode()
             found = self._results.get(f"task-{order.number}", [])
             if [value.strip(b'"') for value in found] != [wanted]:
                 self.problems.append(f"order {order.number} gave {found}, not {wanted!r}")
@@ -377,4 +374,4 @@ def _record(where: TopicPartition, entry: LogEntry) -> Record:
 
 
 def _id(entry: LogEntry) -> str:
-    return dict(entry.headers).get("ce_id", b"?").decode()
+    return dict(entry.headers).get("ce_id", NO_ID.encode()).decode()

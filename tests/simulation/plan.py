@@ -8,7 +8,7 @@ from handrail.lane.bounds import LaneBounds
 from handrail.runtime.failpoint import Moment
 from tests.simulation.bus import CommitFault
 from tests.simulation.kafka import SESSION_MS
-from tests.simulation.team import SLEEP, TOOLS, Order
+from tests.simulation.team import ASK, SLEEP, TOOLS, Order, Shape
 
 SESSION_S = SESSION_MS / 1000
 KEYS = ("red", "blue")
@@ -66,7 +66,7 @@ class Plan:
     """One schedule."""
 
     seed: int
-    apart: bool  #: the team with the fan-out
+    shape: Shape
     partitions: int
     orders: tuple[tuple[float, Order], ...]  #: when each is submitted
     bounds: LaneBounds
@@ -82,10 +82,10 @@ class Plan:
     def of(cls, seed: int) -> "Plan":
         """Draw a schedule."""
         rng = Random(seed)
-        apart = rng.random() < 0.35
-        count = rng.randint(1, 2) if apart else rng.randint(2, ORDERS_COUNT_MAX)
+        shape = rng.choices(list(Shape), (55, 15, 30))[0]
+        count = rng.randint(2, ORDERS_COUNT_MAX) if shape is Shape.ALONE else rng.randint(1, 2)
         partitions = 2 if rng.random() < 0.15 else 1
-        orders = tuple(_order(rng, number, apart=apart) for number in range(1, count + 1))
+        orders = tuple(_order(rng, number, shape) for number in range(1, count + 1))
         small = rng.random() < 0.3
         bounds = LaneBounds(
             running=rng.choice((1, 2, 64)),
@@ -109,7 +109,7 @@ class Plan:
                 happenings.append(Happening(_early(rng), what, rng.random(), rng.uniform(0.1, 3.0)))
         return cls(
             seed=seed,
-            apart=apart,
+            shape=shape,
             partitions=partitions,
             orders=orders,
             bounds=bounds,
@@ -128,9 +128,12 @@ def _early(rng: Random) -> float:
     return rng.random() ** 4 * WORK_S
 
 
-def _order(rng: Random, number: int, *, apart: bool) -> tuple[float, Order]:
+def _order(rng: Random, number: int, shape: Shape) -> tuple[float, Order]:
+    apart = shape is Shape.APART
     words = [*TOOLS, SLEEP]
     names = rng.choices(words, k=rng.randint(0, 1) if apart else rng.randint(1, 3))
+    if shape is Shape.ASKING:
+        names[rng.randrange(len(names))] = ASK
     pieces = rng.choices(list(TOOLS), k=rng.randint(0, 3)) if apart else []
     key = rng.choice(KEYS)
     return _early(rng), Order(number=number, key=key, steps=names, pieces=pieces)

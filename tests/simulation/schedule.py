@@ -27,7 +27,7 @@ from tests.simulation.kafka import SimBroker
 from tests.simulation.loop import WORLD, NeverEnds, SimLoop, current_process
 from tests.simulation.plan import Chance, Happening, Plan
 from tests.simulation.processes import NAMESPACE, MakeBus, Processes, lanes_of
-from tests.simulation.team import ALONE, APART, STAGE, Order, Receivers, orders, said
+from tests.simulation.team import ASK, STAGE, TEAMS, Order, Receivers, Shape, orders, said
 
 FAULTS_END_S = 12.0  #: after this nothing is harmed any more
 ENDS_WITHIN_S = 90.0  #: after the last fault
@@ -55,7 +55,7 @@ class Schedule:
         self.loop = SimLoop(Random(f"timers {plan.seed}"))
         self.broker = SimBroker(self.loop, chance, MEMORY_STARTS_MS)
         self.weather = Weather(chance, dict(plan.commit_faults), tell=self.tell)
-        self.team = APART if plan.apart else ALONE
+        self.team = TEAMS[plan.shape]
         self.told: list[Told] = []
         self.problems: list[str] = []
         self.receivers = Receivers(
@@ -126,8 +126,11 @@ class Schedule:
     @property
     def _has_ended(self) -> bool:
         """True when everything that was asked for has its end."""
-        gathers = 1 if self.plan.apart else 0
-        wanted = sum(1 + gathers + len(order.pieces) for _, order in self.plan.orders)
+        gathers = 1 if self.plan.shape is Shape.APART else 0
+        wanted = sum(
+            1 + gathers + len(order.pieces) + order.steps.count(ASK)
+            for _, order in self.plan.orders
+        )
         return self._finished >= wanted
 
     def _is_over(self) -> bool:

@@ -6,6 +6,7 @@ call takes effect on its way even when its process dies meanwhile.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel
@@ -30,6 +31,14 @@ AWAY_COUNT_MAX = 2  #: how often nobody opens; fewer than the tries that a hando
 WAY_S_MAX = 0.03  #: from a call to its effect; shorter than anybody needs to judge it
 
 
+class Shape(StrEnum):
+    """Which agents play."""
+
+    ALONE = "alone"  #: one that carries orders out
+    ASKING = "asking"  #: the same, and one that it asks
+    APART = "apart"  #: one that takes orders apart, one for the pieces, one that joins them
+
+
 class Order(BaseModel):
     """What is asked for: a word for each step, and one for each piece into which it falls apart."""
 
@@ -46,6 +55,13 @@ class Piece(BaseModel):
     index: int
     said: str
     step: str
+
+
+class Query(BaseModel):
+    """What a clerk asks a helper, and the number under which the helper acts."""
+
+    number: int
+    word: str
 
 
 class Price(BaseModel):
@@ -192,11 +208,12 @@ async def knock(number: int, step: int) -> str:
 
 
 TOOLS = {one.name: one for one in (think, look, rent, book, order, pay, knock)}
-SLEEP = "sleep"  #: a step that is no tool
+SLEEP, ASK = "sleep", "ask"  #: steps that are no tools
 
 orders = Topic("orders", carries=Order)
 pieces = Topic("pieces", carries=Piece)
 prices = Topic("prices", carries=Price)
+queries = Topic("queries", carries=Query, replies=str)
 
 
 async def _carry_out(asked: Order, ctx: Context) -> str:
@@ -207,6 +224,8 @@ async def _carry_out(asked: Order, ctx: Context) -> str:
             if name == SLEEP:
                 await ctx.sleep(STAGE.now.sleep_s)
                 answers.append(said(name, asked.number, step))
+            elif name == ASK:
+                answers.append(await ctx.ask(queries, query_of(asked.number, step)))
             else:
                 answers.append(await ctx.call(TOOLS[name], asked.number, step))
     finally:
@@ -218,6 +237,18 @@ async def _carry_out(asked: Order, ctx: Context) -> str:
 async def clerk(asked: Order, ctx: Context) -> str:
     """Carry an order out, step by step."""
     return f"{asked.number}: {await _carry_out(asked, ctx)}"
+
+
+@agent(reads=queries)
+async def helper(query: Query, ctx: Context) -> str:
+    """Take a step for somebody who asks."""
+    return await ctx.call(TOOLS[query.word], query.number, 1)
+
+
+def query_of(number: int, step: int) -> Query:
+    """Give the question that an order asks in a step."""
+    words = list(TOOLS)
+    return Query(number=number * 1000 + step, word=words[(number * 3 + step) % len(words)])
 
 
 @agent(reads=orders, writes=pieces)
@@ -253,7 +284,7 @@ def joined(parts: list[Price]) -> str:
 
 def expected(asked: Order, *, gathered: bool) -> str:
     """The result that an order has, however often its processes died."""
-    text = " ".join(said(name, asked.number, at) for at, name in enumerate(asked.steps, start=1))
+    text = " ".join(_answer(name, asked.number, at) for at, name in enumerate(asked.steps, start=1))
     if not gathered:
         return f"{asked.number}: {text}"
     parts: list[Price] = []
@@ -262,6 +293,13 @@ def expected(asked: Order, *, gathered: bool) -> str:
         words = f"{piece.said} {answer}"
         parts.append(Price(number=piece.number, index=piece.index, said=words))
     return joined(parts)
+
+
+def _answer(name: str, number: int, step: int) -> str:
+    if name != ASK:
+        return said(name, number, step)
+    query = query_of(number, step)
+    return said(query.word, query.number, 1)
 
 
 def _apart(asked: Order, text: str) -> list[Piece]:
@@ -277,5 +315,8 @@ def _team(*agents: Any) -> TeamDescription:
     return team
 
 
-ALONE = _team(clerk)
-APART = _team(splitter, pricer, joiner)
+TEAMS = {
+    Shape.ALONE: _team(clerk),
+    Shape.ASKING: _team(clerk, helper),
+    Shape.APART: _team(splitter, pricer, joiner),
+}

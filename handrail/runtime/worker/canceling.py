@@ -3,7 +3,8 @@
 What has not started ends without its handler. A handler that runs is interrupted, unless a step
 of it has begun: that one may end, since nobody would know what came of it otherwise, and no
 further one starts. Each end is one transaction with its ledger event, so that nothing of the
-task stays open; a part of a fan-out tells its gather, a question its asker. No dead letter is written.
+task stays open; a part of a fan-out tells its gather, a question its asker. No dead letter is
+written.
 """
 
 from collections.abc import Mapping, Sequence

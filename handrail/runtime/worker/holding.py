@@ -61,9 +61,7 @@ def _hold_of(ground: LaneGround, invocation: Invocation, tenant: str) -> Hold | 
     return holds.drain_of(agent, tenant)
 
 
-def _rest(
-    ground: LaneGround, invocation: Invocation, envelope: Envelope, hold: Hold
-) -> Suspended:
+def _rest(ground: LaneGround, invocation: Invocation, envelope: Envelope, hold: Hold) -> Suspended:
     agent, whose = ground.worker.agent.name, hold.target.name
     error = Halted(
         target=f"Agent {whose}" if hold.target.scope is Scope.AGENT else f"Tenant {whose}",

@@ -14,6 +14,7 @@ PASSING = {
     "BrokerNeverReady": TRANSIENT,
     "BrokerUnreachable": OUTAGE,
     "CommitDoubtful": TRANSIENT,
+    "Halted": OUTAGE,
     "HandlerCancelled": TRANSIENT,
     "JarsUnreachable": TRANSIENT,
     "MembershipRefused": TRANSIENT,
@@ -25,6 +26,7 @@ PASSING = {
     "ProducerFenced": TRANSIENT,
     "StillRunning": TRANSIENT,
     "StoreUnusable": TRANSIENT,
+    "VersionNeeded": OUTAGE,
     "WaitingForPerson": TRANSIENT,
 }
 
