@@ -13,11 +13,24 @@ if TYPE_CHECKING:
     from handrail.contract.effect import Effect, Idempotent, Queryable
     from handrail.contract.failure import Refused, State
     from handrail.contract.handoff import Handoff
+    from handrail.contract.memory import (
+        NEW,
+        Access,
+        Applied,
+        Hit,
+        Integrity,
+        Memory,
+        MemoryClass,
+        PersonalData,
+        Quota,
+        Record,
+    )
     from handrail.contract.parts import Parts
     from handrail.contract.passage import Passage
     from handrail.contract.tool import ToolContext, tool
     from handrail.contract.topic import Topic, results
     from handrail.errors.client import StillRunning, TaskFailed, WaitingForPerson
+    from handrail.errors.memory import Conflict, StaleView
     from handrail.errors.model import ModelNeeded
     from handrail.errors.root import HandrailError
     from handrail.models.answer import Excerpt, Selected
@@ -48,6 +61,19 @@ __all__ = [
     "agent",
     "results",
     "tool",
+    # memory
+    "Access",
+    "Applied",
+    "Conflict",
+    "Hit",
+    "Integrity",
+    "Memory",
+    "MemoryClass",
+    "NEW",
+    "PersonalData",
+    "Quota",
+    "Record",
+    "StaleView",
 ]
 
 _ROOM_OF = {
@@ -73,6 +99,18 @@ _ROOM_OF = {
     "agent": "handrail.contract.agent",
     "results": "handrail.contract.topic",
     "tool": "handrail.contract.tool",
+    "Access": "handrail.contract.memory",
+    "Applied": "handrail.contract.memory",
+    "Hit": "handrail.contract.memory",
+    "Integrity": "handrail.contract.memory",
+    "Memory": "handrail.contract.memory",
+    "MemoryClass": "handrail.contract.memory",
+    "NEW": "handrail.contract.memory",
+    "PersonalData": "handrail.contract.memory",
+    "Quota": "handrail.contract.memory",
+    "Record": "handrail.contract.memory",
+    "Conflict": "handrail.errors.memory",
+    "StaleView": "handrail.errors.memory",
 }
 
 

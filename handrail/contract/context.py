@@ -13,6 +13,7 @@ from handrail.contract.passage import Passage
 from handrail.contract.tool import Tool, ToolContext
 
 if TYPE_CHECKING:
+    from handrail.contract.memory import Memory, MemoryHandle
     from handrail.contract.topic import Topic
 
 P = ParamSpec("P")
@@ -197,6 +198,14 @@ class Context(Protocol):
         lane records counts; it is a `returns`, and one of `choices` if there are any. Raises
         NoAnswerInTime after `within_s`, AnswerUnfit when a check that `returns` makes in code of
         its own fails, and AskInvalid for what cannot be asked.
+        """
+        ...
+
+    def memory(self, space: "Memory[M]") -> "MemoryHandle[M]":
+        """Give a memory space into the handler's hands. Its reads and `put` are steps.
+
+        Raises SpaceUnknown for one that the team does not declare in memory/, and Refused
+        (`denied_by_policy`) on use by an agent that the space does not name.
         """
         ...
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handrail.contract.agent import Agent
+from handrail.contract.memory import Memory
 from handrail.contract.tool import Tool
 from handrail.contract.topic import Topic
 from handrail.errors.contract import TeamInvalid
@@ -18,6 +19,7 @@ from handrail.wire.limits import HOP_COUNT_MAX
 AnyAgent = Agent[..., Any]
 AnyTopic = Topic[Any, Any]
 AnyTool = Tool[..., Any]
+AnySpace = Memory[Any]
 
 SIDES = ("answers", "journal", "dead")  #: the topics that every agent has beside its inbox
 
@@ -43,12 +45,15 @@ class TeamDescription:
         *,
         tools: Iterable[AnyTool] = (),
         topics: Iterable[AnyTopic] = (),
+        spaces: Iterable[AnySpace] = (),
         intake: str | None = None,
     ) -> None:
         """Describe a team; `topics` are those that no agent of it names, `intake` is checked."""
         self.agents = tuple(agents)
         self.tools = tuple(tools)
         self.intake = intake
+        self._spaces = tuple(spaces)
+        self.spaces: dict[str, AnySpace] = {space.name: space for space in self._spaces}
         named = [t for a in self.agents for t in (a.reads, *a.writes)]
         self._declared = (*named, *topics)
         self.topics: dict[str, AnyTopic] = {t.name: t for t in self._declared}
@@ -104,6 +109,8 @@ class TeamDescription:
             *self._several_readers(),
             *self._unanswered_questions(),
             *self._ambiguous_gathers(),
+            *self._spaces_that_differ(),
+            *self._strangers_to_spaces(),
             *self._intake(),
         )
 
@@ -169,6 +176,24 @@ class TeamDescription:
                 yield Problem(
                     f"topic {name} has replies=, and no agent reads it: nobody would answer",
                     "add the agent that answers, or remove replies= from the topic",
+                )
+
+    def _spaces_that_differ(self) -> Iterable[Problem]:
+        for name, space in sorted(self.spaces.items()):
+            if any(one != space for one in self._spaces if one.name == name):
+                yield Problem(
+                    f"memory space {name} is declared twice, in different ways",
+                    "declare it once, in memory/, and import it",
+                )
+
+    def _strangers_to_spaces(self) -> Iterable[Problem]:
+        names = {agent.name for agent in self.agents}
+        for name, space in sorted(self.spaces.items()):
+            named = {*space.access.readers, *space.access.writers}
+            for stranger in sorted(named - names):
+                yield Problem(
+                    f"memory space {name} names agent {stranger}, which this team does not have",
+                    "correct the name in memory/, or leave it out",
                 )
 
     def _unread_topics(self) -> Iterable[Problem]:

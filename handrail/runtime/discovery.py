@@ -1,20 +1,21 @@
 """Finds the files of a team and loads what they declare.
 
-A team is a project folder with `agents/*.py`, each holding one agent, and its `topics/*.py` and
-`tools/*.py`; or a single file that holds one agent or more. Files are loaded by path, in the order
-of their names; a file whose name begins with an underscore is left out. What a file raises is shown
-with the frames of the team's own files only.
+A team is a project folder with `agents/*.py`, each holding one agent, and its `topics/*.py`,
+`memory/*.py` and `tools/*.py`; or a single file that holds one agent or more. Files are loaded by
+path, in the order of their names; a file whose name begins with an underscore is left out. What a
+file raises is shown with the frames of the team's own files only.
 """
 
 import difflib
 import traceback
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from handrail.contract.agent import Agent
+from handrail.contract.memory import Memory, is_memory
 from handrail.contract.team import TeamDescription
 from handrail.contract.tool import Tool
 from handrail.contract.topic import Topic
@@ -40,6 +41,7 @@ class LoadedTeam:
     files: Mapping[str, Path]  #: agent → its file
     topics: Mapping[str, Topic[Any, Any]]
     tools: Mapping[str, Tool[..., Any]]
+    spaces: Mapping[str, Memory[Any]] = field(default_factory=dict[str, Memory[Any]])
 
     def description(self, *, intake: str | None = None) -> TeamDescription:
         """Give the team as a whole, not checked yet."""
@@ -47,6 +49,7 @@ class LoadedTeam:
             self.agents.values(),
             tools=self.tools.values(),
             topics=self.topics.values(),
+            spaces=self.spaces.values(),
             intake=intake,
         )
 
@@ -82,7 +85,7 @@ def load_team(project: Path) -> LoadedTeam:
     if not files:
         raise ProjectNotFound(folder=project)
     declared: list[Any] = []
-    for folder in ("topics", "tools"):
+    for folder in ("topics", "memory", "tools"):
         for file in _python_files(project / folder):
             declared += vars(_load(project, file)).values()
     agents: list[tuple[Agent[..., Any], Path]] = []
@@ -135,6 +138,7 @@ def _team(
         files={agent.name: file for agent, file in agents},
         topics={name: topic for name, topic in topics.items() if not topic.is_open},
         tools={value.name: value for value in values if _is_tool(value)},
+        spaces={value.name: value for value in values if is_memory(value)},
     )
 
 

@@ -15,6 +15,7 @@ from handrail.contract.team import TeamDescription
 from handrail.errors import PartitionsFixed
 from handrail.wire.human import HUMAN
 from handrail.wire.limits import BROKER_RECORD_BYTES
+from handrail.wire.memory import COMMANDS, HISTORY
 
 SECOND_MS = 1000
 HOUR_MS = 3600 * SECOND_MS
@@ -24,6 +25,8 @@ UNREAD_KEPT_DAYS = 7  #: what stands on a topic that no agent reads
 DEAD_KEPT_DAYS = 30
 BLOBS_KEPT_DAYS = 37  #: a dead letter that was written on the blob's last day still finds it
 LEDGER_KEPT_DAYS = 365
+COMMANDS_KEPT_DAYS = 7
+HISTORY_KEPT_DAYS = 365
 STAMPS, STAMPED_BY_BROKER = "message.timestamp.type", "LogAppendTime"
 BROKERS_OWN = -1  #: in place of a number of copies: the broker's default (Kafka 2.4 and later)
 
@@ -94,6 +97,7 @@ def needed(team: TeamDescription, layout: Layout) -> list[NeededTopic]:
         found.append(_topic(layout, name, purpose, key, _kept(kept)))
     for agent in sorted(team.agents, key=lambda agent: agent.name):
         found += _beside(layout, agent.name)
+    found += _of_memory(layout, team)
     found += _of_the_engine(layout)
     return found
 
@@ -210,6 +214,41 @@ def _beside(layout: Layout, agent: str) -> list[NeededTopic]:
             _kept(DEAD_KEPT_DAYS * DAY_MS),
         ),
     ]
+
+
+def _of_memory(layout: Layout, team: TeamDescription) -> list[NeededTopic]:
+    """Give the topics of the declared memory spaces, and what the keeper reads and keeps."""
+    if not team.spaces:
+        return []
+    # Lag and segments are short enough for a deletion to be one within a day, and long enough for
+    # every reader that is there to have seen each version.
+    state = {
+        **_compacted(deleted_kept_ms=7 * DAY_MS),
+        "segment.ms": str(6 * HOUR_MS),
+        "min.compaction.lag.ms": str(60 * SECOND_MS),
+        "max.compaction.lag.ms": str(24 * HOUR_MS),
+        "min.cleanable.dirty.ratio": "0.1",
+    }
+    found = [
+        _topic(
+            layout,
+            COMMANDS,
+            "what the keeper of memory is asked to write",
+            "memory key",
+            _kept(COMMANDS_KEPT_DAYS * DAY_MS),
+        ),
+        _topic(
+            layout,
+            HISTORY,
+            "every version of every record of memory",
+            "memory key",
+            _kept(HISTORY_KEPT_DAYS * DAY_MS),
+        ),
+    ]
+    for _, space in sorted(team.spaces.items()):
+        words = f"memory: {space.purpose}" if space.purpose else f"memory of class {space.keeps}"
+        found.append(_topic(layout, space.topic, words, "memory key", state))
+    return found
 
 
 def _of_the_engine(layout: Layout) -> list[NeededTopic]:

@@ -1,0 +1,104 @@
+"""What can be wrong with a memory space, with writing to it and with reading from it."""
+
+from typing import ClassVar
+
+from handrail.errors.root import FailureClass, HandrailError
+
+
+class SpaceInvalid(HandrailError):
+    """Memory space {space} cannot be declared like this: {detail}
+
+    Why: what is kept, for how long and who may change it is decided once, in a file of memory/,
+    and what it says has to make sense before anything is written.
+    Do: {cure}
+    """
+
+    code: ClassVar[str] = "HR-MEM-001"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class SpaceUnknown(HandrailError):
+    """This team has no memory space {space}; nothing is written without a declared one.
+
+    Why: {detail}
+    Do: handrail topics list    the topics of the spaces that are declared
+    declare it in memory/, as in Memory("{space}", carries=..., keeps=MemoryClass.FACT)
+    """
+
+    code: ClassVar[str] = "HR-MEM-002"
+    exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class NotCompacted(HandrailError):
+    """Topic {topic} holds memory and is not compacted: old records would be lost. It says {policy}.
+
+    Why: a compacted topic keeps the newest record of each key for ever; any other deletes by age.
+    Do: handrail topics apply    sets what the team needs
+    handrail topics plan -o sh    the same as commands for whoever owns the cluster
+    """
+
+    code: ClassVar[str] = "HR-MEM-003"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class Conflict(HandrailError):
+    """Memory {space}/{key} is at version {found} and was to be changed from {expected}.
+
+    Why: somebody else has written it meanwhile; a write that does not know the present version
+    would undo theirs.
+    Do: read it again, decide again, and put it with the version that was read
+    """
+
+    code: ClassVar[str] = "HR-MEM-004"
+    exit_code: ClassVar[int] = 5
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
+
+
+class StaleView(HandrailError):
+    """The local view of memory is behind: partition {partition} is at {at} and {wanted} is needed.
+
+    Why: what an agent before this one has written has not arrived here within {within}; an answer
+    without it would be an old one.
+    Do: handrail status    whether the keeper runs, and what it waits for
+    handrail runbook HR-MEM-005    how to wait for longer
+    """
+
+    code: ClassVar[str] = "HR-MEM-005"
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
+
+
+class NeedsMerge(HandrailError):
+    """Memory {space}/{key} was changed by others {count} times while it was being updated.
+
+    Why: an update reads, computes and writes; each time, somebody else was faster.
+    Do: use .add, .increment, .append or .merge, which cannot conflict
+    handrail tail memory.{space}    who writes it so often
+    """
+
+    code: ClassVar[str] = "HR-MEM-006"
+    exit_code: ClassVar[int] = 5
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
+
+
+class MemoryKeyInvalid(HandrailError):
+    """This is no key of memory space {space}: {detail}
+
+    Why: keys stand in topics in the clear and outlive what was stored under them.
+    Do: {cure}
+    """
+
+    code: ClassVar[str] = "HR-MEM-007"
+    exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class MemoryRecordInvalid(HandrailError):
+    """A record of memory cannot be read: {detail}
+
+    Why: it was written by something else than the keeper, or by a later version of Handrail.
+    Do: handrail tail {topic}    what stands there
+    """
+
+    code: ClassVar[str] = "HR-MEM-008"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

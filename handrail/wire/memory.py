@@ -1,0 +1,232 @@
+"""What travels to the keeper of memory and what it writes: commands, records, answers, positions.
+
+A command stands on `memory.commands`, in the partition of its key; the keeper of that partition
+writes the record to the same partition of `memory.<space>` and of `memory.history`. Bodies are
+JSON, headers are those of every message (`ce_type`, `ce_taskid`, `ce_replyto` …). Keys hold no
+personal data: a subject stands in them as a digest under a secret.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any, Final, Self, TypeVar, cast
+
+from handrail.errors.memory import MemoryRecordInvalid
+from handrail.errors.wire import WireError
+from handrail.wire.codec import decode_object, encode_body
+
+COMMANDS: Final = "memory.commands"  #: names of topics, without the namespace
+HISTORY: Final = "memory.history"
+COMMAND_TYPE: Final = "handrail_memory_command.v1"
+RECORD_TYPE: Final = "handrail_memory_record.v1"
+APPLIED_TYPE: Final = "handrail_memory_applied.v1"
+APPLIED_KEY: Final = b"handrail/applied"  #: key of the record that says how far commands are taken
+NO_SUBJECT: Final = "-"
+
+R = TypeVar("R")
+
+
+def space_topic(space: str) -> str:
+    """Name the compacted topic of a space, without the namespace."""
+    return f"memory.{space}"
+
+
+def full_key(tenant: str, key: str, *, subject: str | None = None, task: str | None = None) -> str:
+    """Give a key as it stands in topics: whose it is, then what the handler called it.
+
+    `subject` is a digest, never the subject itself; `task` owns what is scratch.
+    """
+    owner = f"~{subject}" if subject else f"!{task}" if task else NO_SUBJECT
+    return f"{tenant.replace('/', '%2F')}/{owner}/{key}"
+
+
+def key_in_words(full: str) -> str:
+    """Give a key as its handler called it."""
+    return full.split("/", 2)[-1]
+
+
+class Op(StrEnum):
+    """What a command asks for."""
+
+    PUT = "put"  #: a whole value, if the present version is the expected one
+    ADD = "add"  #: an item into a set
+    APPEND = "append"  #: an item onto a list
+    INCREMENT = "increment"  #: a number onto a number
+    MERGE = "merge"  #: fields into an object
+    REMOVE = "remove"  #: a tombstone; by people, by undo and by retraction
+    FLAG = "flag"  #: kept, and marked as derived from something that was retracted
+    ENDORSE = "endorse"  #: out of quarantine; by people
+    FORGET = "forget"  #: every key of a subject, in this partition
+    HOLD = "hold"  #: nothing of a subject is forgotten or removed until it is released
+    RELEASE = "release"
+
+
+#: What needs no answer and cannot conflict.
+COMMUTATIVE: Final = frozenset({Op.ADD, Op.APPEND, Op.INCREMENT, Op.MERGE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One thing that is asked of the keeper. Its envelope says for which task and tenant."""
+
+    op: Op
+    space: str
+    key: str  #: as it stands in topics, see `full_key`; for FORGET, HOLD and RELEASE the subject
+    by: str  #: agent, or `person:NAME`
+    by_version: str = ""
+    type_name: str = ""  #: of the value, as in `fact.v1`
+    value: Any = None  #: plain JSON; when sealed a text
+    sealed: bool = False
+    expect: int | None = None  #: version that must be the present one; 0: none; None: any
+    derived_from: tuple[str, ...] = ()
+    confidence: float | None = None
+    observed_ms: int | None = None
+    rollback_of: int | None = None  #: version that this one takes back
+    tool_call: str = ""
+    model: str = ""
+    reason: str = ""
+    seen: tuple[str, ...] = ()  #: digests of the texts that were injected from memory just before
+
+    def encode(self) -> bytes:
+        """Give its body."""
+        return encode_body(_lean(self))
+
+    @classmethod
+    def decode(cls, body: bytes | None) -> Self:
+        """Read a command; raises MemoryRecordInvalid."""
+        return _read(cls, body, COMMANDS, {"op": Op})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord:
+    """One version of one key, as it stands on the space's topic and in the history."""
+
+    space: str
+    key: str
+    version: int  #: +1 with each applied command
+    type_name: str
+    value: Any  #: plain JSON; sealed: a text
+    applied: int  #: offset of the command on the same partition of `memory.commands`
+    written_ms: int
+    agent: str
+    agent_version: str = ""
+    task_id: str = ""
+    message_id: str = ""
+    tool_call: str = ""
+    model: str = ""
+    sealed: bool = False
+    derived_from: tuple[str, ...] = ()
+    label: str | None = None
+    confidence: float | None = None
+    observed_ms: int | None = None
+    expires_ms: int | None = None
+    supersedes: str | None = None
+    rollback_of: int | None = None
+    same_as: str | None = None
+    quarantined: bool = False
+    flagged: str | None = None  #: why it should not be trusted: what it was derived from
+    previous: str | None = None  #: sha256 of the version before, as its record's body
+    removed: bool = False  #: in the history only: the version that took it away
+
+    def encode(self) -> bytes:
+        """Give its body."""
+        return encode_body(_lean(self))
+
+    @classmethod
+    def decode(cls, body: bytes | None) -> Self:
+        """Read a record; raises MemoryRecordInvalid."""
+        return _read(cls, body, "memory", {})
+
+
+class Verdict(StrEnum):
+    """What became of a command that wanted an answer."""
+
+    APPLIED = "applied"
+    CONFLICT = "conflict"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the keeper answers to a command, as the body of a reply."""
+
+    verdict: Verdict
+    space: str
+    key: str
+    partition: int  #: of the command, with its offset: what a reader has to have seen
+    offset: int
+    version: int = 0  #: the present one, also after a conflict
+    same_as: str | None = None
+    quarantined: bool = False
+    state: str = ""  #: of a refusal, one of the 23
+    detail: str = ""
+    remedy: str = ""
+
+    def encode(self) -> bytes:
+        """Give its body."""
+        return encode_body(_lean(self))
+
+    @classmethod
+    def decode(cls, body: bytes | None) -> Self:
+        """Read an answer; raises MemoryRecordInvalid."""
+        return _read(cls, body, "answers", {"verdict": Verdict})
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """How far commands have to be applied in a view before it may answer: `ce_memread`."""
+
+    by_partition: Mapping[int, int]  #: partition → offset of the last command that counts
+
+    @classmethod
+    def of(cls, text: str | None) -> "Positions":
+        """Read a header; what cannot be read of it asks for nothing."""
+        found: dict[int, int] = {}
+        for item in (text or "").split(","):
+            partition, _, offset = item.partition(":")
+            if (
+                partition.isascii()
+                and partition.isdigit()
+                and offset.isascii()
+                and offset.isdigit()
+            ):
+                found[int(partition[:9])] = int(offset[:18])
+        return cls(found)
+
+    def __str__(self) -> str:
+        """Give it as it stands in the header."""
+        return ",".join(f"{p}:{o}" for p, o in sorted(self.by_partition.items()))
+
+    def joined(self, others: "Iterable[Positions]") -> "Positions":
+        """Give what has seen all of them."""
+        found = dict(self.by_partition)
+        for other in others:
+            for partition, offset in other.by_partition.items():
+                found[partition] = max(offset, found.get(partition, -1))
+        return Positions(found)
+
+
+NOTHING_WRITTEN: Final = Positions({})
+
+
+def _lean(value: Any) -> dict[str, object]:  # noqa: ANN401 - any of the dataclasses above
+    given = asdict(value)
+    defaults = {one.name: one.default for one in fields(value)}
+    return {name: fact for name, fact in given.items() if fact != defaults[name] or name == "value"}
+
+
+def _read(cls: type[R], body: bytes | None, topic: str, words: Mapping[str, type[StrEnum]]) -> R:
+    try:
+        found: dict[str, Any] = cast("dict[str, Any]", decode_object(body))
+    except WireError as error:
+        raise MemoryRecordInvalid(detail=error.what, topic=topic) from error
+    known = {one.name: one for one in fields(cast("Any", cls))}
+    try:
+        for name, enum in words.items():
+            found[name] = enum(found.get(name, ""))
+        for name in [name for name, value in found.items() if isinstance(value, list)]:
+            if name != "value":
+                found[name] = tuple(cast("list[object]", found[name]))
+        return cls(**{name: value for name, value in found.items() if name in known})
+    except (TypeError, ValueError) as error:
+        raise MemoryRecordInvalid(detail=str(error), topic=topic) from error
