@@ -138,6 +138,29 @@ class StoredRecord:
         return _read(cls, body, "memory", {})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedMark:
+    """How far the commands of a partition are taken: the body under `APPLIED_KEY`.
+
+    Each transaction of the keeper ends with one on every space topic that it wrote to, or on any
+    one when it only refused. `spaces` and `history` say for each topic which command was the last
+    to write there, so that a reader of one topic knows from another's mark that nothing is missing.
+    """
+
+    applied: int  #: offset of the last command that was decided on
+    spaces: Mapping[str, int]  #: space → offset of the last command that wrote to its topic
+    history: int = -1  #: offset of the last command that wrote to the history
+
+    def encode(self) -> bytes:
+        """Give its body."""
+        return encode_body(_lean(self))
+
+    @classmethod
+    def decode(cls, body: bytes | None) -> Self:
+        """Read a mark; raises MemoryRecordInvalid."""
+        return _read(cls, body, "memory", {})
+
+
 class Verdict(StrEnum):
     """What became of a command that wanted an answer."""
 
