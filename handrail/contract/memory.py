@@ -5,7 +5,7 @@ which fixes what may happen to its records; nothing is created on a broker here.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +22,7 @@ M = TypeVar("M")
 NEW: Final = 0  #: in place of a version: the key must not be there yet
 
 KEY_CHARS_MAX = 200
+SEARCH_K = 5  #: how many records a search gives when nobody says
 DAY_S = 86_400.0
 RECORDS_COUNT_MAX, BYTES_MAX = (
     1_000_000,
@@ -289,26 +290,35 @@ class Applied:
 
 
 class MemoryHandle(Protocol[M]):
-    """One space in the hands of a handler. Reads and `put` are steps; the rest ends with it.
+    """One space in the hands of a handler. Reads, `put` and `update` are steps; the rest waits.
 
     A read waits until everything that was written before it, by this handler or by those whose
     handoffs led to it, is in the local view; it raises StaleView after 250 ms. What was read is
     recorded: a handler that is run again is given the same. Expired records are never given.
+
+    A space with personal data wants `subject=`, whom a record is about; any other refuses it.
+    Keys are those of the task's tenant, and of the task itself in a space of class `working`.
+    Raises MemoryKeyInvalid for what is no key, and Refused (`denied_by_policy`, or
+    `needs_approval` where only people write) for what the agent may not do.
     """
 
-    async def get(self, key: str, *, as_of: datetime | int | None = None) -> Record[M] | None:
+    def get(
+        self, key: str, *, as_of: datetime | int | None = None, subject: str | None = None
+    ) -> Awaitable[Record[M] | None]:
         """Give the newest version, or the one at a time or of a number; None when there is none."""
         ...
 
-    async def history(self, key: str) -> list[Record[M]]:
+    def history(self, key: str, *, subject: str | None = None) -> Awaitable[list[Record[M]]]:
         """Give every version that is still kept, oldest first."""
         ...
 
-    async def search(self, text: str, k: int = 5) -> list[Hit[M]]:
+    def search(
+        self, text: str, k: int = SEARCH_K, *, subject: str | None = None
+    ) -> Awaitable[list[Hit[M]]]:
         """Give up to `k` records that match words of a text, best first (BM25)."""
         ...
 
-    async def put(
+    def put(
         self,
         key: str,
         value: M,
@@ -318,30 +328,32 @@ class MemoryHandle(Protocol[M]):
         derived_from: Sequence[str] = (),
         confidence: float | None = None,
         observed_at: datetime | None = None,
-    ) -> Applied:
+    ) -> Awaitable[Applied]:
         """Write a version if the present one is `expect` (NEW: there is none), and wait for it.
 
         Written once, whatever crashes. Raises Conflict, or Refused in one of its states.
         """
         ...
 
-    async def update(self, key: str, fn: Callable[[M | None], M]) -> Applied:
+    def update(
+        self, key: str, fn: Callable[[M | None], M], *, subject: str | None = None
+    ) -> Awaitable[Applied]:
         """Read, compute and put, at most three times; `fn` is pure. Raises NeedsMerge."""
         ...
 
-    def add(self, key: str, item: object) -> None:
+    def add(self, key: str, item: object, *, subject: str | None = None) -> None:
         """Add an item to a set of JSON values. Cannot conflict; written when the handler ends."""
         ...
 
-    def append(self, key: str, item: object) -> None:
+    def append(self, key: str, item: object, *, subject: str | None = None) -> None:
         """Append an item to a list. Cannot conflict; written when the handler ends."""
         ...
 
-    def increment(self, key: str, by: int = 1) -> None:
+    def increment(self, key: str, by: int = 1, *, subject: str | None = None) -> None:
         """Add to a whole number. Cannot conflict; written when the handler ends."""
         ...
 
-    def merge(self, key: str, fields: Mapping[str, object]) -> None:
+    def merge(self, key: str, fields: Mapping[str, object], *, subject: str | None = None) -> None:
         """Set fields of an object, the others stay. Cannot conflict; written when it ends."""
         ...
 
