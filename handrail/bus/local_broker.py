@@ -87,9 +87,10 @@ class LocalBroker:
         run = self._folder.run()
         return RunningBroker(run.bootstrap, run.pid, started_here=False) if run else None
 
-    def start(self, *, ready_s: float = READY_S_MAX) -> RunningBroker:
+    def start(self, *, ready_s: float = READY_S_MAX, at: str | None = None) -> RunningBroker:
         """Give the running broker, starting it where none runs; it answers when this returns.
 
+        It is started nowhere but `at`, where that is given: others know it by that address.
         Raises the errors of `handrail.errors.broker`, each with its cure; then nothing runs that
         did not run before.
         """
@@ -103,7 +104,7 @@ class LocalBroker:
             self._folder.path.mkdir(parents=True, exist_ok=True)
             with file_lock(self._folder.lock, wait_s=LOCK_S_MAX):
                 self._folder.path.mkdir(parents=True, exist_ok=True)
-                return self._answering() or self._start(java, jars, ready_s)
+                return self._answering() or self._start(java, jars, ready_s, at)
         except OSError as error:
             raise BrokerFolderUnusable(folder=self._folder.path, reason=error) from error
 
@@ -134,7 +135,7 @@ class LocalBroker:
             return None
         return RunningBroker(run.bootstrap, run.pid, started_here=False)
 
-    def _start(self, java: Path, jars: list[Path], ready_s: float) -> RunningBroker:
+    def _start(self, java: Path, jars: list[Path], ready_s: float, at: str | None) -> RunningBroker:
         # A broker that is alive and does not answer is one whose starter was killed half-way.
         self._stop()
         command = [str(java), *JVM_FLAGS, f"-Dlog4j2.configurationFile={self._folder.log4j.name}"]
@@ -142,6 +143,8 @@ class LocalBroker:
         identity = self._folder.identity()
         for _ in range(PORT_CHOICES):
             chosen = self._folder.with_free_ports(identity)
+            if at not in {None, f"{HOST}:{chosen.client_port}"}:
+                raise PortsTaken(reason=f"another program listens on {at} now.")
             if chosen.client_port != identity.client_port:
                 moved = f"{identity.client_port} is taken; it moves to {chosen.client_port}"
                 self._progress.say(f"The local Kafka's port {moved}.")

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from handrail.cli.output import note, on_terminal
-from handrail.errors import BrokerUnreachable
+from handrail.errors import BrokerUnreachable, LocalBrokerAway
 
 if TYPE_CHECKING:
     from handrail.bus.port import Bus
@@ -21,11 +21,24 @@ def bootstrap_of(settings: "Settings") -> str:
 
     bootstrap = known_broker(settings)
     if bootstrap is None:
-        raise BrokerUnreachable(
+        raise _away(settings) or BrokerUnreachable(
             bootstrap="any address",
             reason="no cluster is configured and the local Kafka of this project is not running.",
         )
     return bootstrap
+
+
+def _away(settings: "Settings") -> LocalBrokerAway | None:
+    """Give the error that says who is starting the local Kafka; None when nobody is."""
+    from handrail.runtime.claim_of_project import ProjectClaim
+
+    # Whoever only looks leaves no folder behind.
+    if settings.broker.bootstrap is not None or not (settings.project_dir / ".handrail").is_dir():
+        return None
+    holder = ProjectClaim(settings.project_dir).holder()
+    if holder is None:
+        return None
+    return LocalBrokerAway(starter=f"`handrail {holder.command}` (process {holder.pid})")
 
 
 @contextlib.asynccontextmanager
@@ -38,7 +51,12 @@ async def connected(settings: "Settings") -> AsyncGenerator["Bus"]:
     set_up_logging(logging.WARNING)
     bus = KafkaBus(connection_for(settings, bootstrap_of(settings)))
     try:
-        await bus.start()
+        try:
+            await bus.start()
+        except BrokerUnreachable as error:
+            if (away := _away(settings)) is None:
+                raise
+            raise away from error
         yield bus
     finally:
         await bus.close()

@@ -64,6 +64,7 @@ async def _demo(
     settings: "Settings", team: "CheckedTeam", there: Place, question: str, started_s: float
 ) -> int:
     from handrail.cli.broker import ShownProgress
+    from handrail.cli.live_team import line_of
     from handrail.cli.team import layout_of
     from handrail.cli.up import on_signals
     from handrail.runtime.team_up import UpPlan, child_specs
@@ -71,7 +72,7 @@ async def _demo(
 
     def tell(event: "Event") -> None:
         if event.sentence:
-            note(f"{event.name}: {event.what}; {event.sentence}")
+            note(line_of(event))
 
     plan = UpPlan(
         settings,

@@ -48,12 +48,15 @@ def dev(place: Place, file: Path | None) -> int:
 
 async def _dev(settings: "Settings", place: Place, file: Path | None, folder: Path) -> int:
     from handrail.cli.broker import ShownProgress
+    from handrail.cli.live_team import line_of
     from handrail.cli.up import on_signals
     from handrail.runtime.team_up import own_broker
 
     stop, hurry = asyncio.Event(), asyncio.Event()
     on_signals(stop, hurry)
-    async with own_broker(settings, "dev", ShownProgress()) as bootstrap:
+    async with own_broker(
+        settings, "dev", ShownProgress(), lambda event: note(line_of(event))
+    ) as bootstrap:
         note(f"Kafka at {bootstrap}. Watching {file or folder}; Ctrl-C stops.")
         running: asyncio.subprocess.Process | None = None
         seen: Seen | None = None

@@ -24,6 +24,12 @@ STOP = "Ctrl-C stops the team."
 ASK = 'Ask it from another terminal: handrail submit "…" --wait'
 
 
+def line_of(event: Event) -> str:
+    """Give what happened to a process as one line."""
+    line = f"{event.name}: {event.what}"
+    return f"{line}; {inert(event.sentence)}" if event.sentence else line
+
+
 class LiveTeam:
     """The processes of a team as a person sees them."""
 
@@ -45,13 +51,10 @@ class LiveTeam:
             self._looping.add(event.name)
         elif event.what is What.READY:
             self._looping.discard(event.name)
-        line = f"{event.name}: {event.what}"
-        if event.sentence:
-            line += f"; {inert(event.sentence)}"
         if self._live is None:
-            note(line)
-        elif event.what not in {What.STARTED, What.READY}:
-            self._news.append(f"{time.strftime('%H:%M:%S')} {line}")
+            note(line_of(event))
+        elif event.sentence or event.what not in {What.STARTED, What.READY}:
+            self._news.append(f"{time.strftime('%H:%M:%S')} {line_of(event)}")
 
     def open(self, supervisor: "Supervisor", bootstrap: str, *, on_terminal: bool) -> None:
         """Begin to show."""

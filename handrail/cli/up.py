@@ -1,6 +1,7 @@
 """`handrail up`: the broker if none is given, the topics, every agent as its own process."""
 
 import asyncio
+import logging
 import signal
 from typing import TYPE_CHECKING
 
@@ -37,9 +38,12 @@ def up(place: Place, scale: tuple[str, ...], *, together: bool, keep_broker: boo
     from handrail.cli.broker import ShownProgress
     from handrail.cli.live_team import LiveTeam
     from handrail.cli.team import checked_team, layout_of, say_notes, warn_of_idle
+    from handrail.runtime.log_lines import set_up_logging
     from handrail.runtime.team_up import UpPlan, child_specs
     from handrail.runtime.topics import needed
 
+    # A broker that is gone is told in words, once; aiokafka 0.14 says it at every try.
+    set_up_logging(logging.WARNING, foreign=logging.CRITICAL)
     if together and scale:
         reason = "--together runs all agents in one process, and --scale gives one several."
         raise ScaleWrong(given=" ".join(scale), reason=reason)

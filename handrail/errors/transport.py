@@ -18,6 +18,18 @@ class BrokerUnreachable(HandrailError):
     failure_class: ClassVar[FailureClass] = FailureClass.OUTAGE
 
 
+class LocalBrokerAway(BrokerUnreachable):
+    """The local Kafka of this project does not answer yet.
+
+    Why: it is being started by {starter}; what the team has in hand is kept meanwhile.
+    Do: handrail status    says when it answers; then try again
+    """
+
+    code: ClassVar[str] = "HR-NET-004"
+    exit_code: ClassVar[int] = 8
+    failure_class: ClassVar[FailureClass] = FailureClass.OUTAGE
+
+
 class ProducerFenced(HandrailError):
     """Another process has taken over {transactional_id}; nothing was written.
 

@@ -26,8 +26,11 @@ _FOREIGN = re.compile(
 )
 
 
-def set_up_logging(level: int = logging.INFO) -> None:
-    """Send every log line of this process to standard error, from `level` upwards."""
+def set_up_logging(level: int = logging.INFO, *, foreign: int = logging.ERROR) -> None:
+    """Send every log line of this process to standard error, from `level` upwards.
+
+    Lines of libraries appear from `foreign` upwards.
+    """
     as_json = os.environ.get("HANDRAIL_LOG", "").lower() == "json"
     level = logging.getLevelNamesMapping().get(os.environ.get(LEVEL_VARIABLE, "").upper(), level)
     structlog.configure(
@@ -44,9 +47,7 @@ def set_up_logging(level: int = logging.INFO) -> None:
         cache_logger_on_first_use=True,
     )
     # Libraries log in Python's own way; their warnings belong into the same stream.
-    logging.basicConfig(
-        handlers=[_ForeignLines()], level=logging.ERROR, format="%(name)s: %(message)s"
-    )
+    logging.basicConfig(handlers=[_ForeignLines()], level=foreign, format="%(name)s: %(message)s")
     # aiokafka 0.14 calls it an error that a coordinator is not there yet, and tries again.
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
 

@@ -11,12 +11,12 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from handrail.bus.kafka import KafkaBus
-from handrail.bus.local_broker import LocalBroker, RunningBroker
+from handrail.bus.local_broker import LocalBroker
 from handrail.bus.port import Bus
 from handrail.bus.progress import Progress, Silent
 from handrail.bus.settings import Settings
 from handrail.bus.where import connection_for
-from handrail.errors import HandrailError
+from handrail.runtime.broker_keeper import keep_alive, started
 from handrail.runtime.child import ChildSpec, Kind, handrail_command
 from handrail.runtime.claim_of_project import ProjectClaim
 from handrail.runtime.departed import tell_groups
@@ -88,7 +88,9 @@ async def team_up(plan: UpPlan, hurry: asyncio.Event) -> AsyncGenerator[RunningT
     """
     async with contextlib.AsyncExitStack() as stack:
         bootstrap = await stack.enter_async_context(
-            own_broker(plan.settings, plan.command, plan.progress, keep=plan.keep_broker)
+            own_broker(
+                plan.settings, plan.command, plan.progress, plan.on_event, keep=plan.keep_broker
+            )
         )
         bus = KafkaBus(connection_for(plan.settings, bootstrap))
         stack.push_async_callback(bus.close)
@@ -111,12 +113,18 @@ async def team_up(plan: UpPlan, hurry: asyncio.Event) -> AsyncGenerator[RunningT
 
 @contextlib.asynccontextmanager
 async def own_broker(
-    settings: Settings, command: str, progress: Progress, *, keep: bool = False
+    settings: Settings,
+    command: str,
+    progress: Progress,
+    tell: Callable[[Event], None],
+    *,
+    keep: bool = False,
 ) -> AsyncGenerator[str]:
     """Claim the project and give its broker's address for the body.
 
-    A local broker that is started here is stopped afterwards, unless it is to be kept. Raises
-    AlreadyUp, and the errors of the local Kafka.
+    A local broker that dies meanwhile is started again at that address, and `tell` is told. One
+    that is started here is stopped afterwards, unless it is to be kept. Raises AlreadyUp, and the
+    errors of the local Kafka.
     """
     claim = ProjectClaim(settings.project_dir)
     claim.take(command)
@@ -125,23 +133,16 @@ async def own_broker(
             yield settings.broker.bootstrap
             return
         broker = LocalBroker(settings.project_dir, progress=progress)
-        running = await _started(broker)
+        running = await started(broker)
+        keeper = asyncio.create_task(
+            keep_alive(broker, running.bootstrap, tell), name="keeper of the local Kafka"
+        )
         try:
             yield running.bootstrap
         finally:
+            keeper.cancel()
+            await asyncio.wait({keeper})
             if running.started_here and not keep:
                 await asyncio.to_thread(broker.stop)
     finally:
         claim.give_back()
-
-
-async def _started(broker: LocalBroker) -> RunningBroker:
-    starting = asyncio.ensure_future(asyncio.to_thread(broker.start))
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        # A thread cannot be cut off: wait for what it starts, and take that down again.
-        with contextlib.suppress(HandrailError):
-            if (await starting).started_here:
-                await asyncio.to_thread(broker.stop)
-        raise

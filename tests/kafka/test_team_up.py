@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from handrail.bus.local_broker import LocalBroker
 from handrail.bus.process_birth import birth_of
 from handrail.runtime.note import ProcessNote, ProcessState, notes
 from tests.waiting import until_now
@@ -120,6 +121,46 @@ def test_a_team_is_up_answers_survives_a_kill_and_goes_down_in_order(project: Pr
     assert said.rindex("greeter: stopped") < said.rindex("registrar: stopped")
     assert said.endswith("Everything has stopped.\n")
     assert not any(birth_of(note.pid) == note.born for note in first.values())
+
+
+def test_a_local_kafka_that_is_killed_comes_back_where_it_was_and_the_team_goes_on(
+    project: Project,
+) -> None:
+    del project.environment["HANDRAIL_BOOTSTRAP"]
+    broker = LocalBroker(project.folder)
+    up = project.start("up")
+    try:
+        until_now(lambda: len(project.ready()) == 2, within_s=90, what="the team is ready")
+        before = broker.running()
+        assert before is not None
+        team = {note.name: note.pid for note in project.ready().values()}
+
+        os.kill(before.pid, signal.SIGKILL)
+        until_now(lambda: broker.running() is None, what="the broker is dead")
+        away = project.run("submit", "Ada")
+        until_now(
+            lambda: project.run("submit", "Bob", "--reference", "r").returncode == 0, within_s=90
+        )
+        assert project.run("watch", "r").returncode == 0
+        answer = project.run("result", "r")
+        after = broker.running()
+        until_now(
+            lambda: {note.name: note.pid for note in project.ready().values()} == team,
+            what="the very same processes are ready again",
+        )
+        assert project.run("down").returncode == 0
+        _, said = up.communicate(timeout=60)
+    finally:
+        broker.wipe()
+
+    assert (away.returncode, "HR-NET-004" in away.stderr) == (8, True)
+    assert json.loads(answer.stdout) == {"greeting": "Hello, Bob"}
+    assert after is not None
+    assert (after.pid != before.pid, after.bootstrap) == (True, before.bootstrap)
+    assert "local Kafka: died; it ended although nobody asked it to" in said
+    assert "local Kafka: ready; it is back after" in said
+    assert "aiokafka" not in said
+    assert birth_of(after.pid) is None
 
 
 def test_another_process_by_hand_shares_the_work_at_once(project: Project) -> None:

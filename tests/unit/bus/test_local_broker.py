@@ -257,3 +257,18 @@ def write_run(project: Path, run: Run) -> None:
     folder.path.mkdir(parents=True)
     folder.keep_run(run)
     assert json.loads((folder.path / "run.json").read_text())["pid"] == run.pid
+
+
+def test_a_broker_that_others_know_by_its_address_is_started_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = broker_with(fake_java.DIES_WHILE_STARTING, tmp_path, monkeypatch)
+    with pytest.raises(BrokerDied):
+        broker.start()
+    port = BrokerFolder(tmp_path).identity().client_port
+
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(PortsTaken) as told:
+        broker.start(at=f"127.0.0.1:{port}")
+
+    assert told.value.why == f"another program listens on 127.0.0.1:{port} now."
+    assert BrokerFolder(tmp_path).identity().client_port == port

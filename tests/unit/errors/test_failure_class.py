@@ -18,6 +18,7 @@ PASSING = {
     "Halted": OUTAGE,
     "HandlerCancelled": TRANSIENT,
     "JarsUnreachable": TRANSIENT,
+    "LocalBrokerAway": OUTAGE,
     "MembershipRefused": TRANSIENT,
     "ModelFailed": TRANSIENT,
     "ModelOverloaded": THROTTLED,
