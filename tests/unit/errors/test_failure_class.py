@@ -15,6 +15,7 @@ PASSING = {
     "BrokerUnreachable": OUTAGE,
     "CommitDoubtful": TRANSIENT,
     "Conflict": TRANSIENT,
+    "ErasureUnfinished": TRANSIENT,
     "Halted": OUTAGE,
     "HandlerCancelled": TRANSIENT,
     "JarsUnreachable": TRANSIENT,

@@ -1,0 +1,52 @@
+"""What can go wrong with the keys of subjects, and with forgetting somebody."""
+
+from typing import ClassVar
+
+from handrail.errors.root import FailureClass, HandrailError
+
+
+class KeysUnusable(HandrailError):
+    """The file {path}, which holds the keys of subjects, cannot be used, and was left as it is.
+
+    Why: {reason}
+    Do: stop every process of the team, put the newest backup of this file in its place, and start
+    handrail runbook HR-KEY-001    what is lost without it, and what is not
+    """
+
+    code: ClassVar[str] = "HR-KEY-001"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class SubjectHeld(HandrailError):
+    """{subject} is not forgotten: {by} has put them on hold on {since}.
+
+    Why: {reason}
+    Do: handrail runbook HR-KEY-002    who may release them, and how
+    """
+
+    code: ClassVar[str] = "HR-KEY-002"
+    exit_code: ClassVar[int] = 4
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class SealBroken(HandrailError):
+    """A sealed value of {space}/{key} cannot be opened.
+
+    Why: {reason}
+    Do: handrail runbook HR-KEY-003    what a sealed value is bound to
+    """
+
+    code: ClassVar[str] = "HR-KEY-003"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class ErasureUnfinished(HandrailError):
+    """The key of {subject} is destroyed, but its old bytes could not be cleared from {path} yet.
+
+    Why: another process was reading that file all the while.
+    Do: forget them again in a while; what is done already is not done twice
+    handrail runbook HR-KEY-004    how to see who reads it
+    """
+
+    code: ClassVar[str] = "HR-KEY-004"
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
