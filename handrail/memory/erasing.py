@@ -1,0 +1,65 @@
+"""What forgetting a person touches: their own records, and whatever elsewhere was made from them.
+
+Their own are unreadable once their key is destroyed, and the keeper removes them. What was made
+from them and lies under other keys is removed where its class allows it, else marked.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from handrail.memory.changes import Change, Left, Plan, Planner, left, plan_of
+from handrail.memory.derivation import by_place, derived
+from handrail.memory.sealing import subject_of
+from handrail.wire.memory import StoredRecord, key_in_words
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetting:
+    """What would be forgotten."""
+
+    own: Mapping[str, int]  #: space → records about the subject, removed ones too
+    versions: int  #: of these records, all that are kept
+    elsewhere: Plan  #: what was made from them and is not about the subject
+
+    @property
+    def is_empty(self) -> bool:
+        """Say that memory knows nothing of the subject."""
+        return not self.own and self.elsewhere.is_empty and not self.elsewhere.left
+
+
+def plan_forget(digest: str, versions: Collection[StoredRecord], planner: Planner) -> Forgetting:
+    """Plan the forgetting of a subject from every version that is kept."""
+    own = [one for one in versions if subject_of(one.key) == digest]
+    made = derived(versions, begins=lambda one: subject_of(one.key) == digest)
+    found: list[Change | Left] = []
+    for history in by_place(versions).values():
+        current = history[-1]
+        if subject_of(current.key) == digest or not any(map(made.includes, history)):
+            continue
+        rules = planner.rules.get(current.space)
+        if current.removed:
+            continue
+        if rules is not None and rules.erasable:
+            found.append(planner.remove(current))
+        elif rules is not None and current.flagged is None:
+            found.append(planner.flag(current))
+        else:
+            found.append(left(current, "it can never be removed, and is marked already"))
+    places = Counter(space for space, _ in {(one.space, one.key) for one in own})
+    return Forgetting(dict(places), len(own), plan_of(found))
+
+
+def not_about_the_same(key: str, derived_from: Collection[str]) -> str | None:
+    """Give what a record may not be derived from: a record about somebody whom it is not about.
+
+    What is known of a person is forgotten with the key of that person. A copy of it elsewhere
+    would stay readable, so it is kept under the same subject or not at all. None when all is well.
+    """
+    own = subject_of(key)
+    for one in derived_from:
+        space, _, full = one.partition("/")
+        digest = subject_of(full)
+        if digest is not None and digest != own:
+            return f"{space}/{key_in_words(full)}"
+    return None
