@@ -1,11 +1,11 @@
 """Takes out of a view what nobody may read any more: versions whose subject's key is gone."""
 
-from handrail.memory.sealed import Unseal, clear_value
+from handrail.memory.opening import Opener, opened_or_none
 from handrail.store.sqlite import Database
 from handrail.wire.memory import StoredRecord
 
 
-def forget_closed(database: Database, unseal: Unseal, removed: StoredRecord) -> bool:
+def forget_closed(database: Database, opener: Opener, removed: StoredRecord) -> bool:
     """Delete the versions of a removed record that cannot be opened; say whether there were any.
 
     The caller has opened a transaction. A record that was only removed, whose subject's key is
@@ -18,7 +18,7 @@ def forget_closed(database: Database, unseal: Unseal, removed: StoredRecord) -> 
     closed = [
         (number,)
         for number, body in rows
-        if isinstance(body, bytes) and clear_value(StoredRecord.decode(body), unseal) is None
+        if isinstance(body, bytes) and opened_or_none(StoredRecord.decode(body), opener) is None
     ]
     database.execute_many("DELETE FROM version WHERE id = ?", closed)
     return bool(closed)

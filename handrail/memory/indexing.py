@@ -10,18 +10,23 @@ import zlib
 from collections.abc import Iterable
 from typing import Final
 
-from handrail.memory.sealed import SUBJECT_OWNER, Unseal, clear_value
+from handrail.memory.opening import Opener, opened_or_none
+from handrail.memory.sealing import subject_of
 from handrail.memory.words import (
     AROUND_CHARS_MAX,
+    owner_of,
     place_of,
-    scope_of_key,
     source_of,
     text_of,
 )
-from handrail.store.sqlite import Database, Row
+from handrail.store.sqlite import Database, Row, Value
 from handrail.wire.memory import StoredRecord
 
 BATCH_COUNT_MAX: Final = 5_000
+#: Records of one owner in one space have numbers that follow one another, so that a search looks
+#: at these alone.
+SCOPE_COUNT_MAX: Final = 2**32 - 1
+NEVER_MS: Final = 2**63 - 1
 
 _BESIDE: Final = """
     (SELECT n.id FROM record n WHERE n.space = r.space AND n.source = r.source
@@ -32,12 +37,14 @@ _ROW: Final = f"""
 """  # noqa: S608  # texts of our own
 _STALE: Final = f"{_ROW} WHERE r.stale = 1 ORDER BY r.space, r.source, r.place LIMIT ?"
 _NAMED: Final = f"{_ROW} WHERE r.id IN (SELECT value FROM json_each(?))"  # noqa: S608  # texts of our own
-_PUT: Final = """
-    INSERT INTO record (space, "key", scope, source, place, found, stale, sealed, crc, body)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9)
-    ON CONFLICT (space, "key") DO UPDATE SET
-        source = ?4, found = ?6, stale = 1, sealed = ?7, crc = ?8, body = ?9
-"""
+_PUT: Final = f"""
+    INSERT INTO record VALUES (
+        (SELECT coalesce(max(id), ?1) + 1 FROM record
+         WHERE id BETWEEN ?1 AND ?1 + {SCOPE_COUNT_MAX}),
+        ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10
+    ) ON CONFLICT (space, "key") DO UPDATE SET
+        source = ?4, expires_ms = ?6, found = ?7, stale = 1, sealed = ?8, crc = ?9, body = ?10
+"""  # noqa: S608  # a number of our own
 _AROUND: Final = """
     UPDATE record SET stale = 1 WHERE id IN (
         SELECT * FROM (SELECT id FROM record WHERE space = ?1 AND source = ?2 AND place < ?3
@@ -52,10 +59,11 @@ _AROUND: Final = """
 class Indexing:
     """Rows of records and their words; the caller has opened a transaction."""
 
-    def __init__(self, database: Database, unseal: Unseal) -> None:
+    def __init__(self, database: Database, opener: Opener) -> None:
         """Write to this database."""
         self._database = database
-        self._unseal = unseal
+        self._opener = opener
+        self._scopes: dict[tuple[str, str], int] = {}
 
     def put(self, stored: StoredRecord, body: bytes) -> None:
         """Put a record in the place of the one before."""
@@ -69,17 +77,31 @@ class Indexing:
         self._database.execute(
             _PUT,
             (
+                self._scope(space, owner_of(key)),
                 space,
                 key,
-                scope_of_key(space, key),
                 source,
                 place_of(key),
+                NEVER_MS if stored.expires_ms is None else stored.expires_ms,
                 int(found),
                 int(stored.sealed),
                 zlib.crc32(body),
                 body,
             ),
         )
+
+    def _scope(self, space: str, owner: str) -> int:
+        """Give the number below those of all records of an owner in a space."""
+        found = self._scopes.get((space, owner))
+        if found is None:
+            self._database.execute(
+                "INSERT INTO scope (space, owner) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (space, owner),
+            )
+            found = first_of_scope(self._database, space, owner)
+            assert found is not None, "it was just written"
+            self._scopes[space, owner] = found
+        return found
 
     def remove(self, space: str, key: str) -> bool:
         """Remove a record and its words; say whether it was about a person."""
@@ -92,7 +114,18 @@ class Indexing:
         self._database.execute("DELETE FROM words WHERE rowid = ?", row[:1])
         self._database.execute(_AROUND, (space, *row[1:3]))
         self._database.execute("DELETE FROM record WHERE id = ?", row[:1])
-        return bool(row[3]) or SUBJECT_OWNER in key
+        self._leave_scope(space, owner_of(key))
+        return bool(row[3]) or subject_of(key) is not None
+
+    def _leave_scope(self, space: str, owner: str) -> None:
+        """Let go of a scope that is empty: there is one for each task that ever wrote scratch."""
+        first = self._scope(space, owner)
+        within = (first, first + SCOPE_COUNT_MAX)
+        if not self._database.rows("SELECT 1 FROM record WHERE id BETWEEN ? AND ? LIMIT 1", within):
+            del self._scopes[space, owner]
+            self._database.execute(
+                "DELETE FROM scope WHERE space = ? AND owner = ?", (space, owner)
+            )
 
     def index_stale(self, count_max: int | None = None) -> int:
         """Index what is stale, and what stands beside it; give how many were stale."""
@@ -115,42 +148,48 @@ class Indexing:
             done += len(stale)
         return done
 
-    def _named(self, ids: Iterable[object]) -> list[Row]:
+    def _named(self, ids: Iterable[Value]) -> list[Row]:
         wanted = json.dumps(list(ids))
         return [] if wanted == "[]" else self._database.rows(_NAMED, (wanted,))
 
     def _index(self, rows: list[Row]) -> None:
         wanted = {one for row in rows for one in (row[0], *row[2:]) if one is not None}
         texts = self._texts(wanted)
-        written: list[tuple[object, str, str, str]] = []
-        removed: list[tuple[object]] = []
+        written: list[tuple[Value, ...]] = []
+        removed: list[tuple[Value, ...]] = []
         for number, found, before, after in rows:
-            scope, own = texts.get(number, ("", None))
+            own = texts.get(number)
             if not found or own is None:
                 removed.append((number,))
                 continue
-            around = [
-                (texts[before][1] or "")[-AROUND_CHARS_MAX:] if before in texts else "",
-                (texts[after][1] or "")[:AROUND_CHARS_MAX] if after in texts else "",
-            ]
-            written.append((number, scope, own, "\n".join(around)))
-        self._database.execute_many("DELETE FROM words WHERE rowid = ?", removed)  # type: ignore[arg-type]
+            around = (
+                (texts.get(before) or "")[-AROUND_CHARS_MAX:],
+                (texts.get(after) or "")[:AROUND_CHARS_MAX],
+            )
+            written.append((number, own, "\n".join(around)))
+        self._database.execute_many("DELETE FROM words WHERE rowid = ?", removed)
         self._database.execute_many(
-            "INSERT OR REPLACE INTO words (rowid, scope, own, around) VALUES (?, ?, ?, ?)",
-            written,  # type: ignore[arg-type]
+            "INSERT OR REPLACE INTO words (rowid, own, around) VALUES (?, ?, ?)", written
         )
 
-    def _texts(self, ids: Iterable[object]) -> dict[object, tuple[str, str | None]]:
-        """Give scope and words of records; no words when a sealed one cannot be opened."""
+    def _texts(self, ids: Iterable[Value]) -> dict[Value, str | None]:
+        """Give the words of records; None when a sealed one cannot be opened."""
         rows = self._database.rows(
-            "SELECT id, scope, body FROM record WHERE id IN (SELECT value FROM json_each(?))",
+            "SELECT id, body FROM record WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(ids)),),
         )
-        found: dict[object, tuple[str, str | None]] = {}
-        for number, scope, body in rows:
+        found: dict[Value, str | None] = {}
+        for number, body in rows:
             assert isinstance(body, bytes)
-            stored = StoredRecord.decode(body)
-            value = clear_value(stored, self._unseal)
-            gone = stored.sealed and value is None
-            found[number] = (str(scope), None if gone else text_of(stored.key, value))
+            clear = opened_or_none(StoredRecord.decode(body), self._opener)
+            found[number] = None if clear is None else text_of(clear.key, clear.value)
         return found
+
+
+def first_of_scope(database: Database, space: str, owner: str) -> int | None:
+    """Give the number below those of all records of an owner in a space, if it has any."""
+    row = database.first("SELECT id FROM scope WHERE space = ? AND owner = ?", (space, owner))
+    if row is None:
+        return None
+    assert isinstance(row[0], int)
+    return row[0] * (SCOPE_COUNT_MAX + 1)

@@ -26,9 +26,12 @@ LAYOUTS: Final = (
     CREATE TABLE taken (
         partition INTEGER PRIMARY KEY, applied INTEGER NOT NULL, body BLOB NOT NULL
     ) STRICT;
+    CREATE TABLE scope (
+        id INTEGER PRIMARY KEY, space TEXT NOT NULL, owner TEXT NOT NULL, UNIQUE (space, owner)
+    ) STRICT;
     CREATE TABLE record (
         id INTEGER PRIMARY KEY, space TEXT NOT NULL, "key" TEXT NOT NULL,
-        scope TEXT NOT NULL, source TEXT, place TEXT NOT NULL, found INTEGER NOT NULL,
+        source TEXT, place TEXT NOT NULL, expires_ms INTEGER NOT NULL, found INTEGER NOT NULL,
         stale INTEGER NOT NULL, sealed INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL
     ) STRICT;
     CREATE UNIQUE INDEX record_key ON record (space, "key");
@@ -41,15 +44,14 @@ LAYOUTS: Final = (
     ) STRICT;
     CREATE INDEX version_key ON version (space, "key", "offset");
     CREATE VIRTUAL TABLE words USING fts5 (
-        scope, own, around, tokenize = 'porter unicode61 remove_diacritics 2'
+        own, around, tokenize = 'porter unicode61 remove_diacritics 2'
     );
     INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
-    INSERT INTO words (words, rank) VALUES ('rank', 'bm25(0.0, 2.0, 1.0)');
     """,
 )
 
 #: What a fold fills, and what is emptied to fold anew.
-TABLES: Final = ("position", "seen", "taken", "record", "version", "words")
+TABLES: Final = ("position", "seen", "taken", "scope", "record", "version", "words")
 
 
 def clean_deletes(database: Database) -> Database:

@@ -17,8 +17,9 @@ import structlog
 from handrail.errors.memory import MemoryRecordInvalid
 from handrail.memory.forgetting import forget_closed
 from handrail.memory.indexing import Indexing
+from handrail.memory.opening import Opener, never
 from handrail.memory.progress import Progress
-from handrail.memory.sealed import SUBJECT_OWNER, Unseal, never
+from handrail.memory.sealing import subject_of
 from handrail.memory.tables import LAYOUTS, TABLES, clean_deletes
 from handrail.store.sqlite import Database, Value
 from handrail.wire.memory import (
@@ -55,7 +56,7 @@ class View:
     """
 
     def __init__(
-        self, path: Path, namespace: str, spaces: Iterable[str], unseal: Unseal = never
+        self, path: Path, namespace: str, spaces: Iterable[str], opener: Opener | None = None
     ) -> None:
         """Open the file, made if it is not there; another namespace's is emptied.
 
@@ -65,7 +66,7 @@ class View:
         self.path = path
         self.namespace = namespace
         self.topics: Final = frozenset([HISTORY, *map(space_topic, spaces)])
-        self.unseal = unseal
+        self.opener = opener or never
         self.database = clean_deletes(Database.open(path, LAYOUTS))
         self.progress = Progress()
         self._begin()
@@ -176,7 +177,7 @@ class View:
                 place = places.get(record.where)
                 if place is None or record.offset >= place.next:
                     fresh.setdefault(record.where, []).append(record)
-            fold = _Fold(self.database, self.unseal)
+            fold = _Fold(self.database, self.opener)
             for where, batch in fresh.items():
                 topic = where.topic.removeprefix(f"{self.namespace}.")
                 applied = fold.take(None if topic == HISTORY else self._space(where.topic), batch)
@@ -191,7 +192,7 @@ class View:
     def index_rest(self, count_max: int) -> bool:
         """Index the words of up to so many records; False when none were left."""
         with self.database.transaction():
-            return Indexing(self.database, self.unseal).index_stale(count_max) > 0
+            return Indexing(self.database, self.opener).index_stale(count_max) > 0
 
     def purge(self) -> bool:
         """Take what was deleted out of the write-ahead log too; True once nothing of it is left."""
@@ -234,10 +235,10 @@ class View:
 class _Fold:
     """One batch, inside the transaction that its owner has opened."""
 
-    def __init__(self, database: Database, unseal: Unseal) -> None:
+    def __init__(self, database: Database, opener: Opener) -> None:
         self._database = database
-        self._unseal = unseal
-        self.indexing = Indexing(database, unseal)
+        self._opener = opener
+        self.indexing = Indexing(database, opener)
         self.changed: set[str] = set()
         self._unreadable = 0
         self._purge_due = False
@@ -297,8 +298,8 @@ class _Fold:
     def _version(self, record: Record) -> int:
         stored = StoredRecord.decode(record.value)
         self.changed.add(stored.space)
-        if stored.removed and SUBJECT_OWNER in stored.key:
-            self._purge_due |= forget_closed(self._database, self._unseal, stored)
+        if stored.removed and subject_of(stored.key) is not None:
+            self._purge_due |= forget_closed(self._database, self._opener, stored)
         row: tuple[Value, ...] = (
             stored.space,
             stored.key,

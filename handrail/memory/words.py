@@ -5,9 +5,8 @@ first thing they were derived from. Within it they stand in the order of their k
 them counted as numbers, so that `report/9` comes before `report/10`.
 """
 
-import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Final, cast
 
 from handrail.wire.memory import StoredRecord, key_in_words
@@ -61,26 +60,18 @@ def place_of(key: str) -> str:
     return f"{padded} {key}"  # with the key itself, since `1` and `01` would be one place
 
 
-def scope_of(space: str, tenant: str, task: str | None = None) -> str:
-    """Give the one word that all records of a space and a tenant share, and no others.
-
-    What belongs to a task is in the scope of that task alone.
-    """
-    whose = f"{space}/{tenant.replace('/', '%2F')}/{task or ''}"
-    # No rule of the stemmer ends in q, so that no two of these words become one.
-    return f"s{hashlib.blake2b(whose.encode(), digest_size=16).hexdigest()}q"
+def owner_of(prefix: str) -> str:
+    """Say whose a full key is, or what begins with it: a tenant's, or one task's of a tenant."""
+    tenant, _, rest = prefix.partition("/")
+    owner, slash, _ = rest.partition("/")
+    return f"{tenant}/{owner}" if slash and owner.startswith(TASK_OWNER) else tenant
 
 
-def scope_of_key(space: str, key: str) -> str:
-    """Give the scope of a record by its full key."""
-    tenant, owner, _ = key.split("/", 2) if key.count("/") > 1 else (key, "", "")
-    return scope_of(space, tenant, owner[1:] if owner.startswith(TASK_OWNER) else None)
+def words_of(text: str) -> list[str]:
+    """Give the different words of a text that is looked for, in their order."""
+    return list(dict.fromkeys(word.casefold() for word in _WORD.findall(text)))[:QUERY_WORDS_MAX]
 
 
-def query_of(scopes: Collection[str], text: str) -> str | None:
-    """Give the full-text query that finds any of a text's words; None when it has none."""
-    words = dict.fromkeys(word.casefold() for word in _WORD.findall(text))
-    if not words:
-        return None
-    any_of = " OR ".join(f'"{word}"' for word in list(words)[:QUERY_WORDS_MAX])
-    return f"scope : ({' OR '.join(scopes)}) AND {{own around}} : ({any_of})"
+def query_of(words: Iterable[str]) -> str:
+    """Give the full-text query that finds any of these words."""
+    return " OR ".join(f'"{word}"' for word in words)

@@ -7,9 +7,8 @@ the process runs; meanwhile questions wait, and raise StaleView past their time.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -18,13 +17,14 @@ from typing import TypeVar
 import structlog
 
 from handrail.bus.port import Bus, Tail
+from handrail.contract.memory_reader import NEWEST, AsOf, Found
 from handrail.errors import BrokerUnreachable, StaleView, TopicsMissing
 from handrail.errors.store import StoreDamaged
-from handrail.memory.reading import Asker, Found, Reader
-from handrail.memory.sealed import Unseal, never
+from handrail.memory.opening import Opener
+from handrail.memory.reading import Asker, Reader
 from handrail.memory.view import Position, View, mark_of
 from handrail.runtime.clock import Clock, WallClock
-from handrail.wire.memory import HISTORY, NOTHING_WRITTEN, AppliedMark, Positions, StoredRecord
+from handrail.wire.memory import HISTORY, AppliedMark, Positions, StoredRecord
 from handrail.wire.record import Record, TopicPartition
 
 log = structlog.get_logger("handrail.memory")
@@ -62,7 +62,7 @@ class ViewSettings:
     namespace: str
     spaces: Sequence[str]
     path: Path  #: of its file, which no other process uses
-    unseal: Unseal = never
+    opener: Opener | None = None  #: of sealed records, so that their words are found
     clock: Clock = field(default_factory=WallClock)
 
 
@@ -146,43 +146,25 @@ class MemoryView:
             ) from None
 
     async def get(
-        self,
-        space: str,
-        key: str,
-        *,
-        wanted: Positions = NOTHING_WRITTEN,
-        as_of: datetime | int | None = None,
-        person: bool = False,
+        self, space: str, key: str, *, wanted: Positions, as_of: AsOf = NEWEST, person: bool = False
     ) -> StoredRecord | None:
-        """Give the record of a full key as `Reader` does, with its value clear."""
+        """Give a version of the record of a full key; None when there is none."""
         asker = self._asker(person=person)
-        if isinstance(as_of, datetime):
-            at_ms = int(as_of.timestamp() * 1000)
-            return await self._ask(wanted, lambda one: one.get_at(space, key, asker, at_ms))
-        return await self._ask(wanted, lambda one: one.get(space, key, asker, as_of=as_of))
+        return await self._ask(wanted, lambda one: one.get(space, key, asker, as_of))
 
     async def history(
-        self, space: str, key: str, *, wanted: Positions = NOTHING_WRITTEN, person: bool = False
-    ) -> list[StoredRecord]:
-        """Give every version that is still kept, oldest first."""
+        self, space: str, key: str, *, wanted: Positions, person: bool = False
+    ) -> Sequence[StoredRecord]:
+        """Give every version that is still kept, oldest first; the removals only to people."""
         asker = self._asker(person=person)
         return await self._ask(wanted, lambda one: one.history(space, key, asker))
 
     async def search(
-        self,
-        spaces: Collection[str],
-        tenant: str,
-        text: str,
-        k: int,
-        *,
-        task: str | None = None,
-        wanted: Positions = NOTHING_WRITTEN,
-    ) -> list[Found]:
-        """Give up to `k` records of a tenant that match, best first; of tasks' own, of `task`."""
+        self, space: str, prefix: str, text: str, k: int, *, wanted: Positions
+    ) -> Sequence[Found]:
+        """Give up to `k` records whose full key begins with `prefix` and that match, best first."""
         asker = self._asker(person=False)
-        return await self._ask(
-            wanted, lambda one: one.search(spaces, tenant, text, k, asker, task=task)
-        )
+        return await self._ask(wanted, lambda one: one.search(space, prefix, text, k, asker))
 
     def _asker(self, *, person: bool) -> Asker:
         return Asker(self._settings.clock.now_ms(), is_person=person)
@@ -256,9 +238,9 @@ class MemoryView:
         settings = self._settings
         self._damage = None
         self._shut()
-        view = View(settings.path, settings.namespace, settings.spaces, settings.unseal)
+        view = View(settings.path, settings.namespace, settings.spaces, settings.opener)
         self._view = view
-        self._readers = [Reader(settings.path, settings.unseal)]
+        self._readers = [Reader(settings.path)]
         self._file = _file_number(settings.path)
         now_ms, current_ms = settings.clock.now_ms(), view.current_ms()
         if current_ms and not 0 <= now_ms - current_ms <= DELETED_KEPT_MS - AGE_MARGIN_MS:

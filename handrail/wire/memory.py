@@ -7,7 +7,7 @@ personal data: a subject stands in them as a digest under a secret.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Final, Self, TypeVar, cast
 
@@ -23,7 +23,21 @@ APPLIED_TYPE: Final = "handrail_memory_applied.v1"
 APPLIED_KEY: Final = b"handrail/applied"  #: key of the record that says how far commands are taken
 NO_SUBJECT: Final = "-"
 
+INT_MAX: Final = 2**63 - 1  #: what every database and every other client can hold
+
 R = TypeVar("R")
+
+#: Type of a field → what JSON gives for it.
+_KINDS: Final[Mapping[object, frozenset[type]]] = {
+    int: frozenset([int]),
+    str: frozenset([str]),
+    bool: frozenset([bool]),
+    int | None: frozenset([int, type(None)]),
+    str | None: frozenset([str, type(None)]),
+    float | None: frozenset([int, float, type(None)]),
+    tuple[str, ...]: frozenset([list]),
+    Mapping[str, int]: frozenset([dict]),
+}
 
 
 def space_topic(space: str) -> str:
@@ -158,7 +172,12 @@ class AppliedMark:
     @classmethod
     def decode(cls, body: bytes | None) -> Self:
         """Read a mark; raises MemoryRecordInvalid."""
-        return _read(cls, body, "memory", {})
+        mark = _read(cls, body, "memory", {})
+        if not all(
+            type(offset) is int and abs(offset) <= INT_MAX for offset in mark.spaces.values()
+        ):
+            raise MemoryRecordInvalid(detail="an offset is not a whole number", topic="memory")
+        return mark
 
 
 class Verdict(StrEnum):
@@ -233,9 +252,12 @@ NOTHING_WRITTEN: Final = Positions({})
 
 
 def _lean(value: Any) -> dict[str, object]:  # noqa: ANN401 - any of the dataclasses above
-    given = asdict(value)
-    defaults = {one.name: one.default for one in fields(value)}
-    return {name: fact for name, fact in given.items() if fact != defaults[name] or name == "value"}
+    found: dict[str, object] = {}
+    for name, default in _DEFAULTS[type(value)].items():
+        fact = getattr(value, name)
+        if fact != default or name == "value":
+            found[name] = fact
+    return found
 
 
 def _read(cls: type[R], body: bytes | None, topic: str, words: Mapping[str, type[StrEnum]]) -> R:
@@ -243,13 +265,35 @@ def _read(cls: type[R], body: bytes | None, topic: str, words: Mapping[str, type
         found: dict[str, Any] = cast("dict[str, Any]", decode_object(body))
     except WireError as error:
         raise MemoryRecordInvalid(detail=error.what, topic=topic) from error
-    known = {one.name: one for one in fields(cast("Any", cls))}
+    shapes = _SHAPES[cls]
     try:
         for name, enum in words.items():
             found[name] = enum(found.get(name, ""))
-        for name in [name for name, value in found.items() if isinstance(value, list)]:
-            if name != "value":
-                found[name] = tuple(cast("list[object]", found[name]))
-        return cls(**{name: value for name, value in found.items() if name in known})
+        facts = {name: _fact(name, found[name], shapes[name]) for name in found if name in shapes}
+        return cls(**facts)
     except (TypeError, ValueError) as error:
         raise MemoryRecordInvalid(detail=str(error), topic=topic) from error
+
+
+def _fact(name: str, value: Any, kinds: frozenset[type]) -> Any:  # noqa: ANN401  # plain JSON
+    if kinds and (type(value) not in kinds or (type(value) is int and abs(value) > INT_MAX)):
+        raise TypeError(f"{name} is {str(value)[:40]!r}")
+    if kinds and isinstance(value, list):
+        return tuple(map(str, cast("list[object]", value)))
+    return value
+
+
+def _defaults(cls: type[Any]) -> Mapping[str, object]:
+    return {one.name: one.default for one in fields(cls)}
+
+
+def _shapes(cls: type[Any]) -> Mapping[str, frozenset[type]]:
+    """Give for each field what JSON may hold for it; nothing where anything may stand."""
+    return {one.name: _KINDS.get(one.type, frozenset()) for one in fields(cls)}
+
+
+_FORMS: Final[tuple[type[Any], ...]] = (Command, StoredRecord, AppliedMark, Answer)
+_DEFAULTS: Final[Mapping[type[Any], Mapping[str, object]]] = {cls: _defaults(cls) for cls in _FORMS}
+_SHAPES: Final[Mapping[type[Any], Mapping[str, frozenset[type]]]] = {
+    cls: _shapes(cls) for cls in _FORMS
+}

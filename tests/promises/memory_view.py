@@ -77,7 +77,7 @@ async def test_a_search_gives_matches_of_the_tenant_and_the_spaces_that_were_ask
         full = full_key("others", "order/9")
         wanted = await scribe.put("facts", "", {"text": "damaged parcel of others"}, full=full)
         async with view_of(ground, bus, tmp_path / "v.db") as view:
-            found = await view.search(["facts"], TENANT, "damages to parcels", 5, wanted=wanted)
+            found = await view.search("facts", f"{TENANT}/", "damages to parcels", 5, wanted=wanted)
 
             assert [hit.record.key for hit in found][:1] == [full_key(TENANT, "order/1")]
             assert all(hit.record.space == "facts" for hit in found)
