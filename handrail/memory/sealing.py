@@ -1,21 +1,19 @@
-"""Seals what is about a person before it leaves the worker, and opens it for whoever may read it.
+"""Seals the values of spaces with personal data, and opens them for whoever may read them.
 
-A sealed value is bound to its subject: copied to somebody else's key it does not open. Whose key
-opens it stands in the full key of its record, as a digest. Guarantee: once a subject's key is
-destroyed, every version of every record about them gives None, wherever a copy of it was kept.
+A sealed value is a text, bound to its space, its key and its type: copied to another key it does
+not open. Whose key opens it stands in its full key, as a digest. Guarantee: once a subject's key is
+destroyed, `opened` gives None for every version of every record about them, wherever it was kept.
 """
 
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import orjson
-import structlog
 
 from handrail.errors.subject import SealBroken
 from handrail.store.sealing import seal, unseal
 from handrail.store.subject_keys import SubjectKeys
-from handrail.wire.memory import key_in_words
-
-log = structlog.get_logger("handrail.memory")
+from handrail.wire.memory import Command, StoredRecord, key_in_words
 
 SUBJECT_MARK: Final = "~"  #: before the digest of a subject, in a full key
 
@@ -28,50 +26,39 @@ def subject_of(full: str) -> str | None:
     return owner[0].removeprefix(SUBJECT_MARK)
 
 
-class Sealing:
-    """The keys of subjects in the hands of a worker and of a view. Raises what the keys raise."""
+def sealed(command: Command, keys: SubjectKeys) -> Command:
+    """Give a command with its value sealed, if its key is about a subject; else as it is.
 
-    def __init__(self, keys: SubjectKeys) -> None:
-        """Seal and open with these keys."""
-        self._keys = keys
+    The subject's key is made and kept before this returns.
+    """
+    digest = subject_of(command.key)
+    if digest is None or command.sealed:
+        return command
+    plain = orjson.dumps(command.value)
+    bound = _bound(command.space, command.key, command.type_name)
+    return replace(command, value=seal(keys.key(digest), plain, bound), sealed=True)
 
-    async def digest(self, tenant: str, subject: str) -> str:
-        """Give what stands in keys in place of a subject: the same each time, under a secret."""
-        return self._keys.digest(tenant, subject)
 
-    async def seal(self, tenant: str, subject: str, body: bytes) -> str:
-        """Give a text that nobody reads without the subject's key, which is made when needed.
+def opened(record: StoredRecord, keys: SubjectKeys) -> StoredRecord | None:
+    """Give a record with its value in the clear; None when its subject was forgotten.
 
-        A key that is made is kept for good before this returns.
-        """
-        digest = self._keys.digest(tenant, subject)
-        return seal(self._keys.key(digest), body, digest)
+    Raises SealBroken for a value that was changed, moved here from another key, or sealed with a
+    key that this team does not have.
+    """
+    if not record.sealed:
+        return record
+    digest = subject_of(record.key)
+    key = keys.find(digest) if digest is not None else None
+    if digest is not None and key is None:
+        return None
+    bound = _bound(record.space, record.key, record.type_name)
+    text: Any = record.value
+    plain = unseal(key, text, bound) if key is not None and isinstance(text, str) else None
+    if plain is None:
+        reason = "it was changed, moved from another key, or sealed with a key of before."
+        raise SealBroken(space=record.space, key=key_in_words(record.key), reason=reason)
+    return replace(record, value=orjson.loads(plain), sealed=False)
 
-    async def open(self, tenant: str, subject: str, text: str) -> bytes | None:
-        """Give what was sealed; None once the subject was forgotten. Raises SealBroken."""
-        digest = self._keys.digest(tenant, subject)
-        return self._opened("(any)", digest, digest, text)
 
-    def unseal(self, space: str, key: str, sealed: str) -> object | None:
-        """Give the value of a record, for a view; None too when it does not open, which is told."""
-        digest = subject_of(key)
-        if digest is None:
-            return None
-        try:
-            plain = self._opened(space, key, digest, sealed)
-        except SealBroken as error:
-            log.warning("sealed value does not open", space=space, key=key, why=error.why)
-            return None
-        value: object = None if plain is None else orjson.loads(plain)
-        return value
-
-    def _opened(self, space: str, key: str, digest: str, text: str) -> bytes | None:
-        found = self._keys.find(digest)
-        if found is None:
-            return None
-        plain = unseal(found, text, digest)
-        if plain is None:
-            # A subject who came back has another key than before they were forgotten.
-            reason = "it was changed, moved from another subject, or sealed with a key of before."
-            raise SealBroken(space=space, key=key_in_words(key), reason=reason)
-        return plain
+def _bound(space: str, full: str, type_name: str) -> str:
+    return f"{space}\0{full}\0{type_name}"

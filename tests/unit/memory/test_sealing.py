@@ -1,15 +1,14 @@
-"""What is about a person travels sealed, opens for that person alone, and for nobody once gone."""
+"""What is about a person travels sealed, opens in its place, and stays shut once they are gone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from handrail.errors.subject import SealBroken
-from handrail.memory.sealing import Sealing, subject_of
+from handrail.memory.sealing import opened, sealed, subject_of
 from handrail.store.subject_keys import LocalKeys
-from handrail.wire.memory import full_key
-
-BODY = b'{"likes":"tea"}'
+from handrail.wire.memory import Command, Op, StoredRecord, full_key
 
 
 @pytest.fixture
@@ -19,61 +18,76 @@ def keys(tmp_path: Path):
     keys.close()
 
 
-async def test_what_is_about_a_person_is_sealed_and_opens_again(keys: LocalKeys) -> None:
-    sealing = Sealing(keys)
-
-    text = await sealing.seal("acme", "Ada", BODY)
-
-    assert "tea" not in text
-    assert await sealing.open("acme", "ada ", text) == BODY
+def command(key: str) -> Command:
+    return Command(
+        op=Op.PUT, space="tastes", key=key, by="clerk", type_name="taste.v1", value={"likes": "tea"}
+    )
 
 
-async def test_a_view_opens_it_by_the_digest_in_its_key(keys: LocalKeys) -> None:
-    sealing = Sealing(keys)
-    text = await sealing.seal("acme", "Ada", BODY)
-    key = full_key("acme", "drink", subject=await sealing.digest("acme", "Ada"))
-
-    assert sealing.unseal("tastes", key, text) == {"likes": "tea"}
-    assert sealing.unseal("tastes", full_key("acme", "drink"), text) is None
-
-
-async def test_of_a_forgotten_subject_nothing_opens_and_others_do(keys: LocalKeys) -> None:
-    sealing = Sealing(keys)
-    ada, bob = [await sealing.seal("acme", name, BODY) for name in ("Ada", "Bob")]
-    key = full_key("acme", "drink", subject=await sealing.digest("acme", "Ada"))
-
-    keys.destroy(await sealing.digest("acme", "Ada"))
-
-    assert await sealing.open("acme", "Ada", ada) is None
-    assert sealing.unseal("tastes", key, ada) is None
-    assert await sealing.open("acme", "Bob", bob) == BODY
+def stored(command: Command) -> StoredRecord:
+    return StoredRecord(
+        space=command.space,
+        key=command.key,
+        version=1,
+        type_name=command.type_name,
+        value=command.value,
+        applied=0,
+        written_ms=0,
+        agent=command.by,
+        sealed=command.sealed,
+    )
 
 
-async def test_what_was_sealed_before_they_were_forgotten_stays_shut_when_they_come_back(
-    keys: LocalKeys,
-) -> None:
-    sealing = Sealing(keys)
-    old = await sealing.seal("acme", "Ada", BODY)
-    digest = await sealing.digest("acme", "Ada")
-    keys.destroy(digest)
+def about(keys: LocalKeys, name: str) -> str:
+    return full_key("acme", "drink", subject=keys.digest("acme", name))
 
-    new = await sealing.seal("acme", "Ada", BODY)
 
-    assert await sealing.open("acme", "Ada", new) == BODY
+def test_what_is_about_a_person_is_sealed_and_opens_again(keys: LocalKeys) -> None:
+    sent = sealed(command(about(keys, "Ada")), keys)
+
+    assert sent.sealed
+    assert b"tea" not in sent.encode()
+    found = opened(stored(sent), keys)
+    assert found is not None
+    assert (found.value, found.sealed) == ({"likes": "tea"}, False)
+
+
+def test_what_is_about_nobody_stays_as_it_is(keys: LocalKeys) -> None:
+    plain = command(full_key("acme", "drink"))
+
+    assert sealed(plain, keys) == plain
+    assert opened(stored(plain), keys) == stored(plain)
+
+
+def test_what_is_sealed_is_not_sealed_twice(keys: LocalKeys) -> None:
+    sent = sealed(command(about(keys, "Ada")), keys)
+
+    assert sealed(sent, keys) == sent
+
+
+def test_of_a_forgotten_subject_nothing_opens_and_others_do(keys: LocalKeys) -> None:
+    ada, bob = (sealed(command(about(keys, name)), keys) for name in ("Ada", "Bob"))
+
+    keys.destroy(keys.digest("acme", "Ada"))
+
+    assert opened(stored(ada), keys) is None
+    assert opened(stored(bob), keys) is not None
+
+
+@pytest.mark.parametrize("what", ["space", "type_name", "value"])
+def test_a_value_that_was_moved_or_changed_is_named(keys: LocalKeys, what: str) -> None:
+    record = stored(sealed(command(about(keys, "Ada")), keys))
+
     with pytest.raises(SealBroken):
-        await sealing.open("acme", "Ada", old)
-    assert sealing.unseal("tastes", full_key("acme", "drink", subject=digest), old) is None
+        opened(replace(record, **{what: "other"}), keys)
 
 
-async def test_a_value_copied_to_another_person_or_tenant_does_not_open(keys: LocalKeys) -> None:
-    sealing = Sealing(keys)
-    text = await sealing.seal("acme", "Ada", BODY)
-    await sealing.seal("acme", "Bob", BODY)
-    await sealing.seal("zeta", "Ada", BODY)
+def test_a_value_copied_to_another_person_does_not_open(keys: LocalKeys) -> None:
+    record = stored(sealed(command(about(keys, "Ada")), keys))
+    keys.key(keys.digest("acme", "Bob"))
 
-    for tenant, subject in (("acme", "Bob"), ("zeta", "Ada")):
-        with pytest.raises(SealBroken):
-            await sealing.open(tenant, subject, text)
+    with pytest.raises(SealBroken):
+        opened(replace(record, key=about(keys, "Bob")), keys)
 
 
 def test_the_subject_of_a_key_is_read_from_its_place_alone() -> None:
