@@ -32,6 +32,7 @@ from handrail.ledger.event import (
     Submitted,
     Wrote,
 )
+from handrail.ledger.memory_event import MemoryRefused, MemoryWritten
 
 DEPTH_MAX = 8  #: of the tree; deeper agents stand at this depth
 
@@ -126,6 +127,8 @@ class TaskBoard:
                 for one in self._seats.values():
                     one.asks_person.discard(request)
             case CancelAsked() | AnswerDropped() | StepWasted() | Rested():
+                pass
+            case MemoryWritten() | MemoryRefused():
                 pass
             case Discarded() | RedriveRefused():
                 pass  # what a person said of a dead letter; the seat that lost it stays as it is

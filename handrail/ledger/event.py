@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, get_args
 
+from handrail.ledger.happened import Happened
+from handrail.ledger.memory_event import MANY_KEYS, MemoryRefused, MemoryWritten
+
 TEXT_CHARS_MAX = 200  #: of a summary of what was asked
 SENTENCE_CHARS_MAX = 500  #: of the words that say why something ended badly
 
@@ -72,15 +75,6 @@ class DropReason(StrEnum):
 
     COPY = "copy"  #: a repeat of a submission
     CANCELED = "canceled"  #: its task was canceled
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
-    """What every event says."""
-
-    task_id: str
-    tenant: str
-    time_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,6 +338,8 @@ Event = (
     | CancelAsked
     | PersonAsked
     | PersonAnswered
+    | MemoryWritten
+    | MemoryRefused
 )
 
 
@@ -376,6 +372,10 @@ def event_id(event: Event) -> str:
             what = of
         case Discarded(dead=dead, agent=agent, partition=partition):
             what = f"{agent}/{partition}/{dead}"
+        case MemoryWritten(offset=at, partition=partition, op=op, key=key):
+            what = f"{partition}/{at}" + (f"/{op}/{key}" if op in MANY_KEYS else "")
+        case MemoryRefused(offset=at, partition=partition):
+            what = f"{partition}/{at}"
         case RedriveRefused(answer=answer, agent=agent, partition=partition):
             what = f"{agent}/{partition}/{answer}"
     return f"{_WORDS[type(event)]}/{what}"

@@ -22,6 +22,7 @@ from handrail.ledger.event import (
 )
 from handrail.ledger.event_record import UnknownEvent, decode, from_json, to_json
 from handrail.ledger.explanation import why
+from handrail.ledger.memory_event import OfMemory
 from handrail.ledger.task_state import TaskFacts, fold
 from handrail.store.sqlite import Database, Value
 from handrail.wire.record import Record
@@ -182,6 +183,8 @@ class Projection:
                 continue
             told.append((record, event))
             known = changed.get(event.task_id) or self._facts(event.task_id)
+            if known is None and isinstance(event, OfMemory):
+                continue  # it says nothing of a task that nobody knows, and begins none
             changed[event.task_id] = fold(known, event)
         self.database.execute_many(
             "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -27,6 +27,7 @@ from handrail.ledger.event import (
     Wrote,
     WroteKind,
 )
+from handrail.ledger.memory_event import MemoryRefused, MemoryWritten
 from handrail.ledger.rest import rest_in_words
 
 
@@ -80,6 +81,13 @@ def sentence(event: Event) -> str:  # one case per event
             return f"{event.agent} waits for a person ({event.kind}): {event.text}"
         case PersonAnswered():
             return f"{event.by} decided: {event.decision}."
+        case MemoryWritten():
+            return _remembered(event)
+        case MemoryRefused():
+            return (
+                f"{event.by} was not allowed to {event.op} memory {event.space}/{_own(event.key)}"
+                f" ({event.reason}): {event.sentence}"
+            )
         case _:
             assert_never(event)
 
@@ -103,6 +111,25 @@ def _finished(event: Finished) -> str:
     return (
         f"{event.agent} finished in {took}{waited}{lost} and {what} on to {_places(event.wrote)}."
     )
+
+
+def _remembered(event: MemoryWritten) -> str:
+    what = f"memory {event.space}/{_own(event.key)}"
+    if event.unchanged:
+        where = f" as {_own(event.same_as)}" if event.same_as not in (None, event.key) else ""
+        return f"{event.by} found {what} there already{where}, at version {event.version}."
+    if event.op == "expire":
+        return f"The time of {what} was over; it is removed, as version {event.version}."
+    if event.removed:
+        return f"{event.by} removed {what}, as version {event.version}."
+    back = "" if event.rollback_of is None else f", which takes back version {event.rollback_of}"
+    hidden = " into quarantine" if event.quarantined else ""
+    like = f"; {_own(event.same_as)} says nearly the same" if event.same_as else ""
+    return f"{event.by} wrote version {event.version} of {what}{hidden}{back}{like}."
+
+
+def _own(full_key: str | None) -> str:
+    return (full_key or "").split("/", 2)[-1]
 
 
 def _part(event: PartGathered) -> str:

@@ -38,6 +38,7 @@ from handrail.ledger.event import (
     Wrote,
     WroteKind,
 )
+from handrail.ledger.memory_event import MemoryRefused, MemoryWritten
 from handrail.ledger.rest import RestFacts, rests_after
 from handrail.ledger.task_parts import Cancel, Loss, Request, Submission
 
@@ -206,7 +207,7 @@ def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
                 if event.cost_micros is None
                 else replace(facts, cost_micros=facts.cost_micros + event.cost_micros)
             )
-        case Rested() | Discarded() | RedriveRefused():
+        case Rested() | Discarded() | RedriveRefused() | MemoryWritten() | MemoryRefused():
             return facts
         case Redriven():
             return _redriven(facts, event)

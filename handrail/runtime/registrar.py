@@ -16,6 +16,7 @@ import structlog
 from handrail.bus.port import Bus
 from handrail.ledger.event import Event
 from handrail.ledger.event_record import LEDGER, UnknownEvent, as_bytes, decode
+from handrail.ledger.memory_event import OfMemory
 from handrail.ledger.task_record import (
     RESULTS,
     TASKS,
@@ -29,7 +30,7 @@ from handrail.ledger.task_record import (
 from handrail.ledger.task_state import fold
 from handrail.runtime.clock import Clock
 from handrail.runtime.single_writer import BATCH_RECORDS_MAX, SingleWriter
-from handrail.runtime.single_writer_partition import WriterPlan
+from handrail.runtime.single_writer_partition import OwnPlace, WriterPlan
 from handrail.store.sqlite import Database
 from handrail.wire.record import Outgoing, Record
 
@@ -94,8 +95,8 @@ class TaskBook:
                 self._keep(seen.task_id, record)
         self._remember(places, gone)
 
-    def begin(self, records: Sequence[Record]) -> Sequence[int]:
-        """Take a batch of the ledger; give the offsets of the rows that are not in memory."""
+    def begin(self, records: Sequence[Record]) -> Sequence[OwnPlace]:
+        """Take a batch of the ledger; say where the rows lie that are not in memory."""
         self._batch = []
         for record in records:
             event = decode(record)
@@ -110,7 +111,7 @@ class TaskBook:
             for task_id in wanted
         ]
         self._wanted = {at for place in places if place for at in place if isinstance(at, int)}
-        return sorted(self._wanted)
+        return [OwnPlace(self._tasks, at) for at in sorted(self._wanted)]
 
     def recall(self, records: Sequence[Record]) -> None:
         """Take rows that were read back."""
@@ -127,6 +128,8 @@ class TaskBook:
             row = changed.get(event.task_id) or self._row(event.task_id)
             if row is not None and offset < row.folded_to:
                 continue
+            if row is None and isinstance(event, OfMemory):
+                continue  # it says nothing of a task that nobody knows, and begins none
             facts = fold(row.facts if row is not None else None, event)
             announced = row.announced if row is not None else None
             changed[event.task_id] = TaskRow(facts, offset + 1, announced)
@@ -214,7 +217,7 @@ def registrar(
     bus: Bus, namespace: str, clock: Clock, *, batch_records_max: int = BATCH_RECORDS_MAX
 ) -> SingleWriter:
     """Make a member of the registrar's group; any number of processes may run one."""
-    plan = WriterPlan(namespace=namespace, name="registrar", reads=LEDGER, owns=TASKS)
+    plan = WriterPlan(namespace=namespace, name="registrar", reads=LEDGER, owns=(TASKS,))
     return SingleWriter(
         bus,
         plan,

@@ -8,7 +8,7 @@ twice or not at all through crash, rebalance or an undecided commit.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 import structlog
@@ -36,6 +36,10 @@ assert REOPEN_DELAY_S_MIN <= REOPEN_DELAY_S_MAX
 _REOPENS = (ProducerFenced, CommitDoubtful, BrokerUnreachable)
 
 
+async def _at_nothing() -> None:
+    """Take the topics as they are."""
+
+
 class SingleWriter:
     """A member of the group of one single writer. `run` works until `stop`.
 
@@ -51,8 +55,13 @@ class SingleWriter:
         clock: Clock,
         *,
         batch_records_max: int = BATCH_RECORDS_MAX,
+        look: Callable[[], Awaitable[None]] = _at_nothing,
     ) -> None:
-        """`make_book` gives an empty book for a partition number."""
+        """`make_book` gives an empty book for a partition number.
+
+        Before each opening of a partition, `look` sees whether the topics are as they have to be.
+        """
+        self._look = look
         self._batch_records_max = batch_records_max
         self._bus = bus
         self._plan = plan
@@ -232,6 +241,7 @@ class SingleWriter:
         delay_s, prove_first = REOPEN_DELAY_S_MIN, False
         while self._memberships.get(where) == membership and self._consumer is not None:
             try:
+                await self._look()
                 low = await self._shelf[where].open(
                     self._consumer, membership, prove_first=prove_first
                 )

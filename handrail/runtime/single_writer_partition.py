@@ -1,14 +1,15 @@
 """One partition of what a single writer reads: its producer, what it knows, and its transactions.
 
 State, answers and offset are written in one transaction, so that a crash at any point leaves all
-of them or none. What is known is always what the writer's own partition says, and it is read from
+of them or none. What is known is always what the writer's own partitions say, and it is read from
 there again whenever a transaction failed or the partition was away.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from handrail.bus.port import Bus, GroupConsumer, LaneProducer, Membership, OffsetCommit
 from handrail.errors.ledger import LedgerCut, LedgerShrunk
@@ -22,6 +23,13 @@ SHRUNK_ASKED_AGAIN_S, SHRUNK_ASKED_COUNT_MAX = 0.1, 50
 RECALL_GAP_OFFSETS_MAX = 200  #: own records that lie closer are read back in one go
 
 
+class OwnPlace(NamedTuple):
+    """Where an own record lies, on the partition that a book is about."""
+
+    topic: str  #: as the broker names it
+    offset: int
+
+
 class Book(Protocol):
     """What a single writer knows of one partition. It decides and touches neither clock nor bus.
 
@@ -30,15 +38,15 @@ class Book(Protocol):
 
     @property
     def read_to(self) -> int | None:
-        """The next offset to read, by what the own partition says; None when it says nothing."""
+        """The next offset to read, by what the own partitions say; None when they say nothing."""
         ...
 
     def restore(self, records: Sequence[Record]) -> None:
-        """Take in records of the own partition, each once and in order."""
+        """Take in own records, each once, those of one topic in order."""
         ...
 
-    def begin(self, records: Sequence[Record]) -> Sequence[int]:
-        """Take a batch of what is read; give offsets of own records that are needed for it."""
+    def begin(self, records: Sequence[Record]) -> Sequence[OwnPlace]:
+        """Take a batch of what is read; say which own records are needed for it."""
         ...
 
     def recall(self, records: Sequence[Record]) -> None:
@@ -68,12 +76,12 @@ class Book(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WriterPlan:
-    """Which topic a single writer reads and which is its own; both have the same partitions."""
+    """Which topic a single writer reads and which are its own; all have the same partitions."""
 
     namespace: str
     name: str
     reads: str
-    owns: str
+    owns: tuple[str, ...]  #: on the first of them it proves that a partition is its
 
     @property
     def group(self) -> str:
@@ -86,9 +94,9 @@ class WriterPlan:
         return f"{self.namespace}.{self.reads}"
 
     @property
-    def own_topic(self) -> str:
-        """The compacted topic that only this writer writes, as the broker names it."""
-        return f"{self.namespace}.{self.owns}"
+    def own_topics(self) -> tuple[str, ...]:
+        """The compacted topics that only this writer writes, as the broker names them."""
+        return tuple(f"{self.namespace}.{name}" for name in self.owns)
 
     def transactional_id(self, partition: int) -> str:
         """The producer's name, one per partition for ever."""
@@ -101,20 +109,21 @@ class WriterPartition:
     def __init__(self, bus: Bus, plan: WriterPlan, partition: int, book: Book) -> None:
         """Nothing is sent or read before `open`."""
         self.reads = TopicPartition(plan.input_topic, partition)
-        self.owns = TopicPartition(plan.own_topic, partition)
+        self.owns = tuple(TopicPartition(topic, partition) for topic in plan.own_topics)
         self._bus = bus
         self._plan = plan
         self._book = book
         self._id = plan.transactional_id(partition)
         self._producer: LaneProducer | None = None
-        self._own_next = 0  #: the first own offset that the book has not seen
+        #: by own topic, the first offset that the book has not seen
+        self._own_next = dict.fromkeys(plan.own_topics, 0)
         self.next_offset = 0  #: the first offset of the input that is not folded
         self._lock = asyncio.Lock()
 
     async def open(
         self, consumer: GroupConsumer, membership: Membership, *, prove_first: bool = False
     ) -> int:
-        """Fence the predecessor, prove ownership, catch up on the own partition.
+        """Fence the predecessor, prove ownership, catch up on the own partitions.
 
         With `prove_first` nobody is fenced before the group has accepted us once. Gives the
         offset to read on from. Raises MembershipRefused, ProducerFenced, BrokerUnreachable,
@@ -138,7 +147,7 @@ class WriterPartition:
             return self.next_offset
 
     async def _prove(self, consumer: GroupConsumer, membership: Membership) -> None:
-        await consumer.prove_membership(membership, self.owns, deadline_s=PROOF_DEADLINE_S)
+        await consumer.prove_membership(membership, self.owns[0], deadline_s=PROOF_DEADLINE_S)
 
     async def _committed_offset(self) -> int | None:
         # Read after the init, which settled the predecessor's transaction. A coordinator that has
@@ -148,22 +157,27 @@ class WriterPartition:
         return None if found is None else found.offset
 
     async def _catch_up(self, producer: LaneProducer) -> None:
-        begin = await self._bus.begin_offset(self.owns)
+        begins = [await self._bus.begin_offset(where) for where in self.owns]
         # A broker that has just restarted may not know its own end yet (Apache Kafka 4.4.0): a
         # record of ours, which says nothing, makes an end below which our predecessors' lie.
-        nothing = Outgoing(self.owns.topic, END_KEY, None, (), self.owns.partition)
-        (end,) = await producer.commit([nothing])
-        if self._own_next > end:
-            raise self._shrunk(self.owns, self._own_next, end)
+        nothing = [Outgoing(where.topic, END_KEY, None, (), where.partition) for where in self.owns]
+        ends = await producer.commit(nothing)
+        for where, end in zip(self.owns, ends, strict=True):
+            if self._own_next[where.topic] > end:
+                raise self._shrunk(where, self._own_next[where.topic], end)
+        for where, begin, end in zip(self.owns, begins, ends, strict=True):
+            await self._read_own(where, max(begin, self._own_next[where.topic]), end)
+            self._own_next[where.topic] = end
+
+    async def _read_own(self, where: TopicPartition, start: int, end: int) -> None:
         batch: list[Record] = []
-        async for record in self._bus.fetch(self.owns, max(begin, self._own_next), end):
+        async for record in self._bus.fetch(where, start, end):
             if record.key != END_KEY:
                 batch.append(record)
             if len(batch) >= RECALL_GAP_OFFSETS_MAX:
                 self._book.restore(batch)
                 batch.clear()
         self._book.restore(batch)
-        self._own_next = end
 
     async def _place_to_read(self, committed: int | None) -> int:
         first = await self._bus.begin_offset(self.reads)
@@ -235,17 +249,18 @@ class WriterPartition:
     ) -> None:
         offsets = await producer.commit(records, offset)
         self._book.committed(offsets)
-        own = [
-            at + 1
-            for record, at in zip(records, offsets, strict=True)
-            if record.topic == self.owns.topic
-        ]
-        self._own_next = max([self._own_next, *own])
+        for record, at in zip(records, offsets, strict=True):
+            if record.topic in self._own_next:
+                self._own_next[record.topic] = max(self._own_next[record.topic], at + 1)
 
-    async def _recall(self, offsets: Sequence[int]) -> None:
-        for start, end in _runs(offsets):
-            found = [record async for record in self._bus.fetch(self.owns, start, end)]
-            self._book.recall(found)
+    async def _recall(self, places: Sequence[OwnPlace]) -> None:
+        offsets: dict[str, list[int]] = defaultdict(list)
+        for place in places:
+            offsets[place.topic].append(place.offset)
+        for where in self.owns:
+            for start, end in _runs(offsets[where.topic]):
+                found = [record async for record in self._bus.fetch(where, start, end)]
+                self._book.recall(found)
 
     async def close(self) -> None:
         """Let a running transaction end, then give the producer back. What is known is kept."""

@@ -33,7 +33,7 @@ class Partition:
     def decides(self, records: Sequence[Record], now_ms: int = 0) -> None:
         wanted = self.book.begin(records)
         self.recalled += len(wanted)
-        self.book.recall([self.own[offset] for offset in wanted])
+        self.book.recall([self.own[place.offset] for place in wanted])
         self.decided = self.book.decide(now_ms)
 
     def commits(self, out: Sequence[Outgoing]) -> None:

@@ -14,7 +14,7 @@ from handrail.wire.record import Outgoing, TopicPartition
 from tests.unit.ledger.told import Story, as_record
 from tests.waiting import until
 
-PLAN = WriterPlan(namespace="ns", name="registrar", reads="ledger", owns="tasks")
+PLAN = WriterPlan(namespace="ns", name="registrar", reads="ledger", owns=("tasks",))
 LEDGER, TASKS = TopicPartition("ns.ledger", 0), TopicPartition("ns.tasks", 0)
 
 

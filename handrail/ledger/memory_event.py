@@ -1,0 +1,48 @@
+"""What the ledger says of memory: each write and each refusal, by the keeper alone."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from handrail.ledger.happened import Happened
+
+#: Operations of memory of which one act may concern several keys.
+MANY_KEYS: Final = frozenset({"expire", "forget"})
+MEMORY_TASK: Final = "memory"  #: under which is told what memory did in nobody's task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfMemory(Happened):
+    """What the keeper of memory says of each command. Opens and closes nothing.
+
+    Its task is the one in whose name the command came; one without a task, such as a person's, is
+    told under the task `memory`, which nobody has submitted and which has no state.
+    """
+
+    space: str
+    key: str  #: as it stands in topics, so without personal data
+    op: str  #: a word of the command, or `expire`
+    by: str  #: agent, `person:NAME` or `keeper`
+    message_id: str = ""  #: the invocation that asked for it
+    partition: int
+    offset: int  #: of the command on that partition of `memory.commands`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryWritten(OfMemory):
+    """A version of a record was written, or was there already."""
+
+    version: int
+    removed: bool = False
+    quarantined: bool = False
+    same_as: str | None = None  #: the key that holds the same, or nearly
+    unchanged: bool = False  #: the very same was there already, and nothing was written
+    rollback_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRefused(OfMemory):
+    """A command was not carried out."""
+
+    reason: str  #: a word by which refusals are counted, or `conflict`
+    state: str  #: one of the 23
+    sentence: str
