@@ -9,11 +9,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from handrail.runtime.team_imports import open_project
 from tests import leftovers
 
 pytest.register_assert_rewrite("tests.promises")
+
+# A busy machine makes examples slowly and is no fault of what they are about.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parent.parent
 

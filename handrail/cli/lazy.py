@@ -1,11 +1,16 @@
 """The root command, which imports a command's file only when that command is called."""
 
+import difflib
 import importlib
 from types import TracebackType
 
 import click
 
 from handrail.cli.commands import COMMANDS, Entry
+
+LIKENESS_MIN = 0.75  #: of a mistyped word and the command that is guessed
+#: What others call it.
+OTHER_WORDS = {"start": "up", "stop": "down", "ask": "submit", "ps": "status", "help": "--help"}
 
 
 class NamingContext(click.Context):
@@ -37,6 +42,18 @@ class LazyGroup(click.Group):
         """Import the file of one command; None when there is no such command."""
         entry = COMMANDS.get(cmd_name)
         return None if entry is None else load(entry)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names; one that is none is answered with a guess."""
+        word = args[0]
+        if word not in COMMANDS and not word.startswith("-"):
+            near = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=LIKENESS_MIN)
+            meant = OTHER_WORDS.get(word) or (near[0] if near else None)
+            guess = f" Did you mean '{meant}'?" if meant else ""
+            ctx.fail(f"No such command '{word}'.{guess}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(
         self,
