@@ -38,10 +38,14 @@ def dev(place: Place, file: Path | None) -> int:
 
         raise TeamFileMissing(file=file, reason="nothing is there.")
     if file is not None:
-        # Said before anything is started, so that a second terminal knows the team at once.
-        from handrail.cli.team import remember_file
+        from handrail.cli.team import is_of_project, remember_file
 
-        remember_file(settings, file)
+        if is_of_project(settings, file):
+            note(f"{file} belongs to the team of this folder: all of it is started.")
+            file = None
+        else:
+            # Said before anything is started, so that a second terminal knows the team at once.
+            remember_file(settings, file)
     folder = settings.project_dir if file is None else file.absolute().parent
     return asyncio.run(_dev(settings, place, file, folder))
 

@@ -26,7 +26,11 @@ def logs(place: Place, name: str, *, follow: bool, lines: int) -> int:
     path = LocalBroker(project).log_path if name == "broker" else log_path(project, name)
     if not path.is_file():
         known = sorted(p.stem for p in (project / ".handrail" / "logs").glob("*.log"))
-        reason = f"there are logs of {', '.join(known)}." if known else "nothing has run here yet."
+        reason = (
+            f"there are logs of {', '.join(known)}."
+            if known
+            else "no process has written one here; `handrail dev` shows its log itself."
+        )
         raise LogUnknown(wanted=name, reason=reason)
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in deque(file, maxlen=max(0, lines)):

@@ -35,15 +35,26 @@ def given_text(
     if text is not None and text != "-":
         return text
     if file is not None and file != "-":
-        try:
-            return Path(file).read_bytes()[:BYTES_MAX].decode("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            message = f"{file} cannot be read as text: {error}"
-            raise click.UsageError(message, click.get_current_context(silent=True)) from error
-    stream: TextIO = sys.stdin if incoming is None else incoming
-    if stream.isatty() and text != "-" and file != "-":
-        raise NothingGiven(verb=verb)
-    return stream.buffer.read(BYTES_MAX).decode("utf-8-sig", "replace")
+        found, source = _text_of(Path(file)), f"{file} is empty."
+    else:
+        stream: TextIO = sys.stdin if incoming is None else incoming
+        if stream.isatty() and text != "-" and file != "-":
+            reason = "no text was given, no file was named and standard input is a terminal."
+            raise NothingGiven(verb=verb, reason=reason)
+        found = stream.buffer.read(BYTES_MAX).decode("utf-8-sig", "replace")
+        source = "standard input is empty."
+    if not found.strip():
+        # A pipe that broke before us: a task about nothing is never what was meant.
+        raise NothingGiven(verb=verb, reason=source)
+    return found
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_bytes()[:BYTES_MAX].decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{file} cannot be read as text: {error}"
+        raise click.UsageError(message, click.get_current_context(silent=True)) from error
 
 
 def message_of(topic: "Topic[Any, Any]", text: str, extra: dict[str, str] | None = None) -> Any:  # noqa: ANN401  # whatever the topic carries

@@ -14,24 +14,21 @@ if TYPE_CHECKING:
     from handrail.contract.agent import Agent
 
 
-EVERY = "."  #: every agent of the project
-
-
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="AGENT|FILE…")
 @place_options
 def run(place: Place, names: tuple[str, ...]) -> int:
     """Run one or several agents in this process until Ctrl-C.
 
-    Start the same agent in three terminals, and three share its work at once. FILE is a file of
-    agents that stands alone; `.` means every agent of the project. `registrar` is the single
-    writer of task states.
+    Start the same agent in three terminals, and three share its work at once. FILE is a file in the
+    project's folder `agents`, or one that stands alone; `.` means every agent of the project.
+    `registrar` is the single writer of task states.
     """
     from handrail.runtime.deadman import end_with_supervisor
 
     end_with_supervisor()
     from handrail.cli.broker import bootstrap_of
-    from handrail.cli.team import is_file_name, one_team
+    from handrail.cli.team import team_and_agents
     from handrail.runtime.log_lines import set_up_logging
     from handrail.runtime.serving import REGISTRAR, Serving, run_loop, serve
 
@@ -40,19 +37,7 @@ def run(place: Place, names: tuple[str, ...]) -> int:
     os.environ["HANDRAIL_PROJECT"] = str(settings.project_dir)
     wanted = [name for name in names if name != REGISTRAR]
     if wanted:
-        team = one_team(settings, wanted)
-        whole = any(name == EVERY or is_file_name(name) for name in wanted)
-        in_files = list(team.loaded.agents) if whole else []
-        agents = team.loaded.chosen(
-            [
-                *in_files,
-                *(
-                    name
-                    for name in wanted
-                    if name not in {EVERY, *in_files} and not is_file_name(name)
-                ),
-            ]
-        )
+        team, agents = team_and_agents(settings, wanted)
         description = team.description
     else:
         from handrail.contract.team import TeamDescription

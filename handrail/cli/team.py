@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from handrail.cli.output import note
 
@@ -10,9 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handrail.bus.settings import Settings
+    from handrail.contract.agent import Agent
     from handrail.contract.team import TeamDescription
     from handrail.runtime.discovery import LoadedTeam
     from handrail.runtime.topics import Layout
+
+EVERY = "."  #: every agent of the project
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,10 @@ def checked_team(settings: "Settings", file: Path | None = None) -> CheckedTeam:
     if file is None and not any((settings.project_dir / "agents").glob("*.py")):
         file = _file_of_last_run(settings)
     loaded = load_single_file(file) if file else load_team(settings.project_dir)
-    description = loaded.description(intake=settings.intake)
+    # A file that stands alone need not have the intake of the project in whose folder it lies.
+    inboxes = {agent.reads.name for agent in loaded.agents.values()}
+    intake = settings.intake if file is None or settings.intake in inboxes else None
+    description = loaded.description(intake=intake)
     description.check()
     return CheckedTeam(loaded, description)
 
@@ -86,10 +94,43 @@ def is_file_name(text: str) -> bool:
     return text.endswith(".py") or "/" in text
 
 
-def one_team(settings: "Settings", names: "Sequence[str]") -> CheckedTeam:
-    """Give the team that these names belong to: the one file they name, else the project's."""
-    files = [Path(name) for name in names if is_file_name(name)]
-    if len(files) != 1:
-        return checked_team(settings)
-    remember_file(settings, files[0])
-    return checked_team(settings, files[0])
+def is_of_project(settings: "Settings", file: Path) -> bool:
+    """Tell a file of the project's own agents from one that stands alone."""
+    return file.resolve().parent == (settings.project_dir / "agents").resolve()
+
+
+def team_and_agents(
+    settings: "Settings", names: "Sequence[str]"
+) -> "tuple[CheckedTeam, list[Agent[..., Any]]]":
+    """Give the team that these names belong to, and the agents that they name, each once.
+
+    A name is an agent's, a file's or `.`, which is every agent. A file of the project's own agents
+    names the agent in it; any other file stands alone and is a team of its own. Raises AgentUnknown
+    and TeamFileMissing, and what `checked_team` raises.
+    """
+    from handrail.errors import TeamFileMissing
+
+    files = {name: Path(name) for name in names if is_file_name(name)}
+    for file in files.values():
+        if not file.is_file():
+            raise TeamFileMissing(file=file.absolute(), reason="nothing is there.")
+    alone = [name for name, file in files.items() if not is_of_project(settings, file)]
+    if alone and len(files) > 1:
+        message = (
+            f"{alone[0]} stands alone, so no other file can run beside it in one process."
+            " Give each a process of its own, or put them into one folder `agents`."
+        )
+        raise click.UsageError(message, click.get_current_context(silent=True))
+    if alone:
+        remember_file(settings, files[alone[0]])
+    team = checked_team(settings, files[alone[0]] if alone else None)
+    wanted: list[str] = []
+    for name in names:
+        if name == EVERY or name in alone:
+            wanted += team.loaded.agents
+        elif name in files:
+            here = files[name].resolve()
+            wanted += [agent for agent, file in team.loaded.files.items() if file.resolve() == here]
+        else:
+            wanted.append(name)
+    return team, team.loaded.chosen(dict.fromkeys(wanted))

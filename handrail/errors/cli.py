@@ -68,7 +68,7 @@ class MessageMisfit(HandrailError):
 class NothingGiven(HandrailError):
     """There is nothing to {verb}.
 
-    Why: no text was given, no file was named and standard input is a terminal.
+    Why: {reason}
     Do: handrail {verb} "TEXT"    gives it on the command line
     handrail {verb} -f FILE    reads it from a file; - reads standard input
     """

@@ -78,8 +78,14 @@ class HandrailError(Exception):
         parts = [self.what]
         if self.why:
             parts.append(f"Why: {self.why}")
-        parts.extend(f"Do: {' '.join(line.split())}" for line in self.do)
+        parts.extend(f"Do: {_flat(line)}" for line in self.do)
         return " ".join([*parts, f"[{self.code}]"])
+
+
+def _flat(line: str) -> str:
+    """Give a line of advice with its note, which two or more blanks separate, in parentheses."""
+    command, _, note = line.partition("  ")
+    return f"{command} ({note.strip()})" if note else command
 
 
 def _rebuild(cls: type[HandrailError], facts: dict[str, object]) -> HandrailError:

@@ -41,7 +41,7 @@ class EnvelopeInvalid(WireError):
 
 
 class TooLarge(WireError):
-    """A message is too large: its {what_is_large} has {size}, the limit is {limit}.
+    """A message is too large: {what_is_large} of {size} bytes, the limit is {limit} bytes.
 
     Why: larger records do not fit through Kafka together with their headers.
     Do: send a reference to the data instead of the data

@@ -5,16 +5,19 @@ import re
 import subprocess
 import sys
 import sysconfig
+import textwrap
 import venv
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from handrail import results
 from handrail.cli.init import namespace_of
 from handrail.cli.main import main
 from handrail.runtime.discovery import load_team
 from handrail.runtime.team_imports import close_projects
+from handrail.testing import Team
 
 ROOT = Path(__file__).resolve().parents[3]
 RUNNER = 'Runner = "the SDK\'s runner"\n'
@@ -118,7 +121,7 @@ def test_every_command_of_a_new_teams_readme_is_there(tmp_path: Path, template: 
     folder = tmp_path / "team"
     assert main(["init", str(folder), "--template", template]) == 0
 
-    named = re.findall(r"handrail ([a-z]+)", (folder / "README.md").read_text())
+    named = re.findall(r"(?<!from )handrail ([a-z]+)", (folder / "README.md").read_text())
 
     assert len(named) >= 4
     for command in set(named):
@@ -137,6 +140,32 @@ def test_a_new_team_is_seen_by_a_strict_type_checker(tmp_path: Path) -> None:
     assert clean.returncode == 0, clean.stdout
     assert planted.returncode == 1
     assert "agents/greeter.py" in planted.stdout
+
+
+async def test_the_second_agent_of_the_new_teams_readme_works_as_it_is_told(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "team"
+    assert main(["init", str(folder)]) == 0
+    page = (folder / "README.md").read_text()
+    (shouter,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    (declared,) = re.findall(r"`(greetings = Topic\(.*?\))`", page)
+    assert "write `writes=greetings` there" in page
+
+    with (folder / "topics" / "greetings.py").open("a") as topics:
+        topics.write(f"\n{declared}\n")
+    greeter = folder / "agents" / "greeter.py"
+    text = greeter.read_text().replace("writes=results", "writes=greetings")
+    text = text.replace("agent, results", "agent").replace("Greeting, names", "Greeting, greetings")
+    greeter.write_text(text.replace("Greeting, greetings", "Greeting, greetings, names"))
+    (folder / "agents" / "shouter.py").write_text(textwrap.dedent(shouter))
+    team = load_team(folder)
+    typed = run(folder, "mypy", "agents", "topics")
+
+    assert typed.returncode == 0, typed.stdout
+    async with Team(team.agents["greeter"], team.agents["shouter"]) as both:
+        task = await both.submit(team.topics["names"], "Ada")
+        assert await task.output(results) == [{"text": "HELLO, ADA"}]
 
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

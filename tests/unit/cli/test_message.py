@@ -104,6 +104,20 @@ def test_nothing_at_all_is_named_instead_of_waiting_for_a_person() -> None:
         given_text(None, None, "submit", Terminal(io.BytesIO()))
 
 
+@pytest.mark.parametrize("content", [b"", b" \n", b"\xef\xbb\xbf"])
+def test_an_empty_pipe_or_file_is_named_and_begins_no_task(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "task.txt"
+    file.write_bytes(content)
+
+    with pytest.raises(NothingGiven) as piped:
+        given_text(None, None, "send names", io.TextIOWrapper(io.BytesIO(content)))
+    with pytest.raises(NothingGiven) as read:
+        given_text(None, str(file), "submit")
+
+    assert piped.value.why == "standard input is empty."
+    assert read.value.why == f"{file} is empty."
+
+
 @agent(reads=names, writes=asks)
 async def asker(name: str) -> Ask:
     return Ask(text=name)
