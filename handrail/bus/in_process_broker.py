@@ -150,19 +150,29 @@ class InProcessBroker:
     ) -> list[int]:
         """Write the records of a transaction, undecided; give their offsets."""
         identity = self._owned(transactional_id, epoch)
-        for index, record in enumerate(records):
-            self.check(record, index)
         if offsets is not None and len(offsets.metadata.encode()) > METADATA_BYTES_MAX:
             reason = f"its offset's metadata is over {METADATA_BYTES_MAX} bytes"
             raise RecordRefused(topic=offsets.where.topic, reason=reason, index=None)
-        now, entries = self.now_ms, dict[TopicPartition, list[Entry]]()
+        identity.open = Transaction(self.now_ms, {}, offsets)
+        return self.go_on(transactional_id, epoch, records)
+
+    def go_on(self, transactional_id: str, epoch: int, records: list[Outgoing]) -> list[int]:
+        """Write more records of the open transaction; give their offsets."""
+        identity = self._owned(transactional_id, epoch)
+        transaction = identity.open
+        assert transaction is not None, "it was begun, and nobody else may end it"
+        try:
+            for index, record in enumerate(records):
+                self.check(record, index)
+        except RecordRefused:
+            self._settle(identity, Fate.ABORTED)
+            raise
         written: list[int] = []
         for record in records:
             where = TopicPartition(record.topic, record.partition or 0)
-            entry = self.log(where).append(record, now, Fate.OPEN)
-            entries.setdefault(where, []).append(entry)
+            entry = self.log(where).append(record, self.now_ms, Fate.OPEN)
+            transaction.entries.setdefault(where, []).append(entry)
             written.append(entry.offset)
-        identity.open = Transaction(now, entries, offsets)
         return written
 
     def end(self, transactional_id: str, epoch: int) -> None:

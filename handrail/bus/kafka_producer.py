@@ -6,7 +6,7 @@ own, past which nobody knows its outcome.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -25,9 +25,9 @@ from aiokafka.errors import (
 from aiokafka.producer import sender
 from aiokafka.structs import OffsetAndMetadata
 
-from handrail.bus.kafka_batches import batches_of, size_of
+from handrail.bus.kafka_batches import Batch, batches_of, size_of
 from handrail.bus.kafka_exchange import Exchange
-from handrail.bus.port import TRANSACTION_DEADLINE_S, OffsetCommit
+from handrail.bus.port import TRANSACTION_DEADLINE_S, Ahead, OffsetCommit, Then, Written
 from handrail.errors import BrokerUnreachable, CommitDoubtful, ProducerFenced, RecordRefused
 from handrail.errors.transport import AiokafkaUnchecked
 from handrail.wire.limits import REQUEST_BYTES_MAX
@@ -108,13 +108,31 @@ class KafkaLaneProducer:
         A repeat whose first attempt may have been carried out is a CommitDoubtful, also when the
         broker then said that all is well. A producer that failed once refuses everything.
         """
+        return await self._decided(lambda: self._commit(records, None, offsets), deadline_s)
+
+    async def commit_ahead(
+        self,
+        ahead: Ahead,
+        offsets: OffsetCommit | None = None,
+        *,
+        deadline_s: float = TRANSACTION_DEADLINE_S,
+    ) -> list[int]:
+        """Do the same in two sends of one transaction, the second once the first has arrived."""
+        return await self._decided(
+            lambda: self._commit(ahead.records, ahead.then, offsets), deadline_s
+        )
+
+    async def _decided(
+        self, transact: Callable[[], Coroutine[Any, Any, list[int]]], deadline_s: float
+    ) -> list[int]:
+        """Carry a transaction out, and say in the port's words what came of it."""
         if self._dead or self.closed:
             raise ProducerFenced(transactional_id=self.transactional_id)
         self._dead = True  # until this commit has come out well
         self._exchange.doubts = 0
         try:
             async with asyncio.timeout(deadline_s):
-                written = await self._commit(records, offsets)
+                written = await transact()
         except RecordRefused:
             await self._abort()
             raise
@@ -133,17 +151,35 @@ class KafkaLaneProducer:
         self._dead = False
         return written
 
-    async def _commit(self, records: Sequence[Outgoing], offsets: OffsetCommit | None) -> list[int]:
+    async def _commit(
+        self, records: Sequence[Outgoing], then: Then | None, offsets: OffsetCommit | None
+    ) -> list[int]:
         producer = self._producer
         if offsets is not None and len(offsets.metadata.encode()) > METADATA_BYTES_MAX:
             reason = f"its offset's metadata is over {METADATA_BYTES_MAX} bytes"
             raise RecordRefused(topic=offsets.where.topic, index=None, reason=reason)
         batches = batches_of(producer, records, await self._checked_places(records))
         await producer.begin_transaction()
+        written = await self._send(batches, records)
+        if then is not None:
+            rest = then(_places(batches, written))
+            batches = batches_of(producer, rest, await self._checked_places(rest))
+            written = await self._send(batches, rest)
+        if offsets is not None:
+            # Only now: while the coordinator adds the group to the transaction, Kafka 4.4 answers
+            # a record's partition with NOT_ENOUGH_REPLICAS, and the record waits to be sent again.
+            place = TopicPartition(*offsets.where)
+            commit = {place: OffsetAndMetadata(offsets.offset, offsets.metadata)}
+            await producer.send_offsets_to_transaction(commit, offsets.group)
+        await producer.commit_transaction()
+        return written
+
+    async def _send(self, batches: Sequence[Batch], records: Sequence[Outgoing]) -> list[int]:
+        """Send batches side by side; give the offset of each of their records."""
         sent: list[asyncio.Future[Any]] = []
         for batch in batches:
             topic, partition = batch.where
-            future = await producer.send_batch(batch.builder, topic, partition=partition)
+            future = await self._producer.send_batch(batch.builder, topic, partition=partition)
             future.add_done_callback(_look_at)
             sent.append(future)
         outcomes: list[Any] = await asyncio.gather(*sent, return_exceptions=True)
@@ -156,13 +192,6 @@ class KafkaLaneProducer:
                 raise outcome
             for ahead, index in enumerate(batch.indexes):
                 written[index] = int(outcome.offset) + ahead
-        if offsets is not None:
-            # Only now: while the coordinator adds the group to the transaction, Kafka 4.4 answers
-            # a record's partition with NOT_ENOUGH_REPLICAS, and the record waits to be sent again.
-            place = TopicPartition(*offsets.where)
-            commit = {place: OffsetAndMetadata(offsets.offset, offsets.metadata)}
-            await producer.send_offsets_to_transaction(commit, offsets.group)
-        await producer.commit_transaction()
         return written
 
     async def _checked_places(self, records: Sequence[Outgoing]) -> dict[str, int]:
@@ -207,6 +236,11 @@ class KafkaLaneProducer:
             return
         self.closed = True
         await stop_quietly(self._producer)
+
+
+def _places(batches: Sequence[Batch], offsets: Sequence[int]) -> list[Written]:
+    partitions = {index: batch.where.partition for batch in batches for index in batch.indexes}
+    return [Written(partitions[index], offset) for index, offset in enumerate(offsets)]
 
 
 async def known_partitions(client: Any, topic: str) -> set[int]:

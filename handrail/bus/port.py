@@ -4,7 +4,7 @@ Two adapters keep these promises: `bus.kafka` on Apache Kafka and `bus.in_proces
 All offsets are the broker's; every reader sees committed records only.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -49,6 +49,25 @@ class TopicSpec:
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+class Written(NamedTuple):
+    """Where a record was written, in its topic."""
+
+    partition: int
+    offset: int
+
+
+#: Gives what is written next in a transaction, from where its first records stand.
+Then = Callable[[Sequence[Written]], Sequence[Outgoing]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Records that are written first in a transaction, because others say where they stand."""
+
+    records: Sequence[Outgoing]
+    then: Then
+
+
 class LaneProducer(Protocol):
     """The transactional producer of one lane. One call at a time; after an error it is dead."""
 
@@ -71,6 +90,19 @@ class LaneProducer(Protocol):
         Raises `ProducerFenced` (somebody else holds the id now, nothing was written),
         `RecordRefused` with `index` (aborted: the broker will not take that record) or
         `CommitDoubtful` (nobody can know whether it was written: read back).
+        """
+        ...
+
+    async def commit_ahead(
+        self,
+        ahead: Ahead,
+        offsets: OffsetCommit | None = None,
+        *,
+        deadline_s: float = TRANSACTION_DEADLINE_S,
+    ) -> list[int]:
+        """Do the same in two sends: what is ahead first, then what its places lead to.
+
+        Both together or not at all. Gives the offsets of the second; raises as `commit` does.
         """
         ...
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Self, TypeVar, cast
 from handrail.errors.memory import MemoryRecordInvalid
 from handrail.errors.wire import WireError
 from handrail.wire.codec import decode_object, encode_body
+from handrail.wire.record import Outgoing
 
 COMMANDS: Final = "memory.commands"  #: names of topics, without the namespace
 HISTORY: Final = "memory.history"
@@ -22,6 +23,7 @@ RECORD_TYPE: Final = "handrail_memory_record.v1"
 APPLIED_TYPE: Final = "handrail_memory_applied.v1"
 APPLIED_KEY: Final = b"handrail/applied"  #: key of the record that says how far commands are taken
 NO_SUBJECT: Final = "-"
+MEMORY_READ: Final = "ce_memread"  #: the header that holds positions
 
 INT_MAX: Final = 2**63 - 1  #: what every database and every other client can hold
 
@@ -249,6 +251,23 @@ class Positions:
 
 
 NOTHING_WRITTEN: Final = Positions({})
+
+
+def joined(texts: Iterable[str | None]) -> str | None:
+    """Give the header of what comes after several messages; None when nothing counts."""
+    held = {text for text in texts if text}
+    if len(held) <= 1:
+        return next(iter(held), None)
+    return str(NOTHING_WRITTEN.joined(Positions.of(text) for text in held))
+
+
+def reading(record: Outgoing, positions: Positions) -> Outgoing:
+    """Give a message whose reader has to have seen these positions too."""
+    before = next((v for name, v in record.headers if name == MEMORY_READ), b"")
+    both = Positions.of(before.decode("ascii", "replace")).joined([positions])
+    others = tuple((name, value) for name, value in record.headers if name != MEMORY_READ)
+    headers = (*others, (MEMORY_READ, str(both).encode()))
+    return Outgoing(record.topic, record.key, record.value, headers, record.partition)
 
 
 def _lean(value: Any) -> dict[str, object]:  # noqa: ANN401 - any of the dataclasses above

@@ -2,15 +2,17 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
 from handrail.bus.port import (
+    Ahead,
     Bus,
     LaneProducer,
     OffsetCommit,
     TopicSpec,
+    Written,
 )
 from handrail.errors import CommitDoubtful, ProducerFenced, RecordRefused
 from handrail.wire.record import Outgoing, Record, TopicPartition
@@ -62,6 +64,48 @@ class BusPromises:
         found = (await bus.admin.committed(topic, topic))[1]
         assert (found.offset, found.metadata) == (7, '{"j":"é"}')
         assert 0 not in await bus.admin.committed(topic, topic)
+
+    async def test_what_follows_says_where_what_is_ahead_stands_in_one_transaction(
+        self, bus: Bus
+    ) -> None:
+        commands, topic = await made(bus, 3), await made(bus)
+        producer = await lane(bus, topic)
+        first = [Outgoing(commands, f"key {n}".encode(), b"c") for n in range(20)]
+        seen: list[Written] = []
+
+        def then(places: Sequence[Written]) -> list[Outgoing]:
+            seen.extend(places)
+            return values(topic, *(f"{one.partition}:{one.offset}" for one in places))
+
+        offsets = await producer.commit_ahead(
+            Ahead(first, then), OffsetCommit(topic, TopicPartition(topic, 0), 5, "")
+        )
+
+        assert offsets == [*range(20)]
+        told = await committed_values(bus, TopicPartition(topic, 0))
+        assert told == [f"{one.partition}:{one.offset}".encode() for one in seen]
+        for record, place in zip(first, seen, strict=True):
+            where = TopicPartition(commands, place.partition)
+            found = [r async for r in bus.fetch(where, place.offset, place.offset + 1)]
+            assert [one.key for one in found] == [record.key]
+        await lane(bus, topic)
+        assert (await bus.admin.committed(topic, topic))[0].offset == 5
+
+    async def test_what_is_ahead_is_not_written_when_what_follows_is_refused(
+        self, bus: Bus
+    ) -> None:
+        commands, topic = await made(bus), await made(bus)
+        producer = await lane(bus, topic)
+        absent = Outgoing(f"absent-{topic}", b"k", b"v", partition=0)
+
+        with pytest.raises(RecordRefused):
+            await producer.commit_ahead(
+                Ahead(values(commands, "a"), lambda _: [*values(topic, "b"), absent])
+            )
+
+        await (await lane(bus, topic)).commit([*values(commands, "c"), *values(topic, "d")])
+        assert await committed_values(bus, TopicPartition(commands, 0)) == [b"c"]
+        assert await committed_values(bus, TopicPartition(topic, 0)) == [b"d"]
 
     async def test_offsets_are_given_in_the_order_of_the_records(self, bus: Bus) -> None:
         topic = await made(bus, 2)

@@ -17,9 +17,12 @@ from handrail.bus.in_process import InProcessAdmin, InProcessBus
 from handrail.bus.in_process_consumer import InProcessConsumer, InProcessTail, Line, Reader
 from handrail.bus.port import (
     TRANSACTION_DEADLINE_S,
+    Ahead,
     Committed,
     GroupListener,
     OffsetCommit,
+    Then,
+    Written,
 )
 from handrail.errors import BrokerUnreachable, CommitDoubtful, HandrailError, ProducerFenced
 from handrail.wire.record import Outgoing, Record, TopicPartition
@@ -187,6 +190,25 @@ class SimLaneProducer:
         deadline_s: float = TRANSACTION_DEADLINE_S,
     ) -> list[int]:
         """Write all records and the offset together or not at all; give each record's offset."""
+        return await self._commit(records, None, offsets, deadline_s)
+
+    async def commit_ahead(
+        self,
+        ahead: Ahead,
+        offsets: OffsetCommit | None = None,
+        *,
+        deadline_s: float = TRANSACTION_DEADLINE_S,
+    ) -> list[int]:
+        """Do the same in two sends; faults befall the transaction as a whole."""
+        return await self._commit(ahead.records, ahead.then, offsets, deadline_s)
+
+    async def _commit(
+        self,
+        records: Sequence[Outgoing],
+        then: Then | None,
+        offsets: OffsetCommit | None,
+        deadline_s: float,
+    ) -> list[int]:
         bus = self._bus
         if self._dead or self._epoch is None:
             raise ProducerFenced(transactional_id=self._id)
@@ -197,7 +219,7 @@ class SimLaneProducer:
             bus.weather.tell(f"commit of {self._id}: {fault}", current_process().name)
         self._dead = True  # Whatever goes wrong from here on, this producer is not used again.
         try:
-            written = await self._transact(records, offsets, deadline_s, fault)
+            written = await self._transact(records, then, offsets, deadline_s, fault)
         except (_Lost, TimeoutError) as error:
             raise CommitDoubtful(transactional_id=self._id, reason=str(error)) from error
         self._dead = False
@@ -206,6 +228,7 @@ class SimLaneProducer:
     async def _transact(
         self,
         records: Sequence[Outgoing],
+        then: Then | None,
         offsets: OffsetCommit | None,
         deadline_s: float,
         fault: CommitFault | None,
@@ -217,6 +240,12 @@ class SimLaneProducer:
         if fault is CommitFault.WRITES_LOST:
             raise _Lost(fault)
         written = await bus.request(lambda: broker.begin(self._id, epoch, placed, offsets))
+        if then is not None:
+            found = zip(placed, written, strict=True)
+            rest = [
+                bus.place(one) for one in then([Written(r.partition or 0, o) for r, o in found])
+            ]
+            written = await bus.request(lambda: broker.go_on(self._id, epoch, rest))
         if fault in (CommitFault.WRITES_REPLY_LOST, CommitFault.DECISION_LOST):
             raise _Lost(fault)
 

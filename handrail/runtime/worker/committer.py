@@ -17,11 +17,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from handrail.bus.port import LaneProducer, OffsetCommit
+from handrail.bus.port import Ahead, LaneProducer, OffsetCommit, Written
 from handrail.errors import RecordRefused
 from handrail.lane.journal import Entry, encode_entry
 from handrail.lane.lane import Lane
 from handrail.runtime.worker.opening import LanePlace
+from handrail.wire.memory import Positions, reading
 from handrail.wire.record import Outgoing
 from handrail.wire.size import record_size
 
@@ -42,13 +43,16 @@ class Item:
     done: "asyncio.Future[Sequence[int]] | None" = field(default=None)
     prepare: Callable[[], Sequence[Outgoing]] | None = None
     """Gives the records when everything before has committed; the item is then alone."""
+    commands: Sequence[Outgoing] = ()
+    """Written ahead in the same transaction; the first `followers` records say where they stand."""
+    followers: int = 0
     tells_group: bool = False  #: whether the group is told of the offset with it, and not later
     began_s: float = 0.0  #: on the machine's own clock: when its last transaction began
 
     @property
     def size_bytes(self) -> int:
         """How much its records weigh."""
-        return sum(record_size(record) for record in self.records)
+        return sum(record_size(record) for record in (*self.records, *self.commands))
 
 
 class Committer:
@@ -212,13 +216,17 @@ class Committer:
             if tells:
                 commit = OffsetCommit(self._place.group, self._place.inbox, low, metadata)
         offsets: Sequence[int] = ()
-        if records:
+        if records:  # what has commands has an end or an intent among its records
             self._settled.clear()
             began_s = time.monotonic()
             for item in batch:
                 item.began_s = began_s
             try:
-                offsets = await self._producer.commit(records, commit)
+                if any(item.commands for item in batch):
+                    ahead = _ahead(batch, records)
+                    offsets = await self._producer.commit_ahead(ahead, commit)
+                else:
+                    offsets = await self._producer.commit(records, commit)
             finally:
                 self._settled.set()
         if tells:
@@ -252,3 +260,24 @@ class Committer:
             item.on_refused(refused)
         else:
             raise refused
+
+
+def _ahead(batch: Sequence[Item], records: Sequence[Outgoing]) -> Ahead:
+    """Send the commands of a batch first; what belongs to them then says where they stand."""
+    commands = [command for item in batch for command in item.commands]
+
+    def then(places: Sequence[Written]) -> Sequence[Outgoing]:
+        told = list(records)
+        at = first = 0
+        for item in batch:
+            own = places[at : at + len(item.commands)]
+            if own:
+                # The last of a partition counts; it comes after the others of its item.
+                positions = Positions(dict(own))
+                last = first + item.followers
+                told[first:last] = [reading(record, positions) for record in told[first:last]]
+            at += len(own)
+            first += len(item.records)
+        return told
+
+    return Ahead(commands, then)

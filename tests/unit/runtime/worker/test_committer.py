@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from handrail.bus.port import OffsetCommit
+from handrail.bus.port import Ahead, OffsetCommit, Written
 from handrail.errors import CommitDoubtful, RecordRefused
 from handrail.lane.decision import LaneSettings
 from handrail.lane.lane import Lane
 from handrail.runtime.worker.committer import BATCH_ITEMS_MAX, Committer, Item
 from handrail.runtime.worker.opening import LanePlace
+from handrail.wire.memory import MEMORY_READ
 from handrail.wire.record import Outgoing, TopicPartition
 from tests.waiting import until
 
@@ -30,6 +31,8 @@ class Log:
     def __init__(self) -> None:
         self.transactions: list[list[bytes]] = []
         self.offsets: list[OffsetCommit | None] = []
+        self.ahead: list[list[bytes]] = []
+        self.memory_read: list[list[bytes]] = []
         self.refuses: bytes | None = None
         self.doubtful = False
         self.gate = asyncio.Event()
@@ -68,6 +71,15 @@ class Producer:
         self.log.transactions.append([record.value or b"" for record in records])
         self.log.offsets.append(offsets)
         return list(range(start, start + len(records)))
+
+    async def commit_ahead(
+        self, ahead: Ahead, offsets: OffsetCommit | None = None, *, deadline_s: float = 5.0
+    ) -> list[int]:
+        places = [Written(n % 2, 100 + n) for n in range(len(ahead.records))]
+        self.log.ahead.append([record.value or b"" for record in ahead.records])
+        told = ahead.then(places)
+        self.log.memory_read.append([dict(one.headers).get(MEMORY_READ, b"") for one in told])
+        return await self.commit(told, offsets, deadline_s=deadline_s)
 
     async def close(self) -> None:
         self.dead = True
@@ -233,3 +245,35 @@ async def test_a_doubtful_commit_ends_the_committer() -> None:
 
     with pytest.raises(CommitDoubtful):
         await committer.run()
+
+
+async def test_commands_go_ahead_and_only_their_own_followers_say_where_they_stand() -> None:
+    log = Log()
+    before = ((MEMORY_READ, b"1:7,5:2"),)
+    commands = [Outgoing("ns.memory.commands", b"k", text) for text in (b"x", b"y", b"z")]
+    async with committing(log) as committer:
+        committer.hand(item("plain"))
+        told, untold = Outgoing("ns.out", b"k", b"told", before), Outgoing("ns.j", b"k", b"own")
+        committer.hand(Item([told, untold], commands=commands, followers=1))
+        committer.hand(Item([Outgoing("ns.out", b"k", b"other")], commands=commands[:1]))
+        await committer.flush()
+
+    assert log.ahead == [[b"x", b"y", b"z", b"x"]]
+    assert log.transactions == [[b"plain", b"told", b"own", b"other"]]
+    assert log.memory_read == [[b"", b"0:102,1:101,5:2", b"", b""]]
+
+
+async def test_commands_of_a_refused_item_are_not_written_and_those_of_others_are() -> None:
+    log = Log()
+    log.refuses = b"bad"
+    refused: list[RecordRefused] = []
+    command = [Outgoing("ns.memory.commands", b"k", b"good command")]
+    async with committing(log) as committer:
+        committer.hand(Item([Outgoing("ns.out", b"k", b"bad")], on_refused=refused.append))
+        committer.hand(Item([Outgoing("ns.out", b"k", b"good")], commands=command, followers=1))
+        await committer.flush()
+
+    assert len(refused) == 1
+    assert log.transactions == [[b"good"]]
+    assert log.ahead[-1] == [b"good command"]
+    assert log.memory_read[-1] == [b"0:100"]
