@@ -23,6 +23,7 @@ from handrail.lane.releasing import Releases
 
 SHOWN_CHARS_MAX = 120  #: of a step's arguments, as people see them
 WAITS_FOR_AGENT, WAITS_FOR_PERSON, WAITS_FOR_TIME = "agent", "person", "time"
+ANEW = "decided anew"  #: why an intent is void whose step need not be asked for again
 HARMLESS = frozenset({Effect.PURE, Effect.READ})  #: no licence is needed before they act
 
 
@@ -119,8 +120,9 @@ class StepRecord:
 
     @property
     def latest(self) -> Entry | None:
-        """The record that says what was asked for."""
-        return self.outcome or self.intent
+        """The record that says what was asked for; None when something else may be."""
+        anew = self.intent is not None and self.intent.facts.get("void") == ANEW
+        return self.outcome or (None if anew else self.intent)
 
     def put(self, entry: Entry) -> None:
         """Keep a record; it replaces its own kind."""
@@ -183,13 +185,9 @@ class StepLog:
 
     def questions(self) -> list[Entry]:
         """Give the intents of what was asked of agents and people and is not answered."""
-        return [
-            one.intent
-            for one in self.records.values()
-            if one.state is StepState.BEGUN
-            and one.intent is not None
-            and one.intent.facts["effect"] == Effect.ASK
-        ]
+        begun = [one.intent for one in self.records.values() if one.state is StepState.BEGUN]
+        asks = [one for one in begun if one is not None and one.facts["effect"] == Effect.ASK]
+        return [one for one in asks if "void" not in one.facts]
 
     def judge(self, asked: Asked, agent: str, version: str, now_ms: int) -> Verdict:
         """Say what to do for a step that is asked for. Raises Diverged."""
@@ -224,7 +222,7 @@ class StepLog:
 
     def check_all_asked(self, asked: Iterable[str], agent: str, version: str) -> None:
         """Raise Diverged when a step is recorded that the handler, now at its end, did not want."""
-        left = self.records.keys() - set(asked)
+        left = {path for path, one in self.records.items() if one.latest} - set(asked)
         if left:
             known = self.records[min(left, key=_in_order)].latest
             assert known is not None

@@ -5,6 +5,10 @@ Guarantees: an error is forgotten only when its class says that another time can
 the step again can do no harm, and when nothing that is recorded could have followed from it. So a
 handler that has caught an error and taken another way takes the same way in its next try. The
 intent stays, and with it the number of the attempt.
+
+A failure may say since which step everything has to be done anew, because that step's result is
+what it failed on: what was read of a memory that somebody has written since. Then everything from
+there on is forgotten, if none of it may happen only once, and if the failure is what ended the run.
 """
 
 from collections.abc import Sequence
@@ -15,7 +19,7 @@ from handrail.contract.failure import Refused, State
 from handrail.errors import FailureClass
 from handrail.lane.failure_class import Failure, classify
 from handrail.lane.journal import Entry
-from handrail.lane.steps import StepLog, StepState
+from handrail.lane.steps import ANEW, StepLog, StepRecord, StepState
 
 #: Refusals that say that nothing has happened.
 _NOTHING_HAPPENED = frozenset(
@@ -92,6 +96,7 @@ class _Failed:
     failure: StepFailure
     effect: Effect
     asked_count: int  #: how much had been asked for by the time of the failure
+    since: str | None = None  #: the step from which on everything is done anew
 
 
 class RunErrors:
@@ -111,9 +116,17 @@ class RunErrors:
         """Note that something is asked for; of a step of the handler when it gets its number."""
         self._asked.append(path)
 
-    def fail(self, path: str, error: BaseException, failure: StepFailure, effect: Effect) -> None:
+    def fail(
+        self,
+        path: str,
+        error: BaseException,
+        failure: StepFailure,
+        effect: Effect,
+        *,
+        since: str | None = None,
+    ) -> None:
         """Note with which error a step has ended, recorded before or now."""
-        self._failed[path] = _Failed(error, failure, effect, len(self._asked))
+        self._failed[path] = _Failed(error, failure, effect, len(self._asked), since)
 
     def source(self, failure: BaseException) -> "tuple[str, StepFailure, bool] | None":
         """Give the step that a failure of the run comes from: path, how it failed, is it itself.
@@ -134,6 +147,12 @@ class RunErrors:
     def may_repeat(self, path: str, log: StepLog) -> bool:
         """Whether the next try may do this failed step again."""
         one = self._failed[path]
+        if one.since is not None:
+            return all(
+                self._leaves_nothing(after, log.records[after])
+                for after in self._from(one.since)
+                if after in log.records
+            )
         if not one.failure.may_repeat(one.effect):
             return False
         return not any(
@@ -141,11 +160,26 @@ class RunErrors:
             for after in self._followers(path, one.asked_count)
         )
 
-    def forget(self, log: StepLog, now_ms: int) -> tuple[Sequence[Entry], Sequence[bytes]]:
-        """Forget what the next try may do again: entries to be written, keys to be removed."""
+    def forget(
+        self, log: StepLog, now_ms: int, failure: BaseException | None = None
+    ) -> tuple[Sequence[Entry], Sequence[bytes]]:
+        """Forget what the next try may do again: entries to be written, keys to be removed.
+
+        `failure` is what has ended the run.
+        """
         written: list[Entry] = []
         removed: list[bytes] = []
-        paths = [path for path in self._failed if self.may_repeat(path, log)]
+        source = None if failure is None else self.source(failure)
+        of = None if source is None else self._failed[source[0]]
+        if source is not None and of is not None and of.since is not None:
+            if self.may_repeat(source[0], log):
+                self._forget_since(of.since, log, now_ms, (written, removed))
+            return written, removed
+        paths = [
+            path
+            for path, one in self._failed.items()
+            if one.since is None and self.may_repeat(path, log)
+        ]
         for path in paths:
             one, record = self._failed[path], log.records.get(path)
             if record is None or record.state is not StepState.FAILED:
@@ -167,6 +201,39 @@ class RunErrors:
                 if noted is not None and noted.outcome is not None:
                     removed.append(noted.outcome.key)
         return written, removed
+
+    def _from(self, since: str) -> list[str]:
+        """What was asked for from a step on, that step among it."""
+        if since not in self._asked:
+            return []
+        return [since, *self._followers(since, self._asked.index(since) + 1)]
+
+    def _leaves_nothing(self, path: str, record: StepRecord) -> bool:
+        """Whether a step can be done anew: it does no harm, or it changed nothing."""
+        failed, intent = self._failed.get(path), record.intent
+        if failed is not None and failed.since is not None:
+            return True
+        if record.in_doubt is not None:
+            return False
+        return intent is None or Effect(str(intent.facts["effect"])) in _REPEATABLE
+
+    def _forget_since(
+        self, since: str, log: StepLog, now_ms: int, out: tuple[list[Entry], list[bytes]]
+    ) -> None:
+        written, removed = out
+        for path in dict.fromkeys(self._from(since)):
+            record = log.records.get(path)
+            if record is None:
+                continue
+            if record.outcome is not None:
+                removed.append(record.outcome.key)
+                record.outcome = None
+            if record.intent is None:
+                del log.records[path]
+            else:
+                facts = {**record.intent.facts, "void": ANEW}
+                record.intent = replace(record.intent, facts=facts, written_ms=now_ms)
+                written.append(record.intent)
 
     def _followers(self, path: str, asked_count: int) -> list[str]:
         """What was asked for after this step had failed, except within calls begun before.

@@ -184,6 +184,7 @@ def _owned(envelope: Envelope, record: Record, rules: AdmissionRules) -> Envelop
         task_id=task_id,
         tenant=rules.tenant,
         hop=0,
+        memory_read=None,
         label=None,
         fan_outs=(),
         deadline_ms=latest_ms if asked_ms is None else min(asked_ms, latest_ms),

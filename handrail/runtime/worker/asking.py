@@ -25,6 +25,7 @@ from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.outputs import Outbound
 from handrail.runtime.worker.requests import NOBODY, request_closed, request_id
+from handrail.runtime.worker.run_memory import RunMemory
 from handrail.runtime.worker.wait import Closing, Opening, Wait
 from handrail.runtime.worker.waiting import IN_MEMORY_S_MAX, waiting_act
 from handrail.wire.answer import ReplyAddress
@@ -52,6 +53,7 @@ class Asker:
     ground: LaneGround
     invocation: Invocation
     envelope: Envelope
+    memory: RunMemory
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -152,6 +154,7 @@ class UntilReply:
             priority=parent.priority,
             reply_to=asker.reply_to,
             chain=asker.chain,
+            memory_read=asker.memory.header,
             label=parent.label,
             trace_parent=parent.trace_parent,
         )

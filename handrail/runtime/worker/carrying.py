@@ -217,7 +217,7 @@ class Carrier:
             buried = Buried(ended.record, ended.envelope, Reason.SIZE, error, keeping=keeping)
             self._handing.aside(self._bury_refused(invocation, end, buried))
 
-        self._handing.hand_end(end, ended.records, events, refused)
+        self._handing.hand_end(end, ended.records, events, refused, ended.commands)
 
     async def _bury_refused(self, invocation: Invocation, end: End, buried: Buried) -> None:
         """What it wrote was refused by the broker: its end is a dead letter instead."""

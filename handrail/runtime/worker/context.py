@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 from handrail.contract.effect import EffectDeclaration, Idempotent, effect_of
+from handrail.contract.memory import Memory
 from handrail.contract.passage import Passage
 from handrail.contract.tool import Tool, ToolContext
 from handrail.contract.topic import Topic
@@ -26,6 +27,8 @@ from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ending import Spent
 from handrail.runtime.worker.function_step import FunctionStep
 from handrail.runtime.worker.ground import Act
+from handrail.runtime.worker.memory_handle import Numbered, SpaceHandle
+from handrail.runtime.worker.memory_rights import known_space
 from handrail.runtime.worker.step import Step, check_task, side_by_side
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
@@ -180,6 +183,14 @@ class RunContext:
         )
         return self._wait(wait)
 
+    def memory(self, space: Memory[M]) -> SpaceHandle[M]:
+        """Give a memory space into the handler's hands. Raises SpaceUnknown."""
+        known = known_space(self._steps.ground.worker.memory.spaces, space)
+        numbered = Numbered(
+            self._next_step, lambda shown: check_task(shown, self._task), self._step
+        )
+        return SpaceHandle(known, self._steps, self._asker, numbered)
+
     def gather(self, *steps: Awaitable[Any]) -> Awaitable[Any]:
         """Carry steps out side by side; gives their results in order."""
         ours: list[Step[Any]] = []
@@ -291,7 +302,8 @@ class RunContext:
 
     @property
     def _asker(self) -> Asker:
-        return Asker(self._steps.ground, self._steps.invocation, self._envelope)
+        steps = self._steps
+        return Asker(steps.ground, steps.invocation, self._envelope, steps.memory)
 
     def _wait(self, wait: Wait[R]) -> Step[R]:
         return self._step(wait.act.asked.shown, lambda: self._steps.wait_for(wait))

@@ -31,6 +31,7 @@ class Ended:
     spent: Spent
     written_ms: int  #: when the record that it was made of was written
     missing_count: int = 0
+    commands: Sequence[Outgoing] = ()  #: to the keeper of memory, in the same transaction
 
 
 @dataclass(frozen=True, slots=True)

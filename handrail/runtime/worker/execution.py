@@ -32,6 +32,7 @@ from handrail.runtime.worker.holding import rest_at_start
 from handrail.runtime.worker.outputs import Origin, outputs_of
 from handrail.runtime.worker.reading_back import read_back
 from handrail.runtime.worker.replying import check_address, reply_of
+from handrail.runtime.worker.run_memory import CommandSender, RunMemory
 from handrail.runtime.worker.versions import rest_for_version
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.claim import is_claim
@@ -39,6 +40,7 @@ from handrail.wire.codec import decode_envelope, encode_time
 from handrail.wire.dead_letter import Reason
 from handrail.wire.envelope import Envelope
 from handrail.wire.marker import Marker
+from handrail.wire.memory import joined
 from handrail.wire.record import Record
 
 
@@ -130,14 +132,21 @@ class Execution:
         if failure is not None:
             run = FailedRun(given.record, given.envelope, steps, failure)
             return after_failure(self._ground, invocation, run)
-        return await self._packed(invocation, given, returned, spent)
+        return await self._packed(invocation, given, steps.memory, (returned, spent))
 
     async def _packed(
-        self, invocation: Invocation, given: _Input, returned: object, spent: Spent
+        self,
+        invocation: Invocation,
+        given: _Input,
+        memory: RunMemory,
+        ended: tuple[object, Spent],
     ) -> Ended | Buried:
         """Give what the handler leaves behind, or what was wrong with it."""
         try:
-            return await self._pack(invocation, given, returned, spent)
+            seen = replace(given, envelope=memory.carried_on(given.envelope))
+            return self._with_commands(
+                invocation, await self._pack(invocation, seen, *ended), memory
+            )
         except BrokerUnreachable:
             raise
         except RecordRefused as error:
@@ -202,6 +211,16 @@ class Execution:
         records = [await self._packer.pack(message) for message in outputs.messages]
         written_ms = given.record.timestamp_ms
         return Ended(given.record, given.envelope, outputs, records, spent, written_ms)
+
+    def _with_commands(self, invocation: Invocation, ended: Ended, memory: RunMemory) -> Ended:
+        """Give it with what its handler has collected for the keeper."""
+        if not memory.collected:
+            return ended
+        worker = self._worker
+        now_ms = worker.clock.now_ms()
+        sender = CommandSender(worker.agent.name, worker.team)
+        origin = Origin(invocation.id, ended.envelope, now_ms, invocation.run)
+        return replace(ended, commands=sender.records(memory.collected, origin))
 
     def _canceled(self, envelope: Envelope) -> Canceled | None:
         cancel = self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms)
@@ -326,4 +345,8 @@ class Execution:
 def _in_common(envelopes: list[Envelope]) -> Envelope:
     """What the gathered invocation inherits: its task, the outer fan-outs, the longest way."""
     first = envelopes[0]
-    return first.but(fan_outs=first.fan_outs[:-1], hop=max(envelope.hop for envelope in envelopes))
+    return first.but(
+        fan_outs=first.fan_outs[:-1],
+        hop=max(envelope.hop for envelope in envelopes),
+        memory_read=joined(envelope.memory_read for envelope in envelopes),
+    )

@@ -128,7 +128,9 @@ def _again(
     ground: LaneGround, invocation: Invocation, run: FailedRun, decision: Retry, at_ms: int
 ) -> Suspended:
     now_ms = ground.worker.clock.now_ms()
-    written, removed = run.steps.errors.forget(ground.lane.steps.of(invocation.id), now_ms)
+    written, removed = run.steps.errors.forget(
+        ground.lane.steps.of(invocation.id), now_ms, run.failure
+    )
     event = ground.saying.rested(invocation, run.envelope, RestWhy.RETRY, at_ms, run.failure)
     return Suspended(
         run.envelope,

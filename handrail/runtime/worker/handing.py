@@ -57,8 +57,9 @@ class Handing:
         records: Sequence[Outgoing],
         events: Sequence[Event],
         on_refused: Callable[[RecordRefused], None] | None = None,
+        commands: Sequence[Outgoing] = (),
     ) -> None:
-        """Hand over the end of an invocation."""
+        """Hand over the end of an invocation; its records say where its commands stand."""
 
         def ended(_: Sequence[int]) -> None:
             if not end.offsets:
@@ -67,7 +68,14 @@ class Handing:
 
         own = self._journaled(end.entries, end.removed)
         self._committer.hand(
-            Item([*records, *own, *self._said(events)], tuple(end.offsets), ended, on_refused)
+            Item(
+                [*records, *own, *self._said(events)],
+                tuple(end.offsets),
+                ended,
+                on_refused,
+                commands=commands,
+                followers=len(records),
+            )
         )
         self.on_end()
 

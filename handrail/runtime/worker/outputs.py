@@ -220,6 +220,7 @@ def _child(
         budget=parent.budget,
         priority=parent.priority,
         fan_outs=fan_outs,
+        memory_read=parent.memory_read,
         label=parent.label,
         trace_parent=parent.trace_parent,
     )

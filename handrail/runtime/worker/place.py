@@ -8,6 +8,9 @@ from typing import Any
 
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
+from handrail.contract.memory import Memory
+from handrail.contract.memory_reader import MemoryReader
+from handrail.contract.subject_seal import SubjectSeal
 from handrail.lane.bounds import LaneBounds
 from handrail.lane.decision import LaneSettings
 from handrail.lane.retry import Tries
@@ -54,6 +57,15 @@ class TeamPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerMemory:
+    """The memory of a team, as its agents in one process have it."""
+
+    spaces: Mapping[str, Memory[Any]] = field(default_factory=dict[str, Memory[Any]])
+    reader: MemoryReader | None = None  #: the view; there when one of its agents may read
+    seal: SubjectSeal | None = None  #: the keys of those whom personal records are about
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What `handrail.toml` may set about carrying out."""
 
@@ -90,6 +102,7 @@ class WorkerPlace:
     gates: ProviderGates = field(default_factory=ProviderGates)  #: of its process
     switches: Switches = field(default_factory=Switches)  #: what people have set, of this process
     jitter: Jitter = full_jitter  #: how much of the longest delay a try that has failed waits
+    memory: WorkerMemory = field(default_factory=WorkerMemory)
     references: Path | None = None  #: where its lanes keep their reference caches; None: nowhere
 
     def reference_cache(self, lane: str) -> Path | None:

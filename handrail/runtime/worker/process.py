@@ -6,7 +6,7 @@ partitions goes on from what was committed.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from handrail.runtime.worker.place import (
     Limits,
     MakeSteps,
     TeamPlace,
+    WorkerMemory,
     WorkerPlace,
     full_jitter,
 )
@@ -49,6 +50,7 @@ class ProcessSettings:
     steps: MakeSteps = StepRunner
     fail_points: FailPoints = field(default_factory=fail_points_of_environment)
     jitter: Jitter = full_jitter
+    memory: WorkerMemory = field(default_factory=WorkerMemory)
     references: Path | None = None  #: folder of the lanes' reference caches; None: without
 
 
@@ -101,6 +103,7 @@ class AgentProcess:
                     gates=self.gates,
                     door=door,
                     switches=self._control.switches,
+                    memory=replace(settings.memory, spaces=team.spaces),
                     references=settings.references,
                 )
             )

@@ -135,6 +135,8 @@ class Replies:
         body = record.value
         succeeded = envelope.type == REPLY_TYPE
         facts = outcome_facts(intent, ok=succeeded) | {"answer": envelope.id}
+        if envelope.memory_read:
+            facts["memread"] = envelope.memory_read
         if not succeeded:
             failed = FailedAnswer.decode(body)
             body = encode_error(

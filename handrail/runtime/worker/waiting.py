@@ -27,6 +27,7 @@ from handrail.runtime.worker.ground import Act, LaneGround
 from handrail.runtime.worker.holding import before_step
 from handrail.runtime.worker.provider import Provider, ProviderCall
 from handrail.runtime.worker.recorded_error import encode_error
+from handrail.runtime.worker.run_memory import RunMemory
 from handrail.runtime.worker.stepping import Stepper
 from handrail.runtime.worker.wait import Closing, Wait, Waiting
 from handrail.wire.envelope import Envelope
@@ -58,6 +59,7 @@ class RunSteps(Stepper):
         self.on_asked: Callable[[], None] = lambda: None  #: called when an agent is to be asked
         self.ground = ground
         self.invocation = invocation
+        self.memory = RunMemory(envelope.memory_read)
         self._task = asyncio.current_task()
         self._busy = 0  # steps under way that do not wait
         self._waits: dict[str, Waiting] = {}
@@ -86,7 +88,7 @@ class RunSteps(Stepper):
         with self._under_way():
             verdict = self._judged(wait.act.asked)
             if isinstance(verdict, Replay):
-                return await self._replay(wait.act, verdict.outcome)
+                return await self._answered_with(wait, verdict.outcome)
             if self._intent(path) is None:
                 await self._may_begin(path)
                 self._check_may_act(wait.act.asked)
@@ -95,7 +97,7 @@ class RunSteps(Stepper):
         with self._under_way():
             outcome = self._log.records[path].outcome
             assert outcome is not None, "what has ended has an outcome"
-            return await self._replay(wait.act, outcome)
+            return await self._answered_with(wait, outcome)
 
     def provider_call(self, model: Model, path: str) -> ProviderCall:
         """Give the way through the gate for one turn of a model; what waits there may rest."""
@@ -137,11 +139,18 @@ class RunSteps(Stepper):
     def _acts(self) -> bool:
         return self.acting > 0
 
+    async def _answered_with(self, wait: Wait[R], outcome: Entry) -> R:
+        # Whoever has answered has seen, and perhaps written, what those who come after must see.
+        self.memory.see(str(outcome.facts.get("memread") or ""))
+        return await self._replay(wait.act, outcome)
+
     def _judged(self, asked: Asked) -> Verdict:
         if self.stopped is not None:
             raise self.stopped
         agent = self._ground.worker.agent
         self._asked.add(asked.path)
+        if "." in asked.path:
+            self.errors.ask(asked.path)
         try:
             return self._log.judge(asked, agent.name, agent.version, self.now_ms())
         except Diverged as error:
@@ -164,7 +173,7 @@ class RunSteps(Stepper):
             "shown": asked.shown,
             "effect": str(asked.effect),
             "idem_key": wait.act.idem_key,
-            "attempt": self._next_attempt(asked.path),
+            "attempt": self.next_attempt(asked.path),
             "first_ms": now_ms,
             "key_ttl_s": None,
             **opening.facts,
@@ -190,7 +199,8 @@ class RunSteps(Stepper):
             raise asyncio.CancelledError
         await self._reached(Moment.AFTER_INTENT_COMMIT, asked)
 
-    def _next_attempt(self, path: str) -> int:
+    def next_attempt(self, path: str) -> int:
+        """Give the number of the attempt that a step which waits is about to begin."""
         record = self._log.records.get(path)
         if record is None or record.intent is None:
             return 1

@@ -1,0 +1,398 @@
+"""One memory space in the hands of a handler: `ctx.memory(space)`.
+
+Every read is a recorded step that waits for what was written before it; every `put` is a step that
+asks the keeper; everything else is collected and written when the handler ends, in the transaction
+of its handoffs. Whose a record is, its tenant, task or subject, is said by the engine alone.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import orjson
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from handrail.contract.effect import Effect
+from handrail.contract.failure import Refused, State
+from handrail.contract.memory import NEW, SEARCH_K, Applied, Hit, Memory, Record
+from handrail.contract.memory_reader import NEWEST, AsOf, Found, MemoryReader
+from handrail.errors import FailureClass
+from handrail.errors.memory import Conflict, NeedsMerge
+from handrail.errors.steps import StepInvalid
+from handrail.lane.failure_class import Failure
+from handrail.lane.steps import Asked
+from handrail.lane.trying_again import StepFailure
+from handrail.runtime.worker.asking import Asker
+from handrail.runtime.worker.asking_keeper import keeper_wait
+from handrail.runtime.worker.digest import call_in_words, digest_of
+from handrail.runtime.worker.ground import Act
+from handrail.runtime.worker.memory_reads import WhatWasRead, in_ms, opened, positions_of
+from handrail.runtime.worker.memory_rights import Right, check_right, check_subject
+from handrail.runtime.worker.run_memory import COLLECTED_COUNT_MAX
+from handrail.runtime.worker.step import Step
+from handrail.runtime.worker.waiting import RunSteps
+from handrail.wire.memory import COMMANDS, Answer, Command, Op, Positions, Verdict, full_key
+
+M = TypeVar("M")
+R = TypeVar("R")
+
+ROUNDS_COUNT_MAX = 3  #: of one update
+K_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """How a context numbers its steps."""
+
+    next_step: Callable[[str], int]  #: takes the next number; raises ForeignTask
+    check: Callable[[str], None]  #: raises ForeignTask
+    step: Callable[[str, Callable[[], Coroutine[Any, Any, Any]]], Step[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Change(Generic[M]):
+    """A put, as its handler has asked for it."""
+
+    key: str
+    value: M
+    expect: int | None
+    subject: str | None
+    derived_from: tuple[str, ...] = ()
+    confidence: float | None = None
+    observed_ms: int | None = None
+
+
+class SpaceHandle(Generic[M]):
+    """Keeps what `contract.memory.MemoryHandle` promises, for one run."""
+
+    def __init__(self, space: Memory[M], steps: RunSteps, asker: Asker, numbered: Numbered) -> None:
+        """Act for the run that these steps belong to."""
+        self._space = space
+        self._steps = steps
+        self._asker = asker
+        self._numbered = numbered
+        self._worker = asker.ground.worker
+        self._tenant = asker.envelope.tenant
+
+    # ---- reading
+
+    def get(
+        self, key: str, *, as_of: datetime | int | None = None, subject: str | None = None
+    ) -> Step[Record[M] | None]:
+        """Give the newest version, or the one at a time or of a number; None when there is none."""
+        self._check(Right.READ, subject, key)
+        shown = self._shown("get", key)
+        wanted = _as_of(as_of, shown)
+        step = self._numbered.next_step(shown)
+        return self._numbered.step(
+            shown, lambda: self._get(str(step), shown, key, subject, as_of=wanted)
+        )
+
+    def history(self, key: str, *, subject: str | None = None) -> Step[list[Record[M]]]:
+        """Give every version that is still kept, oldest first."""
+        self._check(Right.READ, subject, key)
+        shown = self._shown("history", key)
+        step = self._numbered.next_step(shown)
+
+        async def look(reader: MemoryReader, full: str, wanted: Positions) -> Sequence[Found]:
+            records = await reader.history(self._space.name, full, wanted=wanted)
+            return [Found(one, 0.0) for one in records]
+
+        async def work() -> list[Record[M]]:
+            asked = self._asked(str(step), "history", shown, {"key": key, "subject": subject})
+            found = await self._read(asked, key, subject, look)
+            return [record for record, _ in await self._opened(found, str(step), subject)]
+
+        return self._numbered.step(shown, work)
+
+    def search(
+        self, text: str, k: int = SEARCH_K, *, subject: str | None = None
+    ) -> Step[list[Hit[M]]]:
+        """Give up to `k` records that match words of a text, best first (BM25)."""
+        self._check(Right.READ, subject)
+        shown = call_in_words("memory.search", [self._space.name, text, k])
+        if not 0 < k <= K_MAX:
+            raise StepInvalid(
+                step=shown, detail=f"k={k} is out of bounds", cure=f"give 1 to {K_MAX}"
+            )
+        step = self._numbered.next_step(shown)
+
+        async def look(reader: MemoryReader, prefix: str, wanted: Positions) -> Sequence[Found]:
+            return await reader.search(self._space.name, prefix, text, k, wanted=wanted)
+
+        async def work() -> list[Hit[M]]:
+            asked = self._asked(
+                str(step), "search", shown, {"text": text, "k": k, "subject": subject}
+            )
+            found = await self._read(asked, "", subject, look)
+            opened_ = await self._opened(found, str(step), subject)
+            return [Hit(record, score) for record, score in opened_]
+
+        return self._numbered.step(shown, work)
+
+    # ---- writing, and waiting for it
+
+    def put(
+        self,
+        key: str,
+        value: M,
+        *,
+        expect: int | None = None,
+        subject: str | None = None,
+        derived_from: Sequence[str] = (),
+        confidence: float | None = None,
+        observed_at: datetime | None = None,
+    ) -> Step[Applied]:
+        """Write a version if the present one is `expect` (NEW: there is none), and wait for it."""
+        self._check(Right.WRITE, subject, key)
+        shown = self._shown("put", key)
+        observed_ms = None if observed_at is None else in_ms(_aware(observed_at, shown))
+        change = _Change(key, value, expect, subject, tuple(derived_from), confidence, observed_ms)
+        step = self._numbered.next_step(shown)
+        return self._numbered.step(shown, lambda: self._put(str(step), shown, change))
+
+    def update(
+        self, key: str, fn: Callable[[M | None], M], *, subject: str | None = None
+    ) -> Step[Applied]:
+        """Read, compute and put, at most three times; `fn` is pure. Raises NeedsMerge."""
+        self._check(Right.READ, subject, key)
+        self._check(Right.WRITE, subject, key)
+        shown = self._shown("update", key)
+        step = self._numbered.next_step(shown)
+        return self._numbered.step(shown, lambda: self._update(step, shown, key, fn, subject))
+
+    # ---- writing when the handler ends
+
+    def add(self, key: str, item: object, *, subject: str | None = None) -> None:
+        """Add an item to a set of JSON values. Cannot conflict; written when the handler ends."""
+        self._collect(Op.ADD, key, item, subject)
+
+    def append(self, key: str, item: object, *, subject: str | None = None) -> None:
+        """Append an item to a list. Cannot conflict; written when the handler ends."""
+        self._collect(Op.APPEND, key, item, subject)
+
+    def increment(self, key: str, by: int = 1, *, subject: str | None = None) -> None:
+        """Add to a whole number. Cannot conflict; written when the handler ends."""
+        self._collect(Op.INCREMENT, key, by, subject)
+
+    def merge(self, key: str, fields: Mapping[str, object], *, subject: str | None = None) -> None:
+        """Set fields of an object, the others stay. Cannot conflict; written when it ends."""
+        self._collect(Op.MERGE, key, dict(fields), subject)
+
+    # ---- inside: reading
+
+    async def _get(
+        self, path: str, shown: str, key: str, subject: str | None, *, as_of: AsOf = NEWEST
+    ) -> Record[M] | None:
+        async def look(reader: MemoryReader, full: str, wanted: Positions) -> Sequence[Found]:
+            record = await reader.get(self._space.name, full, wanted=wanted, as_of=as_of)
+            return [] if record is None else [Found(record, 0.0)]
+
+        facts = {"key": key, "subject": subject, "version": as_of.version, "at_ms": as_of.at_ms}
+        found = await self._read(self._asked(path, "get", shown, facts), key, subject, look)
+        if as_of == NEWEST:
+            self._steps.memory.read_at[self._space.name, key] = path
+        return next((record for record, _ in await self._opened(found, path, subject)), None)
+
+    def _asked(self, path: str, what: str, shown: str, facts: Mapping[str, object]) -> Asked:
+        digest = digest_of({"space": self._space.name, **facts})
+        return Asked(path, f"memory.{what}", digest, shown, Effect.READ)
+
+    async def _read(
+        self,
+        asked: Asked,
+        key: str,
+        subject: str | None,
+        look: Callable[[MemoryReader, str, Positions], Coroutine[Any, Any, Sequence[Found]]],
+    ) -> Sequence[Found]:
+        async def do() -> WhatWasRead:
+            reader = self._worker.memory.reader
+            assert reader is not None, "a process opens the view when one of its agents may read"
+            full = await self._full_key(key, subject)
+            found = await look(reader, full, self._steps.memory.positions)
+            records = [one.record for one in found]
+            topic, bus = self._worker.team.full(COMMANDS), self._worker.bus
+            places = [await bus.partition_of(topic, one.key.encode()) for one in records]
+            return WhatWasRead(found, positions_of(records, places))
+
+        def accept(value: Any) -> WhatWasRead:  # noqa: ANN401 - a READ step has no receiver to ask
+            raise AssertionError(value)
+
+        act = Act(
+            asked=asked,
+            declared=Effect.READ,
+            idem_key="",
+            do=do,
+            encode=WhatWasRead.encode,
+            decode=WhatWasRead.decode,
+            accept=accept,
+        )
+        read = await self._steps.carry_out(act)
+        self._steps.memory.see(read.positions)
+        return read.found
+
+    async def _opened(
+        self, found: Sequence[Found], path: str, subject: str | None
+    ) -> list[tuple[Record[M], float]]:
+        seal, of = self._worker.memory.seal, (self._tenant, subject)
+        given: list[tuple[Record[M], float]] = []
+        for one in found:
+            record = await opened(self._space, one.record, seal, of)
+            if record is not None:
+                self._steps.memory.read_at.setdefault((self._space.name, record.key), path)
+                given.append((record, one.score))
+        return given
+
+    # ---- inside: writing
+
+    async def _put(self, path: str, shown: str, change: _Change[M]) -> Applied:
+        body = self._space.encode(change.value)
+        facts = {
+            "space": self._space.name,
+            "key": change.key,
+            "value": orjson.loads(body),
+            "expect": change.expect,
+            "subject": change.subject,
+            "derived_from": change.derived_from,
+            "confidence": change.confidence,
+            "observed_ms": change.observed_ms,
+        }
+        asked = Asked(path, "memory.put", digest_of(facts), shown, Effect.ASK)
+
+        async def make() -> Command:
+            return await self._command(change, body)
+
+        attempt = self._steps.next_attempt(path)
+        answer = await self._steps.wait_for(keeper_wait(self._asker, asked, attempt, make))
+        self._steps.memory.see(f"{answer.partition}:{answer.offset}")
+        return self._judged(path, answer, change)
+
+    def _judged(self, path: str, answer: Answer, change: _Change[M]) -> Applied:
+        """Give what was applied; raises Conflict or Refused, of which the run's retry is told."""
+        steps, space = self._steps, self._space.name
+        match answer.verdict:
+            case Verdict.APPLIED:
+                return Applied(answer.version, answer.same_as, answer.quarantined)
+            case Verdict.CONFLICT:
+                expected = "none" if change.expect == NEW else change.expect
+                error = Conflict(
+                    space=space, key=change.key, expected=expected, found=answer.version
+                )
+                since = steps.memory.read_at.get((space, change.key), path)
+                again = StepFailure(Failure(FailureClass.TRANSIENT), nothing_happened=True)
+                steps.errors.fail(path, error, again, Effect.ASK, since=since)
+                raise error
+            case Verdict.REFUSED:
+                refused = Refused(State(answer.state), answer.detail, remedy=answer.remedy or None)
+                never = StepFailure(Failure(FailureClass.FATAL), nothing_happened=True)
+                steps.errors.fail(path, refused, never, Effect.ASK)
+                raise refused
+
+    async def _update(
+        self, step: int, shown: str, key: str, fn: Callable[[M | None], M], subject: str | None
+    ) -> Applied:
+        conflict: Conflict | None = None
+        path = str(step)
+        for count in range(ROUNDS_COUNT_MAX):
+            old = await self._get(f"{step}.{2 * count + 1}", shown, key, subject)
+            expect = NEW if old is None else old.version
+            change = _Change(key, fn(None if old is None else old.value), expect, subject)
+            path = f"{step}.{2 * count + 2}"
+            try:
+                return await self._put(path, shown, change)
+            except Conflict as somebody_was_faster:
+                conflict = somebody_was_faster
+        error = NeedsMerge(space=self._space.name, key=key, count=ROUNDS_COUNT_MAX)
+        again = StepFailure(Failure(FailureClass.TRANSIENT), nothing_happened=True)
+        self._steps.errors.fail(path, error, again, Effect.ASK, since=f"{step}.1")
+        raise error from conflict
+
+    async def _command(self, change: _Change[M], body: bytes) -> Command:
+        value: object = orjson.loads(body)
+        seal = self._worker.memory.seal
+        if self._space.is_personal and seal is not None and change.subject is not None:
+            value = await seal.seal(self._tenant, change.subject, body)
+        return Command(
+            op=Op.PUT,
+            space=self._space.name,
+            key=await self._full_key(change.key, change.subject),
+            by=self._worker.agent.name,
+            by_version=self._worker.agent.version,
+            type_name=self._space.type_name,
+            value=value,
+            sealed=self._space.is_personal,
+            expect=change.expect,
+            derived_from=change.derived_from,
+            confidence=change.confidence,
+            observed_ms=change.observed_ms,
+        )
+
+    def _collect(self, op: Op, key: str, value: object, subject: str | None) -> None:
+        shown = self._shown(str(op), key)
+        self._numbered.check(shown)
+        self._check(Right.WRITE, subject, key)
+        if self._space.is_personal:
+            raise Refused(
+                State.INVALID_INPUT,
+                f"memory {self._space.name} is sealed, so the keeper cannot compute with it",
+                remedy="Use update, which reads, computes and puts.",
+            )
+        if len(self._steps.memory.collected) >= COLLECTED_COUNT_MAX:
+            raise Refused(
+                State.INVALID_INPUT, f"one handler writes at most {COLLECTED_COUNT_MAX} times"
+            )
+        try:
+            plain: object = to_jsonable_python(value, by_alias=True)
+        except PydanticSerializationError as error:
+            raise StepInvalid(
+                step=shown, detail=f"its value has no JSON form: {error}", cure="give plain values"
+            ) from error
+        command = Command(
+            op=op,
+            space=self._space.name,
+            key=self._plain_key(key),
+            by=self._worker.agent.name,
+            by_version=self._worker.agent.version,
+            type_name=self._space.type_name,
+            value=plain,
+        )
+        command.encode()  # now, where the handler sees what is wrong with it
+        self._steps.memory.collected.append(command)
+
+    # ---- inside: whose it is
+
+    def _check(self, right: Right, subject: str | None, key: str | None = None) -> None:
+        check_right(self._worker.agent.name, self._space, right)
+        check_subject(self._space, subject, has_keys=self._worker.memory.seal is not None)
+        if key is not None:
+            self._space.check_key(key)
+
+    def _plain_key(self, key: str) -> str:
+        task = self._asker.envelope.task_id if self._space.rules.of_one_task else None
+        return full_key(self._tenant, key, task=task)
+
+    async def _full_key(self, key: str, subject: str | None) -> str:
+        seal = self._worker.memory.seal
+        if subject is None or seal is None:
+            return self._plain_key(key)
+        return full_key(self._tenant, key, subject=await seal.digest(self._tenant, subject))
+
+    def _shown(self, what: str, key: str) -> str:
+        return call_in_words(f"memory.{what}", [f"{self._space.name}/{key}"])
+
+
+def _as_of(wanted: datetime | int | None, shown: str) -> AsOf:
+    if wanted is None:
+        return NEWEST
+    if isinstance(wanted, datetime):
+        return AsOf(at_ms=in_ms(_aware(wanted, shown)))
+    return AsOf(version=wanted)
+
+
+def _aware(moment: datetime, shown: str) -> datetime:
+    if moment.tzinfo is None:
+        raise StepInvalid(
+            step=shown, detail="its time names no time zone", cure="give one, as ctx.now() does"
+        )
+    return moment
