@@ -4,7 +4,7 @@ The command commits together with the intent of its step, so it is sent once wha
 verdict comes to the lane's answers and is recorded like any answer, whatever it says.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from handrail.contract.effect import Effect
@@ -27,7 +27,7 @@ class UntilKeeper:
     asker: Asker
     asked: Asked
     command_id: str
-    make: Callable[[], Awaitable[Command]]  #: called once, when the step begins
+    make: Callable[[], Command]  #: called once, when the step begins
     why: Why = Why.ANSWER
 
     async def opening(self, now_ms: int) -> Opening:
@@ -37,7 +37,7 @@ class UntilKeeper:
         sender = CommandSender(worker.agent.name, worker.team)
         envelope = sender.envelope(asker.envelope, asker.invocation.id, now_ms)
         addressed = replace(envelope, id=self.command_id, reply_to=asker.reply_to)
-        record = sender.record(await self.make(), addressed)
+        record = sender.record(self.make(), addressed)
         facts: dict[str, object] = {"waits": WAITS_FOR_AGENT, "until_ms": None, "topic": COMMANDS}
         return Opening(facts, [record])
 
@@ -53,7 +53,7 @@ class UntilKeeper:
 
 
 def keeper_wait(
-    asker: Asker, asked: Asked, attempt: int, make: Callable[[], Awaitable[Command]]
+    asker: Asker, asked: Asked, attempt: int, make: Callable[[], Command]
 ) -> Wait[Answer]:
     """Give the step; another attempt has another id, so that no old verdict is taken for its."""
     assert asked.effect is Effect.ASK

@@ -5,10 +5,10 @@ asks the keeper; everything else is collected and written when the handler ends,
 of its handoffs. Whose a record is, its tenant, task or subject, is said by the engine alone.
 """
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import orjson
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -16,26 +16,38 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.contract.memory import NEW, SEARCH_K, Applied, Hit, Memory, Record
-from handrail.contract.memory_reader import NEWEST, AsOf, Found, MemoryReader
 from handrail.errors import FailureClass
 from handrail.errors.memory import Conflict, NeedsMerge
 from handrail.errors.steps import StepInvalid
 from handrail.lane.failure_class import Failure
 from handrail.lane.steps import Asked
 from handrail.lane.trying_again import StepFailure
+from handrail.memory.sealing import sealed
 from handrail.runtime.worker.asking import Asker
 from handrail.runtime.worker.asking_keeper import keeper_wait
 from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ground import Act
-from handrail.runtime.worker.memory_reads import WhatWasRead, in_ms, opened, positions_of
+from handrail.runtime.worker.memory_reads import (
+    Scored,
+    WhatWasRead,
+    as_given,
+    in_ms,
+    positions_of,
+)
 from handrail.runtime.worker.memory_rights import Right, check_right, check_subject
 from handrail.runtime.worker.run_memory import COLLECTED_COUNT_MAX
 from handrail.runtime.worker.step import Step
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.memory import COMMANDS, Answer, Command, Op, Positions, Verdict, full_key
 
+if TYPE_CHECKING:
+    from handrail.runtime.memory_view import MemoryView
+
 M = TypeVar("M")
 R = TypeVar("R")
+
+#: Asks the view, which has to have seen these positions.
+Look = Callable[["MemoryView", Positions], Awaitable[Sequence[Scored]]]
 
 ROUNDS_COUNT_MAX = 3  #: of one update
 K_MAX = 100
@@ -83,10 +95,11 @@ class SpaceHandle(Generic[M]):
         """Give the newest version, or the one at a time or of a number; None when there is none."""
         self._check(Right.READ, subject, key)
         shown = self._shown("get", key)
-        wanted = _as_of(as_of, shown)
+        if isinstance(as_of, datetime):
+            _aware(as_of, shown)
         step = self._numbered.next_step(shown)
         return self._numbered.step(
-            shown, lambda: self._get(str(step), shown, key, subject, as_of=wanted)
+            shown, lambda: self._get(str(step), shown, key, subject, as_of=as_of)
         )
 
     def history(self, key: str, *, subject: str | None = None) -> Step[list[Record[M]]]:
@@ -95,14 +108,13 @@ class SpaceHandle(Generic[M]):
         shown = self._shown("history", key)
         step = self._numbered.next_step(shown)
 
-        async def look(reader: MemoryReader, full: str, wanted: Positions) -> Sequence[Found]:
-            records = await reader.history(self._space.name, full, wanted=wanted)
-            return [Found(one, 0.0) for one in records]
+        async def look(view: "MemoryView", wanted: Positions) -> Sequence[Scored]:
+            full = self._full_key(key, subject)
+            return [(r, 0.0) for r in await view.history(self._space.name, full, wanted=wanted)]
 
         async def work() -> list[Record[M]]:
             asked = self._asked(str(step), "history", shown, {"key": key, "subject": subject})
-            found = await self._read(asked, key, subject, look)
-            return [record for record, _ in await self._opened(found, str(step), subject)]
+            return [record for record, _ in await self._read(asked, look)]
 
         return self._numbered.step(shown, work)
 
@@ -118,16 +130,19 @@ class SpaceHandle(Generic[M]):
             )
         step = self._numbered.next_step(shown)
 
-        async def look(reader: MemoryReader, prefix: str, wanted: Positions) -> Sequence[Found]:
-            return await reader.search(self._space.name, prefix, text, k, wanted=wanted)
+        async def look(view: "MemoryView", wanted: Positions) -> Sequence[Scored]:
+            # Of one subject only: the view ranks over all of them.
+            many = k if subject is None else K_MAX
+            whose = self._full_key("", subject)
+            found = await view.search(
+                [self._space.name], self._tenant, text, many, task=self._task, wanted=wanted
+            )
+            return [(h.record, h.score) for h in found if h.record.key.startswith(whose)][:k]
 
         async def work() -> list[Hit[M]]:
-            asked = self._asked(
-                str(step), "search", shown, {"text": text, "k": k, "subject": subject}
-            )
-            found = await self._read(asked, "", subject, look)
-            opened_ = await self._opened(found, str(step), subject)
-            return [Hit(record, score) for record, score in opened_]
+            facts = {"text": text, "k": k, "subject": subject}
+            found = await self._read(self._asked(str(step), "search", shown, facts), look)
+            return [Hit(record, score) for record, score in found]
 
         return self._numbered.step(shown, work)
 
@@ -183,38 +198,39 @@ class SpaceHandle(Generic[M]):
     # ---- inside: reading
 
     async def _get(
-        self, path: str, shown: str, key: str, subject: str | None, *, as_of: AsOf = NEWEST
+        self,
+        path: str,
+        shown: str,
+        key: str,
+        subject: str | None,
+        *,
+        as_of: datetime | int | None = None,
     ) -> Record[M] | None:
-        async def look(reader: MemoryReader, full: str, wanted: Positions) -> Sequence[Found]:
-            record = await reader.get(self._space.name, full, wanted=wanted, as_of=as_of)
-            return [] if record is None else [Found(record, 0.0)]
+        async def look(view: "MemoryView", wanted: Positions) -> Sequence[Scored]:
+            full = self._full_key(key, subject)
+            record = await view.get(self._space.name, full, wanted=wanted, as_of=as_of)
+            return [] if record is None else [(record, 0.0)]
 
-        facts = {"key": key, "subject": subject, "version": as_of.version, "at_ms": as_of.at_ms}
-        found = await self._read(self._asked(path, "get", shown, facts), key, subject, look)
-        if as_of == NEWEST:
+        facts = {"key": key, "subject": subject, "as_of": as_of}
+        found = await self._read(self._asked(path, "get", shown, facts), look)
+        if as_of is None:
             self._steps.memory.read_at[self._space.name, key] = path
-        return next((record for record, _ in await self._opened(found, path, subject)), None)
+        return next((record for record, _ in found), None)
 
     def _asked(self, path: str, what: str, shown: str, facts: Mapping[str, object]) -> Asked:
         digest = digest_of({"space": self._space.name, **facts})
         return Asked(path, f"memory.{what}", digest, shown, Effect.READ)
 
-    async def _read(
-        self,
-        asked: Asked,
-        key: str,
-        subject: str | None,
-        look: Callable[[MemoryReader, str, Positions], Coroutine[Any, Any, Sequence[Found]]],
-    ) -> Sequence[Found]:
+    async def _read(self, asked: Asked, look: Look) -> list[tuple[Record[M], float]]:
+        memory, keys = self._steps.memory, self._worker.memory.keys
+
         async def do() -> WhatWasRead:
-            reader = self._worker.memory.reader
-            assert reader is not None, "a process opens the view when one of its agents may read"
-            full = await self._full_key(key, subject)
-            found = await look(reader, full, self._steps.memory.positions)
-            records = [one.record for one in found]
+            view = self._worker.memory.view
+            assert view is not None, "a process opens the view when one of its agents may read"
+            found = await look(view, memory.positions)
             topic, bus = self._worker.team.full(COMMANDS), self._worker.bus
-            places = [await bus.partition_of(topic, one.key.encode()) for one in records]
-            return WhatWasRead(found, positions_of(records, places))
+            places = [await bus.partition_of(topic, one.key.encode()) for one, _ in found]
+            return WhatWasRead(found, positions_of([one for one, _ in found], places))
 
         def accept(value: Any) -> WhatWasRead:  # noqa: ANN401 - a READ step has no receiver to ask
             raise AssertionError(value)
@@ -224,24 +240,15 @@ class SpaceHandle(Generic[M]):
             declared=Effect.READ,
             idem_key="",
             do=do,
-            encode=WhatWasRead.encode,
-            decode=WhatWasRead.decode,
+            encode=lambda read: read.encode(keys),
+            decode=lambda body: WhatWasRead.decode(body, keys),
             accept=accept,
         )
         read = await self._steps.carry_out(act)
-        self._steps.memory.see(read.positions)
-        return read.found
-
-    async def _opened(
-        self, found: Sequence[Found], path: str, subject: str | None
-    ) -> list[tuple[Record[M], float]]:
-        seal, of = self._worker.memory.seal, (self._tenant, subject)
-        given: list[tuple[Record[M], float]] = []
-        for one in found:
-            record = await opened(self._space, one.record, seal, of)
-            if record is not None:
-                self._steps.memory.read_at.setdefault((self._space.name, record.key), path)
-                given.append((record, one.score))
+        memory.see(read.positions)
+        given = [(as_given(self._space, stored), score) for stored, score in read.found]
+        for record, _ in given:
+            memory.read_at.setdefault((self._space.name, record.key), asked.path)
         return given
 
     # ---- inside: writing
@@ -260,8 +267,16 @@ class SpaceHandle(Generic[M]):
         }
         asked = Asked(path, "memory.put", digest_of(facts), shown, Effect.ASK)
 
-        async def make() -> Command:
-            return await self._command(change, body)
+        def make() -> Command:
+            command = replace(
+                self._command(Op.PUT, change.key, facts["value"], change.subject),
+                expect=change.expect,
+                derived_from=change.derived_from,
+                confidence=change.confidence,
+                observed_ms=change.observed_ms,
+            )
+            keys = self._worker.memory.keys
+            return command if keys is None else sealed(command, keys)
 
         attempt = self._steps.next_attempt(path)
         answer = await self._steps.wait_for(keeper_wait(self._asker, asked, attempt, make))
@@ -308,24 +323,15 @@ class SpaceHandle(Generic[M]):
         self._steps.errors.fail(path, error, again, Effect.ASK, since=f"{step}.1")
         raise error from conflict
 
-    async def _command(self, change: _Change[M], body: bytes) -> Command:
-        value: object = orjson.loads(body)
-        seal = self._worker.memory.seal
-        if self._space.is_personal and seal is not None and change.subject is not None:
-            value = await seal.seal(self._tenant, change.subject, body)
+    def _command(self, op: Op, key: str, value: object, subject: str | None = None) -> Command:
         return Command(
-            op=Op.PUT,
+            op=op,
             space=self._space.name,
-            key=await self._full_key(change.key, change.subject),
+            key=self._full_key(key, subject),
             by=self._worker.agent.name,
             by_version=self._worker.agent.version,
             type_name=self._space.type_name,
             value=value,
-            sealed=self._space.is_personal,
-            expect=change.expect,
-            derived_from=change.derived_from,
-            confidence=change.confidence,
-            observed_ms=change.observed_ms,
         )
 
     def _collect(self, op: Op, key: str, value: object, subject: str | None) -> None:
@@ -348,15 +354,7 @@ class SpaceHandle(Generic[M]):
             raise StepInvalid(
                 step=shown, detail=f"its value has no JSON form: {error}", cure="give plain values"
             ) from error
-        command = Command(
-            op=op,
-            space=self._space.name,
-            key=self._plain_key(key),
-            by=self._worker.agent.name,
-            by_version=self._worker.agent.version,
-            type_name=self._space.type_name,
-            value=plain,
-        )
+        command = self._command(op, key, plain)
         command.encode()  # now, where the handler sees what is wrong with it
         self._steps.memory.collected.append(command)
 
@@ -364,30 +362,24 @@ class SpaceHandle(Generic[M]):
 
     def _check(self, right: Right, subject: str | None, key: str | None = None) -> None:
         check_right(self._worker.agent.name, self._space, right)
-        check_subject(self._space, subject, has_keys=self._worker.memory.seal is not None)
+        check_subject(self._space, subject, has_keys=self._worker.memory.keys is not None)
         if key is not None:
             self._space.check_key(key)
 
-    def _plain_key(self, key: str) -> str:
-        task = self._asker.envelope.task_id if self._space.rules.of_one_task else None
-        return full_key(self._tenant, key, task=task)
+    @property
+    def _task(self) -> str | None:
+        """The task that owns the keys, in a space of scratch."""
+        return self._asker.envelope.task_id if self._space.rules.of_one_task else None
 
-    async def _full_key(self, key: str, subject: str | None) -> str:
-        seal = self._worker.memory.seal
-        if subject is None or seal is None:
-            return self._plain_key(key)
-        return full_key(self._tenant, key, subject=await seal.digest(self._tenant, subject))
+    def _full_key(self, key: str, subject: str | None) -> str:
+        keys = self._worker.memory.keys
+        digest = None
+        if subject is not None and keys is not None:
+            digest = keys.digest(self._tenant, subject)
+        return full_key(self._tenant, key, subject=digest, task=self._task)
 
     def _shown(self, what: str, key: str) -> str:
         return call_in_words(f"memory.{what}", [f"{self._space.name}/{key}"])
-
-
-def _as_of(wanted: datetime | int | None, shown: str) -> AsOf:
-    if wanted is None:
-        return NEWEST
-    if isinstance(wanted, datetime):
-        return AsOf(at_ms=in_ms(_aware(wanted, shown)))
-    return AsOf(version=wanted)
 
 
 def _aware(moment: datetime, shown: str) -> datetime:

@@ -1,49 +1,53 @@
 """What a read of memory leaves in the journal, and the values that are made of it again.
 
-A record is kept as it stands in its topic, sealed where it is sealed there. With it goes how far
-commands have come in it, so that those who are told of it later never see less.
+What is sealed in its topic is sealed in the journal too, so that forgetting reaches it there. With
+each record goes how far commands have come in it, so that those who are told of it never see less.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import orjson
 
-from handrail.contract.failure import Refused, State
 from handrail.contract.memory import Memory, Provenance, Record
-from handrail.contract.memory_reader import Found
-from handrail.contract.subject_seal import SubjectSeal
-from handrail.wire.memory import Positions, StoredRecord, key_in_words
+from handrail.memory.sealing import opened, sealed
+from handrail.wire.memory import Command, Op, Positions, StoredRecord, key_in_words
+
+if TYPE_CHECKING:
+    from handrail.store.subject_keys import SubjectKeys
 
 M = TypeVar("M")
 
+#: A record with its value clear, and how well it matched.
+Scored = tuple[StoredRecord, float]
+
 
 class WhatWasRead:
-    """The result of one read."""
+    """The result of one read, values clear."""
 
-    def __init__(self, found: Sequence[Found], positions: str) -> None:
+    def __init__(self, found: Sequence[Scored], positions: str) -> None:
         """Keep what was found, and which positions it has seen."""
         self.found = found
         self.positions = positions
 
-    def encode(self) -> bytes:
+    def encode(self, keys: "SubjectKeys | None") -> bytes:
         """Give it as the journal keeps it."""
-        records = [[asdict(one.record), one.score] for one in self.found]
+        records = [[asdict(_closed(record, keys)), score] for record, score in self.found]
         return orjson.dumps({"records": records, "memread": self.positions})
 
     @classmethod
-    def decode(cls, body: bytes) -> "WhatWasRead":
-        """Read what `encode` gave."""
+    def decode(cls, body: bytes, keys: "SubjectKeys | None") -> "WhatWasRead":
+        """Read what `encode` gave, without the records whose subject was forgotten since."""
         facts = cast("dict[str, Any]", orjson.loads(body))
-        return cls(
-            [
-                Found(StoredRecord.decode(orjson.dumps(record)), score)
-                for record, score in facts["records"]
-            ],
-            str(facts["memread"]),
-        )
+        kept = [
+            (StoredRecord.decode(orjson.dumps(record)), float(score))
+            for record, score in facts["records"]
+        ]
+        clear = [(_clear(record, keys), score) for record, score in kept]
+        found = [(record, score) for record, score in clear if record is not None]
+        return cls(found, str(facts["memread"]))
 
 
 def positions_of(records: Sequence[StoredRecord], partitions: Sequence[int]) -> str:
@@ -53,27 +57,11 @@ def positions_of(records: Sequence[StoredRecord], partitions: Sequence[int]) -> 
     return str(none.joined(Positions({partition: one.applied}) for partition, one in seen))
 
 
-async def opened(
-    space: Memory[M], stored: StoredRecord, seal: SubjectSeal | None, of: tuple[str, str | None]
-) -> Record[M] | None:
-    """Give a record as a handler sees it; None when its subject was forgotten meanwhile.
-
-    `of` is tenant and subject.
-    """
-    tenant, subject = of
-    body = orjson.dumps(stored.value)
-    if stored.sealed:
-        if seal is None or subject is None:
-            raise Refused(
-                State.DEPENDENCY_UNAVAILABLE, f"memory {space.name} is sealed, and no keys are here"
-            )
-        unsealed = await seal.open(tenant, subject, str(stored.value))
-        if unsealed is None:
-            return None
-        body = unsealed
+def as_given(space: Memory[M], stored: StoredRecord) -> Record[M]:
+    """Give a record as a handler sees it. Raises what the space raises for an unfit value."""
     return Record(
         key=key_in_words(stored.key),
-        value=space.decode(stored.type_name, body),
+        value=space.decode(stored.type_name, orjson.dumps(stored.value)),
         version=stored.version,
         provenance=Provenance(
             agent=stored.agent,
@@ -95,6 +83,27 @@ async def opened(
 def in_ms(moment: datetime) -> int:
     """Give a time as topics hold it."""
     return round(moment.timestamp() * 1000)
+
+
+def _closed(record: StoredRecord, keys: "SubjectKeys | None") -> StoredRecord:
+    if not record.sealed:
+        return record
+    assert keys is not None, "what was opened here was opened with keys"
+    command = Command(
+        op=Op.PUT,
+        space=record.space,
+        key=record.key,
+        by=record.agent,
+        type_name=record.type_name,
+        value=record.value,
+    )
+    return replace(record, value=sealed(command, keys).value)
+
+
+def _clear(record: StoredRecord, keys: "SubjectKeys | None") -> StoredRecord | None:
+    if not record.sealed:
+        return record
+    return None if keys is None else opened(record, keys)
 
 
 def _time(at_ms: int | None) -> datetime | None:

@@ -4,13 +4,11 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
 from handrail.contract.memory import Memory
-from handrail.contract.memory_reader import MemoryReader
-from handrail.contract.subject_seal import SubjectSeal
 from handrail.lane.bounds import LaneBounds
 from handrail.lane.decision import LaneSettings
 from handrail.lane.retry import Tries
@@ -22,6 +20,10 @@ from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.presence import Door
 from handrail.runtime.worker.provider import ProviderGates
 from handrail.wire.record import TopicPartition
+
+if TYPE_CHECKING:
+    from handrail.runtime.memory_view import MemoryView
+    from handrail.store.subject_keys import SubjectKeys
 
 DRAIN_S = 120.0
 TASK_DEADLINE_S = 7 * 86_400.0
@@ -61,8 +63,8 @@ class WorkerMemory:
     """The memory of a team, as its agents in one process have it."""
 
     spaces: Mapping[str, Memory[Any]] = field(default_factory=dict[str, Memory[Any]])
-    reader: MemoryReader | None = None  #: the view; there when one of its agents may read
-    seal: SubjectSeal | None = None  #: the keys of those whom personal records are about
+    view: "MemoryView | None" = None  #: there when one of its agents may read
+    keys: "SubjectKeys | None" = None  #: of those whom personal records are about
 
 
 @dataclass(frozen=True, slots=True)
