@@ -8,7 +8,7 @@ of its handoffs. Whose a record is, its tenant, task or subject, is said by the 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import orjson
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -16,6 +16,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.contract.memory import NEW, SEARCH_K, Applied, Hit, Memory, Record
+from handrail.contract.memory_reader import NEWEST, AsOf, Found, MemoryReader
 from handrail.errors import FailureClass
 from handrail.errors.memory import Conflict, NeedsMerge
 from handrail.errors.steps import StepInvalid
@@ -28,7 +29,6 @@ from handrail.runtime.worker.asking_keeper import keeper_wait
 from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.memory_reads import (
-    Scored,
     WhatWasRead,
     as_given,
     in_ms,
@@ -40,14 +40,11 @@ from handrail.runtime.worker.step import Step
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.memory import COMMANDS, Answer, Command, Op, Positions, Verdict, full_key
 
-if TYPE_CHECKING:
-    from handrail.runtime.memory_view import MemoryView
-
 M = TypeVar("M")
 R = TypeVar("R")
 
 #: Asks the view, which has to have seen these positions.
-Look = Callable[["MemoryView", Positions], Awaitable[Sequence[Scored]]]
+Look = Callable[[MemoryReader, Positions], Awaitable[Sequence[Found]]]
 
 ROUNDS_COUNT_MAX = 3  #: of one update
 K_MAX = 100
@@ -95,11 +92,10 @@ class SpaceHandle(Generic[M]):
         """Give the newest version, or the one at a time or of a number; None when there is none."""
         self._check(Right.READ, subject, key)
         shown = self._shown("get", key)
-        if isinstance(as_of, datetime):
-            _aware(as_of, shown)
+        wanted = _as_of(as_of, shown)
         step = self._numbered.next_step(shown)
         return self._numbered.step(
-            shown, lambda: self._get(str(step), shown, key, subject, as_of=as_of)
+            shown, lambda: self._get(str(step), shown, key, subject, as_of=wanted)
         )
 
     def history(self, key: str, *, subject: str | None = None) -> Step[list[Record[M]]]:
@@ -108,9 +104,10 @@ class SpaceHandle(Generic[M]):
         shown = self._shown("history", key)
         step = self._numbered.next_step(shown)
 
-        async def look(view: "MemoryView", wanted: Positions) -> Sequence[Scored]:
+        async def look(reader: MemoryReader, wanted: Positions) -> Sequence[Found]:
             full = self._full_key(key, subject)
-            return [(r, 0.0) for r in await view.history(self._space.name, full, wanted=wanted)]
+            records = await reader.history(self._space.name, full, wanted=wanted)
+            return [Found(one, 0.0) for one in records]
 
         async def work() -> list[Record[M]]:
             asked = self._asked(str(step), "history", shown, {"key": key, "subject": subject})
@@ -130,14 +127,9 @@ class SpaceHandle(Generic[M]):
             )
         step = self._numbered.next_step(shown)
 
-        async def look(view: "MemoryView", wanted: Positions) -> Sequence[Scored]:
-            # Of one subject only: the view ranks over all of them.
-            many = k if subject is None else K_MAX
+        async def look(reader: MemoryReader, wanted: Positions) -> Sequence[Found]:
             whose = self._full_key("", subject)
-            found = await view.search(
-                [self._space.name], self._tenant, text, many, task=self._task, wanted=wanted
-            )
-            return [(h.record, h.score) for h in found if h.record.key.startswith(whose)][:k]
+            return await reader.search(self._space.name, whose, text, k, wanted=wanted)
 
         async def work() -> list[Hit[M]]:
             facts = {"text": text, "k": k, "subject": subject}
@@ -204,16 +196,16 @@ class SpaceHandle(Generic[M]):
         key: str,
         subject: str | None,
         *,
-        as_of: datetime | int | None = None,
+        as_of: AsOf = NEWEST,
     ) -> Record[M] | None:
-        async def look(view: "MemoryView", wanted: Positions) -> Sequence[Scored]:
+        async def look(reader: MemoryReader, wanted: Positions) -> Sequence[Found]:
             full = self._full_key(key, subject)
-            record = await view.get(self._space.name, full, wanted=wanted, as_of=as_of)
-            return [] if record is None else [(record, 0.0)]
+            record = await reader.get(self._space.name, full, wanted=wanted, as_of=as_of)
+            return [] if record is None else [Found(record, 0.0)]
 
         facts = {"key": key, "subject": subject, "as_of": as_of}
         found = await self._read(self._asked(path, "get", shown, facts), look)
-        if as_of is None:
+        if as_of == NEWEST:
             self._steps.memory.read_at[self._space.name, key] = path
         return next((record for record, _ in found), None)
 
@@ -225,12 +217,13 @@ class SpaceHandle(Generic[M]):
         memory, keys = self._steps.memory, self._worker.memory.keys
 
         async def do() -> WhatWasRead:
-            view = self._worker.memory.view
-            assert view is not None, "a process opens the view when one of its agents may read"
-            found = await look(view, memory.positions)
+            reader = self._worker.memory.reader
+            assert reader is not None, "a process opens a view when one of its agents may read"
+            found = await look(reader, memory.positions)
+            records = [one.record for one in found]
             topic, bus = self._worker.team.full(COMMANDS), self._worker.bus
-            places = [await bus.partition_of(topic, one.key.encode()) for one, _ in found]
-            return WhatWasRead(found, positions_of([one for one, _ in found], places))
+            places = [await bus.partition_of(topic, one.key.encode()) for one in records]
+            return WhatWasRead(found, positions_of(records, places))
 
         def accept(value: Any) -> WhatWasRead:  # noqa: ANN401 - a READ step has no receiver to ask
             raise AssertionError(value)
@@ -240,15 +233,18 @@ class SpaceHandle(Generic[M]):
             declared=Effect.READ,
             idem_key="",
             do=do,
-            encode=lambda read: read.encode(keys),
-            decode=lambda body: WhatWasRead.decode(body, keys),
+            encode=WhatWasRead.encode,
+            decode=WhatWasRead.decode,
             accept=accept,
         )
         read = await self._steps.carry_out(act)
         memory.see(read.positions)
-        given = [(as_given(self._space, stored), score) for stored, score in read.found]
-        for record, _ in given:
-            memory.read_at.setdefault((self._space.name, record.key), asked.path)
+        given: list[tuple[Record[M], float]] = []
+        for one in read.found:
+            record = as_given(self._space, one.record, keys)
+            if record is not None:
+                memory.read_at.setdefault((self._space.name, record.key), asked.path)
+                given.append((record, one.score))
         return given
 
     # ---- inside: writing
@@ -380,6 +376,14 @@ class SpaceHandle(Generic[M]):
 
     def _shown(self, what: str, key: str) -> str:
         return call_in_words(f"memory.{what}", [f"{self._space.name}/{key}"])
+
+
+def _as_of(wanted: datetime | int | None, shown: str) -> AsOf:
+    if wanted is None:
+        return NEWEST
+    if isinstance(wanted, datetime):
+        return AsOf(at_ms=in_ms(_aware(wanted, shown)))
+    return AsOf(version=wanted)
 
 
 def _aware(moment: datetime, shown: str) -> datetime:

@@ -1,52 +1,48 @@
 """What a read of memory leaves in the journal, and the values that are made of it again.
 
-What is sealed in its topic is sealed in the journal too, so that forgetting reaches it there. With
-each record goes how far commands have come in it, so that those who are told of it never see less.
+A record is kept as it stands in its topic, sealed where it is sealed there. With it goes how far
+commands have come in it, so that those who are told of it later never see less.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import orjson
 
 from handrail.contract.memory import Memory, Provenance, Record
-from handrail.memory.sealing import opened, sealed
-from handrail.wire.memory import Command, Op, Positions, StoredRecord, key_in_words
+from handrail.contract.memory_reader import Found
+from handrail.memory.sealing import opened
+from handrail.wire.memory import Positions, StoredRecord, key_in_words
 
 if TYPE_CHECKING:
     from handrail.store.subject_keys import SubjectKeys
 
 M = TypeVar("M")
 
-#: A record with its value clear, and how well it matched.
-Scored = tuple[StoredRecord, float]
-
 
 class WhatWasRead:
-    """The result of one read, values clear."""
+    """The result of one read."""
 
-    def __init__(self, found: Sequence[Scored], positions: str) -> None:
+    def __init__(self, found: Sequence[Found], positions: str) -> None:
         """Keep what was found, and which positions it has seen."""
         self.found = found
         self.positions = positions
 
-    def encode(self, keys: "SubjectKeys | None") -> bytes:
+    def encode(self) -> bytes:
         """Give it as the journal keeps it."""
-        records = [[asdict(_closed(record, keys)), score] for record, score in self.found]
+        records = [[asdict(one.record), one.score] for one in self.found]
         return orjson.dumps({"records": records, "memread": self.positions})
 
     @classmethod
-    def decode(cls, body: bytes, keys: "SubjectKeys | None") -> "WhatWasRead":
-        """Read what `encode` gave, without the records whose subject was forgotten since."""
+    def decode(cls, body: bytes) -> "WhatWasRead":
+        """Read what `encode` gave."""
         facts = cast("dict[str, Any]", orjson.loads(body))
-        kept = [
-            (StoredRecord.decode(orjson.dumps(record)), float(score))
+        found = [
+            Found(StoredRecord.decode(orjson.dumps(record)), float(score))
             for record, score in facts["records"]
         ]
-        clear = [(_clear(record, keys), score) for record, score in kept]
-        found = [(record, score) for record, score in clear if record is not None]
         return cls(found, str(facts["memread"]))
 
 
@@ -57,8 +53,14 @@ def positions_of(records: Sequence[StoredRecord], partitions: Sequence[int]) -> 
     return str(none.joined(Positions({partition: one.applied}) for partition, one in seen))
 
 
-def as_given(space: Memory[M], stored: StoredRecord) -> Record[M]:
-    """Give a record as a handler sees it. Raises what the space raises for an unfit value."""
+def as_given(space: Memory[M], kept: StoredRecord, keys: "SubjectKeys | None") -> Record[M] | None:
+    """Give a record as a handler sees it; None once its subject was forgotten.
+
+    Raises SealBroken, and what the space raises for an unfit value.
+    """
+    stored = kept if keys is None else opened(kept, keys)
+    if stored is None or stored.sealed:
+        return None
     return Record(
         key=key_in_words(stored.key),
         value=space.decode(stored.type_name, orjson.dumps(stored.value)),
@@ -83,27 +85,6 @@ def as_given(space: Memory[M], stored: StoredRecord) -> Record[M]:
 def in_ms(moment: datetime) -> int:
     """Give a time as topics hold it."""
     return round(moment.timestamp() * 1000)
-
-
-def _closed(record: StoredRecord, keys: "SubjectKeys | None") -> StoredRecord:
-    if not record.sealed:
-        return record
-    assert keys is not None, "what was opened here was opened with keys"
-    command = Command(
-        op=Op.PUT,
-        space=record.space,
-        key=record.key,
-        by=record.agent,
-        type_name=record.type_name,
-        value=record.value,
-    )
-    return replace(record, value=sealed(command, keys).value)
-
-
-def _clear(record: StoredRecord, keys: "SubjectKeys | None") -> StoredRecord | None:
-    if not record.sealed:
-        return record
-    return None if keys is None else opened(record, keys)
 
 
 def _time(at_ms: int | None) -> datetime | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
 from handrail.contract.memory import Memory
+from handrail.contract.memory_reader import MemoryReader
 from handrail.lane.bounds import LaneBounds
 from handrail.lane.decision import LaneSettings
 from handrail.lane.retry import Tries
@@ -22,7 +23,6 @@ from handrail.runtime.worker.provider import ProviderGates
 from handrail.wire.record import TopicPartition
 
 if TYPE_CHECKING:
-    from handrail.runtime.memory_view import MemoryView
     from handrail.store.subject_keys import SubjectKeys
 
 DRAIN_S = 120.0
@@ -63,7 +63,7 @@ class WorkerMemory:
     """The memory of a team, as its agents in one process have it."""
 
     spaces: Mapping[str, Memory[Any]] = field(default_factory=dict[str, Memory[Any]])
-    view: "MemoryView | None" = None  #: there when one of its agents may read
+    reader: MemoryReader | None = None  #: the view; there when one of its agents may read
     keys: "SubjectKeys | None" = None  #: of those whom personal records are about
 
 
