@@ -38,7 +38,7 @@ def down(place: Place, *, wipe: bool, yes: bool) -> int:
         note("Stopped the local Kafka.")
     if wipe:
         broker.wipe()
-        for name in ("run", "logs", "projection", "references"):
+        for name in ("run", "logs", "projection", "references", "memory"):
             shutil.rmtree(project / ".handrail" / name, ignore_errors=True)
         note("Removed the local Kafka's data and all logs. Documents and briefs are untouched.")
     elif holder is None and not stopped:

@@ -67,7 +67,7 @@ class View:
         self.namespace = namespace
         self.topics: Final = frozenset([HISTORY, *map(space_topic, spaces)])
         self.opener = opener or never
-        self.database = clean_deletes(Database.open(path, LAYOUTS))
+        self.database = _opened(path)
         self.progress = Progress()
         self._begin()
 
@@ -81,11 +81,6 @@ class View:
     def close(self) -> None:
         """Give the file back."""
         self.database.close()
-
-    def rebuild(self) -> None:
-        """Set the damaged file aside and go on with an empty one."""
-        self.database = clean_deletes(self.database.replaced(LAYOUTS))
-        self._begin()
 
     def empty(self) -> None:
         """Forget everything, positions too."""
@@ -194,10 +189,12 @@ class View:
         with self.database.transaction():
             return Indexing(self.database, self.opener).index_stale(count_max) > 0
 
+    def is_purge_due(self) -> bool:
+        """Say whether something was forgotten whose words may still lie in the log of the file."""
+        return bool(self._state("purge_due"))
+
     def purge(self) -> bool:
         """Take what was deleted out of the write-ahead log too; True once nothing of it is left."""
-        if not self._state("purge_due"):
-            return True
         # Written first, so that the note itself is what the emptied log would begin with.
         self.database.execute("UPDATE state SET purge_due = 0")
         busy = self.database.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
@@ -230,6 +227,16 @@ class View:
             {(str(topic), _int(partition)): _int(applied) for topic, partition, applied in seen},
             self.topics,
         )
+
+
+def _opened(path: Path) -> Database:
+    database = clean_deletes(Database.open(path, LAYOUTS))
+    aside = database.moved_aside
+    if aside is not None:
+        # It can be read from the topics again, and may hold words that are forgotten later.
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{aside}{suffix}").unlink(missing_ok=True)
+    return database
 
 
 class _Fold:

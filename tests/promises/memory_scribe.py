@@ -71,7 +71,7 @@ class Scribe:
             type_name="fact.v1",
             value=None,
             applied=applied,
-            written_ms=1000 + version,
+            written_ms=facts.pop("written_ms", 1000 + version),
             agent="person:ada",
             removed=True,
             **facts,

@@ -1,0 +1,159 @@
+"""Copies of a view from which another process starts sooner than from the topics, each checked.
+
+A snapshot is a database file and, beside it, a manifest that is written last: how far it goes, the
+layout of its tables, and its SHA-256. One that is not exactly what its manifest says is passed over
+and removed, and the topics are read instead; nothing is ever lost with a snapshot.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import orjson
+import structlog
+
+from handrail.memory.tables import LAYOUTS
+from handrail.store.sqlite import Database
+
+log = structlog.get_logger(__name__)
+
+KEPT_COUNT: Final = 2
+BLOCK_BYTES: Final = 1 << 20
+LAYOUT: Final = hashlib.sha256("\n".join(LAYOUTS).encode()).hexdigest()
+
+_NAME: Final = "snapshot-"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a snapshot is."""
+
+    namespace: str
+    current_ms: int  #: everything written before is in it
+    offsets: dict[str, dict[str, int]]  #: topic → partition → next offset to be read
+    layout: str
+    size_bytes: int
+    sha256: str
+
+    def encode(self) -> bytes:
+        """Give it as it lies beside the file."""
+        return orjson.dumps(self, option=orjson.OPT_INDENT_2)
+
+
+def take_snapshot(source: Path, folder: Path, namespace: str) -> Path:
+    """Copy a view's file, whoever writes to it meanwhile, and give the copy.
+
+    The newest two are kept. Raises `StoreDamaged` and `StoreUnusable`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    database = Database.open(source, LAYOUTS)
+    try:
+        number = max((_number(path) for path in folder.glob(f"{_NAME}*")), default=0) + 1
+        path = folder / f"{_NAME}{number}.db"
+        # A reader's snapshot of the write-ahead log: what is written meanwhile is not in it.
+        database.execute("VACUUM INTO ?", (str(path),))
+    finally:
+        database.close()
+    _write_manifest(path, namespace)
+    for old in sorted(folder.glob(f"{_NAME}*.json"), key=_number)[:-KEPT_COUNT]:
+        remove_snapshot(old.with_suffix(".db"))
+    return path
+
+
+def newest_snapshot(folder: Path, namespace: str, current_since_ms: int) -> Path | None:
+    """Give the newest that is whole and as young as that; remove those that are not whole."""
+    for path in sorted(folder.glob(f"{_NAME}*.json"), key=_number, reverse=True):
+        file = path.with_suffix(".db")
+        manifest = _read_manifest(path)
+        reason = _fault(file, manifest)
+        if reason is not None:
+            log.warning("snapshot of memory passed over", file=str(file), why=reason)
+            remove_snapshot(file)
+        elif manifest is not None and manifest.namespace == namespace:
+            return file if manifest.current_ms >= current_since_ms else None
+    return None
+
+
+def remove_snapshot(file: Path) -> None:
+    """Remove a snapshot, its manifest first."""
+    for path in (file.with_suffix(".json"), file):
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+
+
+def remove_snapshots(folder: Path) -> int:
+    """Remove all, half-written ones too; give how many there were."""
+    files = {path.with_suffix(".db") for path in folder.glob(f"{_NAME}*")}
+    for file in files:
+        remove_snapshot(file)
+        for beside in folder.glob(f"{file.name}-*"):
+            beside.unlink(missing_ok=True)
+    return len(files)
+
+
+def _write_manifest(path: Path, namespace: str) -> None:
+    database = Database.open(path, LAYOUTS)
+    try:
+        state = database.rows("SELECT current_ms FROM state")[0]
+        offsets: dict[str, dict[str, int]] = {}
+        for topic, partition, following in database.rows(
+            'SELECT topic, partition, "next" FROM position ORDER BY topic, partition'
+        ):
+            offsets.setdefault(str(topic), {})[str(partition)] = cast("int", following)
+        # Into the file itself: what would stay in a log beside it is not in its digest.
+        database.execute("PRAGMA journal_mode = delete")
+    finally:
+        database.close()
+    manifest = Manifest(
+        namespace=namespace,
+        current_ms=cast("int", state[0]),
+        offsets=offsets,
+        layout=LAYOUT,
+        size_bytes=path.stat().st_size,
+        sha256=_digest(path),
+    )
+    written = path.with_suffix(".json.new")
+    written.write_bytes(manifest.encode())
+    written.replace(path.with_suffix(".json"))
+
+
+def _fault(file: Path, manifest: Manifest | None) -> str | None:
+    """Say why a snapshot cannot be used, or None."""
+    if manifest is None:
+        return "its manifest cannot be read"
+    if manifest.layout != LAYOUT:
+        return "its tables are those of another version"
+    if not file.exists() or file.stat().st_size != manifest.size_bytes:
+        return "it is not as long as its manifest says"
+    if _digest(file) != manifest.sha256:
+        return "it is not what was written: its SHA-256 differs"
+    return None
+
+
+def _read_manifest(path: Path) -> Manifest | None:
+    try:
+        found: dict[str, Any] = orjson.loads(path.read_bytes())
+        return Manifest(**found)
+    except (OSError, TypeError, ValueError):
+        return None
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    for block in _blocks(path):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            yield block
+
+
+def _number(path: Path) -> int:
+    digits = path.name.removeprefix(_NAME).partition(".")[0]
+    return int(digits) if digits.isdigit() else 0

@@ -1,0 +1,344 @@
+"""Follows the topics of memory into a view's file, for as long as a process runs.
+
+Whatever becomes of the file is mended from the topics: damaged or deleted, it is filled anew; so is
+one that is older than what compacted topics tell of deletions, and one of topics that were made
+anew. Folding runs in a thread, one batch after the other. Once something was forgotten, it is taken
+out of the file, of snapshots, and of the files of processes that are gone.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+import structlog
+
+from handrail.bus.port import Bus, Tail
+from handrail.errors import BrokerUnreachable
+from handrail.errors.store import StoreDamaged, StoreUnusable
+from handrail.memory.opening import Opener
+from handrail.memory.snapshot import take_snapshot
+from handrail.memory.view import Position, View, mark_of
+from handrail.runtime.clock import Clock, WallClock
+from handrail.runtime.memory_folder import MemoryFolder
+from handrail.wire.memory import HISTORY, AppliedMark, space_topic
+from handrail.wire.record import Record, TopicPartition
+
+log = structlog.get_logger("handrail.memory")
+
+R = TypeVar("R")
+
+BATCH_RECORDS_MAX: Final = 2_000
+INDEXED_AT_ONCE_MAX: Final = 2_000
+POLL_S: Final = 0.25
+BARRIER_EVERY_S: Final = 30.0  #: how often the ends of the topics are asked for
+BEHIND_AFTER_S: Final = 10.0  #: without reaching the ends that were asked for
+AGAIN_S: Final = 1.0  #: after the broker could not be reached
+SNAPSHOT_EVERY_S: Final = 3_600.0
+SNAPSHOT_RECORDS_MIN: Final = 1_000  #: fewer are read from the topics as fast
+DELETED_KEPT_MS: Final = 86_400_000  #: how long Kafka tells of a deletion when a topic says nothing
+AGE_MARGIN_MS: Final = 3_600_000  #: before that, since filling takes a while
+
+
+class Freshness(StrEnum):
+    """Whether a view may be believed."""
+
+    LOADING = "loading"  #: replaying; reads wait
+    CURRENT = "current"  #: everything written before the last barrier is visible
+    BEHIND = "behind"  #: replay timed out; reads may miss facts, and say so
+
+
+class _StartAgain(Exception):  # a turn of the loop, never seen outside
+    """The file was emptied, or is not the one we opened any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewSettings:
+    """What a view shows, and where its file lies."""
+
+    namespace: str
+    spaces: Sequence[str]
+    folder: Path | None = None  #: that of all views of the machine; None: one that vanishes
+    opener: Opener | None = None  #: of sealed records, so that their words are found
+    clock: Clock = field(default_factory=WallClock)
+    saved_from: int = SNAPSHOT_RECORDS_MIN  #: so many new records are worth a snapshot
+
+    @property
+    def topics(self) -> list[str]:
+        """The topics that are followed, as the broker names them."""
+        return [f"{self.namespace}.{name}" for name in (*map(space_topic, self.spaces), HISTORY)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Barrier:
+    """Ends of all partitions at a time: once they are reached, all from before is here."""
+
+    starts: Mapping[TopicPartition, int]
+    ends: Mapping[TopicPartition, int]
+    marks: Mapping[int, AppliedMark]
+    at_ms: int
+    asked_s: float  #: by the event loop's clock
+
+
+class Follower:
+    """Follows into one file. Every method belongs to the event loop's thread."""
+
+    def __init__(self, bus: Bus, settings: ViewSettings, moved: Callable[[], None]) -> None:
+        """Call `moved` whenever the view or its freshness is another one."""
+        self._bus = bus
+        self._settings = settings
+        self._moved = moved
+        self._folder = MemoryFolder(settings.folder)
+        self._file: int | None = None
+        self._damage: StoreDamaged | None = None
+        self._barrier: _Barrier | None = None
+        self._ask_again_s = 0.0
+        self._snapshot_s: float | None = None
+        self._unsaved = 0  #: records folded since the last snapshot
+        self._saving: asyncio.Task[None] | None = None
+        self._deleted_kept_ms = DELETED_KEPT_MS
+        self.view: View | None = None
+        self.freshness = Freshness.LOADING
+
+    @property
+    def path(self) -> Path:
+        """The file that a reader opens."""
+        return self._folder.claim()
+
+    async def run(self) -> None:
+        """Follow until cancelled. Raises what filling anew does not mend, such as a full disk."""
+        try:
+            await self._ask_how_long_deletions_are_told()
+            while True:
+                await self._turn()
+        finally:
+            if self._saving is not None:
+                await asyncio.wait([self._saving])
+            self._shut()
+            self._folder.close()
+
+    def damaged(self, damage: StoreDamaged) -> None:
+        """Take note that a reader has found the file damaged; it is filled anew."""
+        self._damage = damage
+        self.become(Freshness.LOADING)
+
+    def become(self, freshness: Freshness) -> None:
+        """Say how far the view may be believed."""
+        if freshness is not self.freshness:
+            log.info("view of memory", freshness=freshness.value)
+        self.freshness = freshness
+        self._moved()
+
+    async def _turn(self) -> None:
+        try:
+            view = await self._open()
+            await self._fill_and_follow(view)
+        except _StartAgain:
+            self.become(Freshness.LOADING)
+        except StoreDamaged as damage:
+            log.warning("view of memory is filled anew", why=damage.why)
+            self.become(Freshness.LOADING)
+            self._shut()
+            self._folder.remove()
+        except BrokerUnreachable as error:
+            log.warning("memory is not read", why=str(error).partition("\n")[0])
+            if self.freshness is Freshness.CURRENT:
+                self.become(Freshness.BEHIND)
+            await asyncio.sleep(AGAIN_S)
+
+    # ---- the file
+
+    async def _open(self) -> View:
+        """Give the view that is open, or open the file, from a snapshot when there is none."""
+        path, settings = self.path, self._settings
+        if self.view is not None and self._damage is None and _file_number(path) == self._file:
+            return self.view
+        self._damage = None
+        self._shut()
+        now_ms = settings.clock.now_ms()
+        since_ms = max(1, now_ms - self._deleted_kept_ms + AGE_MARGIN_MS)
+        restore = partial(self._folder.restore, settings.namespace, since_ms)
+        if not path.exists() and await in_thread(restore):
+            log.info("view of memory begins with a snapshot", file=str(path))
+        view = self._opened(path)
+        # A file from the future was written by another clock: its age cannot be known.
+        if view.positions() and not since_ms <= view.current_ms() <= now_ms:
+            # What was deleted since then may not be told of any more.
+            log.warning("view of memory is too old and is filled anew", file=str(path))
+            view.close()
+            self._folder.remove()
+            if await in_thread(restore):
+                log.info("view of memory begins with a snapshot", file=str(path))
+            view = self._opened(path)
+        self.view, self._file = view, _file_number(path)
+        self._moved()
+        return view
+
+    def _opened(self, path: Path) -> View:
+        settings = self._settings
+        return View(path, settings.namespace, settings.spaces, settings.opener)
+
+    def _check_file(self) -> None:
+        if self._damage is not None:
+            raise self._damage
+        if _file_number(self.path) != self._file:
+            log.warning("view of memory was deleted and is filled anew", file=str(self.path))
+            raise _StartAgain
+
+    def _shut(self) -> None:
+        view, self.view = self.view, None
+        self._moved()
+        if view is not None:
+            view.close()
+
+    # ---- reading
+
+    async def _fill_and_follow(self, view: View) -> None:
+        barrier = self._barrier = await self._ask_ends(view)
+        places = view.positions()
+        for where, place in places.items():
+            if where not in barrier.ends or place.next > barrier.ends[where]:
+                self._start_afresh(view, f"{where.topic}[{where.partition}] ends earlier")
+        # The last record is read again, to see whether it still is the same.
+        starts = {
+            where: max(first, places[where].last) if where in places else first
+            for where, first in barrier.starts.items()
+        }
+        tail = await self._bus.tail(starts)
+        try:
+            await self._read(view, tail, view.beginning(), places)
+        finally:
+            await tail.close()
+
+    async def _read(
+        self, view: View, tail: Tail, beginning: str, places: dict[TopicPartition, Position]
+    ) -> None:
+        while True:
+            records = await tail.poll(timeout_s=POLL_S, records_max=BATCH_RECORDS_MAX)
+            self._check_file()
+            if records:
+                self._compare(view, records, places)
+                index = self.freshness is not Freshness.LOADING
+                take = partial(view.take, records, beginning, index=index)
+                if await in_thread(take) is None:
+                    raise _StartAgain
+                self._unsaved += len(records)
+                self._moved()
+                await self._purge(view)
+            await self._see_to_barrier(view, tail)
+
+    def _compare(
+        self, view: View, records: Sequence[Record], places: dict[TopicPartition, Position]
+    ) -> None:
+        for record in records:
+            place = places.pop(record.where, None)
+            # A later offset says nothing: compaction may have taken the record away.
+            if place is not None and record.offset == place.last and mark_of(record) != place.mark:
+                self._start_afresh(view, f"offset {record.offset} of {record.topic} differs")
+
+    def _start_afresh(self, view: View, reason: str) -> None:
+        log.warning("memory is another one than before and is read anew", reason=reason)
+        view.empty()
+        raise _StartAgain
+
+    # ---- how current it is
+
+    async def _ask_ends(self, view: View) -> _Barrier:
+        at_ms, asked_s = self._settings.clock.now_ms(), asyncio.get_running_loop().time()
+        marks = dict(view.progress.marks)
+        starts: dict[TopicPartition, int] = {}
+        ends: dict[TopicPartition, int] = {}
+        for topic in self._settings.topics:
+            for partition, (first, end) in (await self._bus.admin.offsets(topic)).items():
+                starts[TopicPartition(topic, partition)] = first
+                ends[TopicPartition(topic, partition)] = end
+        return _Barrier(starts, ends, marks, at_ms, asked_s)
+
+    async def _see_to_barrier(self, view: View, tail: Tail) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if self._barrier is None:
+            if now_s < self._ask_again_s:
+                return
+            self._check_age(view)
+            self._barrier = await self._ask_ends(view)
+        barrier = self._barrier
+        if all(tail.position(where) >= end for where, end in barrier.ends.items()):
+            while await in_thread(partial(view.index_rest, INDEXED_AT_ONCE_MAX)):
+                pass
+            view.became_current(barrier.at_ms, barrier.marks)
+            self._barrier, self._ask_again_s = None, now_s + BARRIER_EVERY_S
+            self.become(Freshness.CURRENT)
+            self._save_sometimes(now_s)
+        elif self.freshness is Freshness.CURRENT and now_s - barrier.asked_s > BEHIND_AFTER_S:
+            self.become(Freshness.BEHIND)
+
+    def _check_age(self, view: View) -> None:
+        """Read anew what has not been read for longer than deletions are told of."""
+        age_ms = self._settings.clock.now_ms() - view.current_ms()
+        if age_ms > self._deleted_kept_ms - AGE_MARGIN_MS:
+            self._start_afresh(view, f"it was not read for {age_ms // 3_600_000} h")
+
+    async def _ask_how_long_deletions_are_told(self) -> None:
+        settings = await self._bus.admin.topic_settings(self._settings.topics[:-1])
+        told = [int(one[_KEPT]) for one in settings.values() if _KEPT in one]
+        self._deleted_kept_ms = min(told, default=DELETED_KEPT_MS)
+
+    # ---- what was forgotten, and snapshots
+
+    async def _purge(self, view: View) -> None:
+        if not view.is_purge_due():
+            return
+        if self._saving is not None:  # what it copies may be what has to go
+            await asyncio.wait([self._saving])
+        await in_thread(self._folder.remove_unheld)
+        self._snapshot_s = None
+        if not await in_thread(view.purge):
+            log.info("words that were forgotten are taken out once nobody reads")
+
+    def _save_sometimes(self, now_s: float) -> None:
+        """Copy the file now and then, while following goes on."""
+        last, settings = self._snapshot_s, self._settings
+        if settings.folder is None or self._saving is not None:
+            return
+        if self._unsaved < settings.saved_from or (
+            last is not None and now_s - last < SNAPSHOT_EVERY_S
+        ):
+            return
+        self._snapshot_s, self._unsaved = now_s, 0
+        self._saving = asyncio.create_task(self._save(), name="copy the view of memory")
+        self._saving.add_done_callback(self._saved)
+
+    async def _save(self) -> None:
+        folder, namespace = self._folder.snapshots, self._settings.namespace
+        try:
+            await in_thread(partial(take_snapshot, self.path, folder, namespace))
+        except (StoreDamaged, StoreUnusable, OSError) as error:
+            log.warning("no snapshot of memory", why=str(error))
+
+    def _saved(self, task: asyncio.Task[None]) -> None:
+        del task
+        self._saving = None
+
+
+_KEPT: Final = "delete.retention.ms"
+
+
+async def in_thread(work: Callable[[], R]) -> R:
+    """Do work on a file in a thread; cancelled or not, it is over before this returns."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    finally:
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # whoever was cancelled has no use for how it failed
+
+
+def _file_number(path: Path) -> int | None:
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_ino
+    return None
