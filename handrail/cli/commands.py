@@ -37,6 +37,9 @@ COMMANDS: dict[str, Entry] = {
     "dead": Entry("failures", "Dead letters: list, show.", "dead:dead"),
     "doubt": Entry("failures", "Steps in doubt: list, resolve.", "doubt:doubt"),
     "chaos": Entry("proof", "A team under faults, and what was found.", "chaos:chaos"),
+    "memory": Entry(
+        "memory", "What the team remembers: look, write, take back, forget.", "memory:memory"
+    ),
     "people": Entry("people", "Everything that waits for a person.", "people:people"),
     "answer": Entry("people", "Answer what a task asks of a person.", "people:answer"),
     "runbook": Entry("proof", "What an error code means and what to do.", "runbook:runbook"),

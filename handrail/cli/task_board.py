@@ -32,7 +32,7 @@ from handrail.ledger.event import (
     Submitted,
     Wrote,
 )
-from handrail.ledger.memory_event import MemoryRefused, MemoryWritten
+from handrail.ledger.memory_event import MemoryForgotten, MemoryRefused, MemoryWritten
 
 DEPTH_MAX = 8  #: of the tree; deeper agents stand at this depth
 
@@ -128,7 +128,7 @@ class TaskBoard:
                     one.asks_person.discard(request)
             case CancelAsked() | AnswerDropped() | StepWasted() | Rested():
                 pass
-            case MemoryWritten() | MemoryRefused():
+            case MemoryWritten() | MemoryRefused() | MemoryForgotten():
                 pass
             case Discarded() | RedriveRefused():
                 pass  # what a person said of a dead letter; the seat that lost it stays as it is

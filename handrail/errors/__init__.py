@@ -73,13 +73,16 @@ from handrail.errors.ledger import (
 )
 from handrail.errors.memory import (
     Conflict,
+    KeeperSilent,
     MemoryKeyInvalid,
     MemoryRecordInvalid,
     NeedsMerge,
     NotCompacted,
+    NothingRemembered,
     SpaceInvalid,
     SpaceUnknown,
     StaleView,
+    WriteRefused,
 )
 from handrail.errors.model import (
     ModelDeclined,
@@ -191,6 +194,7 @@ __all__ = [
     "JarsUnreachable",
     "JavaWillNotStart",
     "JournalBroken",
+    "KeeperSilent",
     "KeyInvalid",
     "KeysUnusable",
     "LedgerCut",
@@ -222,6 +226,7 @@ __all__ = [
     "NotCompacted",
     "NotSendable",
     "NothingGiven",
+    "NothingRemembered",
     "OffsetMetadataBroken",
     "OffsetsLost",
     "PartitionCountsDiffer",
@@ -277,6 +282,7 @@ __all__ = [
     "WaitingForPerson",
     "WillNotStop",
     "WireError",
+    "WriteRefused",
     "every_error",
     "message_parts",
 ]

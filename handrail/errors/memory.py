@@ -21,7 +21,7 @@ class SpaceUnknown(HandrailError):
     """This team has no memory space {space}; nothing is written without a declared one.
 
     Why: {detail}
-    Do: handrail topics list    the topics of the spaces that are declared
+    Do: handrail memory policy    the spaces that are declared, and what they keep
     declare it in memory/, as in Memory("{space}", carries=..., keeps=MemoryClass.FACT)
     """
 
@@ -73,7 +73,7 @@ class NeedsMerge(HandrailError):
 
     Why: an update reads, computes and writes; each time, somebody else was faster.
     Do: use .add, .increment, .append or .merge, which cannot conflict
-    handrail tail memory.{space}    who writes it so often
+    handrail memory history {space} {key}    who writes it so often
     """
 
     code: ClassVar[str] = "HR-MEM-006"
@@ -102,3 +102,40 @@ class MemoryRecordInvalid(HandrailError):
 
     code: ClassVar[str] = "HR-MEM-008"
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class NothingRemembered(HandrailError):
+    """Memory holds nothing under {what}.
+
+    Why: {detail}
+    Do: handrail memory search SPACE WORDS    finds records by their words
+    handrail memory policy    which spaces there are, and what each of them keeps
+    """
+
+    code: ClassVar[str] = "HR-MEM-020"
+    exit_code: ClassVar[int] = 3
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class WriteRefused(HandrailError):
+    """Memory {space}/{key} stays as it is: {sentence}
+
+    Why: the keeper of memory holds everybody to what the space says of itself ({reason}).
+    Do: handrail memory policy {space}    what the space allows
+    """
+
+    code: ClassVar[str] = "HR-MEM-021"
+    exit_code: ClassVar[int] = 4
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class KeeperSilent(HandrailError):
+    """The keeper of memory has not said within {within} what became of {count} commands.
+
+    Why: they are written and will be carried out, but nobody takes them now.
+    Do: handrail status    whether the keeper runs
+    """
+
+    code: ClassVar[str] = "HR-MEM-022"
+    exit_code: ClassVar[int] = 6
+    failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT

@@ -21,7 +21,7 @@ class SubjectHeld(HandrailError):
     """{subject} is not forgotten: {by} has put them on hold on {since}.
 
     Why: {reason}
-    Do: handrail runbook HR-KEY-002    who may release them, and how
+    Do: handrail memory release {subject}    when the reason has gone; then forget again
     """
 
     code: ClassVar[str] = "HR-KEY-002"
@@ -33,7 +33,8 @@ class SealBroken(HandrailError):
     """A sealed value of {space}/{key} cannot be opened.
 
     Why: {reason}
-    Do: handrail runbook HR-KEY-003    what a sealed value is bound to
+    Do: handrail memory history {space} {key}    who has written it, and when
+    handrail runbook HR-KEY-003    what a sealed value is bound to
     """
 
     code: ClassVar[str] = "HR-KEY-003"
@@ -44,7 +45,7 @@ class ErasureUnfinished(HandrailError):
     """The key of {subject} is destroyed, but its old bytes could not be cleared from {path} yet.
 
     Why: another process was reading that file all the while.
-    Do: forget them again in a while; what is done already is not done twice
+    Do: handrail memory forget {subject}    again; what is done already is not done twice
     handrail runbook HR-KEY-004    how to see who reads it
     """
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final, get_args
 
 from handrail.ledger.happened import Happened
-from handrail.ledger.memory_event import MANY_KEYS, MemoryRefused, MemoryWritten
+from handrail.ledger.memory_event import MANY_KEYS, MemoryForgotten, MemoryRefused, MemoryWritten
 
 TEXT_CHARS_MAX = 200  #: of a summary of what was asked
 SENTENCE_CHARS_MAX = 500  #: of the words that say why something ended badly
@@ -340,6 +340,7 @@ Event = (
     | PersonAnswered
     | MemoryWritten
     | MemoryRefused
+    | MemoryForgotten
 )
 
 
@@ -374,7 +375,10 @@ def event_id(event: Event) -> str:
             what = f"{agent}/{partition}/{dead}"
         case MemoryWritten(offset=at, partition=partition, op=op, key=key):
             what = f"{partition}/{at}" + (f"/{op}/{key}" if op in MANY_KEYS else "")
-        case MemoryRefused(offset=at, partition=partition):
+        case (
+            MemoryRefused(offset=at, partition=partition)
+            | MemoryForgotten(offset=at, partition=partition)
+        ):
             what = f"{partition}/{at}"
         case RedriveRefused(answer=answer, agent=agent, partition=partition):
             what = f"{agent}/{partition}/{answer}"

@@ -40,6 +40,20 @@ class MemoryWritten(OfMemory):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryForgotten(OfMemory):
+    """The receipt of a forgetting: the key of a subject is destroyed and their records are gone.
+
+    `key` is the digest of the subject; `offset` that of one of the commands.
+    """
+
+    records: int  #: about the subject
+    versions: int  #: of these records, all unreadable now
+    elsewhere: int  #: records that were made from them and were removed or marked
+    left: int  #: records that were made from them and could not be
+    key_destroyed: bool  #: False: it had been destroyed before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryRefused(OfMemory):
     """A command was not carried out."""
 

@@ -27,7 +27,7 @@ from handrail.ledger.event import (
     Wrote,
     WroteKind,
 )
-from handrail.ledger.memory_event import MemoryRefused, MemoryWritten
+from handrail.ledger.memory_event import MemoryForgotten, MemoryRefused, MemoryWritten
 from handrail.ledger.rest import rest_in_words
 
 
@@ -83,6 +83,11 @@ def sentence(event: Event) -> str:  # one case per event
             return f"{event.by} decided: {event.decision}."
         case MemoryWritten():
             return _remembered(event)
+        case MemoryForgotten():
+            return (
+                f"{event.by} had a person forgotten: {event.records} records in {event.versions}"
+                f" versions, and {event.elsewhere} made from them; {event.left} were left."
+            )
         case MemoryRefused():
             return (
                 f"{event.by} was not allowed to {event.op} memory {event.space}/{_own(event.key)}"

@@ -38,7 +38,7 @@ from handrail.ledger.event import (
     Wrote,
     WroteKind,
 )
-from handrail.ledger.memory_event import MemoryRefused, MemoryWritten
+from handrail.ledger.memory_event import MemoryForgotten, MemoryRefused, MemoryWritten
 from handrail.ledger.rest import RestFacts, rests_after
 from handrail.ledger.task_parts import Cancel, Loss, Request, Submission
 
@@ -207,7 +207,9 @@ def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
                 if event.cost_micros is None
                 else replace(facts, cost_micros=facts.cost_micros + event.cost_micros)
             )
-        case Rested() | Discarded() | RedriveRefused() | MemoryWritten() | MemoryRefused():
+        case Rested() | Discarded() | RedriveRefused():
+            return facts
+        case MemoryWritten() | MemoryRefused() | MemoryForgotten():
             return facts
         case Redriven():
             return _redriven(facts, event)

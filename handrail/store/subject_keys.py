@@ -201,6 +201,11 @@ class LocalKeys:
             )
 
 
+def keys_file(project: Path) -> Path:
+    """Say where a project keeps the keys of subjects; its processes and commands share the file."""
+    return project / ".handrail" / "keys" / "subjects.sqlite"
+
+
 def _make_private(path: Path) -> None:
     """Create the file for its owner alone before SQLite does it for everybody."""
     try:

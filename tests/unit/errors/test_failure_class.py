@@ -20,6 +20,7 @@ PASSING = {
     "HandlerCancelled": TRANSIENT,
     "JarsUnreachable": TRANSIENT,
     "LocalBrokerAway": OUTAGE,
+    "KeeperSilent": TRANSIENT,
     "MembershipRefused": TRANSIENT,
     "ModelFailed": TRANSIENT,
     "ModelOverloaded": THROTTLED,

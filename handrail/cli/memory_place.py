@@ -1,0 +1,139 @@
+"""Opens the memory of a project for a command: a view as of now, and the keys of subjects."""
+
+import contextlib
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from handrail.cli.team import checked_team
+from handrail.errors import SpaceUnknown
+
+if TYPE_CHECKING:
+    from handrail.bus.port import Bus
+    from handrail.bus.settings import Settings
+    from handrail.contract.memory import Memory
+    from handrail.runtime.memory_acts import OnMemory
+
+R = TypeVar("R")
+
+TENANT_DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose memory is meant."""
+
+    tenant: str = TENANT_DEFAULT
+    subject: str | None = None
+    task: str | None = None
+
+
+def whose_options(function: Callable[..., R]) -> Callable[..., R]:
+    """Give a command `--tenant`, `--subject` and `--task`."""
+    for option in (
+        click.option("--task", metavar="ID", help="Whose scratch it is, in a working space."),
+        click.option("--subject", metavar="NAME", help="Whom it is about, in a personal space."),
+        tenant_option,
+    ):
+        function = option(function)
+    return function
+
+
+def tenant_option(function: Callable[..., R]) -> Callable[..., R]:
+    """Give a command `--tenant`."""
+    return click.option(
+        "--tenant", metavar="NAME", default=TENANT_DEFAULT, show_default=True, help="Whose memory."
+    )(function)
+
+
+def spaces_of(settings: "Settings") -> "Mapping[str, Memory[Any]]":
+    """Give the declared spaces of a project. Raises what is wrong with its team."""
+    return {space.name: space for space in checked_team(settings).description.spaces.values()}
+
+
+def known_space(spaces: "Mapping[str, Memory[Any]]", name: str) -> "Memory[Any]":
+    """Give a declared space. Raises SpaceUnknown."""
+    if name not in spaces:
+        known = ", ".join(sorted(spaces)) or "none"
+        raise SpaceUnknown(space=name, detail=f"declared are: {known}.")
+    return spaces[name]
+
+
+def full_key_of(space: "Memory[Any]", key: str, whose: Whose, memory: "OnMemory") -> str:
+    """Give a key as it stands in topics. Raises MemoryKeyInvalid, or says what is missing."""
+    from handrail.wire.memory import full_key
+
+    space.check_key(key)
+    if space.is_personal and whose.subject is None:
+        raise click.UsageError(f"{space.name} is about people: say whom with --subject NAME.")
+    if not space.is_personal and whose.subject is not None:
+        raise click.UsageError(f"{space.name} holds nothing about people: leave --subject out.")
+    if space.rules.of_one_task and whose.task is None:
+        raise click.UsageError(f"{space.name} is the scratch of tasks: say which with --task ID.")
+    digest = None if whose.subject is None else memory.keys.digest(whose.tenant, whose.subject)
+    task = whose.task if space.rules.of_one_task else None
+    return full_key(whose.tenant, key, subject=digest, task=task)
+
+
+@contextlib.asynccontextmanager
+async def opened_memory(settings: "Settings", tenant: str) -> "AsyncGenerator[OnMemory]":
+    """Reach the broker and show memory as it is now. Raises SpaceUnknown for a team without any."""
+    from handrail.cli.broker import connected
+
+    async with connected(settings) as bus, memory_on(bus, settings, tenant) as memory:
+        yield memory
+
+
+@contextlib.asynccontextmanager
+async def memory_on(bus: "Bus", settings: "Settings", tenant: str) -> "AsyncGenerator[OnMemory]":
+    """Show memory as it is now, through a connection that is there already."""
+    from handrail.memory.sealing import opened
+    from handrail.runtime.clock import WallClock
+    from handrail.runtime.memory_acts import OnMemory
+    from handrail.runtime.memory_commands import CommandSender
+    from handrail.runtime.memory_view import MemoryView, ViewSettings
+    from handrail.store.subject_keys import LocalKeys, keys_file
+
+    spaces = spaces_of(settings)
+    if not spaces:
+        raise SpaceUnknown(space="(any)", detail="it declares none.")
+    namespace = settings.namespace
+    with _file(settings.project_dir, namespace) as path:
+        keys = LocalKeys(keys_file(settings.project_dir))
+        view = MemoryView(
+            bus, ViewSettings(namespace, list(spaces), path, lambda one: opened(one, keys))
+        )
+        try:
+            await view.start()
+            sender = CommandSender(bus, namespace, tenant)
+            yield OnMemory(bus, sender, spaces, keys, view, path, WallClock().now_ms())
+        finally:
+            await view.close()
+            keys.close()
+
+
+def views_of(project: Path) -> list[Path]:
+    """List the files of views that this machine holds for a project."""
+    return sorted((project / ".handrail" / "memory").glob("*.sqlite"))
+
+
+@contextlib.contextmanager
+def _file(project: Path, namespace: str) -> Generator[Path]:
+    """Give the file of the commands' own view; a second command at a time gets one to itself."""
+    from handrail.bus.file_lock import file_lock
+    from handrail.errors import BrokerBusy
+
+    folder = project / ".handrail" / "memory"
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(folder / "commands.lock", wait_s=0))
+            yield folder / f"commands-{namespace}.sqlite"
+        except BrokerBusy:
+            # Deleted when the command ends: nothing of it is left for anybody to clear.
+            own = stack.enter_context(tempfile.TemporaryDirectory(dir=folder))
+            yield Path(own) / "commands.sqlite"

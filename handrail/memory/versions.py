@@ -1,0 +1,45 @@
+"""Reads every version of every record out of a view's file, for plans that look at all of them."""
+
+import zlib
+from pathlib import Path
+
+from handrail.errors.store import StoreDamaged
+from handrail.memory.derivation import Name, name_of
+from handrail.memory.tables import LAYOUTS
+from handrail.store.sqlite import Database
+from handrail.wire.memory import StoredRecord
+
+
+def every_version(path: Path) -> list[StoredRecord]:
+    """Give all versions that are kept, removals too, and present ones older than the history.
+
+    Expired and quarantined ones are among them. Raises StoreDamaged.
+    """
+    database = Database.open(path, LAYOUTS)
+    found: dict[Name, StoredRecord] = {}
+    try:
+        for table in ("version", "record"):
+            for crc, body in database.rows(f"SELECT crc, body FROM {table} ORDER BY id"):  # noqa: S608  # our own names
+                if not isinstance(body, bytes) or zlib.crc32(body) != crc:
+                    raise StoreDamaged(path=path, reason="a record is not as it was written")
+                stored = StoredRecord.decode(body)
+                found.setdefault(name_of(stored), stored)
+    finally:
+        database.close()
+    return list(found.values())
+
+
+def holds_of_subject(path: Path, digest: str) -> bool:
+    """Say whether a view's file may hold anything of a subject: in rows, or in its log."""
+    database = Database.open(path, LAYOUTS)
+    owner = f"%/~{digest}/%"
+    try:
+        due = database.first("SELECT purge_due FROM state")
+        if due is not None and due[0]:
+            return True
+        return any(
+            database.first(f'SELECT 1 FROM {table} WHERE "key" LIKE ? AND sealed = 1', [owner])  # noqa: S608  # our own names
+            for table in ("record", "version")
+        )
+    finally:
+        database.close()

@@ -1,0 +1,263 @@
+"""What people do to memory: take back what a task wrote or a message caused, and forget a person.
+
+Each is planned from the view, shown, and carried out as commands that name the version which they
+change, so that nothing is overwritten that was written meanwhile. Done twice, it is done once.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from handrail.bus.port import Bus
+from handrail.contract.memory import Memory
+from handrail.errors import CommitDoubtful
+from handrail.errors.store import StoreDamaged, StoreTooNew, StoreUnusable
+from handrail.errors.subject import SealBroken, SubjectHeld
+from handrail.ledger.event_record import LEDGER, encode
+from handrail.ledger.memory_event import MEMORY_TASK, MemoryForgotten, MemoryRefused
+from handrail.memory.changes import Change, Plan, Planner
+from handrail.memory.erasing import Forgetting, plan_forget
+from handrail.memory.retracting import plan_retract
+from handrail.memory.sealing import opened
+from handrail.memory.undoing import plan_undo
+from handrail.memory.versions import every_version, holds_of_subject
+from handrail.runtime.memory_commands import INIT_DEADLINE_S, CommandSender, Sent
+from handrail.runtime.memory_view import MemoryView
+from handrail.store.subject_keys import Hold, SubjectKeys
+from handrail.wire.memory import Command, Op, StoredRecord
+from handrail.wire.rfc3339 import rfc3339
+
+log = structlog.get_logger("handrail.memory")
+
+SHOWN_WITHIN_S = 30.0  #: how long the view may take to show what the keeper has written
+PURGED_WITHIN_S = 10.0  #: how long other processes here may take to clear their views
+POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who acts, and why."""
+
+    name: str
+    reason: str = ""
+
+    @property
+    def by(self) -> str:
+        """Name them as memory does."""
+        return f"person:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class OnMemory:
+    """Everything that an act stands on."""
+
+    bus: Bus
+    sender: CommandSender
+    spaces: Mapping[str, Memory[Any]]
+    keys: SubjectKeys
+    view: MemoryView
+    file: Path  #: of the view
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of one change; with a sentence it did not happen."""
+
+    change: Change
+    sentence: str | None = None
+    is_conflict: bool = False
+
+
+class MemoryActs:
+    """The acts of one person. Methods raise KeeperSilent and what the bus raises."""
+
+    def __init__(self, ground: OnMemory, person: Person) -> None:
+        """Act for this person."""
+        self._ground = ground
+        self._person = person
+
+    async def undoing(self, task: str) -> Plan:
+        """Plan to take back what a task wrote."""
+        return plan_undo(task, await self._versions(), self._planner())
+
+    async def retracting(self, messages: Collection[str]) -> Plan:
+        """Plan to take back what memory holds because of messages."""
+        return plan_retract(messages, await self._versions(), self._planner())
+
+    async def tasks_of(self, message: str) -> list[str]:
+        """Name the tasks in which memory was written because of a message."""
+        found = await self._versions()
+        because = [one for one in found if message in (one.message_id, *one.derived_from)]
+        return sorted({one.task_id for one in because if one.task_id})
+
+    async def carry_out(self, changes: Sequence[Change]) -> list[Done]:
+        """Carry changes out; what was written meanwhile stays and is told as a conflict."""
+        if not changes:
+            return []
+        ground = self._ground
+        sent = await ground.sender.send([one.command for one in changes], ground.now_ms)
+        told = await ground.sender.outcomes(sent)
+        await ground.view.wait_for(sent.positions, within_s=SHOWN_WITHIN_S)
+        done: list[Done] = []
+        for change, place in zip(changes, sent.places, strict=True):
+            event = told[place]
+            if isinstance(event, MemoryRefused):
+                done.append(Done(change, event.sentence, event.reason == "conflict"))
+            else:
+                done.append(Done(change))
+        return done
+
+    async def put(self, command: Command) -> tuple[Sent, Done]:
+        """Write one record; see `carry_out`."""
+        change = Change(command.space, command.key, command.expect or 0, "writes it", command)
+        ground = self._ground
+        sent = await ground.sender.send([command], ground.now_ms)
+        event = (await ground.sender.outcomes(sent))[sent.places[0]]
+        await ground.view.wait_for(sent.positions, within_s=SHOWN_WITHIN_S)
+        if isinstance(event, MemoryRefused):
+            return sent, Done(change, event.sentence, event.reason == "conflict")
+        return sent, Done(change)
+
+    # ---- forgetting
+
+    def check_not_held(self, subject: str) -> None:
+        """Raise SubjectHeld when nothing about a subject may be removed."""
+        hold = self._ground.keys.held(self._digest(subject))
+        if hold is not None:
+            raise SubjectHeld(
+                subject=subject, by=hold.by, since=rfc3339(hold.since_ms), reason=hold.reason
+            )
+
+    async def forgetting(self, subject: str) -> Forgetting:
+        """Plan to forget a subject."""
+        return plan_forget(self._digest(subject), await self._versions(), self._planner())
+
+    async def forget(
+        self, subject: str, plan: Forgetting, files: Iterable[Path]
+    ) -> MemoryForgotten:
+        """Destroy the subject's key, remove every record, clear the views, and write a receipt.
+
+        The key goes first: from then on nothing about them can be read, whatever fails afterwards.
+        `files` are the views of this machine. Raises SubjectHeld, and ErasureUnfinished when old
+        bytes of the key are still to be cleared.
+        """
+        self.check_not_held(subject)
+        ground, digest = self._ground, self._digest(subject)
+        destroyed = ground.keys.destroy(digest)
+        done = await self.carry_out(plan.elsewhere.changes)
+        sent = await ground.sender.send([self._about(Op.FORGET, digest)], ground.now_ms)
+        await ground.sender.outcomes(sent)
+        await ground.view.wait_for(sent.positions, within_s=SHOWN_WITHIN_S)
+        await _clear(files, digest)
+        kept = sum(one.sentence is not None for one in done)
+        receipt = MemoryForgotten(
+            task_id=MEMORY_TASK,
+            tenant=ground.sender.tenant,
+            time_ms=ground.now_ms,
+            space="",
+            key=digest,
+            op=Op.FORGET.value,
+            by=self._person.by,
+            partition=sent.places[0][0],
+            offset=sent.places[0][1],
+            records=sum(plan.own.values()),
+            versions=plan.versions,
+            elsewhere=len(done) - kept,
+            left=kept + len(plan.elsewhere.left),
+            key_destroyed=destroyed,
+        )
+        await _write(ground.bus, ground.sender.namespace, receipt)
+        return receipt
+
+    async def hold(self, subject: str) -> None:
+        """Forbid to forget a subject or to remove anything about them."""
+        digest, now_ms = self._digest(subject), self._ground.now_ms
+        # Here first: from now on no key is destroyed, whatever the keeper has yet to hear.
+        self._ground.keys.hold(digest, Hold(self._person.by, self._person.reason, now_ms))
+        await self._tell(Op.HOLD, digest)
+
+    async def release(self, subject: str) -> bool:
+        """Allow it again; False when nothing forbade it."""
+        digest = self._digest(subject)
+        await self._tell(Op.RELEASE, digest)
+        return self._ground.keys.release(digest)
+
+    async def _tell(self, op: Op, digest: str) -> None:
+        sent = await self._ground.sender.send([self._about(op, digest)], self._ground.now_ms)
+        await self._ground.sender.outcomes(sent)
+
+    def _about(self, op: Op, digest: str) -> Command:
+        return Command(op=op, space="", key=digest, by=self._person.by, reason=self._person.reason)
+
+    def _digest(self, subject: str) -> str:
+        return self._ground.keys.digest(self._ground.sender.tenant, subject)
+
+    # ---- planning
+
+    def _planner(self) -> Planner:
+        return Planner(
+            by=self._person.by,
+            reason=self._person.reason,
+            rules={name: space.rules for name, space in self._ground.spaces.items()},
+            now_ms=self._ground.now_ms,
+            opens=self._opens,
+        )
+
+    def _opens(self, record: StoredRecord) -> bool:
+        try:
+            return opened(record, self._ground.keys) is not None
+        except SealBroken:
+            return False
+
+    async def _versions(self) -> list[StoredRecord]:
+        own = f"{self._ground.sender.tenant}/"
+        found = await asyncio.to_thread(every_version, self._ground.file)
+        return [one for one in found if one.key.startswith(own)]
+
+
+async def _clear(files: Iterable[Path], digest: str) -> None:
+    """Wait until no view of this machine holds anything of a subject; delete those that stay so.
+
+    A view whose process does not run clears nothing by itself. It is a copy of what Kafka holds:
+    deleted, it is filled anew.
+    """
+    deadline = asyncio.get_running_loop().time() + PURGED_WITHIN_S
+    waiting = [path for path in files if path.exists()]
+    while waiting := [path for path in waiting if _still_holds(path, digest)]:
+        if asyncio.get_running_loop().time() > deadline:
+            break
+        await asyncio.sleep(POLL_S)
+    for path in waiting:
+        log.info("view deleted, since nobody clears it", file=str(path))
+        _delete(path)
+
+
+def _delete(path: Path) -> None:
+    for side in ("", "-wal", "-shm"):
+        Path(f"{path}{side}").unlink(missing_ok=True)
+
+
+def _still_holds(path: Path, digest: str) -> bool:
+    try:
+        return holds_of_subject(path, digest)
+    except (StoreDamaged, StoreTooNew, StoreUnusable):
+        return True  # what cannot be read may hold anything
+
+
+async def _write(bus: Bus, namespace: str, receipt: MemoryForgotten) -> None:
+    name = f"{namespace}.memory.receipt.{receipt.partition}.{receipt.offset}"
+    producer = bus.lane_producer(name)
+    try:
+        await producer.init(deadline_s=INIT_DEADLINE_S)
+        await producer.commit([encode(receipt, f"{namespace}.{LEDGER}")])
+    except CommitDoubtful:
+        # Whatever became of the receipt, forgetting again writes another one.
+        log.warning("receipt may not be written", subject=receipt.key)
+        raise
+    finally:
+        await producer.close()

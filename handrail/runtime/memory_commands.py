@@ -1,0 +1,125 @@
+"""Sends commands of people to the keeper of memory, and says what became of each.
+
+All commands of one call are one transaction. What became of them stands on the ledger, where the
+keeper tells of each command by the place at which it read it; so an answer is never somebody's
+guess, and a person who looks later finds the same.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from handrail.bus.port import Bus
+from handrail.errors import CommitDoubtful, KeeperSilent
+from handrail.ledger.event_record import LEDGER, decode
+from handrail.ledger.memory_event import MEMORY_TASK, MemoryRefused, MemoryWritten
+from handrail.wire.codec import encode_headers
+from handrail.wire.envelope import Envelope
+from handrail.wire.memory import COMMAND_TYPE, COMMANDS, Command, Op, Positions
+from handrail.wire.record import Outgoing, TopicPartition
+
+TRIES_COUNT_MAX = 3
+INIT_DEADLINE_S = 10.0
+ANSWERED_WITHIN_S = 30.0  #: how long the keeper may take to say what became of a command
+POLL_S = 0.25
+TO_EVERY_PARTITION = frozenset({Op.FORGET, Op.HOLD, Op.RELEASE})
+
+Told = MemoryWritten | MemoryRefused
+Place = tuple[int, int]  #: partition and offset of a command
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Commands on their way, and where the ledger was before them."""
+
+    places: Sequence[Place]
+    since: int  #: offset on the ledger from which on the keeper tells of them
+
+    @property
+    def positions(self) -> Positions:
+        """What a view has to have applied to show what became of them."""
+        none = Positions({})
+        return none.joined(Positions({partition: offset}) for partition, offset in self.places)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSender:
+    """Sends what one person asks of the keeper of a namespace."""
+
+    bus: Bus
+    namespace: str
+    tenant: str
+
+    async def send(self, commands: Sequence[Command], now_ms: int) -> Sent:
+        """Send commands, all or none. Raises TopicsMissing, BrokerUnreachable, CommitDoubtful."""
+        topic = f"{self.namespace}.{COMMANDS}"
+        count = len(await self._partitions(topic))
+        since = await self.bus.end_offset(await self._ledger())
+        records = [
+            Outgoing(topic, one.key.encode(), one.encode(), self._headers(now_ms), partition)
+            for one in commands
+            for partition in (
+                range(count)
+                if one.op in TO_EVERY_PARTITION
+                else [await self.bus.partition_of(topic, one.key.encode())]
+            )
+        ]
+        # One name for all tries, so that each of them settles what the one before has left open.
+        name = f"{self.namespace}.{COMMANDS}.{uuid.uuid4()}"
+        for number in range(TRIES_COUNT_MAX):
+            producer = self.bus.lane_producer(name)
+            try:
+                await producer.init(deadline_s=INIT_DEADLINE_S)
+                offsets = await producer.commit(records)
+            except CommitDoubtful:
+                if number + 1 == TRIES_COUNT_MAX:
+                    raise
+            else:
+                partitions = [record.partition or 0 for record in records]
+                return Sent(list(zip(partitions, offsets, strict=True)), since)
+            finally:
+                await producer.close()
+        raise AssertionError("the last try returns or raises")
+
+    async def outcomes(
+        self, sent: Sent, *, within_s: float = ANSWERED_WITHIN_S
+    ) -> dict[Place, Told]:
+        """Wait until the keeper has told of every command. Raises KeeperSilent."""
+        wanted, found = set(sent.places), dict[Place, Told]()
+        tail = await self.bus.tail({await self._ledger(): sent.since})
+        try:
+            async with asyncio.timeout(within_s):
+                while wanted - found.keys():
+                    for record in await tail.poll(timeout_s=POLL_S):
+                        event = decode(record)
+                        if isinstance(event, MemoryWritten | MemoryRefused):
+                            place = (event.partition, event.offset)
+                            # An act on many keys is told of key by key; the last one stays.
+                            if place in wanted:
+                                found[place] = event
+        except TimeoutError:
+            raise KeeperSilent(
+                count=len(wanted - found.keys()), within=f"{within_s:.0f} s"
+            ) from None
+        finally:
+            await tail.close()
+        return found
+
+    async def _ledger(self) -> TopicPartition:
+        topic = f"{self.namespace}.{LEDGER}"
+        return TopicPartition(topic, await self.bus.partition_of(topic, MEMORY_TASK.encode()))
+
+    async def _partitions(self, topic: str) -> Sequence[int]:
+        return list(await self.bus.admin.offsets(topic))
+
+    def _headers(self, now_ms: int) -> tuple[tuple[str, bytes], ...]:
+        envelope = Envelope(
+            id=str(uuid.uuid4()),
+            type=COMMAND_TYPE,
+            source=f"handrail/{self.namespace}/person",
+            time_ms=now_ms,
+            task_id=MEMORY_TASK,
+            tenant=self.tenant,
+        )
+        return tuple(encode_headers(envelope))

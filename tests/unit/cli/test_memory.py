@@ -1,0 +1,166 @@
+"""`handrail memory`: the policy needs no broker; what is missing is said before one is asked."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from handrail.cli.main import main
+from handrail.cli.output import Shape, show_rows
+from handrail.cli.output_schema import output_schema
+from handrail.cli.rows import MemoryChangeRow, MemoryDiffRow, MemoryReceiptRow, MemoryRow
+from handrail.runtime.team_imports import close_projects
+
+AGENT = """
+from handrail import Topic, agent, results
+names = Topic("names", carries=str)
+@agent(reads=names, writes=results)
+async def greeter(name: str) -> str:
+    return name
+"""
+SPACE = '''
+from pydantic import BaseModel
+from handrail import Access, Memory, MemoryClass, PersonalData
+class Taste(BaseModel):
+    """What somebody likes."""
+    likes: str
+tastes = Memory("tastes", carries=Taste, keeps=MemoryClass.PREFERENCE,
+    access=Access(writers=("greeter",), personal=PersonalData.SUBJECT))
+reviews = Memory("reviews", carries=str, keeps=MemoryClass.DECISION)
+'''
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name, text in (("agents/greeter.py", AGENT), ("memory/tastes.py", SPACE)):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    for variable in ("HANDRAIL_BOOTSTRAP", "HANDRAIL_PROJECT"):
+        monkeypatch.delenv(variable, raising=False)
+    yield tmp_path
+    close_projects(tmp_path)
+
+
+@pytest.mark.usefixtures("project")
+def test_the_policy_of_every_space_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["memory", "policy"]) == 0
+
+    told = capsys.readouterr().out
+    assert told.splitlines() == [
+        "reviews",
+        "  Persists for ever.",
+        "  Can never be changed, nor be removed.",
+        "  Never expires.",
+        "  Read by every agent; written by every agent.",
+        "  What comes from untrusted input is stored with a label that says so.",
+        "  Holds nothing about a person; no key of a person seals it.",
+        "  At most 1000000 records and 1024 MiB for each tenant.",
+        "",
+        "tastes (preference): What somebody likes.",
+        "  Persists until it is erased.",
+        "  Changed only by whoever names the version that they change.",
+        "  Never expires; wants a look after 180 days.",
+        "  Read by every agent; written by greeter.",
+        "  What comes from untrusted input waits in quarantine until a person endorses it.",
+        "  About a person: sealed with that person's key, and gone when they are forgotten.",
+        "  At most 1000000 records and 1024 MiB for each tenant.",
+    ]
+
+
+@pytest.mark.usefixtures("project")
+def test_the_policy_is_data_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["memory", "policy", "tastes", "-o", "json"]) == 0
+
+    document = json.loads(capsys.readouterr().out)
+    jsonschema.validate(document, output_schema())
+    (item,) = document["items"]
+    assert (item["space"], item["keeps"], item["writers"]) == ("tastes", "preference", ["greeter"])
+
+
+@pytest.mark.usefixtures("project")
+def test_a_space_that_is_not_declared_is_not_found(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["memory", "policy", "facts"]) == 3
+
+    told = capsys.readouterr().err
+    assert "no memory space facts" in told
+    assert "reviews, tastes" in told
+    assert "HR-MEM-002" in told
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["get", "tastes", "k", "--as-of", "yesterday"],
+        ["get", "tastes", "k", "--as-of", "2026-11-28T14:00:00"],
+        ["hold", "ada"],
+        ["put", "tastes", "k", "{}", "--if-version", "-1"],
+        ["diff", "tastes", "k"],
+    ],
+)
+def test_what_cannot_be_meant_is_said_before_a_broker_is_asked(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["memory", *arguments]) == 2
+
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["get", "reviews", "k"],
+        ["put", "reviews", "k", "x"],
+        ["search", "reviews", "x"],
+        ["history", "reviews", "k"],
+        ["diff", "reviews", "k", "1"],
+        ["undo", "t1", "--dry-run"],
+        ["retract", "m1"],
+        ["forget", "ada", "--yes"],
+        ["hold", "ada", "--reason", "x"],
+        ["release", "ada"],
+    ],
+)
+def test_without_a_broker_every_command_says_so(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["memory", *arguments]) == 8
+
+    assert "HR-NET" in capsys.readouterr().err
+
+
+ROWS = {
+    "memory": MemoryRow(
+        space="facts",
+        key="order/42",
+        version=3,
+        value={"paid": True},
+        state="present",
+        by="clerk",
+        task="t1",
+        message="m1",
+        written="2026-11-28T14:00:00Z",
+        expires=None,
+        derived_from=["facts/default/-/order/41@1"],
+        confidence=0.5,
+        label=None,
+        takes_back=2,
+        score=None,
+    ),
+    "memory-changes": MemoryChangeRow("facts", "order/42", 3, "removes it", "done", None),
+    "memory-diff": MemoryDiffRow("paid", None, True),
+    "memory-receipts": MemoryReceiptRow("ada", "d1", 2, 5, 1, 0, True, "2026-11-28T14:00:00Z"),
+}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_what_memory_writes_is_of_the_published_form(
+    kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_rows(kind, [ROWS[kind]], (), Shape.JSON, empty="")
+
+    jsonschema.validate(json.loads(capsys.readouterr().out), output_schema())
