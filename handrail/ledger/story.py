@@ -81,18 +81,8 @@ def sentence(event: Event) -> str:  # one case per event
             return f"{event.agent} waits for a person ({event.kind}): {event.text}"
         case PersonAnswered():
             return f"{event.by} decided: {event.decision}."
-        case MemoryWritten():
-            return _remembered(event)
-        case MemoryForgotten():
-            return (
-                f"{event.by} had a person forgotten: {event.records} records in {event.versions}"
-                f" versions, and {event.elsewhere} made from them; {event.left} were left."
-            )
-        case MemoryRefused():
-            return (
-                f"{event.by} was not allowed to {event.op} memory {event.space}/{_own(event.key)}"
-                f" ({event.reason}): {event.sentence}"
-            )
+        case MemoryWritten() | MemoryForgotten() | MemoryRefused():
+            return _of_memory(event)
         case _:
             assert_never(event)
 
@@ -116,6 +106,22 @@ def _finished(event: Finished) -> str:
     return (
         f"{event.agent} finished in {took}{waited}{lost} and {what} on to {_places(event.wrote)}."
     )
+
+
+def _of_memory(event: MemoryWritten | MemoryForgotten | MemoryRefused) -> str:
+    match event:
+        case MemoryWritten():
+            return _remembered(event)
+        case MemoryForgotten():
+            return (
+                f"{event.by} had a person forgotten: {event.records} records in {event.versions}"
+                f" versions, and {event.elsewhere} made from them; {event.left} were left."
+            )
+        case MemoryRefused():
+            return (
+                f"{event.by} was not allowed to {event.op} memory {event.space}/{_own(event.key)}"
+                f" ({event.reason}): {event.sentence}"
+            )
 
 
 def _remembered(event: MemoryWritten) -> str:
