@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from handrail.cli.memory_place import memory_on, opened_memory, tenant_option, views_of
+from handrail.cli.memory_place import memory_on, opened_memory, tenant_option, views_folder
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rows import MemoryChangeRow, MemoryReceiptRow
@@ -213,7 +213,7 @@ async def _forget(settings: "Settings", subject: str, shape: Shape, wish: Wish) 
             return 0
         if not wish.yes:
             _confirm(subject)
-        receipt = await acts.forget(subject, plan, views_of(settings.project_dir))
+        receipt = await acts.forget(subject, plan, views_folder(settings.project_dir))
         row = MemoryReceiptRow(
             subject=subject,
             digest=receipt.key,

@@ -1,8 +1,7 @@
 """Opens the memory of a project for a command: a view as of now, and the keys of subjects."""
 
 import contextlib
-import tempfile
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -102,38 +101,20 @@ async def memory_on(bus: "Bus", settings: "Settings", tenant: str) -> "AsyncGene
     if not spaces:
         raise SpaceUnknown(space="(any)", detail="it declares none.")
     namespace = settings.namespace
-    with _file(settings.project_dir, namespace) as path:
-        keys = LocalKeys(keys_file(settings.project_dir))
-        view = MemoryView(
-            bus, ViewSettings(namespace, list(spaces), path, lambda one: opened(one, keys))
-        )
-        try:
-            await view.start()
-            sender = CommandSender(bus, namespace, tenant)
-            yield OnMemory(bus, sender, spaces, keys, view, path, WallClock().now_ms())
-        finally:
-            await view.close()
-            keys.close()
+    keys = LocalKeys(keys_file(settings.project_dir))
+    folder = views_folder(settings.project_dir)
+    view = MemoryView(
+        bus, ViewSettings(namespace, list(spaces), folder, lambda one: opened(one, keys))
+    )
+    try:
+        await view.start()
+        sender = CommandSender(bus, namespace, tenant)
+        yield OnMemory(bus, sender, spaces, keys, view, WallClock().now_ms())
+    finally:
+        await view.close()
+        keys.close()
 
 
-def views_of(project: Path) -> list[Path]:
-    """List the files of views that this machine holds for a project."""
-    return sorted((project / ".handrail" / "memory").glob("*.sqlite"))
-
-
-@contextlib.contextmanager
-def _file(project: Path, namespace: str) -> Generator[Path]:
-    """Give the file of the commands' own view; a second command at a time gets one to itself."""
-    from handrail.bus.file_lock import file_lock
-    from handrail.errors import BrokerBusy
-
-    folder = project / ".handrail" / "memory"
-    folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(file_lock(folder / "commands.lock", wait_s=0))
-            yield folder / f"commands-{namespace}.sqlite"
-        except BrokerBusy:
-            # Deleted when the command ends: nothing of it is left for anybody to clear.
-            own = stack.enter_context(tempfile.TemporaryDirectory(dir=folder))
-            yield Path(own) / "commands.sqlite"
+def views_folder(project: Path) -> Path:
+    """Say where the views of this machine's processes lie."""
+    return project / ".handrail" / "memory"

@@ -5,7 +5,7 @@ change, so that nothing is overwritten that was written meanwhile. Done twice, i
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,6 @@ class OnMemory:
     spaces: Mapping[str, Memory[Any]]
     keys: SubjectKeys
     view: MemoryView
-    file: Path  #: of the view
     now_ms: int
 
 
@@ -137,13 +136,11 @@ class MemoryActs:
         """Plan to forget a subject."""
         return plan_forget(self._digest(subject), await self._versions(), self._planner())
 
-    async def forget(
-        self, subject: str, plan: Forgetting, files: Iterable[Path]
-    ) -> MemoryForgotten:
+    async def forget(self, subject: str, plan: Forgetting, folder: Path) -> MemoryForgotten:
         """Destroy the subject's key, remove every record, clear the views, and write a receipt.
 
         The key goes first: from then on nothing about them can be read, whatever fails afterwards.
-        `files` are the views of this machine. Raises SubjectHeld, and ErasureUnfinished when old
+        `folder` holds the views of this machine. Raises SubjectHeld, and ErasureUnfinished when old
         bytes of the key are still to be cleared.
         """
         self.check_not_held(subject)
@@ -153,7 +150,7 @@ class MemoryActs:
         sent = await ground.sender.send([self._about(Op.FORGET, digest)], ground.now_ms)
         await ground.sender.outcomes(sent)
         await ground.view.wait_for(sent.positions, within_s=SHOWN_WITHIN_S)
-        await _clear(files, digest)
+        await _clear(folder, digest)
         kept = sum(one.sentence is not None for one in done)
         receipt = MemoryForgotten(
             task_id=MEMORY_TASK,
@@ -216,19 +213,19 @@ class MemoryActs:
 
     async def _versions(self) -> list[StoredRecord]:
         own = f"{self._ground.sender.tenant}/"
-        found = await asyncio.to_thread(every_version, self._ground.file)
+        found = await asyncio.to_thread(every_version, self._ground.view.file)
         return [one for one in found if one.key.startswith(own)]
 
 
-async def _clear(files: Iterable[Path], digest: str) -> None:
+async def _clear(folder: Path, digest: str) -> None:
     """Wait until no view of this machine holds anything of a subject; delete those that stay so.
 
-    A view whose process does not run clears nothing by itself. It is a copy of what Kafka holds:
-    deleted, it is filled anew.
+    Each process clears its own, and whoever clears first removes those of processes that are gone.
+    A view that hangs behind is a copy of what Kafka holds: deleted, it is filled anew.
     """
     deadline = asyncio.get_running_loop().time() + PURGED_WITHIN_S
-    waiting = [path for path in files if path.exists()]
-    while waiting := [path for path in waiting if _still_holds(path, digest)]:
+    waiting = sorted(folder.glob("view-*.db"))
+    while waiting := [path for path in waiting if path.exists() and _still_holds(path, digest)]:
         if asyncio.get_running_loop().time() > deadline:
             break
         await asyncio.sleep(POLL_S)

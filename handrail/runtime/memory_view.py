@@ -7,6 +7,7 @@ Implements `MemoryReader`.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final, TypeVar
 
 from handrail.bus.port import Bus
@@ -62,6 +63,13 @@ class MemoryView:
     def freshness(self) -> Freshness:
         """Whether it may be believed."""
         return self._follower.freshness
+
+    @property
+    def file(self) -> Path:
+        """The file that it has filled; for whoever reads all of it."""
+        view = self._follower.view
+        assert view is not None, "a view that was started has a file"
+        return view.path
 
     def check_alive(self) -> None:
         """Raise what ended the following, if anything has."""

@@ -203,7 +203,7 @@ class LocalKeys:
 
 def keys_file(project: Path) -> Path:
     """Say where a project keeps the keys of subjects; its processes and commands share the file."""
-    return project / ".handrail" / "keys" / "subjects.sqlite"
+    return project / ".handrail" / "keys" / "subject_keys.sqlite"
 
 
 def _make_private(path: Path) -> None:
