@@ -224,14 +224,17 @@ async def _clear(folder: Path, digest: str) -> None:
     A view that hangs behind is a copy of what Kafka holds: deleted, it is filled anew.
     """
     deadline = asyncio.get_running_loop().time() + PURGED_WITHIN_S
-    waiting = sorted(folder.glob("view-*.db"))
-    while waiting := [path for path in waiting if path.exists() and _still_holds(path, digest)]:
+    while waiting := _holding(folder, digest):
         if asyncio.get_running_loop().time() > deadline:
             break
         await asyncio.sleep(POLL_S)
     for path in waiting:
         log.info("view deleted, since nobody clears it", file=str(path))
         _delete(path)
+
+
+def _holding(folder: Path, digest: str) -> list[Path]:
+    return [path for path in sorted(folder.glob("view-*.db")) if _still_holds(path, digest)]
 
 
 def _delete(path: Path) -> None:
