@@ -77,7 +77,12 @@ async def _demo(
     plan = UpPlan(
         settings,
         needed(team.description, layout_of(settings)),
-        child_specs(list(team.loaded.agents), {}, there.flags()),
+        child_specs(
+            list(team.loaded.agents),
+            {},
+            there.flags(),
+            remembers=bool(team.description.spaces),
+        ),
         command="demo",
         progress=ShownProgress(),
         on_event=tell,

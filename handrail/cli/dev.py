@@ -130,15 +130,15 @@ async def _topics_made(place: Place, file: Path | None) -> bool:
 
 
 async def _start(place: Place, file: Path | None) -> asyncio.subprocess.Process:
-    """Start agents and registrar in one process, which writes to this very terminal."""
+    """Start agents and single writers in one process, which writes to this very terminal."""
     from handrail.runtime.child import handrail_command
     from handrail.runtime.deadman import PID_VARIABLE
     from handrail.runtime.log_lines import LEVEL_VARIABLE
-    from handrail.runtime.team_up import REGISTRAR
+    from handrail.runtime.team_up import KEEPER, REGISTRAR
 
     what = ["."] if file is None else [str(file)]
     return await asyncio.create_subprocess_exec(
-        *handrail_command("run", REGISTRAR, *what, *place.flags()),
+        *handrail_command("run", REGISTRAR, KEEPER, *what, *place.flags()),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=sys.stderr,
         env={

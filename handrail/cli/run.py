@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from handrail.cli.place import Place, place_options
+from handrail.errors import SpaceUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handrail.contract.agent import Agent
+
+
+_KEPT = {"registrar": "the states of tasks", "keeper": "memory"}
 
 
 @click.command()
@@ -22,28 +26,34 @@ def run(place: Place, names: tuple[str, ...]) -> int:
 
     Start the same agent in three terminals, and three share its work at once. FILE is a file in the
     project's folder `agents`, or one that stands alone; `.` means every agent of the project.
-    `registrar` is the single writer of task states.
+    `registrar` is the single writer of task states, `keeper` that of memory; it goes without where
+    the team has no memory.
     """
     from handrail.runtime.deadman import end_with_supervisor
 
     end_with_supervisor()
     from handrail.cli.broker import bootstrap_of
     from handrail.cli.team import team_and_agents
+    from handrail.runtime.keeper import KEEPER
     from handrail.runtime.log_lines import set_up_logging
     from handrail.runtime.serving import REGISTRAR, Serving, run_loop, serve
 
     set_up_logging()
     settings = place.settings()
     os.environ["HANDRAIL_PROJECT"] = str(settings.project_dir)
-    wanted = [name for name in names if name != REGISTRAR]
-    if wanted:
+    wanted = [name for name in names if name not in {REGISTRAR, KEEPER}]
+    if wanted or KEEPER in names:
         team, agents = team_and_agents(settings, wanted)
         description = team.description
     else:
         from handrail.contract.team import TeamDescription
 
         agents, description = [], TeamDescription(())
-    writers = [REGISTRAR] if REGISTRAR in names else []
+    writers = [name for name in (REGISTRAR, KEEPER) if name in names]
+    if KEEPER in writers and not description.spaces:
+        writers.remove(KEEPER)
+        if not writers and not agents:
+            raise SpaceUnknown(space="(any)", detail="the files of memory/ declare none")
     serving = Serving(
         settings=settings,
         bootstrap=bootstrap_of(settings),
@@ -68,5 +78,5 @@ def _process_name(names: "Sequence[str]") -> str:
 
 def _say_ready(agents: "Sequence[Agent[..., object]]", writers: "Sequence[str]") -> None:
     reading = [f"{agent.name} reads {agent.reads.name}" for agent in agents]
-    said = ", ".join([*reading, *(f"the {writer} keeps the states of tasks" for writer in writers)])
+    said = ", ".join([*reading, *(f"the {writer} keeps {_KEPT[writer]}" for writer in writers)])
     click.echo(f"Ready: {said}. Ctrl-C stops in order.", err=True)

@@ -52,7 +52,13 @@ def up(place: Place, scale: tuple[str, ...], *, together: bool, keep_broker: boo
     processes = {**settings.scale, **scale_of(scale, list(team.loaded.agents))}
     warn_of_idle(settings, processes)
     say_notes(team.description)
-    specs = child_specs(list(team.loaded.agents), processes, place.flags(), together=together)
+    specs = child_specs(
+        list(team.loaded.agents),
+        processes,
+        place.flags(),
+        together=together,
+        remembers=bool(team.description.spaces),
+    )
     live = LiveTeam([spec.name for spec in specs])
     plan = UpPlan(
         settings,

@@ -25,6 +25,7 @@ from handrail.store.sqlite import Database, Value
 from handrail.wire.memory import (
     APPLIED_KEY,
     HISTORY,
+    HOLD_PREFIX,
     AppliedMark,
     Positions,
     StoredRecord,
@@ -259,7 +260,7 @@ class _Fold:
                     applied = max(applied, self._version(record))
                 elif record.key == APPLIED_KEY:
                     applied = max(applied, self._mark(record))
-                else:
+                elif not (record.key or b"").startswith(HOLD_PREFIX):
                     applied = max(applied, self._record(space, record))
             except (MemoryRecordInvalid, UnicodeDecodeError) as error:
                 self._unreadable += 1

@@ -32,6 +32,7 @@ from handrail.models.port import Model
 from handrail.runtime.child import NOTE_VARIABLE
 from handrail.runtime.clock import WallClock
 from handrail.runtime.departed import bury_predecessors
+from handrail.runtime.keeper import KEEPER, keeper
 from handrail.runtime.note import ProcessNote, ProcessState, note_path, read_note, write_note
 from handrail.runtime.registrar import registrar
 from handrail.runtime.single_writer import SingleWriter
@@ -203,6 +204,9 @@ def _parts(plan: Serving, bus: Bus, model: Model) -> list[Served]:
     parts: list[Served] = []
     if REGISTRAR in plan.writers:
         parts.append(ServedWriter(registrar(bus, plan.settings.namespace, WallClock())))
+    if KEEPER in plan.writers:
+        spaces = plan.team.spaces
+        parts.append(ServedWriter(keeper(bus, plan.settings.namespace, spaces, WallClock())))
     if plan.agents:
         settings = ProcessSettings(
             namespace=plan.settings.namespace,

@@ -25,6 +25,8 @@ from handrail.runtime.supervisor import Event, Hooks, Supervisor
 from handrail.runtime.topics import NeededTopic, apply
 
 REGISTRAR = "registrar"
+KEEPER = "keeper"
+WRITERS = "writers"  #: the process of the single writers, where there are several
 TOGETHER = "team"
 LEAVE_S = 10.0  #: beyond the drain: what a process needs to leave its groups and to end
 
@@ -57,20 +59,22 @@ def child_specs(
     flags: Sequence[str],
     *,
     together: bool = False,
+    remembers: bool = False,
     sources: Mapping[str, str] | None = None,
 ) -> list[ChildSpec]:
     """Say which processes make up a team; `scale` gives how many of each agent, else one.
 
-    `sources` names what `handrail run` is given for an agent where that is not its name.
+    A team that `remembers` has memory spaces, and so a keeper beside its registrar. `sources` names
+    what `handrail run` is given for an agent where that is not its name.
     """
     given = sources or {}
+    writers = (REGISTRAR, KEEPER) if remembers else (REGISTRAR,)
     if together:
         what = list(dict.fromkeys(given.get(agent, agent) for agent in agents))
-        command = handrail_command("run", REGISTRAR, *what, *flags)
-        return [ChildSpec(TOGETHER, command, agents=(REGISTRAR, *agents))]
-    specs = [
-        ChildSpec(REGISTRAR, handrail_command("run", REGISTRAR, *flags), Kind.WRITER, (REGISTRAR,))
-    ]
+        command = handrail_command("run", *writers, *what, *flags)
+        return [ChildSpec(TOGETHER, command, agents=(*writers, *agents))]
+    name = WRITERS if remembers else REGISTRAR
+    specs = [ChildSpec(name, handrail_command("run", *writers, *flags), Kind.WRITER, writers)]
     for agent in agents:
         command = handrail_command("run", given.get(agent, agent), *flags)
         for number in range(1, scale.get(agent, 1) + 1):

@@ -22,6 +22,8 @@ COMMAND_TYPE: Final = "handrail_memory_command.v1"
 RECORD_TYPE: Final = "handrail_memory_record.v1"
 APPLIED_TYPE: Final = "handrail_memory_applied.v1"
 APPLIED_KEY: Final = b"handrail/applied"  #: key of the record that says how far commands are taken
+#: Key of a legal hold, before tenant and subject. No full key begins so: `hold` is no owner.
+HOLD_PREFIX: Final = b"handrail/hold/"
 NO_SUBJECT: Final = "-"
 MEMORY_READ: Final = "ce_memread"  #: the header that holds positions
 

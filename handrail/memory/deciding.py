@@ -1,0 +1,318 @@
+"""Decides what becomes of one command: the keeper's whole judgement, as a pure function.
+
+Guarantee: a version is the next one after every version that the key had, removals included. A
+command that changes nothing writes nothing. Nothing that a command holds raises.
+"""
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any, Final
+
+from handrail.contract.failure import State
+from handrail.contract.memory import DAY_S, WORKING_AFTER_TASK_S, Memory
+from handrail.errors.root import HandrailError
+from handrail.memory.applying import DoesNotFitError, applied
+from handrail.memory.asked import (
+    Asked,
+    Conflicting,
+    Decision,
+    Present,
+    Reason,
+    Refusal,
+    Stored,
+    Surroundings,
+    Unchanged,
+    Usage,
+)
+from handrail.memory.gate import (
+    is_trusted,
+    refused_origin,
+    refused_quota,
+    refused_text,
+    refused_value,
+)
+from handrail.memory.likeness import is_opaque
+from handrail.memory.rights import refused_key, refused_right
+from handrail.wire.memory import COMMUTATIVE, Op, StoredRecord, key_in_words
+
+TASK_S_DEFAULT: Final = 7 * DAY_S  #: of a task that names no deadline
+KEEPER: Final = "keeper"
+
+#: What changes a record and leaves its value as it is.
+_KEEPS_VALUE: Final = frozenset({Op.FLAG, Op.ENDORSE})
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is there, as the one who asks sees it."""
+
+    present: Present
+    record: StoredRecord | None  #: None also for one that has expired, or that it may not see
+    version: int  #: 0 when it sees none
+
+
+def decide(asked: Asked, space: Memory[Any], present: Present, around: Surroundings) -> Decision:
+    """Say what becomes of a command that is about one key."""
+    refusal = refused_right(asked, space) or refused_key(asked, space)
+    if refusal is not None:
+        return refusal
+    seen = _seen(asked, present, around.now_ms)
+    answer = _compared(asked, space, seen)
+    if answer is not None:
+        return answer
+    command = asked.command
+    if command.op is Op.REMOVE:
+        return _removed(asked, space, seen, around)
+    if command.op in _KEEPS_VALUE:
+        return _marked(asked, seen, around)
+    if command.op is not Op.PUT and command.op not in COMMUTATIVE:
+        return _does_not_fit(f"{command.op} is about a subject, not about a record")
+    return _written(asked, space, seen, around)
+
+
+def _seen(asked: Asked, present: Present, now_ms: int) -> _Seen:
+    record = present.record
+    if record is not None:
+        expired = record.expires_ms is not None and record.expires_ms <= now_ms
+        if expired or (record.quarantined and not asked.by_person):
+            record = None
+    return _Seen(present, record, record.version if record is not None else 0)
+
+
+def _compared(asked: Asked, space: Memory[Any], seen: _Seen) -> Decision | None:
+    """Compare the version that is expected with the one that is there; None: go on."""
+    command = asked.command
+    if command.op in COMMUTATIVE:
+        return None
+    if command.expect is None:
+        named = command.op is not Op.PUT or not space.rules.compares or seen.version == 0
+        return None if named else Conflicting(seen.version)
+    if command.expect > seen.present.version or command.expect < 0:
+        return Refusal(
+            Reason.FUTURE,
+            State.PRECONDITION_FAILED,
+            f"it was to be changed from version {command.expect}, and the newest there ever was is"
+            f" {seen.present.version}",
+            "read it again; if the version was read, this is not the memory it was read from",
+        )
+    return None if command.expect == seen.version else Conflicting(seen.version)
+
+
+def _written(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings) -> Decision:
+    command = asked.command
+    before = seen.record.value if seen.record is not None else None
+    if command.op in COMMUTATIVE and (command.sealed or space.is_personal):
+        return _does_not_fit("a sealed value can only be put as a whole")
+    try:
+        value = applied(command.op, before, command.value)
+    except DoesNotFitError as error:
+        return _does_not_fit(str(error))
+    if seen.record is not None and _is_same(asked, seen.record, value):
+        return Unchanged(command.key, seen.version)
+    if seen.record is not None and not space.rules.changes:
+        return Refusal(
+            Reason.FIXED,
+            State.PRECONDITION_FAILED,
+            f"a record of class {space.keeps} never changes, and this one is there already",
+            "write what is new under a key of its own",
+        )
+    refusal = refused_value(asked, space, value) or refused_origin(asked, space, seen.present)
+    if refusal is None and not command.sealed and command.rollback_of is None:
+        is_change = seen.present.record is not None
+        refusal = refused_text(space, value, command.seen, is_change=is_change)
+    if refusal is not None:
+        return refusal
+    alike = None if command.sealed else around.alike(value)
+    if alike is not None and alike.exactly and _tells_nothing(asked, space, seen):
+        return Unchanged(alike.key, alike.version)
+    record = _record(asked, space, seen, around, value, alike.key if alike else None)
+    return _stored(record, space, seen, around)
+
+
+def _tells_nothing(asked: Asked, space: Memory[Any], seen: _Seen) -> bool:
+    """Say whether a key adds nothing to its value, so that one record of the value is enough.
+
+    Two orders may both be paid: where a key tells what its value is about, both are kept.
+    """
+    is_first = seen.present.version == 0
+    return is_first and is_opaque(asked.command.key) and not space.rules.of_one_task
+
+
+def _is_same(asked: Asked, record: StoredRecord, value: object) -> bool:
+    command = asked.command
+    return (
+        record.value == value
+        and type(record.value) is type(value)
+        and record.expires_ms is None
+        and record.sealed == command.sealed
+        and not record.quarantined
+        and record.flagged is None
+        and command.rollback_of is None
+        and set(command.derived_from) <= set(record.derived_from)
+        and command.confidence in (None, record.confidence)
+        and command.observed_ms in (None, record.observed_ms)
+    )
+
+
+def _record(
+    asked: Asked,
+    space: Memory[Any],
+    seen: _Seen,
+    around: Surroundings,
+    value: object,
+    same_as: str | None,
+) -> StoredRecord:
+    command = asked.command
+    return StoredRecord(
+        space=space.name,
+        key=command.key,
+        version=seen.present.version + 1,
+        type_name=command.type_name or space.type_name,
+        value=value,
+        applied=asked.offset,
+        written_ms=around.now_ms,
+        agent=command.by,
+        agent_version=command.by_version,
+        task_id=asked.task_id,
+        message_id=asked.message_id,
+        tool_call=command.tool_call,
+        model=command.model,
+        sealed=command.sealed,
+        derived_from=_sources(asked, seen),
+        label=asked.label,
+        confidence=command.confidence,
+        observed_ms=command.observed_ms,
+        expires_ms=_expires_ms(asked, space, around.now_ms),
+        supersedes=f"{command.key}@{seen.version}" if seen.version else None,
+        rollback_of=command.rollback_of,
+        same_as=same_as,
+        quarantined=not is_trusted(asked, space),
+        previous=seen.present.digest,
+    )
+
+
+def _sources(asked: Asked, seen: _Seen) -> tuple[str, ...]:
+    command = asked.command
+    if command.op not in COMMUTATIVE or seen.record is None:
+        return command.derived_from
+    # What is added to does not lose where the rest of it comes from.
+    return tuple(dict.fromkeys((*seen.record.derived_from, *command.derived_from)))
+
+
+def _expires_ms(asked: Asked, space: Memory[Any], now_ms: int) -> int | None:
+    times = [] if space.ttl_s is None else [now_ms + round(space.ttl_s * 1000)]
+    if space.rules.of_one_task:
+        deadline_ms = asked.deadline_ms
+        if deadline_ms is None:
+            deadline_ms = now_ms + round(TASK_S_DEFAULT * 1000)
+        times.append(deadline_ms + round(WORKING_AFTER_TASK_S * 1000))
+    return min(times) if times else None
+
+
+def _marked(asked: Asked, seen: _Seen, around: Surroundings) -> Decision:
+    command, record = asked.command, seen.record
+    if record is None:
+        return _nothing_there(asked)
+    if command.op is Op.ENDORSE and not record.quarantined:
+        return Unchanged(command.key, seen.version)
+    flagged = command.reason or "it was retracted" if command.op is Op.FLAG else record.flagged
+    changes: dict[str, Any] = {
+        "version": seen.present.version + 1,
+        "applied": asked.offset,
+        "written_ms": around.now_ms,
+        "flagged": flagged,
+        "quarantined": record.quarantined and command.op is not Op.ENDORSE,
+        "previous": seen.present.digest,
+        "supersedes": f"{command.key}@{seen.version}",
+        "agent": command.by,
+        "agent_version": command.by_version,
+        "task_id": asked.task_id,
+        "message_id": asked.message_id,
+        "rollback_of": None,
+    }
+    return encoded(replace(record, **changes))
+
+
+def _removed(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings) -> Decision:
+    if seen.present.record is None:
+        return Unchanged(asked.command.key, seen.present.version)
+    if not space.rules.erasable:
+        return Refusal(
+            Reason.FIXED,
+            State.PRECONDITION_FAILED,
+            f"a record of class {space.keeps} is never removed",
+            "write a record that says what is different now",
+        )
+    if around.is_held:
+        return held()
+    return encoded(removal(asked, seen.present, around.now_ms))
+
+
+def removal(asked: Asked, present: Present, now_ms: int) -> StoredRecord:
+    """Give the version that says that a record is gone."""
+    command = asked.command
+    return StoredRecord(
+        space=command.space,
+        key=command.key,
+        version=present.version + 1,
+        type_name=present.record.type_name if present.record is not None else command.type_name,
+        value=None,
+        applied=asked.offset,
+        written_ms=now_ms,
+        agent=command.by,
+        agent_version=command.by_version,
+        task_id=asked.task_id,
+        message_id=asked.message_id,
+        rollback_of=command.rollback_of,
+        flagged=command.reason or None,
+        previous=present.digest,
+        removed=True,
+    )
+
+
+def held() -> Refusal:
+    """Refuse to take away what a legal hold is on."""
+    return Refusal(
+        Reason.HELD,
+        State.PRECONDITION_FAILED,
+        "a legal hold is on its subject: nothing about them may be removed",
+        "ask whoever set the hold; `handrail memory release` ends it",
+    )
+
+
+def encoded(record: StoredRecord) -> Stored:
+    """Give a version with its bytes."""
+    return Stored(record, record.encode())
+
+
+def _stored(
+    record: StoredRecord, space: Memory[Any], seen: _Seen, around: Surroundings
+) -> Decision:
+    try:
+        stored = encoded(record)
+    except HandrailError as error:
+        return Refusal(Reason.SIZE, State.INVALID_INPUT, error.what, "keep less in one record")
+    before = seen.present.record
+    freed = 0 if before is None else len(before.encode())
+    added = Usage(0 if before is not None else 1, len(stored.body) - freed)
+    return refused_quota(space, around, added=added) or stored
+
+
+def digest_of(body: bytes) -> str:
+    """Give the digest under which the next version names this one."""
+    return sha256(body).hexdigest()
+
+
+def _does_not_fit(why: str) -> Refusal:
+    remedy = "read what is there, and put a whole value"
+    return Refusal(Reason.OPERATION, State.PRECONDITION_FAILED, why, remedy)
+
+
+def _nothing_there(asked: Asked) -> Refusal:
+    command = asked.command
+    return Refusal(
+        Reason.OPERATION,
+        State.NOT_FOUND,
+        f"there is no record {command.space}/{key_in_words(command.key)} to {command.op}",
+        "check the key; `handrail memory get` shows what is there",
+    )

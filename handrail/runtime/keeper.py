@@ -1,0 +1,69 @@
+"""The single writer of memory: reads the commands, writes what is remembered.
+
+Each partition of `memory.commands` is decided on by one process, which writes the same partition
+of every space's topic and of the history, answers the askers, and tells the ledger, all in one
+transaction with how far it has read. A topic of memory that would lose records is refused by name.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from handrail.bus.port import Bus
+from handrail.contract.memory import Memory
+from handrail.errors.memory import NotCompacted
+from handrail.errors.topics import TopicsMissing
+from handrail.runtime.clock import Clock
+from handrail.runtime.keeper_book import KeeperBook, Known
+from handrail.runtime.single_writer import BATCH_RECORDS_MAX, SingleWriter
+from handrail.runtime.single_writer_partition import WriterPlan
+from handrail.wire.memory import COMMANDS, HISTORY, space_topic
+
+KEEPER: Final = "keeper"
+_POLICY: Final = "cleanup.policy"
+
+
+def keeper(
+    bus: Bus,
+    namespace: str,
+    spaces: Mapping[str, Memory[Any]],
+    clock: Clock,
+    *,
+    batch_records_max: int = BATCH_RECORDS_MAX,
+) -> SingleWriter:
+    """Make a member of the keeper's group; any number of processes may run one.
+
+    Its `run` raises NotCompacted or TopicsMissing for topics that it may not write to.
+    """
+    known = Known()
+    own = tuple(space_topic(name) for name in sorted(spaces))
+    plan = WriterPlan(namespace=namespace, name=KEEPER, reads=COMMANDS, owns=own)
+
+    async def look() -> None:
+        counts = await bus.admin.topics()
+        await check_topics(bus, namespace, own, counts)
+        known.partitions = counts[f"{namespace}.{COMMANDS}"]
+        known.answers = {n: count for n, count in counts.items() if n.endswith(".answers")}
+
+    return SingleWriter(
+        bus,
+        plan,
+        lambda partition: KeeperBook(namespace, partition, spaces, known),
+        clock,
+        batch_records_max=batch_records_max,
+        look=look,
+    )
+
+
+async def check_topics(
+    bus: Bus, namespace: str, own: Sequence[str], counts: Mapping[str, int]
+) -> None:
+    """Raise unless every topic of memory is there and those of the spaces are compacted."""
+    topics = [f"{namespace}.{name}" for name in own]
+    missing = {f"{namespace}.{COMMANDS}", f"{namespace}.{HISTORY}", *topics} - counts.keys()
+    if missing:
+        raise TopicsMissing(count=len(missing), topics=", ".join(sorted(missing)))
+    settings = await bus.admin.topic_settings(topics)
+    for topic in topics:
+        policy = settings.get(topic, {}).get(_POLICY, "delete")
+        if policy != "compact":
+            raise NotCompacted(topic=topic, policy=f"{_POLICY}={policy}")

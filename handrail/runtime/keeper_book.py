@@ -1,0 +1,390 @@
+"""What the keeper knows of one partition of memory, and what a batch of commands makes of it.
+
+Each command is decided on once, in order, with what the ones before it in the batch have made. The
+newest version of each key, every version for the history, answers, events and how far it has come
+are written together; what was decided and not committed is forgotten.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import structlog
+
+from handrail.contract.failure import State
+from handrail.contract.memory import Memory
+from handrail.errors.memory import MemoryRecordInvalid
+from handrail.ledger.event import Event
+from handrail.ledger.event_record import LEDGER, encode
+from handrail.ledger.memory_event import MEMORY_TASK
+from handrail.memory.asked import (
+    Asked,
+    Decision,
+    Present,
+    Reason,
+    Refusal,
+    Stored,
+    Surroundings,
+)
+from handrail.memory.bodies import Bodies
+from handrail.memory.deciding import decide, digest_of, encoded, held, removal
+from handrail.memory.rights import refused_right, tenant_part
+from handrail.memory.shelf import Place, Shelf
+from handrail.runtime.keeper_hearing import OF_SUBJECTS, hear
+from handrail.runtime.keeper_telling import (
+    Heard,
+    answer_to,
+    no_answer,
+    not_read,
+    own_act,
+    refused,
+    reply,
+    told,
+    written,
+)
+from handrail.runtime.single_writer_partition import OwnPlace
+from handrail.wire.memory import (
+    APPLIED_KEY,
+    HISTORY,
+    HOLD_PREFIX,
+    Answer,
+    AppliedMark,
+    Op,
+    StoredRecord,
+    space_topic,
+)
+from handrail.wire.record import Outgoing, Record
+
+log = structlog.get_logger(__name__)
+
+EXPIRED_COUNT_MAX: Final = 500  #: records that one sweep removes
+VERSION_HEADER, DIGEST_HEADER = "handrail-version", "handrail-digest"  #: of a tombstone
+
+
+@dataclass
+class Known:
+    """What the keeper's process knows of the broker; looked up before a partition is opened."""
+
+    partitions: int = 1
+    answers: Mapping[str, int] = field(default_factory=dict[str, int])  #: topic → partitions
+
+
+@dataclass
+class _Batch:
+    """What is decided and not committed."""
+
+    heard: Sequence[Heard] = ()
+    state: dict[Place, Outgoing] = field(default_factory=dict[Place, Outgoing])
+    holds: list[Outgoing] = field(default_factory=list[Outgoing])
+    rest: list[Outgoing] = field(default_factory=list[Outgoing])
+    wanted: set[OwnPlace] = field(default_factory=set[OwnPlace])
+    refused: Counter[str] = field(default_factory=Counter[str])
+    order: list[Place | None] = field(default_factory=list[Place | None])
+    mark: AppliedMark | None = None
+    wrote: dict[str, int] = field(default_factory=dict[str, int])
+    #: ^ space → the last command that wrote to it
+
+
+class KeeperBook:
+    """The memory of one partition."""
+
+    def __init__(
+        self, namespace: str, partition: int, spaces: Mapping[str, Memory[Any]], known: Known
+    ) -> None:
+        """Know nothing yet; `restore` and `recall` teach."""
+        assert spaces, "a keeper without spaces has no topic of its own"
+        self._namespace = namespace
+        self._partition = partition
+        self._spaces = spaces
+        self._known = known
+        self._topics = {f"{namespace}.{space_topic(name)}": name for name in sorted(spaces)}
+        self._history = f"{namespace}.{HISTORY}"
+        self._ledger = f"{namespace}.{LEDGER}"
+        self._shelf = Shelf({name: space.keeps for name, space in spaces.items()})
+        self._bodies = Bodies()
+        self._mark: AppliedMark | None = None
+        self._batch = _Batch()
+        self.refused_counts: Counter[str] = Counter()  #: by reason, of this process
+
+    @property
+    def read_to(self) -> int | None:
+        """The next command to read, by the newest mark; None when there is none."""
+        return None if self._mark is None else self._mark.applied + 1
+
+    # What the topics say.
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Take in records of the spaces' topics. Raises MemoryRecordInvalid."""
+        self._shelf.begin()
+        try:
+            for record in records:
+                self._restore(record)
+        except BaseException:
+            self._shelf.forget_batch()
+            raise
+        self._shelf.keep(())
+
+    def _restore(self, record: Record) -> None:
+        key = record.key or b""
+        if key == APPLIED_KEY:
+            self._mark = _newer(self._mark, AppliedMark.decode(record.value))
+            return
+        if key.startswith(HOLD_PREFIX):
+            subject = key.removeprefix(HOLD_PREFIX).decode()
+            self._shelf.hold(subject, held=record.value is not None)
+            return
+        place = Place(self._topics[record.topic], key.decode("utf-8", "replace"))
+        self._bodies.drop(place)
+        if record.value is not None:
+            stored = StoredRecord.decode(record.value)
+            if (stored.space, stored.key) != place:
+                detail = f"it says that it is {stored.space} {stored.key!r}"
+                raise MemoryRecordInvalid(detail=detail, topic=record.topic)
+            size, digest = len(record.value), digest_of(record.value)
+            self._shelf.put(stored, size, digest, record.offset)
+            return
+        version = record.header(VERSION_HEADER)
+        if version is None or not version.isdigit():
+            self._shelf.drop(place)
+        else:
+            digest_text = (record.header(DIGEST_HEADER) or b"").decode() or None
+            self._shelf.remove(place, int(version), digest_text, record.timestamp_ms)
+
+    # One batch.
+
+    def begin(self, records: Sequence[Record]) -> Sequence[OwnPlace]:
+        """Take a batch of commands; say where the records lie that are not in memory."""
+        heard = [hear(record, self._known.partitions) for record in records]
+        places = [
+            Place(one.asked.command.space, one.asked.command.key)
+            for one in heard
+            if one.asked is not None and one.asked.command.op not in OF_SUBJECTS
+        ]
+        self._batch = _Batch(heard, wanted=self._wanted(places))
+        return sorted(self._batch.wanted)
+
+    def _wanted(self, places: Sequence[Place]) -> set[OwnPlace]:
+        wanted: set[OwnPlace] = set()
+        for place in dict.fromkeys(places):
+            if self._bodies.pin(place):
+                continue
+            row = self._shelf.row(place)
+            if row is not None and not row.gone and row.at is not None:
+                wanted.add(OwnPlace(self._topic(place.space), row.at))
+        return wanted
+
+    def recall(self, records: Sequence[Record]) -> None:
+        """Take records that were read back. Raises MemoryRecordInvalid."""
+        for record in records:
+            # What lies beside a record that was asked for may be superseded long since.
+            if OwnPlace(record.topic, record.offset) in self._batch.wanted:
+                stored = StoredRecord.decode(record.value)
+                self._bodies.put(Place(stored.space, stored.key), stored, len(record.value or b""))
+
+    def decide(self, now_ms: int) -> Sequence[Outgoing]:
+        """Decide on each command of the batch; give everything that follows."""
+        self._shelf.begin()
+        for heard in self._batch.heard:
+            if self._mark is not None and heard.record.offset <= self._mark.applied:
+                continue
+            self._one(heard, now_ms)
+        return self._all_of_it(self._batch.heard[-1].record.offset)
+
+    def overdue(self, now_ms: int) -> Sequence[Outgoing]:
+        """Remove records whose time is over, at most 500."""
+        self._batch = _Batch()
+        self._shelf.begin()
+        self._shelf.forget_gone(now_ms)
+        applied = self._mark.applied if self._mark is not None else -1
+        for place in self._shelf.overdue(now_ms, EXPIRED_COUNT_MAX):
+            asked = own_act(
+                place.space, place.key, self._partition, applied, (MEMORY_TASK, _tenant(place.key))
+            )
+            self._remove(asked, place, now_ms, op="expire")
+        if not self._batch.rest:
+            self._shelf.keep(())
+            return []
+        return self._all_of_it(applied)
+
+    def _one(self, heard: Heard, now_ms: int) -> None:
+        asked = heard.asked
+        if asked is None:
+            self._say(not_read(heard, now_ms))
+            self._batch.refused[Reason.UNREADABLE] += 1
+            self._answer(heard, no_answer(heard), now_ms)
+            return
+        if asked.command.op in OF_SUBJECTS:
+            self._of_subject(asked, now_ms)
+            return
+        decision = self._decided(asked, now_ms)
+        if isinstance(decision, Stored):
+            self._store(decision, now_ms)
+        elif isinstance(decision, Refusal):
+            self._batch.refused[decision.reason] += 1
+        self._say(told(asked, decision, now_ms))
+        self._answer(heard, answer_to(asked, decision), now_ms)
+
+    def _decided(self, asked: Asked, now_ms: int) -> Decision:
+        command = asked.command
+        space = self._spaces.get(command.space)
+        if space is None:
+            return Refusal(
+                Reason.UNKNOWN_SPACE,
+                State.NOT_FOUND,
+                f"this team has no memory space {command.space[:80]}",
+                "declare it in memory/, and start the keeper again",
+            )
+        place = Place(command.space, command.key)
+        around = Surroundings(
+            now_ms=now_ms,
+            usage=self._shelf.usage(command.space, tenant_part(asked.tenant)),
+            partitions=self._known.partitions,
+            is_held=self._shelf.is_held(_owner(command.key)),
+            alike=lambda value: self._shelf.alike(place, value),
+        )
+        return decide(asked, space, self._present(place), around)
+
+    def _present(self, place: Place) -> Present:
+        return self._shelf.present(place, self._bodies.get(place))
+
+    def _store(self, stored: Stored, now_ms: int) -> None:
+        record, body = stored.record, stored.body
+        place = Place(record.space, record.key)
+        topic, key = self._topic(record.space), record.key.encode()
+        digest = digest_of(body)
+        if record.removed:
+            headers = (
+                (VERSION_HEADER, str(record.version).encode()),
+                (DIGEST_HEADER, digest.encode()),
+            )
+            self._batch.state[place] = Outgoing(topic, key, None, headers, self._partition)
+            self._shelf.remove(place, record.version, digest, now_ms)
+            self._bodies.drop(place)
+        else:
+            self._batch.state[place] = Outgoing(topic, key, body, (), self._partition)
+            self._shelf.put(record, len(body), digest)
+            self._bodies.put(place, record, len(body))
+        self._batch.wrote[record.space] = record.applied
+        self._batch.rest.append(Outgoing(self._history, key, body, (), self._partition))
+
+    def _of_subject(self, asked: Asked, now_ms: int) -> None:
+        """Forget a subject, or set or end a legal hold; each partition is told of it."""
+        command = asked.command
+        subject = f"{tenant_part(asked.tenant)}/~{command.key}"
+        space = next(iter(self._spaces.values()))
+        refusal = refused_right(asked, space)
+        if refusal is None and command.op is Op.FORGET and self._shelf.is_held(subject):
+            refusal = held()
+        if refusal is not None:
+            self._batch.refused[refusal.reason] += 1
+            self._say(refused(asked, now_ms, refusal.reason, refusal.state, refusal.detail))
+            return
+        if command.op is not Op.FORGET:
+            self._hold(subject, asked, now_ms, held=command.op is Op.HOLD)
+            return
+        places = self._shelf.of_subject(subject)
+        for place in places:
+            self._remove(asked, place, now_ms, op=command.op.value)
+        if not places:
+            self._say(written(asked, now_ms, 0, unchanged=True))
+
+    def _hold(self, subject: str, asked: Asked, now_ms: int, *, held: bool) -> None:
+        self._shelf.hold(subject, held=held)
+        body = asked.command.encode() if held else None
+        for topic in self._topics:
+            # On all of them, so that it outlives a space that is declared no more.
+            key = HOLD_PREFIX + subject.encode()
+            self._batch.holds.append(Outgoing(topic, key, body, (), self._partition))
+        self._say(written(asked, now_ms, 0))
+
+    def _remove(self, asked: Asked, place: Place, now_ms: int, *, op: str) -> None:
+        row = self._shelf.row(place)
+        assert row is not None
+        command = asked.command
+        whose = (asked.task_id, asked.tenant)
+        act = own_act(place.space, place.key, asked.partition, asked.offset, whose)
+        version = removal(act, Present(row.version, None, row.digest), now_ms)
+        if asked.by_person:
+            version = _by(version, command.by, command.reason)
+        self._store(encoded(version), now_ms)
+        self._say(written(act, now_ms, version.version, removed=True, op=op))
+
+    def _say(self, event: Event) -> None:
+        self._batch.rest.append(encode(event, self._ledger))
+
+    def _answer(self, heard: Heard, answer: Answer, now_ms: int) -> None:
+        if heard.envelope is None:
+            return
+        record = reply(self._namespace, heard.envelope, answer, now_ms)
+        if record is None:
+            return
+        if not 0 <= (record.partition or 0) < self._known.answers.get(record.topic, 0):
+            # The broker would refuse the whole batch, for ever.
+            log.warning("nobody is where an answer is wanted", topic=record.topic)
+            return
+        self._batch.rest.append(record)
+
+    def _all_of_it(self, applied: int) -> list[Outgoing]:
+        batch = self._batch
+        batch.mark = _newer(
+            self._mark,
+            AppliedMark(
+                applied=applied, spaces=batch.wrote, history=max(batch.wrote.values(), default=-1)
+            ),
+        )
+        topics = [self._topic(space) for space in sorted(batch.wrote)]
+        topics = topics or [next(iter(self._topics))]
+        body = batch.mark.encode()
+        marks = [Outgoing(topic, APPLIED_KEY, body, (), self._partition) for topic in topics]
+        out = [*batch.state.values(), *batch.holds, *batch.rest, *marks]
+        batch.order = [*batch.state, *[None] * (len(out) - len(batch.state))]
+        return out
+
+    def committed(self, offsets: Sequence[int]) -> None:
+        """Keep what was decided, and remember where it lies."""
+        pairs = zip(self._batch.order, offsets, strict=True)
+        self._shelf.keep((place, at) for place, at in pairs if place is not None)
+        self._mark = self._batch.mark
+        self.refused_counts += self._batch.refused
+        for reason, count in self._batch.refused.items():
+            log.info("memory refused", reason=str(reason), count=count, partition=self._partition)
+        self._bodies.settle()
+        self._batch = _Batch()
+
+    def undo(self) -> None:
+        """Forget what was decided and not committed."""
+        self._shelf.forget_batch()
+        for place in self._batch.state:
+            self._bodies.drop(place)
+        self._bodies.settle()
+        self._batch = _Batch()
+
+    def close(self) -> None:
+        """Give back the scratch file."""
+        self._shelf.close()
+
+    def _topic(self, space: str) -> str:
+        return f"{self._namespace}.{space_topic(space)}"
+
+
+def _newer(one: AppliedMark | None, other: AppliedMark) -> AppliedMark:
+    if one is None:
+        return other
+    spaces = dict(one.spaces)
+    for space, offset in other.spaces.items():
+        spaces[space] = max(offset, spaces.get(space, -1))
+    applied, history = max(one.applied, other.applied), max(one.history, other.history)
+    return AppliedMark(applied=applied, spaces=spaces, history=history)
+
+
+def _by(version: StoredRecord, person: str, reason: str) -> StoredRecord:
+    return replace(version, agent=person, flagged=reason or None)
+
+
+def _owner(full_key: str) -> str:
+    return "/".join(full_key.split("/", 2)[:2])
+
+
+def _tenant(full_key: str) -> str:
+    return full_key.partition("/")[0].replace("%2F", "/")

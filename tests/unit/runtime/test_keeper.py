@@ -1,0 +1,74 @@
+"""The keeper's promises in process, and the faults that only a broker in memory can plan."""
+
+import asyncio
+import random
+
+import pytest
+
+from handrail.bus.in_process import InProcessBus
+from handrail.runtime.clock import WallClock
+from handrail.runtime.keeper import keeper
+from handrail.wire.memory import Op
+from tests.promises.ground import PARTITIONS, Ground
+from tests.promises.keeper import *  # noqa: F403 - every test of it is a test of this file
+from tests.promises.memory_askers import SPACES, Askers, command, keeping, without_gaps
+from tests.waiting import until
+
+
+@pytest.fixture
+def ground() -> Ground:
+    return Ground.in_memory()
+
+
+@pytest.mark.parametrize("written", [True, False])
+async def test_a_doubtful_commit_is_settled_by_opening_again(
+    ground: Ground, *, written: bool
+) -> None:
+    async with ground.bus() as bus:
+        assert isinstance(bus, InProcessBus)
+        askers = await Askers.prepared(ground, bus)
+        async with keeping(bus, ground) as member:
+            await until(lambda: len(member.holds) == PARTITIONS)
+            for partition in range(PARTITIONS):
+                bus.doubt_next_commit(f"ns.keeper.{partition}", written=written)
+            answers = [
+                await askers.ask(command(Op.INCREMENT, "tally", f"k/{number % 4}", 1))
+                for number in range(12)
+            ]
+
+        assert sorted(answer.version for answer in answers) == [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]
+        assert {one.value for one in (await askers.newest("tally")).values()} == {3}
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_processes_killed_at_any_moment_of_a_batch_lose_and_double_nothing(
+    ground: Ground, seed: int
+) -> None:
+    choice = random.Random(seed)
+    async with ground.bus() as bus:
+        askers = await Askers.prepared(ground, bus)
+        sent = [
+            await askers.send(command(Op.INCREMENT, "tally", f"k/{number % 9}", 1))
+            for number in range(90)
+        ]
+
+        for _ in range(12):
+            victim = await ground.connect()
+            assert isinstance(victim, InProcessBus)
+            member = keeper(victim, "ns", SPACES, WallClock(), batch_records_max=5)
+            task = asyncio.create_task(member.run())
+            for _ in range(choice.randint(1, 160)):
+                await asyncio.sleep(0)
+            victim.kill()
+            task.cancel()
+            await asyncio.wait([task])
+            for member_id in await bus.admin.members("ns.keeper"):
+                await bus.admin.remove_member("ns.keeper", member_id)
+        async with keeping(bus, ground):
+            await until(askers.all_decided)
+
+        found = await askers.newest("tally")
+        assert [(one.value, one.version) for one in found.values()] == [(10, 10)] * 9
+        assert without_gaps(await askers.history())
+        assert await askers.answer_counts() == dict.fromkeys(sent, 1)
+        assert len(await askers.told()) == len(sent)
