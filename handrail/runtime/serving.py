@@ -39,6 +39,7 @@ from handrail.runtime.single_writer import SingleWriter
 from handrail.runtime.team_imports import import_named
 from handrail.runtime.worker.place import Limits
 from handrail.runtime.worker.process import AgentProcess, ProcessSettings
+from handrail.runtime.worker.process_memory import KEYS_FILE
 
 GARBAGE_OBJECTS, GARBAGE_GENERATIONS = 20_000, (20, 50)
 NOTE_EVERY_S = 0.1
@@ -208,6 +209,7 @@ def _parts(plan: Serving, bus: Bus, model: Model) -> list[Served]:
         spaces = plan.team.spaces
         parts.append(ServedWriter(keeper(bus, plan.settings.namespace, spaces, WallClock())))
     if plan.agents:
+        folder = plan.settings.project_dir / ".handrail"
         settings = ProcessSettings(
             namespace=plan.settings.namespace,
             process=plan.name,
@@ -216,7 +218,10 @@ def _parts(plan: Serving, bus: Bus, model: Model) -> list[Served]:
                 fan_out_parts_max=plan.settings.fan_out_parts_max,
             ),
             drain_s=plan.settings.drain_s,
-            references=plan.settings.project_dir / ".handrail" / "references",
+            references=folder / "references",
+            # A name that no supervisor has chosen does not come again, and nor would its file.
+            memory=folder / "memory" if NOTE_VARIABLE in os.environ else None,
+            subject_keys=folder / "keys" / KEYS_FILE,
         )
         parts.append(ServedAgents(AgentProcess(bus, plan.agents, plan.team, model, settings)))
     return parts

@@ -6,7 +6,7 @@ partitions goes on from what was committed.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,11 @@ from handrail.runtime.worker.place import (
     Limits,
     MakeSteps,
     TeamPlace,
-    WorkerMemory,
     WorkerPlace,
     full_jitter,
 )
 from handrail.runtime.worker.presence import Door
+from handrail.runtime.worker.process_memory import MemoryPlace, ProcessMemory
 from handrail.runtime.worker.provider import ProviderGates
 
 WATCH_S = 0.2
@@ -50,7 +50,8 @@ class ProcessSettings:
     steps: MakeSteps = StepRunner
     fail_points: FailPoints = field(default_factory=fail_points_of_environment)
     jitter: Jitter = full_jitter
-    memory: WorkerMemory = field(default_factory=WorkerMemory)
+    memory: Path | None = None  #: folder of the view of memory; None: one that ends with it
+    subject_keys: Path | None = None  #: file of the keys of those whom records are about
     references: Path | None = None  #: folder of the lanes' reference caches; None: without
 
 
@@ -86,6 +87,14 @@ class AgentProcess:
         self._settings = settings
         self.gates = ProviderGates()
         door = Door()
+        place = MemoryPlace(
+            settings.namespace,
+            settings.process,
+            settings.clock,
+            settings.memory,
+            settings.subject_keys,
+        )
+        self._memory = ProcessMemory(bus, team, agents, place)
         self._control = Control(bus, f"{settings.namespace}.{CONTROL}", settings.clock)
         self._workers = [
             AgentWorker(
@@ -103,7 +112,7 @@ class AgentProcess:
                     gates=self.gates,
                     door=door,
                     switches=self._control.switches,
-                    memory=replace(settings.memory, spaces=team.spaces),
+                    memory=self._memory.worker,
                     references=settings.references,
                 )
             )
@@ -111,11 +120,12 @@ class AgentProcess:
         ]
 
     async def start(self) -> None:
-        """Read what people have switched, then join the group of every agent.
+        """Read what people have switched and what is remembered, then join every agent's group.
 
         Raises the first thing that is wrong.
         """
         await self._control.start()
+        await self._memory.start()
         for worker in self._workers:
             await worker.start()
 
@@ -124,6 +134,7 @@ class AgentProcess:
         try:
             while not stop.is_set():
                 self._control.check_alive()
+                self._memory.check_alive()
                 for worker in self._workers:
                     worker.check_alive()
                 try:
@@ -139,6 +150,7 @@ class AgentProcess:
         """Let go at once; what runs is cancelled and will be run afresh by the next owner."""
         await asyncio.gather(*(worker.close() for worker in self._workers))
         await self._control.close()
+        await self._memory.close()
 
     @property
     def is_ready(self) -> bool:

@@ -1,0 +1,106 @@
+"""What a process opens of its team's memory: the view, if one of its agents may read, and the keys.
+
+A process whose agents may not read any space follows no topic and keeps no file.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from handrail.bus.port import Bus
+from handrail.contract.agent import Agent
+from handrail.contract.team import TeamDescription
+from handrail.runtime.clock import Clock
+from handrail.runtime.worker.place import WorkerMemory
+
+if TYPE_CHECKING:
+    from handrail.runtime.memory_view import MemoryView
+    from handrail.store.subject_keys import LocalKeys
+
+KEYS_FILE = "subject_keys.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlace:
+    """Where a process has its memory; without a folder its files end with it."""
+
+    namespace: str
+    process: str
+    clock: Clock
+    folder: Path | None = None  #: of the views of this machine's processes
+    keys: Path | None = None  #: the file of keys that they share; None: in the folder
+
+
+class ProcessMemory:
+    """The memory of one process."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        team: TeamDescription,
+        agents: Sequence[Agent[..., Any]],
+        place: MemoryPlace,
+    ) -> None:
+        """Open nothing but the keys; the view is filled by `start`."""
+        self._opened = ExitStack()
+        self._view: MemoryView | None = None
+        self._keys: LocalKeys | None = None
+        names = [agent.name for agent in agents]
+        read = [
+            space.name
+            for space in team.spaces.values()
+            if any(space.may_read(name) for name in names)
+        ]
+        personal = any(space.is_personal for space in team.spaces.values())
+        if read or personal:
+            folder = place.folder or Path(
+                self._opened.enter_context(tempfile.TemporaryDirectory(prefix="handrail-memory-"))
+            )
+            folder.mkdir(parents=True, exist_ok=True)
+            if personal:
+                self._keys = _keys(place.keys or folder / KEYS_FILE)
+            if read:
+                self._view = _view(bus, place, read, folder / f"{place.process}.sqlite", self._keys)
+        self.worker = WorkerMemory(team.spaces, self._view, self._keys)
+
+    async def start(self) -> None:
+        """Fill the view. Raises TopicsMissing, and what the broker's absence raises."""
+        if self._view is not None:
+            await self._view.start()
+
+    def check_alive(self) -> None:
+        """Raise what ended the view, if anything has."""
+        if self._view is not None:
+            self._view.check_alive()
+
+    async def close(self) -> None:
+        """Give everything back."""
+        if self._view is not None:
+            await self._view.close()
+        if self._keys is not None:
+            self._keys.close()
+            self._keys = None
+        self._opened.close()
+
+
+# Only a team with memory pays for SQLite and for cryptography.
+
+
+def _keys(path: Path) -> "LocalKeys":
+    from handrail.store.subject_keys import LocalKeys  # noqa: PLC0415
+
+    return LocalKeys(path)
+
+
+def _view(
+    bus: Bus, place: MemoryPlace, spaces: Sequence[str], path: Path, keys: "LocalKeys | None"
+) -> "MemoryView":
+    from handrail.memory.sealing import opened  # noqa: PLC0415
+    from handrail.runtime.memory_view import MemoryView, ViewSettings  # noqa: PLC0415
+
+    opener = None if keys is None else partial(opened, keys=keys)
+    return MemoryView(bus, ViewSettings(place.namespace, spaces, path, opener, place.clock))
