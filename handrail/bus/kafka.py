@@ -1,8 +1,8 @@
 """The bus on Apache Kafka, through aiokafka.
 
 Checked against aiokafka 0.14.0 and Apache Kafka 4.4.0. Two settings of aiokafka decide how fast a
-transaction is, and one of them is private, as is how its consumer reads a batch; a version that was
-not checked is refused.
+transaction is, and one of them is private, as are how its consumer reads a batch and how a client
+connects; a version that was not checked is refused.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from handrail.bus.kafka_admin import KafkaAdmin
 from handrail.bus.kafka_consumer import KafkaGroupConsumer, KafkaTail, as_record, structs
 from handrail.bus.kafka_header_names import read_any_header_name
 from handrail.bus.kafka_producer import KafkaLaneProducer, KafkaSender, tune_transactions
+from handrail.bus.kafka_reconnect import reconnect_patiently
 from handrail.bus.murmur2 import partition_for
 from handrail.bus.port import Admin, GroupConsumer, GroupListener, LaneProducer, Sender
 from handrail.bus.unreachable import why_unreachable, words_of_the_client
@@ -41,6 +42,7 @@ class KafkaBus:
         """Connect to nothing yet. Raises AiokafkaUnchecked for a version that was not checked."""
         tune_transactions(aiokafka.__version__)
         read_any_header_name(aiokafka.__version__)
+        reconnect_patiently(aiokafka.__version__)
         self.bootstrap = connection.bootstrap
         self._common: dict[str, Any] = {
             "bootstrap_servers": connection.bootstrap,

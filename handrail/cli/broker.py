@@ -48,7 +48,7 @@ async def connected(settings: "Settings") -> AsyncGenerator["Bus"]:
     from handrail.bus.where import connection_for
     from handrail.runtime.log_lines import set_up_logging
 
-    set_up_logging(logging.WARNING)
+    set_up_logging(logging.WARNING, foreign=logging.CRITICAL)
     bus = KafkaBus(connection_for(settings, bootstrap_of(settings)))
     try:
         try:

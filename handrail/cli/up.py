@@ -42,8 +42,8 @@ def up(place: Place, scale: tuple[str, ...], *, together: bool, keep_broker: boo
     from handrail.runtime.team_up import UpPlan, child_specs
     from handrail.runtime.topics import needed
 
-    # A broker that is gone is told in words, once; aiokafka 0.14 says it at every try.
-    set_up_logging(logging.WARNING, foreign=logging.CRITICAL)
+    # That a broker is gone is told in words; aiokafka 0.14 would say it at every try.
+    set_up_logging(logging.ERROR, foreign=logging.CRITICAL)
     if together and scale:
         reason = "--together runs all agents in one process, and --scale gives one several."
         raise ScaleWrong(given=" ".join(scale), reason=reason)

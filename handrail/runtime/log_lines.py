@@ -20,6 +20,8 @@ import structlog
 LEVEL_VARIABLE = "HANDRAIL_LOG_LEVEL"
 SECRET = re.compile(r"password|secret|token|api_?key|authorization", re.IGNORECASE)
 FACT_CHARS_MAX = 2_000
+REPEATED_AFTER_S = 30.0
+LINES_KNOWN_COUNT_MAX = 100
 _FOREIGN = re.compile(
     re.escape(str(Path(__file__).parents[1]))
     + r"|[/\\](?:site|dist)-packages[/\\]|[/\\]lib[/\\]python3"
@@ -29,7 +31,7 @@ _FOREIGN = re.compile(
 def set_up_logging(level: int = logging.INFO, *, foreign: int = logging.ERROR) -> None:
     """Send every log line of this process to standard error, from `level` upwards.
 
-    Lines of libraries appear from `foreign` upwards.
+    Lines of libraries appear from `foreign` upwards, each once in 30 s.
     """
     as_json = os.environ.get("HANDRAIL_LOG", "").lower() == "json"
     level = logging.getLevelNamesMapping().get(os.environ.get(LEVEL_VARIABLE, "").upper(), level)
@@ -47,7 +49,9 @@ def set_up_logging(level: int = logging.INFO, *, foreign: int = logging.ERROR) -
         cache_logger_on_first_use=True,
     )
     # Libraries log in Python's own way; their warnings belong into the same stream.
-    logging.basicConfig(handlers=[_ForeignLines()], level=foreign, format="%(name)s: %(message)s")
+    logging.basicConfig(
+        handlers=[_ForeignLines(foreign)], level=logging.ERROR, format="%(name)s: %(message)s"
+    )
     # aiokafka 0.14 calls it an error that a coordinator is not there yet, and tries again.
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
 
@@ -64,11 +68,27 @@ class _StandardError:
 
 
 class _ForeignLines(logging.Handler):
-    """Writes lines of Python's own logging to what standard error is now."""
+    """Writes lines of Python's own logging to what standard error is now.
+
+    A line that comes again is counted and written at most every 30 s, with how often it came.
+    """
+
+    def __init__(self, level: int) -> None:
+        """Have written nothing yet."""
+        super().__init__(level)
+        self._written: dict[str, tuple[float, int]] = {}  # line → when, and how often since
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line."""
-        sys.stderr.write(self.format(record) + "\n")
+        """Write one line, or count it."""
+        line = self.format(record)
+        at_s, again = self._written.get(line, (0.0, 0))
+        if line in self._written and record.created - at_s < REPEATED_AFTER_S:
+            self._written[line] = (at_s, again + 1)
+            return
+        if len(self._written) >= LINES_KNOWN_COUNT_MAX:
+            self._written.clear()
+        self._written[line] = (record.created, 0)
+        sys.stderr.write(f"{line} ({again} times more since)\n" if again else f"{line}\n")
 
 
 def own_frames(

@@ -95,3 +95,18 @@ def test_a_line_goes_to_what_standard_error_is_when_it_is_written() -> None:
     )
 
     assert done.stdout == "True\n"
+
+
+def test_a_line_of_a_library_that_comes_again_and_again_is_written_once() -> None:
+    script = (
+        "import logging; from handrail.runtime.log_lines import set_up_logging\n"
+        "set_up_logging(); log = logging.getLogger('library')\n"
+        "for _ in range(500): log.error('no answer from %s', 'a')\n"
+        "log.error('no answer from %s', 'b')"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert done.stderr == "library: no answer from a\nlibrary: no answer from b\n"
