@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 MINUTES := 60
+RATE := 8
+GAP := 1.5
 SEEDS := 20000
 FROM := 0
 RUN := $(VENV)/bin
@@ -47,8 +49,8 @@ bench: $(FOR_CHECKING) ## measure, and print the figures with the machine they a
 	@for name in $(BENCHES); do $(RUN)/python -m bench.$$name || exit 1; done
 
 proof: $(FOR_RUNNING) ## a team under faults for MINUTES (60), added to bench/proof/rounds.jsonl
-	@$(RUN)/handrail chaos --team shipped --minutes $(MINUTES) --unsafe 0.05 \
-		--rounds bench/proof/rounds.jsonl; code=$$?; \
+	@$(RUN)/handrail chaos --team shipped --minutes $(MINUTES) --rate $(RATE) --gap $(GAP) \
+		--unsafe 0.2 --rounds bench/proof/rounds.jsonl; code=$$?; \
 	$(RUN)/handrail chaos report --rounds bench/proof/rounds.jsonl && exit $$code
 
 simulate: $(FOR_CHECKING) ## SEEDS (20000) schedules of faults on a simulated Kafka, FROM a seed (0) on

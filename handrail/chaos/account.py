@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from handrail.chaos.checker.doubts import caught
 from handrail.chaos.checker.reading import reading
 from handrail.chaos.checker.report import report
 from handrail.chaos.checker.violation import Harm, Violation
@@ -29,10 +30,12 @@ class Against(StrEnum):
     TASKS = "tasks"
     STEPS = "recorded steps"
     UNSAFE = "unsafe effects"
+    WINDOWS = "unsafe steps struck in their window"
     ENDS = ENDS_HARMED
     ZOMBIES = "freezes past the session"
     KILLS = "kills"
     ACTS = "acts"
+    REPEATED = "handlers run again"
 
 
 class Figure(StrEnum):
@@ -40,6 +43,7 @@ class Figure(StrEnum):
 
     LOST = Harm.LOST
     DOUBLED = Harm.DOUBLED
+    UNSAFE = Harm.UNSAFE
     TORN = Harm.TORN
     REORDERED = Harm.REORDERED
     REPEATED = Harm.REPEATED
@@ -59,6 +63,7 @@ class Figure(StrEnum):
 AGAINST: Mapping[Figure, Against] = {
     Figure.LOST: Against.TASKS,
     Figure.DOUBLED: Against.TASKS,
+    Figure.UNSAFE: Against.WINDOWS,
     Figure.TORN: Against.ENDS,
     Figure.REORDERED: Against.TASKS,
     Figure.REPEATED: Against.STEPS,
@@ -108,9 +113,11 @@ def counted(history: History) -> dict[str, int]:
         Against.TASKS: len({one.task for one in history.submissions}),
         Against.STEPS: sum(1 for _ in here.entries(Kind.OUTCOME)),
         Against.UNSAFE: sum(one.happened is Happening.EFFECTED for one in unsafe),
+        Against.WINDOWS: sum(1 for _ in caught(here)),
         Against.ZOMBIES: zombies,
         Against.ACTS: sum(one.happened is Happening.BEGUN for one in history.effects),
         Against.KILLS: kills,
+        Against.REPEATED: len(history.reruns),
     }
 
 

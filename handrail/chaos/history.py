@@ -32,6 +32,7 @@ FORMAT = 1  #: of the folder; a reader refuses another one
 STALL_S_MAX = 20.0  #: how long a committed reader may be held up by an open transaction
 STALL_WITH_SUCCESSOR_S_MAX = 2.0  #: the same, while the lane has a successor that is alive
 LICENCE_S_MAX = 2.0  #: how long after its commit an intent licenses its act
+DOUBT_S_MAX = 10.0  #: from a take-over until a person is asked about what it left in doubt
 SETTLE_S = 60.0  #: after the last fault; then nothing hangs
 
 
@@ -179,6 +180,7 @@ class Bounds:
     stall_with_successor_s: float = STALL_WITH_SUCCESSOR_S_MAX
     licence_s: float = LICENCE_S_MAX
     settle_s: float = SETTLE_S
+    doubt_s: float = DOUBT_S_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,7 @@ class Nemesis:
     seed: int
     counts: Counter[str] = field(default_factory=Counter[str])  #: faults by kind
     last_ms: int | None = None  #: when the last fault ended
+    last_s: float = 0.0  #: the same by the clock of the event loop
     _busy: set[str] = field(default_factory=set[str])
     _returning: "set[asyncio.Task[None]]" = field(default_factory=set["asyncio.Task[None]"])
 
@@ -80,7 +81,7 @@ class Nemesis:
         await self.troupe.ready()
         while self._returning:
             await asyncio.gather(*self._returning)
-        self.last_ms = _now_ms()
+        self._over()
 
     def died(self, name: str) -> None:
         """Write down that a process is dead, and when its successor is ready."""
@@ -99,6 +100,10 @@ class Nemesis:
                 break
             await asyncio.sleep(LOOK_EVERY_S)
         self._say("kill", name, Phase.ENDED)
+        self._over()
+
+    def _over(self) -> None:
+        self.last_ms, self.last_s = _now_ms(), asyncio.get_running_loop().time()
 
     async def _strike(self, strike: Strike) -> None:
         match strike.kind:

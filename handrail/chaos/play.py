@@ -112,7 +112,9 @@ async def play(plan: RoundPlan, stage: Stage) -> Played:
             playing.create_task(nemesis.play(strikes, plan.over_s), name="faults")
         plan.tell(f"All faults are over: {_counted(nemesis.counts)}. Waiting until nothing moves.")
         tasks = {one.task for one in loader.submissions}
-        settled = await Settling(bus, stage.namespace).wait(tasks, plan.settle_s)
+        settled = await Settling(bus, stage.namespace).wait(
+            tasks, plan.settle_s, lambda: nemesis.last_s
+        )
         await troupe.close()
         await recorder.finish(stage.facts())
         write_run(_run(plan, stage, started_ms, nemesis, settled=settled), plan.history)

@@ -17,6 +17,7 @@ from handrail.chaos.account import Round, account
 from handrail.chaos.checker.check import check
 from handrail.chaos.folder import read as read_history
 from handrail.chaos.play import Played, RoundPlan, play
+from handrail.chaos.rerun import rerun
 from handrail.chaos.rounds import append
 from handrail.chaos.stage import Stage
 from handrail.chaos.strikes import Kind, Severity
@@ -84,7 +85,7 @@ async def _round(plan: ProofPlan, seed: int, over_s: float) -> Round:
         stage,
     )
     facts = {"team": plan.team, "sources": plan.sources, "at": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
-    found = await asyncio.to_thread(_judged, folder / "history", played, facts)
+    found = await asyncio.to_thread(_judged, folder / "history", stage, played, facts)
     if found.is_clean and not plan.keep:
         shutil.rmtree(folder, ignore_errors=True)
     else:
@@ -93,6 +94,9 @@ async def _round(plan: ProofPlan, seed: int, over_s: float) -> Round:
     return found
 
 
-def _judged(folder: Path, played: Played, facts: dict[str, str]) -> Round:
+def _judged(folder: Path, stage: Stage, played: Played, facts: dict[str, str]) -> Round:
     history = read_history(folder)
+    if stage.repeatable:
+        # A thread of its own has no event loop yet.
+        history = replace(history, reruns=asyncio.run(rerun(history, stage.description)))
     return account(history, played, check(history), facts)

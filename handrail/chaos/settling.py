@@ -1,7 +1,11 @@
-"""Waits until a team has come to rest after the last fault, or says that it has not."""
+"""Waits until a team has come to rest after the last fault, or says that it has not.
+
+A task that is poison kills processes after the schedule of faults is over; the time to come to rest
+is counted from the last such death, but not for ever: poison that is never set aside is found.
+"""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from handrail.bus.port import Bus, Tail
@@ -11,6 +15,7 @@ from handrail.wire.record import TopicPartition
 
 STILL_S = 3.0  #: nothing is written for so long
 POLL_S = 0.3
+DEATHS_S_MAX = 240.0  #: for which later deaths put the end off
 
 #: Nothing more comes of these by itself.
 AT_REST = ENDED_STATES | {TaskState.INPUT_REQUIRED, TaskState.AUTH_REQUIRED}
@@ -24,13 +29,24 @@ class Settling:
     namespace: str
     states: dict[str, TaskState] = field(default_factory=dict[str, TaskState])
 
-    async def wait(self, tasks: Collection[str], within_s: float) -> bool:
-        """Wait until all these tasks rest and nothing is written; False when time runs out."""
+    async def wait(
+        self,
+        tasks: Collection[str],
+        within_s: float,
+        last_fault_s: Callable[[], float] = lambda: 0.0,
+    ) -> bool:
+        """Wait until all these tasks rest and nothing is written; False when time runs out.
+
+        `last_fault_s` gives when the last fault was over, by the clock of the event loop.
+        """
         loop = asyncio.get_running_loop()
-        over_s, still_since, ends = loop.time() + within_s, loop.time(), await self._ends()
+        began_s = still_since = loop.time()
+        ends = await self._ends()
         tail = await self._rows()
         try:
-            while loop.time() < over_s:
+            while loop.time() < within_s + min(
+                max(began_s, last_fault_s()), began_s + DEATHS_S_MAX
+            ):
                 for record in await tail.poll(timeout_s=POLL_S):
                     if record.value is not None:
                         facts = decode_row(record).facts

@@ -25,7 +25,7 @@ INTAKE = "jobs"
 
 #: Steps at whose moments a process of the chaos team may die. The unsafe one is rare among the
 #: jobs, and what becomes of it is what matters most.
-STEPS = ("pay", "pay", "pay", "think", "book", "order")
+STEPS = ("pay", "pay", "pay", "pay", "think", "book", "order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Stage:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     program: tuple[str, ...] = field(default_factory=lambda: handrail_command("run"))
     steps: tuple[str, ...] = ()  #: names of steps at whose moments a process may die
+    #: Whether its handlers touch nothing outside of steps: they can be run again to compare.
+    repeatable: bool = False
 
     @property
     def description(self) -> TeamDescription:
@@ -87,6 +89,7 @@ def chaos_team(folder: Path, namespace: str, loads: Sequence[Load]) -> Stage:
         # Whatever key lies in the shell, no model is asked for money.
         environment={"ANTHROPIC_API_KEY": "", "HANDRAIL_MODEL": ""},
         steps=STEPS,
+        repeatable=True,
     )
 
 

@@ -27,7 +27,7 @@ class Kind(StrEnum):
 #: How often each kind is drawn, beside the others that are allowed.
 WEIGHTS: Mapping[Kind, int] = {
     Kind.KILL: 10,
-    Kind.FREEZE: 3,
+    Kind.FREEZE: 5,
     Kind.BROKER: 1,
     Kind.REBALANCE: 2,
     Kind.ENDTXN: 2,

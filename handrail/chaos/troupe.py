@@ -112,8 +112,10 @@ class Actor:
             return
         self.thaw()
         self._signal(signal.SIGTERM)
-        await asyncio.wait({self._keeper}, timeout=LEAVING_S)
-        self._signal(signal.SIGKILL)
+        done, _ = await asyncio.wait({self._keeper}, timeout=LEAVING_S)
+        if not done:
+            self._signal(signal.SIGKILL)
+            self.on_death(self.name)
         await self._keeper
 
     async def _keep(self) -> None:
@@ -211,7 +213,8 @@ class Troupe:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def close(self) -> None:
-        """End everybody."""
+        """End everybody; whoever has to be made to is no fault any more."""
+        self.on_death = lambda _: None
         await asyncio.gather(*(self.leave(name) for name in [*self.actors]))
         ends, self._ends = self._ends, ()
         for end in ends:

@@ -36,6 +36,7 @@ COLUMNS = (
 )
 VERIFICATION_FAILED = 9
 TASKS_PER_S = 4.0
+GAP_S = 2.5
 SEED_MAX = 10**6
 FINDINGS_SHOWN = 10
 KEPT_VARIABLES = frozenset({"HANDRAIL_JARS_URL"})
@@ -87,6 +88,13 @@ OPTIONS = (
         metavar="FILE",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="A JSON message for your intake, or a list.  [default: made up from its schema]",
+    ),
+    click.option(
+        "--gap",
+        default=GAP_S,
+        show_default=True,
+        type=click.FloatRange(min=0.5),
+        help="Seconds between two faults, on average.",
     ),
     click.option("--unsafe", default=0.01, hidden=True, help="Share of jobs with an unsafe step."),
     click.option(
@@ -204,7 +212,7 @@ def rows_of(total: "Total") -> list[ChaosRow]:
 def _plan(settings: "Settings", given: "dict[str, object]") -> "ProofPlan":
     from handrail.chaos.account import digest_of, sources_of_engine
     from handrail.chaos.proof import ProofPlan
-    from handrail.chaos.strikes import Kind
+    from handrail.chaos.strikes import Kind, Severity
     from handrail.cli.broker import ShownProgress
 
     own = settings.project_dir if _is_own(settings, given["team"]) else None
@@ -225,6 +233,7 @@ def _plan(settings: "Settings", given: "dict[str, object]") -> "ProofPlan":
         kinds=tuple(Kind(one) for one in faults),
         processes=int(str(given["processes"])),
         stage=stage,
+        severity=Severity(gap_s=float(str(given["gap"]))),
         keep=bool(given["keep"]),
         progress=ShownProgress(),
         tell=note,

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from handrail.chaos.checker.dead_letters import dead_letters_are_complete
-from handrail.chaos.checker.effects import (
-    doubts_have_causes_and_ambiguity_has_doubts,
-    effects_are_as_promised,
-)
+from handrail.chaos.checker.doubts import doubts_have_causes_and_ambiguity_has_doubts
+from handrail.chaos.checker.effects import effects_are_as_promised
 from handrail.chaos.checker.epochs import epochs_never_go_back, every_licence_was_current
 from handrail.chaos.checker.finals import an_end_is_whole, nothing_undone_was_used
 from handrail.chaos.checker.gathers import every_gather_closes

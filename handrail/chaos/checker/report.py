@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from handrail.chaos.checker.doubts import caught
 from handrail.chaos.checker.epochs import stale_acts
 from handrail.chaos.checker.order import mailboxes
 from handrail.chaos.checker.reading import ENDS, Reading, reading
@@ -104,10 +105,12 @@ def _chances(here: Reading) -> Mapping[Harm, tuple[int, str]]:
     ends = sum(isinstance(told.event, ENDS) for told in here.told)
     pairs = sum(len(those) - 1 for those in mailboxes(here).values())
     outcomes = sum(1 for _ in here.entries(Kind.OUTCOME))
+    windows = sum(1 for _ in caught(here))
     writes = sum(line.entry is not None for line in here.lines())
     return {
         Harm.LOST: (tasks, "acknowledged tasks"),
         Harm.DOUBLED: (messages + effects, "messages and effects"),
+        Harm.UNSAFE: (windows, "unsafe steps struck in their window"),
         Harm.TORN: (ends, "ends"),
         Harm.REORDERED: (pairs, "messages that had one of their key before them"),
         Harm.REPEATED: (outcomes, "recorded steps"),

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from pydantic import ValidationError
 
-from handrail.chaos.checker.effects import opened_between
+from handrail.chaos.checker.doubts import opened_between
 from handrail.chaos.checker.lineage import MODEL_PATH
 from handrail.chaos.checker.reading import Reading, reading
 from handrail.chaos.checker.violation import Violation, at

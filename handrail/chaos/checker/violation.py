@@ -14,6 +14,7 @@ class Harm(StrEnum):
 
     LOST = "lost"
     DOUBLED = "doubled"
+    UNSAFE = "unsafe effects doubled"
     TORN = "torn"
     REORDERED = "reordered"
     REPEATED = "steps repeated"
