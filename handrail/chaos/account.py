@@ -89,6 +89,7 @@ class Round:
     faults: Mapping[str, int]  #: by kind
     found: Mapping[str, int]  #: by `Figure`
     findings: Sequence[str] = field(default_factory=list[str])
+    rest_s: float = 0.0  #: after the last fault, until nothing moved any more
     history: str | None = None  #: the folder of what was left, where it was kept
 
     @property
@@ -153,6 +154,7 @@ def account(
         faults={k: n for k, n in played.faults.items() if k != Against.ENDS},
         found=found,
         findings=sentences[:SENTENCES_MAX],
+        rest_s=round(played.rest_s, 1),
     )
 
 

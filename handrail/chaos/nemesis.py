@@ -54,24 +54,37 @@ class Nemesis:
     counts: Counter[str] = field(default_factory=Counter[str])  #: faults by kind
     last_ms: int | None = None  #: when the last fault ended
     last_s: float = 0.0  #: the same by the clock of the event loop
+    _stood_s: float = 0.0  #: how long the clock of the schedule has stood still
+    _broker_is_up: asyncio.Event = field(default_factory=asyncio.Event)
     _busy: set[str] = field(default_factory=set[str])
     _returning: "set[asyncio.Task[None]]" = field(default_factory=set["asyncio.Task[None]"])
 
     async def play(self, strikes: Sequence[Strike], over_s: float) -> None:
         """Carry a schedule out; returns once all of it has ended and everybody is back."""
+        self._broker_is_up.set()
         loop = asyncio.get_running_loop()
         began_s, striking = loop.time(), list[asyncio.Task[None]]()
         try:
             for strike in strikes:
-                await asyncio.sleep(max(0.0, began_s + strike.at_s - loop.time()))
+                await self._due(began_s + strike.at_s)
                 striking.append(asyncio.create_task(self._strike(strike), name=f"{strike.kind}"))
-            await asyncio.sleep(max(0.0, began_s + over_s - loop.time()))
+            await self._due(began_s + over_s)
             await asyncio.gather(*striking)
         finally:
             for task in striking:
                 task.cancel()
             await asyncio.gather(*striking, return_exceptions=True)
         await self.heal()
+
+    async def _due(self, at_s: float) -> None:
+        """Wait for a moment of the schedule, whose clock stands while the broker is started.
+
+        Without it nobody works, and a slow machine would see all faults strike a team at rest.
+        """
+        loop = asyncio.get_running_loop()
+        while (left_s := at_s + self._stood_s - loop.time()) > 0 or not self._broker_is_up.is_set():
+            await self._broker_is_up.wait()
+            await asyncio.sleep(max(0.0, min(left_s, LOOK_EVERY_S)))
 
     async def heal(self) -> None:
         """Disarm what is armed, and wait until everybody is back."""
@@ -150,8 +163,14 @@ class Nemesis:
         try:
             await asyncio.sleep(strike.lasts_s)
         finally:
-            await asyncio.to_thread(self.broker.start)
-            self._end(strike, "broker")
+            began_s = asyncio.get_running_loop().time()
+            self._broker_is_up.clear()
+            try:
+                await asyncio.to_thread(self.broker.start)
+            finally:
+                self._stood_s += asyncio.get_running_loop().time() - began_s
+                self._broker_is_up.set()
+                self._end(strike, "broker")
 
     async def _rebalance(self, strike: Strike) -> None:
         like = self.troupe.actors.get(strike.target)
@@ -218,12 +237,16 @@ class Nemesis:
             self._end(strike, "provider")
 
     def _free(self, strike: Strike) -> Actor | None:
-        """Give a running process that no other fault has now: the target, else the next one."""
+        """Give a running process that no other fault has now: the target, else the next one.
+
+        Most faults strike who is at work, some who is still opening what it was given.
+        """
         names = [*self.troupe.actors]
         at = names.index(strike.target) if strike.target in names else 0
         for name in names[at:] + names[:at]:
             actor = self.troupe.actors[name]
-            if actor.runs and not actor.armed and not actor.frozen and name not in self._busy:
+            works = actor.ready or (actor.runs and strike.early)
+            if works and not actor.armed and not actor.frozen and name not in self._busy:
                 return actor
         return None
 

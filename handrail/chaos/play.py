@@ -69,6 +69,7 @@ class Played:
     faults: Mapping[str, int]
     accidents: Sequence[Accident]
     settled: bool
+    rest_s: float  #: until nothing moved any more, or until it was found to hang
     took_s: float
 
 
@@ -112,9 +113,11 @@ async def play(plan: RoundPlan, stage: Stage) -> Played:
             playing.create_task(nemesis.play(strikes, plan.over_s), name="faults")
         plan.tell(f"All faults are over: {_counted(nemesis.counts)}. Waiting until nothing moves.")
         tasks = {one.task for one in loader.submissions}
+        rest_began_s = time.monotonic()
         settled = await Settling(bus, stage.namespace).wait(
             tasks, plan.settle_s, lambda: nemesis.last_s
         )
+        rest_s = time.monotonic() - rest_began_s
         await troupe.close()
         await recorder.finish(stage.facts())
         write_run(_run(plan, stage, started_ms, nemesis, settled=settled), plan.history)
@@ -123,6 +126,7 @@ async def play(plan: RoundPlan, stage: Stage) -> Played:
         faults=dict(nemesis.counts),
         accidents=troupe.accidents,
         settled=settled,
+        rest_s=rest_s,
         took_s=time.monotonic() - began_s,
     )
 

@@ -1,7 +1,8 @@
-"""Waits until a team has come to rest after the last fault, or says that it has not.
+"""Waits until a team has come to rest after the last fault, or says that it hangs.
 
-A task that is poison kills processes after the schedule of faults is over; the time to come to rest
-is counted from the last such death, but not for ever: poison that is never set aside is found.
+A team hangs when for so long no task has come to rest and no process has died. How long all of it
+may take depends on the machine, but it is bounded: a task that is poison kills processes when the
+schedule of faults is over, and one that is never set aside would do so for ever.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from handrail.wire.record import TopicPartition
 
 STILL_S = 3.0  #: nothing is written for so long
 POLL_S = 0.3
-DEATHS_S_MAX = 240.0  #: for which later deaths put the end off
+REST_S_MAX = 600.0
 
 #: Nothing more comes of these by itself.
 AT_REST = ENDED_STATES | {TaskState.INPUT_REQUIRED, TaskState.AUTH_REQUIRED}
@@ -27,26 +28,26 @@ class Settling:
 
     bus: Bus
     namespace: str
+    still_s: float = STILL_S
+    over_s_max: float = REST_S_MAX
     states: dict[str, TaskState] = field(default_factory=dict[str, TaskState])
 
     async def wait(
         self,
         tasks: Collection[str],
-        within_s: float,
+        hangs_s: float,
         last_fault_s: Callable[[], float] = lambda: 0.0,
     ) -> bool:
-        """Wait until all these tasks rest and nothing is written; False when time runs out.
+        """Wait until all these tasks rest and nothing is written; False when the team hangs.
 
         `last_fault_s` gives when the last fault was over, by the clock of the event loop.
         """
         loop = asyncio.get_running_loop()
-        began_s = still_since = loop.time()
-        ends = await self._ends()
+        began_s = still_since = moved_s = loop.time()
+        ends, resting = await self._ends(), 0
         tail = await self._rows()
         try:
-            while loop.time() < within_s + min(
-                max(began_s, last_fault_s()), began_s + DEATHS_S_MAX
-            ):
+            while loop.time() < began_s + self.over_s_max:
                 for record in await tail.poll(timeout_s=POLL_S):
                     if record.value is not None:
                         facts = decode_row(record).facts
@@ -54,9 +55,13 @@ class Settling:
                 now = await self._ends()
                 if now != ends:
                     ends, still_since = now, loop.time()
-                resting = all(self.states.get(task) in AT_REST for task in tasks)
-                if resting and loop.time() - still_since > STILL_S:
+                before, resting = resting, sum(self.states.get(one) in AT_REST for one in tasks)
+                if resting == len(tasks) and loop.time() - still_since > self.still_s:
                     return True
+                if resting > before:
+                    moved_s = loop.time()
+                if loop.time() - max(moved_s, last_fault_s()) > hangs_s:
+                    return False
             return False
         finally:
             await tail.close()

@@ -42,6 +42,7 @@ AGAIN_S_MAX = 2.0  #: until a killed process is started again
 BROKER_DOWN_S_MAX = 6.0
 JOINERS_MAX = 3
 NAMED_MOMENT_SHARE = 0.5  #: of the kills come at a named moment of a step, where they hurt most
+EARLY_SHARE = 0.25  #: of the kills and freezes may strike who is still starting
 UNTOLD_SHARE = 0.25  #: of the kills are told to nobody, so that a session has to run out
 MOMENT_COUNT_MAX = 3
 
@@ -67,6 +68,7 @@ class Strike:
     moment: str = ""  #: of a kill: where the process is to die; empty means at once
     told: bool = True  #: of a kill: whether the groups hear of it at once
     count: int = 1  #: of a rebalance: how many join
+    early: bool = False  #: whether it may strike who is not ready yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +127,16 @@ def _strike(
                 named = f"{within}/{step}" if step else str(within)
                 count = 1 if step else choice.randint(1, MOMENT_COUNT_MAX)
                 moment = f"{named}:{count}"
-            told = choice.random() >= UNTOLD_SHARE
-            return Strike(at_s, kind, target, choice.uniform(0, AGAIN_S_MAX), moment, told)
+            told, early = choice.random() >= UNTOLD_SHARE, choice.random() < EARLY_SHARE
+            again_s = choice.uniform(0, AGAIN_S_MAX)
+            return Strike(at_s, kind, target, again_s, moment, told, early=early)
         case Kind.FREEZE:
             # Half of them outlast the session, so that a successor is at work when they thaw.
             low, high = FREEZE_S_MIN, PAST_SESSION_S
             if choice.random() < 0.5:  # noqa: PLR2004 - the half of the sentence above
                 low, high = PAST_SESSION_S, severity.freeze_s_max
-            return Strike(at_s, kind, target, choice.uniform(low, high))
+            lasts_s, early = choice.uniform(low, high), choice.random() < EARLY_SHARE
+            return Strike(at_s, kind, target, lasts_s, early=early)
         case Kind.BROKER:
             return Strike(at_s, kind, "", choice.uniform(0, BROKER_DOWN_S_MAX))
         case Kind.REBALANCE:

@@ -19,7 +19,7 @@ from handrail.runtime.failpoint import VARIABLE as FAIL_AT
 from handrail.runtime.note import ProcessNote, read_note
 from handrail.runtime.supervisor import exit_words
 
-READY_WITHIN_S = 90.0  #: six interpreters that start at once on a busy machine
+READY_WITHIN_S = 180.0  #: six interpreters that start at once on a busy machine
 LEAVING_S = 20.0
 START_AGAIN_S = 0.5
 ACCIDENTS_MAX = 10  #: of one place; more are no chance

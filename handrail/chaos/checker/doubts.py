@@ -48,18 +48,20 @@ def caught(here: Reading) -> Iterator[tuple[Line, Entry]]:
     """Give each doubt that a fault has left, between a licence to act and its outcome's commit."""
     for line, entry in here.entries(Kind.IN_DOUBT):
         began_ms = int(str(entry.facts.get("begun_ms", entry.written_ms)))
-        if _under_fault(here.history, began_ms, entry.written_ms):
+        if any(_faults_within(here.history, began_ms, entry.written_ms)):
             yield line, entry
 
 
 def _told_late(here: Reading) -> Iterator[Violation]:
-    """Whoever takes a lane over puts what is in doubt to a person soon, in peace at least."""
+    """Whoever takes a lane over puts what is in doubt to a person soon, once nothing harms it."""
     limit_s = here.history.run.bounds.doubt_s
     for line, entry in here.entries(Kind.IN_DOUBT):
         taken_ms = _taken_over_ms(here, line, entry)
-        if taken_ms is None or _under_fault(here.history, taken_ms, entry.written_ms):
+        if taken_ms is None:
             continue
-        late_s = (entry.written_ms - taken_ms) / 1000
+        struck = _faults_within(here.history, taken_ms, entry.written_ms)
+        peace_ms = max([taken_ms, *(until_ms for _, until_ms in struck)])
+        late_s = (entry.written_ms - peace_ms) / 1000
         if late_s > limit_s:
             sentence = (
                 f"the doubt about step {entry.path} of {entry.invocation} was told {late_s:.1f} s"
@@ -88,8 +90,8 @@ def _taken_over_ms(here: Reading, line: Line, entry: Entry) -> int | None:
     return taken_ms
 
 
-def _under_fault(history: History, from_ms: int, to_ms: int) -> bool:
-    """Whether a fault that ends acts overlaps with a stretch of time."""
+def _faults_within(history: History, from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
+    """Give from when to when each fault lasted that fell into a stretch of time."""
     begun: dict[tuple[str, str], int] = {}
     for fault in history.faults:
         if fault.fault not in ENDS_ACTS:
@@ -99,8 +101,10 @@ def _under_fault(history: History, from_ms: int, to_ms: int) -> bool:
             continue
         began_ms = begun.pop((fault.fault, fault.target), fault.time_ms)
         if began_ms <= to_ms + FAULT_GRACE_MS and fault.time_ms >= from_ms - FAULT_GRACE_MS:
-            return True
-    return any(began_ms <= to_ms + FAULT_GRACE_MS for began_ms in begun.values())
+            yield began_ms, fault.time_ms
+    for began_ms in begun.values():
+        if began_ms <= to_ms + FAULT_GRACE_MS:
+            yield began_ms, to_ms
 
 
 def _asked_without_doubt(here: Reading) -> Iterator[Violation]:

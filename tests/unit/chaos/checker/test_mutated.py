@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from handrail.chaos.checker.check import INVARIANTS, check
+from handrail.chaos.checker.report import report
+from handrail.chaos.checker.violation import Harm
 from handrail.chaos.history import History
 from tests.unit.chaos.checker import wrong_books as books
 from tests.unit.chaos.checker import wrong_lanes as lanes
@@ -51,6 +53,8 @@ CHANGES: list[tuple[Change, set[str]]] = [
     (lanes.a_recorded_step_is_licensed_again, {"I5"}),
     (lanes.a_look_is_asked_for_again, {"I5"}),
     (lanes.doubts_have_no_crash, {"I5", "I18"}),
+    (lanes.a_doubt_is_told_late, {"I18"}),
+    (lanes.only_processes_came_and_went, {"I5"}),
     (lanes.nobody_was_asked_about_a_doubt, {"I18"}),
     (lanes.an_unsafe_outcome_is_lost, {"I18"}),
     (lanes.classes_come_before_answers, {"I18"}),
@@ -95,6 +99,13 @@ def test_a_change_that_breaks_a_promise_is_found(
 
     assert names <= {one.invariant for one in found}, "\n".join(map(str, found))
     assert all(one.sentence for one in found)
+
+
+def test_an_unsafe_effect_that_happens_twice_is_counted_apart(day: History) -> None:
+    found = report(day, check(lanes.an_unsafe_act_happens_twice(day)))
+
+    assert found.by_harm[Harm.UNSAFE].count == 1
+    assert found.by_harm[Harm.UNSAFE].n == 3, "as often a process had died in between"
 
 
 def test_every_invariant_is_seen_to_fail() -> None:

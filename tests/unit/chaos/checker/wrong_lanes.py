@@ -5,7 +5,7 @@ from dataclasses import replace
 import orjson
 
 from handrail.chaos.checker.reading import Line, reading
-from handrail.chaos.history import Happening, History
+from handrail.chaos.history import Happening, History, Phase
 from handrail.lane.journal import Kind, entry_key
 from handrail.ledger.event import (
     Finished,
@@ -75,6 +75,21 @@ def a_look_is_asked_for_again(day: History) -> History:
 
 def doubts_have_no_crash(day: History) -> History:
     return replace(day, faults=[])
+
+
+def a_doubt_is_told_late(day: History) -> History:
+    line = lines(day, Kind.IN_DOUBT)[-1]
+    assert line.entry is not None
+    told_ms = line.entry.written_ms
+    # No other death may explain it.
+    faults = [fault for fault in day.faults if fault.time_ms < told_ms]
+    ended = replace(faults[-1], phase=Phase.ENDED, time_ms=told_ms)
+    return replace(with_facts(day, line, ts=told_ms + 60_000), faults=[*faults, ended])
+
+
+def only_processes_came_and_went(day: History) -> History:
+    """What was paid for again had no other cause."""
+    return replace(day, faults=[replace(fault, fault="rebalance") for fault in day.faults])
 
 
 def nobody_was_asked_about_a_doubt(day: History) -> History:

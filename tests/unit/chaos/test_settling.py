@@ -1,0 +1,69 @@
+"""A team comes to rest, or hangs: it has time for as long as its tasks rest or processes die."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from handrail.bus.in_process import InProcessBus
+from handrail.bus.in_process_broker import InProcessBroker
+from handrail.bus.port import TopicSpec
+from handrail.chaos.settling import Settling
+from handrail.ledger.task_record import TaskRow, encode_row
+from handrail.ledger.task_state import TaskFacts, TaskState
+
+HANGS_S = 0.5
+TOPIC = "desk.tasks"
+
+
+@asynccontextmanager
+async def states() -> AsyncGenerator[InProcessBus]:
+    """A broker in memory with the topic of task states, and nothing in it."""
+    bus = InProcessBus(InProcessBroker(lambda: 0))
+    await bus.start()
+    await bus.admin.create([TopicSpec(TOPIC, 1)])
+    yield bus
+    await bus.close()
+
+
+async def rests(bus: InProcessBus, task: str) -> None:
+    """Let a task have been completed."""
+    row = TaskRow(TaskFacts(task, "default", TaskState.COMPLETED), folded_to=1)
+    await bus.sender().send(encode_row(row, TOPIC, 0))
+
+
+async def test_a_task_that_never_rests_is_said_to_hang() -> None:
+    async with states() as bus:
+        await rests(bus, "a")
+        began_s = time.monotonic()
+
+        settled = await Settling(bus, "desk", still_s=0.1).wait(["a", "b"], HANGS_S)
+
+    assert not settled
+    assert time.monotonic() - began_s > HANGS_S
+
+
+async def test_a_team_that_is_slow_has_time_for_as_long_as_its_tasks_come_to_rest() -> None:
+    async with states() as bus:
+        began_s = time.monotonic()
+        waiting = asyncio.create_task(
+            Settling(bus, "desk", still_s=0.1).wait(["a", "b", "c"], HANGS_S)
+        )
+
+        for task in ("a", "b", "c"):
+            await asyncio.wait({waiting}, timeout=0.6 * HANGS_S)
+            await rests(bus, task)
+
+        assert await waiting
+    assert time.monotonic() - began_s > HANGS_S
+
+
+async def test_deaths_put_the_end_off_but_not_for_ever() -> None:
+    async with states() as bus:
+        began_s = time.monotonic()
+        settling = Settling(bus, "desk", still_s=0.1, over_s_max=3 * HANGS_S)
+
+        settled = await settling.wait(["a"], HANGS_S, asyncio.get_running_loop().time)
+
+    assert not settled
+    assert time.monotonic() - began_s > 3 * HANGS_S
