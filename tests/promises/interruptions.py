@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from handrail import Topic, agent, results
+from handrail import Context, Topic, agent, results
 from handrail.bus.port import GroupConsumer, Membership
 from handrail.errors import MembershipRefused
 from handrail.lane.bounds import BUFFERED_COUNT_MAX
@@ -19,6 +19,7 @@ from tests.waiting import until
 TeamOf = Callable[..., Team]
 
 jobs = Topic("jobs", carries=str)
+queries = Topic("queries", carries=str, replies=str)
 
 
 class LosesOneProof:
@@ -42,6 +43,12 @@ def lane_of(team: Team) -> LaneRunner:
     """Give the one lane of a team with one partition."""
     (runner,) = team.members[0].process._workers[0].lanes.values()
     return runner
+
+
+async def in_journal(team: Team, kind: bytes) -> bool:
+    """Say whether the asker's journal has a record of this kind."""
+    found = await read_all(team.bus, team.full("asker.journal"))
+    return any(kind in (record.key or b"") for record in found)
 
 
 async def test_a_lane_that_somebody_fenced_opens_anew_when_its_partition_comes_back(
@@ -196,3 +203,46 @@ async def last_word(team: Team, topic: str) -> Kind | None:
     own = [entry.kind for entry in found if entry is not None and entry.invocation == LANE]
     words = [kind for kind in own if kind is not Kind.PROGRESS]
     return words[-1] if words else None
+
+
+async def test_a_handler_that_goes_on_before_it_came_to_rest_ends_with_its_process(
+    team_of: TeamOf,
+) -> None:
+    answer, unwinding, going_on = Gate(), Gate(), Gate()
+    let_go = list[str]()
+
+    @agent(reads=queries)
+    async def slow(name: str) -> str:
+        await answer.pass_through()
+        return f"the {name}"
+
+    @agent(reads=jobs, writes=results)
+    async def asker(text: str, ctx: Context) -> str:
+        try:
+            found = await ctx.ask(queries, text)
+        except asyncio.CancelledError:
+            await unwinding.pass_through()
+            raise
+        try:
+            await going_on.pass_through()
+        except asyncio.CancelledError:
+            let_go.append(text)
+            raise
+        return found
+
+    async with team_of(asker, slow, partitions=1) as team:
+        task = await team.submit(jobs, "x")
+        await answer.entered.wait()
+        await until(lambda: in_journal(team, b"/intent/"))
+        await team.advance(seconds=31)
+        await unwinding.entered.wait()
+        answer.opened.set()
+        await until(lambda: in_journal(team, b"/outcome/"))
+        unwinding.opened.set()
+        await going_on.entered.wait()
+        await team.kill(asker)
+
+        assert let_go == ["x"]
+        going_on.opened.set()
+        await team.restart(asker)
+        assert await task.result(str) == "the x"

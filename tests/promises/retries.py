@@ -205,6 +205,19 @@ async def test_what_rests_for_a_retry_goes_on_after_its_process_was_killed(
         assert world.attempts == [1, 2, 3, 4]
 
 
+async def test_what_is_tried_again_at_once_does_not_wait_for_its_rest_to_be_written(
+    team_of: TeamOf, world: World
+) -> None:
+    world.errors = [RuntimeError("first"), RuntimeError("second")]
+    async with team_of(shaky) as team:
+        await team.kill(shaky, at="after_final_commit:3")
+        task = await team.submit(jobs, "once")
+        await team.restart(shaky)
+
+        assert await task.result(str) == "once"
+        assert world.done == ["once"] * 3
+
+
 async def test_an_unsafe_step_that_failed_in_an_unknown_way_is_never_done_again(
     team_of: TeamOf, world: World
 ) -> None:

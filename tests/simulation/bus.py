@@ -25,6 +25,7 @@ from handrail.bus.port import (
     Written,
 )
 from handrail.errors import BrokerUnreachable, CommitDoubtful, HandrailError, ProducerFenced
+from handrail.lane.retry import Tries
 from handrail.wire.record import Outgoing, Record, TopicPartition
 from tests.simulation.kafka import Init, SimBroker
 from tests.simulation.loop import SimLoop, current_process
@@ -60,6 +61,11 @@ class Weather:
     def hop_s(self) -> float:
         """How long something is on its way."""
         return self.rng.expovariate(1 / HOP_S_MEAN)
+
+    def jitter(self, tries: Tries) -> float:
+        """How much of its bound is waited before a try that follows; see `place.full_jitter`."""
+        del tries
+        return self.rng.random()
 
     def next_commit(self) -> CommitFault | None:
         """Count a commit and say what befalls it."""

@@ -120,6 +120,7 @@ class Processes:
             drain_s=DRAIN_S,
             clock=SimClock(bus.loop, bus.sim),
             fail_points=moments,
+            jitter=self._weather.jitter,
         )
         model = ScriptedModel(Surprises())
         agents = AgentProcess(bus, self._team.agents, self._team, model, settings)

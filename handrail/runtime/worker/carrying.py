@@ -144,34 +144,42 @@ class Carrier:
                 return
             ended = await self._execution.run(invocation, why)
             await self._worker.fail_points.reached(Moment.BEFORE_FINAL)
-            match ended:
-                case Buried():
-                    await self._bury(invocation, ended)
-                case Doubtful():
-                    self._hold(invocation, ended)
-                case Suspended():
-                    self._suspend(invocation, ended)
-                case Ended():
-                    self._finish(invocation, ended)
-                case Canceled():
-                    said = self._canceling.of_invocation(invocation, ended)
-                    end = self._lane.end(invocation, self._worker.clock.now_ms())
-                    self._handing.hand_end(end, *said)
-            await self._committed(Moment.AFTER_FINAL_COMMIT)
+            await self._hand_over(invocation, ended)
+            if self._worker.fail_points.wants(Moment.AFTER_FINAL_COMMIT):
+                # Aside, because what rests may have to go on before that moment has come.
+                self._handing.aside(self._committed(Moment.AFTER_FINAL_COMMIT))
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - told to the lane, which opens anew
             self._handing.tell_trouble(error)
         finally:
             self._presence.end(invocation)
-            self._handlers.pop(invocation, None)
             self._expired.discard(invocation)
+            # It may have been let go on already; then its place is taken by the task that follows.
+            if self._handlers.get(invocation) is asyncio.current_task():
+                del self._handlers[invocation]
+
+    async def _hand_over(
+        self, invocation: Invocation, ended: Ended | Buried | Doubtful | Suspended | Canceled
+    ) -> None:
+        match ended:
+            case Buried():
+                await self._bury(invocation, ended)
+            case Doubtful():
+                self._hold(invocation, ended)
+            case Suspended():
+                self._suspend(invocation, ended)
+            case Ended():
+                self._finish(invocation, ended)
+            case Canceled():
+                said = self._canceling.of_invocation(invocation, ended)
+                end = self._lane.end(invocation, self._worker.clock.now_ms())
+                self._handing.hand_end(end, *said)
 
     async def _committed(self, moment: Moment) -> None:
         """Come to a moment that a test may wait for, once all that was handed over is written."""
-        if self._worker.fail_points.wants(moment):
-            await self._committer.flush()
-            await self._worker.fail_points.reached(moment)
+        await self._committer.flush()
+        await self._worker.fail_points.reached(moment)
 
     def _hold(self, invocation: Invocation, doubtful: Doubtful) -> None:
         """Let it rest until a person has said what became of its step."""
