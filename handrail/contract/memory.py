@@ -270,6 +270,7 @@ class Record(Generic[M]):
     observed_at: datetime | None = None
     expires_at: datetime | None = None
     supersedes: str | None = None
+    reference: str = ""  #: names this very version, for `derived_from` of what is made from it
 
 
 @dataclass(frozen=True, slots=True)

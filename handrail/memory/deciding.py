@@ -26,6 +26,7 @@ from handrail.memory.asked import (
 )
 from handrail.memory.gate import (
     is_trusted,
+    refused_copy,
     refused_origin,
     refused_quota,
     refused_text,
@@ -116,7 +117,11 @@ def _written(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings
             f"a record of class {space.keeps} never changes, and this one is there already",
             "write what is new under a key of its own",
         )
-    refusal = refused_value(asked, space, value) or refused_origin(asked, space, seen.present)
+    refusal = (
+        refused_value(asked, space, value)
+        or refused_copy(command)
+        or refused_origin(asked, space, seen.present)
+    )
     if refusal is None and not command.sealed and command.rollback_of is None:
         is_change = seen.present.record is not None
         refusal = refused_text(space, value, command.seen, is_change=is_change)

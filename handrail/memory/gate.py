@@ -13,9 +13,11 @@ from handrail.contract.failure import State
 from handrail.contract.memory import Integrity, Memory, MemoryClass
 from handrail.errors.root import HandrailError
 from handrail.memory.asked import Asked, Present, Reason, Refusal, Surroundings, Usage
+from handrail.memory.erasing import not_about_the_same
 from handrail.memory.likeness import is_echo, text_of
 from handrail.memory.traces import person_in, secret_in
 from handrail.wire.limits import KIB
+from handrail.wire.memory import Command
 
 VALUE_BYTES_MAX: Final = 256 * KIB
 SOURCES_COUNT_MAX, SOURCE_CHARS_MAX = 200, 500  #: of what a record is derived from
@@ -63,6 +65,20 @@ def refused_value(asked: Asked, space: Memory[Any], value: object) -> Refusal | 
             "correct the fields that are named and write it again",
         )
     return None
+
+
+def refused_copy(command: Command) -> Refusal | None:
+    """Refuse what was made from a record about somebody whom it is not about itself."""
+    source = not_about_the_same(command.key, command.derived_from)
+    if source is None:
+        return None
+    return Refusal(
+        Reason.PERSONAL,
+        State.DENIED_BY_POLICY,
+        f"it is derived from {source}, which is about a person, and would outlive what is known of"
+        " them",
+        "keep it in a space with Access(personal=PersonalData.SUBJECT), under the same subject",
+    )
 
 
 def _refused_seal(value: object) -> Refusal | None:

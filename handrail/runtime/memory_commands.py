@@ -50,6 +50,7 @@ class CommandSender:
     bus: Bus
     namespace: str
     tenant: str
+    task_id: str = MEMORY_TASK  #: in whose name; a person acts in that of no task
 
     async def send(self, commands: Sequence[Command], now_ms: int) -> Sent:
         """Send commands, all or none. Raises TopicsMissing, BrokerUnreachable, CommitDoubtful."""
@@ -108,7 +109,7 @@ class CommandSender:
 
     async def _ledger(self) -> TopicPartition:
         topic = f"{self.namespace}.{LEDGER}"
-        return TopicPartition(topic, await self.bus.partition_of(topic, MEMORY_TASK.encode()))
+        return TopicPartition(topic, await self.bus.partition_of(topic, self.task_id.encode()))
 
     async def _partitions(self, topic: str) -> Sequence[int]:
         return list(await self.bus.admin.offsets(topic))
@@ -119,7 +120,7 @@ class CommandSender:
             type=COMMAND_TYPE,
             source=f"handrail/{self.namespace}/person",
             time_ms=now_ms,
-            task_id=MEMORY_TASK,
+            task_id=self.task_id,
             tenant=self.tenant,
         )
         return tuple(encode_headers(envelope))

@@ -13,6 +13,7 @@ import orjson
 
 from handrail.contract.memory import Memory, Provenance, Record
 from handrail.contract.memory_reader import Found
+from handrail.memory.derivation import reference
 from handrail.memory.sealing import opened
 from handrail.wire.memory import Positions, StoredRecord, key_in_words
 
@@ -79,6 +80,7 @@ def as_given(space: Memory[M], kept: StoredRecord, keys: "SubjectKeys | None") -
         observed_at=_time(stored.observed_ms),
         expires_at=_time(stored.expires_ms),
         supersedes=stored.supersedes,
+        reference=reference(stored),
     )
 
 
