@@ -5,7 +5,7 @@ other topics tells a reader of all of them whether something is still on its way
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from handrail.wire.memory import HISTORY, AppliedMark, Positions, space_topic
 
@@ -18,6 +18,8 @@ class Progress:
     #: (topic without namespace, partition) → offset of the last command seen there
     seen: Mapping[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     topics: frozenset[str] = frozenset()  #: those that are followed
+    #: what was held before: a newer mark that arrives first takes nothing of it back
+    held: Mapping[int, int] = field(default_factory=dict[int, int], compare=False)
 
     def missing(self, wanted: Positions) -> tuple[int, int, int] | None:
         """Give (partition, at, wanted) of a partition that has not come so far, or None."""
@@ -35,7 +37,7 @@ class Progress:
         """Give the offset of the last command of which everything is here; -1 for none."""
         mark = self.marks.get(partition)
         if mark is None:
-            return -1
+            return self.held.get(partition, -1)
         expected = {space_topic(space): offset for space, offset in mark.spaces.items()}
         expected[HISTORY] = mark.history
         behind = [
@@ -44,4 +46,9 @@ class Progress:
             if topic in self.topics and self.seen.get((topic, partition), -1) < offset
         ]
         # What is missing came after the last command that was seen where it is missing.
-        return min([mark.applied, *behind])
+        return max(self.held.get(partition, -1), min([mark.applied, *behind]))
+
+    def followed_by(self, later: "Progress") -> "Progress":
+        """Give a later progress of the same filling, which holds no less than this one."""
+        held = {partition: self.applied(partition) for partition in {*self.marks, *self.held}}
+        return replace(later, held=held)

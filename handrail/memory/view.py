@@ -152,7 +152,7 @@ class View:
                 told = {space_topic(space): offset for space, offset in mark.spaces.items()}
                 for topic, offset in {**told, HISTORY: mark.history}.items():
                     self._saw(topic, partition, offset)
-        self.progress = self._read_progress()
+        self.progress = self.progress.followed_by(self._read_progress())
 
     def take(
         self, records: Sequence[Record], beginning: str, *, index: bool = True
@@ -182,7 +182,7 @@ class View:
             fold.finish()
             if index:
                 fold.indexing.index_stale()
-        self.progress = self._read_progress()
+        self.progress = self.progress.followed_by(self._read_progress())
         return frozenset(fold.changed)
 
     def index_rest(self, count_max: int) -> bool:
