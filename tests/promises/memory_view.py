@@ -16,7 +16,7 @@ from handrail.memory.tables import LAYOUTS
 from handrail.runtime.memory_view import Freshness, MemoryView, ViewSettings
 from handrail.store.sqlite import Database
 from handrail.testing.clock import VirtualClock
-from handrail.wire.memory import NOTHING_WRITTEN, Positions, full_key
+from handrail.wire.memory import NOTHING_WRITTEN, Positions, StoredRecord, full_key
 from tests.promises.ground import Ground
 from tests.promises.memory_scribe import SPACES, TENANT, Scribe
 from tests.waiting import until
@@ -302,3 +302,34 @@ async def until_equal(view: MemoryView, keys: list[str], wanted: list[object]) -
         return await told_again(view, *keys) == wanted
 
     await until(equal, what=f"{wanted}")
+
+
+async def test_what_is_forgotten_is_taken_out_of_every_file_while_the_process_runs(
+    ground: Ground, tmp_path: Path
+) -> None:
+    keys = {"sealed-1": {"text": "lives in quxotlisk street"}}
+    full = full_key(TENANT, "profile", subject="d1g3st")
+
+    def opener(record: StoredRecord) -> StoredRecord | None:
+        clear = keys.get(str(record.value)) if record.sealed else record.value
+        return None if clear is None else replace(record, value=clear, sealed=False)
+
+    async with ground.bus() as bus:
+        scribe = await Scribe.begin(ground, bus)
+        wanted = await scribe.put("facts", "", "sealed-1", full=full, sealed=True)
+        async with view_of(ground, bus, tmp_path, saved_from=1, opener=opener) as view:
+            hits = await view.search("facts", f"{TENANT}/", "quxotlisk", 5, wanted=wanted)
+            await until(lambda: list((tmp_path / "snapshots").glob("*.json")))
+            before = files_with(tmp_path, b"uxotlis")
+
+            keys.clear()
+            wanted = await scribe.remove("facts", "", full=full)
+
+            assert [hit.record.value for hit in hits] == ["sealed-1"]
+            assert len(before) > 1
+            assert await view.get("facts", full, wanted=wanted) is None
+            await until(lambda: files_with(tmp_path, b"uxotlis") == [])
+
+
+def files_with(folder: Path, word: bytes) -> list[str]:
+    return [p.name for p in folder.rglob("*") if p.is_file() and word in p.read_bytes()]

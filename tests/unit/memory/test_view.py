@@ -302,7 +302,9 @@ def test_a_row_that_was_changed_in_the_file_is_damage_and_never_an_answer(tmp_pa
     key = full_key(TENANT, "doc/1")
     with view_at(tmp_path / "v.db") as view, reader_at(tmp_path / "v.db") as reader:
         take(view, topics.records())
-        view.database.execute("UPDATE record SET body = CAST(replace(body, 'river', 'rover') AS BLOB)")
+        view.database.execute(
+            "UPDATE record SET body = CAST(replace(body, 'river', 'rover') AS BLOB)"
+        )
 
         with pytest.raises(StoreDamaged):
             reader.get("facts", key, NOW)

@@ -1,0 +1,157 @@
+"""What was forgotten is in no file of a view any more: no row, no index, no log, no snapshot."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from handrail.memory.snapshot import take_snapshot
+from handrail.memory.view import View
+from handrail.runtime.memory_folder import MemoryFolder
+from handrail.wire.memory import StoredRecord, full_key
+from tests.unit.memory.written import NAMESPACE, TENANT, Written
+
+#: The middle of each is looked for, since an index stores only how a word differs from the one
+#: before it.
+CANARIES = ("quxotlisk", "vambrexil", "jyrkpolth")
+SUBJECT = "d1g3st"
+
+
+class Keys:
+    """A store of keys of one subject; the clear values lie beside it, as a cipher would hold."""
+
+    def __init__(self) -> None:
+        self.there = True
+        self.clear: dict[str, object] = {}
+
+    def seal(self, value: object) -> str:
+        text = f"sealed-{len(self.clear)}"
+        self.clear[text] = value
+        return text
+
+    def open(self, record: StoredRecord) -> StoredRecord | None:
+        if not record.sealed:
+            return record
+        if not self.there:
+            return None
+        return replace(record, value=self.clear[str(record.value)], sealed=False)
+
+
+def residue(folder: Path) -> dict[str, int]:
+    """Count the canaries in every file below a folder."""
+    found: dict[str, int] = {}
+    for path in folder.rglob("*"):
+        content = path.read_bytes().lower() if path.is_file() else b""
+        count = sum(content.count(word[2:-1].encode()) for word in CANARIES)
+        if count:
+            found[path.name] = count
+    return found
+
+
+def personal(topics: Written, keys: Keys, number: int, text: str) -> str:
+    full = full_key(TENANT, f"profile/{number}", subject=SUBJECT)
+    return topics.put("people", "", keys.seal({"text": text}), full=full, sealed=True)
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[MemoryFolder]:
+    folder = MemoryFolder(tmp_path)
+    yield folder
+    folder.close()
+
+
+def test_a_forgotten_word_is_in_no_file_of_the_folder(keys: Keys, folder: MemoryFolder) -> None:
+    path = folder.claim()
+    topics = Written()
+    fulls = [
+        personal(topics, keys, number, f"{number} lives by the river {CANARIES[number % 3]}")
+        for number in range(120)
+    ]
+    for number in range(60):  # many are written again, so that there are former pages too
+        personal(topics, keys, number, f"{number} moved to {CANARIES[number % 3]} bridge")
+    for number in range(50):
+        topics.put("people", f"river/{number}", {"text": "a bridge over the river"})
+    view = View(path, NAMESPACE, ["people"], keys.open)
+    view.take(topics.records(), view.beginning())
+    take_snapshot(path, folder.snapshots, NAMESPACE)
+    leave_a_file_that_nobody_holds(folder)
+    before = residue(folder.path)
+
+    keys.there = False
+    for full in fulls:
+        topics.remove("people", "", full=full)
+    view.take(topics.records(), view.beginning())
+    assert view.is_purge_due()
+    folder.remove_unheld()
+    purged = view.purge()
+
+    assert set(before) >= {"view-1.db-wal", "snapshot-1.db", "view-2.db"}
+    assert purged
+    assert residue(folder.path) == {}
+    assert not view.is_purge_due()
+    assert view.database.rows("SELECT count(*) FROM version WHERE sealed = 1") == [(0,)]
+    assert view.database.rows("SELECT count(*) FROM record") == [(50,)]
+    view.close()
+    assert residue(folder.path) == {}
+
+
+def test_a_crash_before_the_purge_is_made_up_for_by_whoever_opens_the_file(
+    keys: Keys, folder: MemoryFolder
+) -> None:
+    path = folder.claim()
+    topics = Written()
+    full = personal(topics, keys, 1, f"lives by the river {CANARIES[0]}")
+    view = View(path, NAMESPACE, ["people"], keys.open)
+    view.take(topics.records(), view.beginning())
+    keys.there = False
+    topics.remove("people", "", full=full)
+    view.take(topics.records(), view.beginning())
+    left = residue(folder.path)
+
+    other = View(path, NAMESPACE, ["people"], keys.open)
+
+    assert left
+    assert other.is_purge_due()
+    assert other.purge()
+    assert residue(folder.path) == {}
+    view.close()
+    other.close()
+
+
+def test_words_of_a_record_that_was_only_removed_can_be_restored_from_its_history(
+    keys: Keys, folder: MemoryFolder
+) -> None:
+    topics = Written()
+    full = personal(topics, keys, 1, f"lives by the river {CANARIES[0]}")
+    view = View(folder.claim(), NAMESPACE, ["people"], keys.open)
+    topics.remove("people", "", full=full)
+
+    view.take(topics.records(), view.beginning())
+
+    assert view.database.rows("SELECT count(*) FROM version WHERE sealed = 1") == [(1,)]
+    assert view.purge()
+    assert residue(folder.path) == {}
+    view.close()
+
+
+def test_a_sealed_value_lies_sealed_in_every_row(keys: Keys, folder: MemoryFolder) -> None:
+    topics = Written()
+    personal(topics, keys, 1, f"lives by the river {CANARIES[0]}")
+    view = View(folder.claim(), NAMESPACE, ["people"])
+
+    view.take(topics.records(), view.beginning())
+
+    assert residue(folder.path) == {}
+    view.close()
+
+
+def leave_a_file_that_nobody_holds(folder: MemoryFolder) -> None:
+    copy = folder.path / "view-2.db"
+    (snapshot,) = folder.snapshots.glob("*.db")
+    copy.write_bytes(snapshot.read_bytes())
