@@ -139,3 +139,15 @@ class KeeperSilent(HandrailError):
     code: ClassVar[str] = "HR-MEM-022"
     exit_code: ClassVar[int] = 6
     failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
+
+
+class PromptNotRebuilt(HandrailError):
+    """The text of this manifest cannot be made again: {detail}
+
+    Why: a text is made again from the very versions that were in it; what has expired from the
+    history or was forgotten is gone, and that is meant to be so.
+    Do: handrail memory history SPACE KEY    which versions are still kept
+    """
+
+    code: ClassVar[str] = "HR-MEM-030"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
