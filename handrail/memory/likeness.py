@@ -16,14 +16,14 @@ SHINGLE_WORDS = 5  #: of which an echo is made up
 ECHO_SHARE = 0.8  #: of its shingles: from here on a text is what its writer had just been told
 SEEN_COUNT_MAX = 2_000  #: shingles of what was injected that travel with a command
 SKETCH_WORDS, SKETCH_COUNT = 2, 24  #: of a text's word pairs, the smallest digests
-NEAR_SHARE = 0.8  #: of their sketches: from here on two texts are nearly the same
+NEAR_SHARE = 0.7  #: of their sketches: from here on two texts are nearly the same
 WORDS_COUNT_MIN = 6  #: shorter texts are compared as a whole only
 WORDS_COUNT_MAX = 20_000  #: of one value that are looked at
 
 _WORD: Final = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 #: English and German; what turns a sentence into its opposite.
 NEGATIONS: Final = frozenset(
-    "no not never none nobody nothing nowhere neither nor without cannot"
+    "no not never none nobody nothing nowhere neither nor without"
     " nicht kein keine keinen keinem keiner keines nie niemals niemand nichts ohne weder".split()
 )
 _MONTHS: Final = frozenset(
@@ -37,6 +37,9 @@ _NUMBERS: Final = frozenset(
     "zero one two three four five six seven eight nine ten eleven twelve hundred thousand million"
     " null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf hundert tausend".split()
 )
+_IN_FULL: Final = {"can't": "can not", "cannot": "can not", "won't": "will not"}
+_IRREGULAR: Final = re.compile(r"\b(?:can't|cannot|won't)\b")
+_SHORTENED: Final = re.compile(r"(?<=[a-z])n't\b")
 _INSERTED: Final = sorted(NEGATIONS)
 _OPAQUE: Final = re.compile(r"[0-9a-f]{16,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -61,19 +64,18 @@ def _leaves(value: object) -> Iterable[str]:
 def words_of(text: str) -> list[str]:
     """Give the words and numbers of a text in one spelling, at most 20,000."""
     plain = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
-    found = _WORD.findall(plain)[:WORDS_COUNT_MAX]
-    return [word.replace("n't", " not") if word.endswith("n't") else word for word in found]
+    # A negation is a word of its own, so that its coming and going is one of a word.
+    spelt = _SHORTENED.sub(r" not", _IRREGULAR.sub(_in_full, plain))
+    return _WORD.findall(spelt)[:WORDS_COUNT_MAX]
+
+
+def _in_full(found: re.Match[str]) -> str:
+    return _IN_FULL[found[0]]
 
 
 def is_guarded(word: str) -> bool:
     """Say whether a word alone makes another statement: a number, a date or a negation."""
-    return (
-        word[0].isdigit()
-        or word in NEGATIONS
-        or word.endswith(" not")
-        or word in _MONTHS
-        or word in _NUMBERS
-    )
+    return word[0].isdigit() or word in NEGATIONS or word in _MONTHS or word in _NUMBERS
 
 
 def is_opaque(key: str) -> bool:
