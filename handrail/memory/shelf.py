@@ -81,7 +81,9 @@ class Shelf:
         self._in_batch = True
 
     def keep(self, places: Iterable[tuple[Place, int]]) -> None:
-        """End the batch; what it wrote lies there."""
+        """End the batch; what it wrote lies there. Nothing when there is none."""
+        if not self._in_batch:
+            return
         self._database.execute_many(
             'UPDATE record SET at = ? WHERE space = ? AND "key" = ?',
             [(at, place.space, place.key) for place, at in places],

@@ -17,6 +17,7 @@ from handrail.wire.human import Closed, PersonsAnswer, Request
 from handrail.wire.key import record_key
 from handrail.wire.marker import MARKER_TYPE, Marker, MarkerKind
 from handrail.wire.record import Outgoing, Record
+from tests.contracts.memory_kinds import MEMORY_KINDS
 
 
 class Question(BaseModel):
@@ -210,5 +211,6 @@ KINDS = {
         request,
         persons_answer,
         closed_request,
+        *MEMORY_KINDS,
     )
 }

@@ -1,0 +1,299 @@
+"""What the keeper makes of a batch: decided once, bounded in memory, forgotten when undecided."""
+
+import itertools
+from collections.abc import Sequence
+
+from handrail.contract.memory import Access, Memory, MemoryClass, PersonalData
+from handrail.ledger.event_record import UnknownEvent, decode
+from handrail.ledger.memory_event import MemoryRefused, MemoryWritten
+from handrail.memory.bodies import Bodies
+from handrail.memory.deciding import digest_of
+from handrail.runtime.keeper_book import EXPIRED_COUNT_MAX, KeeperBook, Known
+from handrail.runtime.registrar import TaskBook
+from handrail.wire.codec import encode_headers
+from handrail.wire.memory import (
+    APPLIED_KEY,
+    Answer,
+    AppliedMark,
+    Command,
+    Op,
+    StoredRecord,
+    full_key,
+)
+from handrail.wire.record import Outgoing, Record
+from tests.promises.memory_askers import SPACES as PLAIN
+from tests.promises.memory_askers import TENANT, command, envelope
+
+DAY_MS = 24 * 3_600_000
+PEOPLE = Memory(
+    "people",
+    carries=dict,
+    keeps=MemoryClass.PREFERENCE,
+    access=Access(personal=PersonalData.SUBJECT),
+)
+SHORT = Memory("short", carries=int, keeps=MemoryClass.FACT, ttl_s=60)
+SPACES = {**PLAIN, "people": PEOPLE, "short": SHORT}
+
+
+class Partition:
+    """A book with topics of its own; commits what the book decides, or forgets it."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, list[Record]] = {}
+        self.commands = 0
+        self.recalled = 0
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        known = Known(partitions=1, answers={"ns.clerk.answers": 1})
+        self.book = KeeperBook("ns", 0, SPACES, known)
+        self.book.restore([r for name, log in self.logs.items() if "memory." in name
+                           and name != "ns.memory.history" for r in log])  # fmt: skip
+
+    def asks(self, *asked: Command, **changes: object) -> list[Record]:
+        batch = [
+            Record(
+                "ns.memory.commands", 0, self.commands + number, 0,
+                one.key.encode(), one.encode(), encode_headers(envelope(**changes)),
+            )
+            for number, one in enumerate(asked)
+        ]  # fmt: skip
+        self.commands += len(batch)
+        return batch
+
+    def takes(self, batch: Sequence[Record], now_ms: int = 1_000) -> None:
+        self.commits(self.decides(batch, now_ms))
+
+    def decides(self, batch: Sequence[Record], now_ms: int = 1_000) -> Sequence[Outgoing]:
+        wanted = self.book.begin(batch)
+        self.recalled += len(wanted)
+        self.book.recall([self.logs[place.topic][place.offset] for place in wanted])
+        return self.book.decide(now_ms)
+
+    def commits(self, out: Sequence[Outgoing], now_ms: int = 1_000) -> None:
+        offsets: list[int] = []
+        for one in out:
+            log = self.logs.setdefault(one.topic, [])
+            offsets.append(len(log))
+            made = Record(one.topic, 0, len(log), now_ms, one.key, one.value, one.headers)
+            log.append(made)
+        self.book.committed(offsets)
+
+    def newest(self, space: str) -> dict[str, StoredRecord]:
+        found: dict[bytes, Record] = {}
+        for record in self.logs.get(f"ns.memory.{space}", []):
+            if not (record.key or b"").startswith(b"handrail/"):
+                found[record.key or b""] = record
+        return {k.decode(): StoredRecord.decode(r.value) for k, r in found.items() if r.value}
+
+    def answers(self) -> list[Answer]:
+        return [Answer.decode(record.value) for record in self.logs.get("ns.clerk.answers", [])]
+
+    def told(self) -> list[MemoryWritten | MemoryRefused]:
+        events = [decode(record) for record in self.logs.get("ns.ledger", [])]
+        assert not any(isinstance(event, UnknownEvent) for event in events)
+        return [event for event in events if isinstance(event, MemoryWritten | MemoryRefused)]
+
+    def mark(self, space: str) -> AppliedMark:
+        marks = [r for r in self.logs[f"ns.memory.{space}"] if r.key == APPLIED_KEY]
+        return AppliedMark.decode(marks[-1].value)
+
+
+def add_one(key: str = "t") -> Command:
+    return command(Op.INCREMENT, "tally", key, 1)
+
+
+def test_a_batch_sees_what_it_has_made_itself_and_writes_each_key_once() -> None:
+    partition = Partition()
+
+    partition.takes(partition.asks(*(add_one() for _ in range(5))))
+
+    (record,) = partition.newest("tally").values()
+    assert (record.value, record.version, record.applied) == (5, 5, 4)
+    assert len(partition.logs["ns.memory.tally"]) == 2
+    assert [one.version for one in partition.answers()] == [1, 2, 3, 4, 5]
+    versions = [StoredRecord.decode(r.value).version for r in partition.logs["ns.memory.history"]]
+    assert versions == [1, 2, 3, 4, 5]
+
+
+def test_what_was_decided_and_not_committed_is_forgotten() -> None:
+    partition = Partition()
+    partition.takes(partition.asks(add_one()))
+    batch = partition.asks(add_one(), command(Op.PUT, "facts", "f", {"text": "a"}, expect=0))
+
+    partition.decides(batch)
+    partition.book.undo()
+    partition.takes(batch)
+
+    assert [one.version for one in partition.answers()] == [1, 2, 1]
+    assert next(iter(partition.newest("tally").values())).value == 2
+
+
+def test_a_command_that_was_decided_on_before_is_passed_over_also_by_the_next_keeper() -> None:
+    partition = Partition()
+    batch = partition.asks(add_one())
+    partition.takes(batch)
+
+    partition.begin_anew()
+    partition.takes([*batch, *partition.asks(add_one())])
+
+    assert partition.book.read_to == 2
+    assert next(iter(partition.newest("tally").values())).value == 2
+
+
+def test_records_that_do_not_fit_into_memory_are_read_back_when_they_are_needed() -> None:
+    partition = Partition()
+    partition.book._bodies = Bodies(records_count_max=3)
+    for _, number in itertools.product(range(3), range(20)):
+        partition.takes(partition.asks(add_one(f"k/{number}")))
+
+    assert {one.value for one in partition.newest("tally").values()} == {3}
+    assert partition.recalled == 40
+
+
+def test_the_mark_says_which_command_was_the_last_to_write_to_each_topic() -> None:
+    partition = Partition()
+    refused = command(Op.PUT, "facts", "f", {"no": 1}, expect=0)
+
+    partition.takes(partition.asks(add_one(), command(Op.ADD, "tags", "t", "a"), refused))
+
+    for space in ("tally", "tags"):
+        mark = partition.mark(space)
+        assert (mark.applied, mark.spaces, mark.history) == (2, {"tally": 0, "tags": 1}, 1)
+    partition.begin_anew()
+    partition.takes(partition.asks(refused))
+    mark = partition.mark("facts")
+    assert (mark.applied, mark.spaces, mark.history) == (3, {"tally": 0, "tags": 1}, 1)
+
+
+def test_what_has_expired_is_removed_a_bounded_number_at_once_and_said() -> None:
+    partition = Partition()
+    count = EXPIRED_COUNT_MAX + 1
+    partition.takes(
+        partition.asks(*(command(Op.PUT, "short", f"k/{n}", n, expect=0) for n in range(count)))
+    )
+    partition.takes(partition.asks(add_one()))
+
+    assert partition.book.overdue(60_999) == []
+    removed: list[int] = []
+    for _ in range(3):
+        before = len(partition.told())
+        partition.commits(partition.book.overdue(61_000), 61_000)
+        removed.append(len(partition.told()) - before)
+
+    assert removed == [EXPIRED_COUNT_MAX, 1, 0]
+    assert partition.newest("short") == {}
+    last = partition.told()[-1]
+    assert isinstance(last, MemoryWritten)
+    assert (last.op, last.removed, last.version, last.tenant) == ("expire", True, 2, TENANT)
+    assert len(partition.newest("tally")) == 1
+    assert partition.mark("short").applied == count
+
+
+def test_scratch_is_swept_a_day_after_the_deadline_of_its_task() -> None:
+    partition = Partition()
+    scratch = command(Op.PUT, "scratch", "s", {"a": 1})
+    partition.takes(partition.asks(scratch, deadline_ms=5_000))
+
+    assert partition.book.overdue(5_000 + DAY_MS - 1) == []
+    partition.commits(partition.book.overdue(5_000 + DAY_MS))
+
+    assert partition.newest("scratch") == {}
+
+
+def test_the_number_of_a_removed_version_is_known_to_the_next_keeper() -> None:
+    partition = Partition()
+    put = command(Op.PUT, "facts", "f", {"text": "a"}, expect=0)
+    remove = command(Op.REMOVE, "facts", "f", by="person:ada", expect=1)
+    partition.takes(partition.asks(put, remove))
+
+    partition.begin_anew()
+    partition.takes(partition.asks(put))
+
+    assert partition.answers()[-1].version == 3
+    history = [StoredRecord.decode(r.value) for r in partition.logs["ns.memory.history"]]
+    assert history[2].previous == _digest(history[1])
+
+
+def _digest(record: StoredRecord) -> str:
+    return digest_of(record.encode())
+
+
+def about(op: Op, subject: str = "d1", by: str = "person:ada") -> Command:
+    return Command(op=op, space="", key=subject, by=by, reason="asked for")
+
+
+def sealed(key: str, subject: str = "d1", **facts: object) -> Command:
+    full = full_key(TENANT, key, subject=subject)
+    return command(Op.PUT, "people", key, "c2VhbA==", full=full, sealed=True, **facts)
+
+
+def test_a_subject_is_forgotten_with_every_key_and_nobody_else_is() -> None:
+    partition = Partition()
+    mine = [sealed(f"p/{number}", expect=0) for number in range(3)]
+    others = [sealed("p/0", subject="d10", expect=0), sealed("p/0", subject="d2", expect=0)]
+    partition.takes(partition.asks(*mine, *others))
+
+    partition.takes(partition.asks(about(Op.FORGET), reply_to=None))
+
+    assert sorted(partition.newest("people")) == sorted(one.key for one in others)
+    gone = [event for event in partition.told() if event.op == "forget"]
+    assert len(gone) == 3
+    partition.takes(partition.asks(about(Op.FORGET), reply_to=None))
+    assert partition.told()[-1].op == "forget"
+    assert isinstance(partition.told()[-1], MemoryWritten)
+
+
+def test_a_legal_hold_blocks_removal_and_the_sweep_until_it_is_released() -> None:
+    partition = Partition()
+    partition.takes(partition.asks(sealed("p/1", expect=0), about(Op.HOLD)))
+    remove = command(
+        Op.REMOVE, "people", "p/1", by="person:ada", full=full_key(TENANT, "p/1", subject="d1")
+    )
+
+    partition.begin_anew()
+    partition.takes(partition.asks(about(Op.FORGET), remove))
+    held = partition.told()[-2:]
+    kept = len(partition.newest("people"))
+    partition.takes(partition.asks(about(Op.RELEASE)))
+    partition.begin_anew()
+    partition.takes(partition.asks(about(Op.FORGET)))
+
+    assert [isinstance(one, MemoryRefused) and one.reason for one in held] == ["held", "held"]
+    assert (kept, partition.newest("people")) == (1, {})
+
+
+def test_an_agent_forgets_nobody() -> None:
+    partition = Partition()
+
+    partition.takes(partition.asks(sealed("p/1", expect=0), about(Op.FORGET, by="clerk")))
+
+    last = partition.told()[-1]
+    assert isinstance(last, MemoryRefused)
+    assert (last.reason, len(partition.newest("people"))) == ("right", 1)
+
+
+def test_refusals_are_counted_by_their_reason() -> None:
+    partition = Partition()
+
+    partition.takes(
+        partition.asks(
+            command(Op.PUT, "nowhere", "k", 1),
+            command(Op.PUT, "tally", "k", "no number"),
+            command(Op.PUT, "tally", "k", "no number"),
+            command(Op.PUT, "tally", "k", 1, expect=5),
+        )
+    )
+
+    assert dict(partition.book.refused_counts) == {"unknown_space": 1, "schema": 2, "future": 1}
+
+
+def test_a_task_that_nobody_submitted_does_not_begin_by_what_memory_says_of_it() -> None:
+    partition = Partition()
+    partition.takes(partition.asks(add_one()))
+    registrar = TaskBook("ns", 0)
+
+    registrar.begin(partition.logs["ns.ledger"])
+
+    assert registrar.decide(0) == []
+    registrar.close()
