@@ -6,6 +6,8 @@ import random
 import pytest
 
 from handrail.bus.port import TopicSpec
+from handrail.chaos.registers import faults
+from handrail.chaos.writers import Writers
 from handrail.errors import NotCompacted
 from handrail.ledger.memory_event import MemoryRefused, MemoryWritten
 from handrail.runtime.clock import WallClock
@@ -123,6 +125,27 @@ async def test_members_come_and_go_and_no_write_is_lost_or_doubled(ground: Groun
         assert without_gaps(await askers.history())
         assert set((await askers.answer_counts()).values()) == {1}
         assert len(await askers.answer_counts()) == len(sent)
+
+
+async def test_writers_of_the_same_keys_can_have_written_one_after_the_other(
+    ground: Ground,
+) -> None:
+    """The history is linearisable for each key, though keepers come and go meanwhile."""
+    async with ground.bus() as bus:
+        await Askers.prepared(ground, bus)
+        keys = [f"k/{number}" for number in range(5)]
+        writers = Writers(bus, ground.namespace, "words", "clerk", keys)
+
+        async def comes_and_goes() -> None:
+            for part in range(1, 4):
+                async with ground.bus() as own, keeping(own, ground):
+                    await until(lambda part=part: writers.done >= 40 * part, within_s=60)
+
+        async with keeping(bus, ground):
+            await asyncio.gather(writers.run(8, 20), comes_and_goes())
+
+        assert {call.result for call in writers.calls} == {"ok", "conflict"}
+        assert faults(writers.calls, await writers.kept()) == []
 
 
 async def test_whoever_opens_later_goes_on_from_the_topics_alone(ground: Ground) -> None:

@@ -46,10 +46,11 @@ class Fact(BaseModel):
 
 
 FACTS = Memory("facts", carries=Fact, keeps=MemoryClass.FACT, quota=Quota(records=3_000))
+WORDS = Memory("words", carries=str, keeps=MemoryClass.FACT)
 TALLY = Memory("tally", carries=int, keeps=MemoryClass.FACT)
 TAGS = Memory("tags", carries=list, keeps=MemoryClass.FACT)
 SCRATCH = Memory("scratch", carries=dict, keeps=MemoryClass.WORKING)
-SPACES: Mapping[str, Memory[Any]] = {one.name: one for one in (FACTS, TALLY, TAGS, SCRATCH)}
+SPACES: Mapping[str, Memory[Any]] = {one.name: one for one in (FACTS, WORDS, TALLY, TAGS, SCRATCH)}
 
 
 def command(op: Op, space: str, key: str, value: Any = None, **facts: Any) -> Command:
