@@ -34,7 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "topics": Entry("see", "Topics: list, inspect, plan, apply.", "topics:topics"),
     "agents": Entry("see", "Agents: list, show, pause, drain, resume.", "agents:agents"),
     "run": Entry("see", "Run agents in this process, in the foreground.", "run:run"),
-    "dead": Entry("failures", "Dead letters: list, show.", "dead:dead"),
+    "dead": Entry("failures", "Dead letters: list, show, redrive, discard.", "dead:dead"),
     "doubt": Entry("failures", "Steps in doubt: list, resolve.", "doubt:doubt"),
     "chaos": Entry("proof", "A team under faults, and what was found.", "chaos:chaos"),
     "memory": Entry(

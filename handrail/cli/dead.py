@@ -1,45 +1,86 @@
 """`handrail dead`: handoffs that will not be tried again, with their reasons and their bytes."""
 
 import asyncio
+import heapq
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import click
 
+from handrail.cli.dead_settling import discard, redrive
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
-from handrail.cli.rows import DeadRow
-from handrail.errors import DeadLetterUnknown
+from handrail.cli.rows import DeadGroupRow, DeadRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from handrail.bus.settings import Settings
+    from handrail.cli.dead_choosing import Ledger
+    from handrail.runtime.dead_letters import FoundLetter
     from handrail.wire.record import Record
 
 COLUMNS = (
     Column("ID", "id"),
-    Column("AGENT", "agent"),
+    Column("GROUP", "group", absent="–"),
     Column("TIME", "time"),
     Column("REASON", "reason"),
     Column("TASK", "task", absent="–"),
     Column("WHY", "error", absent=""),
 )
-FULL_COLUMNS = (*COLUMNS, Column("FROM", "original"), Column("VALUE", "value"))
+ALL_COLUMNS = (*COLUMNS, Column("SETTLED", "settled", absent="open"))
+FULL_COLUMNS = (*ALL_COLUMNS, Column("FROM", "original"), Column("VALUE", "value"))
+GROUP_COLUMNS = (
+    Column("GROUP", "group"),
+    Column("COUNT", "count", right=True),
+    Column("AGENT", "agent"),
+    Column("REASON", "reason"),
+    Column("STEP", "step", absent="–"),
+    Column("FIRST", "first"),
+    Column("LAST", "last"),
+    Column("WHY, OF THE LAST ONE", "error", absent=""),
+)
 FIRST_LINES = 20
 
 
 @click.group()
 def dead() -> None:
-    """Dead letters: list, show."""
+    """Dead letters: list, show, redrive, discard."""
+
+
+for _settling in (redrive, discard):
+    dead.add_command(_settling)
 
 
 @dead.command(name="list")
 @place_options
 @click.option("--agent", metavar="AGENT", help="Only those of this agent.")
+@click.option("--groups", is_flag=True, help="Put together those that died alike.")
+@click.option("--all", "settled_too", is_flag=True, help="Also those sent back or given up.")
 @click.option("-n", "--limit", default=50, show_default=True, help="At most so many.")
 @output_option
-def list_dead(place: Place, agent: str | None, limit: int, shape: Shape) -> int:
-    """List dead letters, the newest first. They are kept for 30 days."""
-    rows = asyncio.run(_list(place.settings(), agent, limit))
-    show_rows("dead", rows, COLUMNS, shape, empty="There are no dead letters.")
+def list_dead(
+    place: Place,
+    agent: str | None,
+    limit: int,
+    shape: Shape,
+    *,
+    groups: bool,
+    settled_too: bool,
+) -> int:
+    """List dead letters that wait for somebody, the newest first. They are kept for 30 days."""
+    if groups and settled_too:
+        message = "--groups puts open dead letters together; leave --all out."
+        raise click.UsageError(message, click.get_current_context(silent=True))
+    empty = "There are no dead letters." if settled_too else "No dead letter is open."
+    if groups:
+        found = asyncio.run(_groups(place.settings(), agent))
+        show_rows("dead_groups", found[:limit], GROUP_COLUMNS, shape, empty=empty)
+        if shape is Shape.TABLE and found:
+            note(f"Try sending one group back: handrail dead redrive --group {found[0].group}")
+        return 0
+    rows = asyncio.run(_list(place.settings(), agent, limit, settled_too=settled_too))
+    show_rows("dead", rows, ALL_COLUMNS if settled_too else COLUMNS, shape, empty=empty)
     return 0
 
 
@@ -48,7 +89,10 @@ def list_dead(place: Place, agent: str | None, limit: int, shape: Shape) -> int:
 @place_options
 @output_option
 def show(place: Place, dead_id: str, shape: Shape) -> int:
-    """Show one dead letter: why it died, and its original bytes. ID is AGENT/PARTITION/OFFSET."""
+    """Show one dead letter: why it died, and its original bytes. ID is AGENT/PARTITION/OFFSET.
+
+    Its bytes alone go to standard output: `handrail dead show ID > message.json` keeps them.
+    """
     row = asyncio.run(_show(place.settings(), dead_id))
     if shape is not Shape.TABLE:
         show_rows("dead", [row], FULL_COLUMNS, shape, empty="")
@@ -61,6 +105,12 @@ def show(place: Place, dead_id: str, shape: Shape) -> int:
     stack = row.headers.get("dlq.exception-stack")
     if stack:
         note("\n".join(inert(line) for line in stack.splitlines()[-FIRST_LINES:]))
+    if row.settled:
+        note(f"It is settled: {inert(row.settled)}.")
+    else:
+        note(
+            f"Send it back: handrail dead redrive {row.id}    or give it up: handrail dead discard"
+        )
     note("What it carried:")
     from handrail.cli.records import value_line
 
@@ -68,53 +118,80 @@ def show(place: Place, dead_id: str, shape: Shape) -> int:
     return 0
 
 
-async def _list(settings: "Settings", agent: str | None, limit: int) -> list[DeadRow]:
-    from handrail.cli.broker import connected
-    from handrail.cli.inspection import last_records
+async def _list(
+    settings: "Settings", agent: str | None, limit: int, *, settled_too: bool
+) -> list[DeadRow]:
+    from handrail.cli.dead_choosing import Ledger
+    from handrail.cli.projection import current_projection
+    from handrail.runtime.dead_letters import dead_records
 
-    async with connected(settings) as bus:
-        own = f"{settings.namespace}."
-        names = [
-            name
-            for name in await bus.admin.topics()
-            if name.startswith(own) and name.endswith(".dead")
-        ]
-        if agent is not None:
-            names = [name for name in names if name == f"{own}{agent}.dead"]
-        found: list[Record] = []
-        for name in names:
-            found += await last_records(bus, name, await bus.admin.offsets(name), limit)
-    found.sort(key=lambda record: record.timestamp_ms, reverse=True)
-    return [dead_row(settings.namespace, record) for record in found[:limit]]
+    newest: list[tuple[int, int, DeadRow]] = []
+    async with current_projection(settings) as (projection, bus):
+        ledger, number = Ledger(projection), 0
+        async with aclosing(dead_records(bus, settings.namespace, agent)) as records:
+            async for record in records:
+                row = dead_row(settings.namespace, record, ledger)
+                if settled_too or row.settled is None:
+                    number += 1
+                    heapq.heappush(newest, (record.timestamp_ms, number, row))
+                if len(newest) > limit:
+                    heapq.heappop(newest)
+    return [row for _, _, row in sorted(newest, key=lambda one: one[:2], reverse=True)]
+
+
+async def _groups(settings: "Settings", agent: str | None) -> list[DeadGroupRow]:
+    from handrail.cli.dead_choosing import Ledger
+    from handrail.cli.projection import current_projection
+    from handrail.runtime.dead_letters import all_letters
+
+    async with current_projection(settings) as (projection, bus):
+        ledger = Ledger(projection)
+        found = await all_letters(bus, settings.namespace, agent, whole=False)
+        return groups_of(one for one in found if ledger.settled(one) is None)
+
+
+def groups_of(letters: "Iterable[FoundLetter]") -> list[DeadGroupRow]:
+    """Put letters together that died alike, the largest group first; they come oldest first."""
+    from handrail.wire.rfc3339 import rfc3339
+
+    by_group: dict[str, list[FoundLetter]] = {}
+    for letter in letters:
+        by_group.setdefault(letter.group, []).append(letter)
+    rows: list[DeadGroupRow] = []
+    for group, alike in by_group.items():
+        last = alike[-1].letter.failure
+        row = DeadGroupRow(
+            group=group,
+            agent=alike[-1].id.agent,
+            reason=last.reason,
+            step=last.step,
+            error=last.exception_message or last.exception_type,
+            count=len(alike),
+            first=rfc3339(alike[0].letter.failure.failed_ms),
+            last=rfc3339(last.failed_ms),
+            example=str(alike[-1].id),
+        )
+        rows.append(row)
+    return sorted(rows, key=lambda row: (-row.count, row.last), reverse=False)
 
 
 async def _show(settings: "Settings", wanted: str) -> DeadRow:
-    from handrail.cli.broker import connected
-    from handrail.wire.record import TopicPartition
+    from handrail.cli.dead_choosing import Ledger, bytes_of
+    from handrail.cli.projection import current_projection
+    from handrail.runtime.dead_letters import DeadId, find_record
 
-    agent, _, place = wanted.partition("/")
-    partition, _, offset = place.partition("/")
-    if not (agent and partition.isdigit() and offset.isdigit()):
-        reason = "an id is written AGENT/PARTITION/OFFSET."
-        raise DeadLetterUnknown(wanted=wanted, reason=reason)
-    name = f"{settings.namespace}.{agent}.dead"
-    async with connected(settings) as bus:
-        counts = await bus.admin.topics()
-        if int(partition) >= counts.get(name, 0):
-            raise DeadLetterUnknown(wanted=wanted, reason=f"{name} has no such partition.")
-        first, end = (await bus.admin.offsets(name))[int(partition)]
-        if not first <= int(offset) < end:
-            reason = f"the broker keeps offsets {first} to {end - 1} there."
-            raise DeadLetterUnknown(wanted=wanted, reason=reason)
-        where = TopicPartition(name, int(partition))
-        async for record in bus.fetch(where, int(offset), int(offset) + 1):
-            return dead_row(settings.namespace, record)
-    raise DeadLetterUnknown(wanted=wanted, reason="that offset holds no record.")
+    async with current_projection(settings) as (projection, bus):
+        record = await find_record(bus, settings.namespace, DeadId.read(wanted))
+        body = await bytes_of(bus, settings.namespace, record)
+        return dead_row(settings.namespace, record, Ledger(projection), body)
 
 
-def dead_row(namespace: str, record: "Record") -> DeadRow:
+def dead_row(
+    namespace: str, record: "Record", ledger: "Ledger | None" = None, body: bytes | None = None
+) -> DeadRow:
     """Read a dead letter's own headers; what is missing or odd is left open, never an error."""
     from handrail.cli.records import readable, readable_headers, value_of
+    from handrail.runtime.dead_letters import letter_of
     from handrail.wire.rfc3339 import rfc3339
 
     headers = readable_headers(record.headers)
@@ -124,6 +201,7 @@ def dead_row(namespace: str, record: "Record") -> DeadRow:
     )
     attempts = headers.get("dlq.attempts", "")
     message = headers.get("dlq.exception-message") or headers.get("dlq.exception-type")
+    letter = letter_of(namespace, record)
     return DeadRow(
         id=f"{agent}/{record.partition}/{record.offset}",
         agent=agent,
@@ -134,6 +212,8 @@ def dead_row(namespace: str, record: "Record") -> DeadRow:
         attempts=int(attempts) if attempts.isdigit() else None,
         original=origin,
         key=readable(record.key),
-        value=value_of(record.value),
+        value=value_of(record.value if body is None else body),
         headers=headers,
+        group=None if letter is None else letter.group,
+        settled=None if letter is None or ledger is None else ledger.settled(letter),
     )

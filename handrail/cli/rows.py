@@ -173,6 +173,34 @@ class DeadRow:
     key: str | None
     value: Any
     headers: dict[str, str]
+    group: str | None  #: the name that it shares with those that died alike
+    settled: str | None  #: what became of it; null while it is open
+
+
+@dataclass(frozen=True, slots=True)
+class DeadGroupRow:
+    """Open dead letters that died alike: of one agent, for one reason, at one step."""
+
+    group: str
+    agent: str
+    reason: str
+    step: str | None
+    error: str | None  #: of the newest
+    count: int
+    first: str
+    last: str
+    example: str  #: the id of the newest
+
+
+@dataclass(frozen=True, slots=True)
+class SettledRow:
+    """What became of a dead letter that was to be sent back or given up."""
+
+    id: str
+    agent: str
+    task: str | None
+    outcome: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +339,8 @@ Row = (
     | ResultRow
     | SentRow
     | DeadRow
+    | DeadGroupRow
+    | SettledRow
     | DoubtRow
     | RequestRow
     | PolicyRow

@@ -39,9 +39,9 @@ from handrail.runtime.submission import message_in_bytes
 from handrail.runtime.submitting import Submitting
 from handrail.runtime.task_handle import Submission, Task
 from handrail.runtime.task_rows import RowReader
-from handrail.runtime.worker.packing import BLOBS
+from handrail.runtime.worker.packing import BLOBS, write_claim
 from handrail.runtime.worker.place import TASK_DEADLINE_S, TENANT_DEFAULT
-from handrail.wire.claim import chunk, claim_of, needs_claim
+from handrail.wire.claim import needs_claim
 from handrail.wire.codec import CLAIM_TYPE, JSON_TYPE, encode_headers
 from handrail.wire.envelope import Envelope
 from handrail.wire.human import HUMAN
@@ -311,17 +311,11 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
     async def _record(self, topic: str, envelope: Envelope, body: bytes) -> Outgoing:
         content_type = JSON_TYPE
         if needs_claim(body):
-            body, content_type = await self._claim(body), CLAIM_TYPE
+            await self._require(BLOBS)
+            claim = await write_claim(self.bus, self.full(BLOBS), body)
+            body, content_type = claim.encode(), CLAIM_TYPE
         headers = encode_headers(envelope, content_type)
         return Outgoing(self.full(topic), envelope.task_id.encode(), body, headers)
-
-    async def _claim(self, body: bytes) -> bytes:
-        """Put a large body onto the blobs topic and give the claim that stands for it."""
-        blobs = self.full(BLOBS)
-        await self._require(BLOBS)
-        pieces = chunk(body, blobs, (await self.bus.admin.topics())[blobs])
-        offsets = [(await self.bus.sender().send(piece))[1] for piece in pieces]
-        return claim_of(pieces, offsets[0]).encode()
 
 
 def _check(reference: str | None, deadline_s: float | None) -> None:

@@ -3,8 +3,10 @@
 Nothing is decided here: a lane takes each letter once, and says in the ledger what it did.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import hashlib
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
@@ -23,10 +25,11 @@ from handrail.ledger.event import (
     Rejected,
 )
 from handrail.wire.dead_letter import DeadLetter
-from handrail.wire.record import TopicPartition
+from handrail.wire.record import Record, TopicPartition
 from handrail.wire.settling import Edited, Settle
 
 TENANT = "ce_tenant"
+GROUP_CHARS = 8
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,6 +73,18 @@ class FoundLetter:
         named = [value.decode(errors="replace") for n, value in self.letter.headers if n == TENANT]
         return next(iter(named), "default")
 
+    @property
+    def group(self) -> str:
+        """Name the letters that died alike: of one agent, for one reason, at one step."""
+        failure = self.letter.failure
+        alike = (self.id.agent, failure.reason, failure.exception_type or "", failure.step or "")
+        return hashlib.sha256("\0".join(alike).encode()).hexdigest()[:GROUP_CHARS]
+
+    def without_body(self) -> Self:
+        """Give what there is to know of it, without the bytes that it carries."""
+        failure = replace(self.letter.failure, stack=None)
+        return replace(self, letter=replace(self.letter, failure=failure, body=None, key=None))
+
 
 class Fate(StrEnum):
     """What became of a dead letter that was to be settled."""
@@ -84,40 +99,74 @@ class Fate(StrEnum):
 
 async def find_letter(bus: Bus, namespace: str, wanted: DeadId) -> FoundLetter:
     """Give one dead letter. Raises DeadLetterUnknown, with what the broker keeps there."""
+    record = await find_record(bus, namespace, wanted)
+    try:
+        return FoundLetter(wanted, DeadLetter.from_record(record))
+    except WireError as odd:
+        raise DeadLetterUnknown(wanted=str(wanted), reason=f"it is none: {odd}") from odd
+
+
+async def find_record(bus: Bus, namespace: str, wanted: DeadId) -> Record:
+    """Give the record of a dead letter. Raises DeadLetterUnknown."""
     name = f"{namespace}.{wanted.agent}.dead"
     counts = await bus.admin.topics()
-    if wanted.partition >= counts.get(name, 0):
+    if name not in counts:
+        raise DeadLetterUnknown(wanted=str(wanted), reason=f"there is no topic {name}.")
+    if wanted.partition >= counts[name]:
         raise DeadLetterUnknown(wanted=str(wanted), reason=f"{name} has no such partition.")
     first, end = (await bus.admin.offsets(name))[wanted.partition]
     if not first <= wanted.offset < end:
-        reason = f"the broker keeps offsets {first} to {end - 1} there."
+        kept = f"offsets {first} to {end - 1}" if first < end else "none"
+        reason = f"of that partition the broker keeps {kept}."
         raise DeadLetterUnknown(wanted=str(wanted), reason=reason)
     where = TopicPartition(name, wanted.partition)
-    async for record in bus.fetch(where, wanted.offset, wanted.offset + 1):
-        try:
-            return FoundLetter(wanted, DeadLetter.from_record(record))
-        except WireError as odd:
-            raise DeadLetterUnknown(wanted=str(wanted), reason=f"it is none: {odd}") from odd
+    async with aclosing(bus.fetch(where, wanted.offset, wanted.offset + 1)) as found:
+        async for record in found:
+            return record
     raise DeadLetterUnknown(wanted=str(wanted), reason="that offset holds no record.")
 
 
-async def all_letters(bus: Bus, namespace: str, agent: str | None = None) -> list[FoundLetter]:
-    """Give every dead letter that is kept, of one agent or of all, the oldest first."""
-    own, found = f"{namespace}.", list[tuple[int, FoundLetter]]()
-    for name in await bus.admin.topics():
-        of = name.removeprefix(own).removesuffix(".dead")
+async def dead_records(
+    bus: Bus, namespace: str, agent: str | None = None
+) -> AsyncGenerator[Record]:
+    """Give every record on the topics of dead letters, of one agent or of all."""
+    own = f"{namespace}."
+    for name in sorted(await bus.admin.topics()):
+        of = agent_of(namespace, name)
         if not (name.startswith(own) and name.endswith(".dead")) or agent not in (None, of):
             continue
-        for partition, (first, end) in (await bus.admin.offsets(name)).items():
+        for partition, (first, end) in sorted((await bus.admin.offsets(name)).items()):
             if first == end:
                 continue
-            async for record in bus.fetch(TopicPartition(name, partition), first, end):
-                try:
-                    letter = DeadLetter.from_record(record)
-                except WireError:
-                    continue
-                place = DeadId(of, partition, record.offset)
-                found.append((record.timestamp_ms, FoundLetter(place, letter)))
+            async with aclosing(bus.fetch(TopicPartition(name, partition), first, end)) as found:
+                async for record in found:
+                    yield record
+
+
+def agent_of(namespace: str, topic: str) -> str:
+    """Name the agent whose dead letters lie on a topic."""
+    return topic.removeprefix(f"{namespace}.").removesuffix(".dead")
+
+
+def letter_of(namespace: str, record: Record) -> FoundLetter | None:
+    """Read a dead letter; None for a record that is none."""
+    place = DeadId(agent_of(namespace, record.topic), record.partition, record.offset)
+    try:
+        return FoundLetter(place, DeadLetter.from_record(record))
+    except WireError:
+        return None
+
+
+async def all_letters(
+    bus: Bus, namespace: str, agent: str | None = None, *, whole: bool = True
+) -> list[FoundLetter]:
+    """Give every dead letter that is kept, the oldest first; with their bytes if `whole`."""
+    found: list[tuple[int, FoundLetter]] = []
+    async with aclosing(dead_records(bus, namespace, agent)) as records:
+        async for record in records:
+            letter = letter_of(namespace, record)
+            if letter is not None:
+                found.append((record.timestamp_ms, letter if whole else letter.without_body()))
     found.sort(key=lambda one: (one[0], one[1].id))
     return [letter for _, letter in found]
 
@@ -158,6 +207,12 @@ def is_about(event: Redriven | Discarded | RedriveRefused, letter: DeadId) -> bo
         letter.partition,
         letter.offset,
     )
+
+
+def settled_by(events: Iterable[Event], letter: DeadId) -> Redriven | Discarded | None:
+    """Give the event that settled a dead letter; None while it is open."""
+    settling = (event for event in events if isinstance(event, Redriven | Discarded))
+    return next((event for event in settling if is_about(event, letter)), None)
 
 
 def fate_of(events: Iterable[Event], letter: DeadId) -> tuple[Fate, str]:

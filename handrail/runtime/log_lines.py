@@ -33,6 +33,26 @@ def set_up_logging(level: int = logging.INFO, *, foreign: int = logging.ERROR) -
 
     Lines of libraries appear from `foreign` upwards, each once in 30 s.
     """
+    _configure(level)
+    # Libraries log in Python's own way; their warnings belong into the same stream.
+    logging.basicConfig(
+        handlers=[_ForeignLines(foreign)], level=logging.ERROR, format="%(name)s: %(message)s"
+    )
+    # aiokafka 0.14 calls it an error that a coordinator is not there yet, and tries again.
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
+
+
+def set_up_lines() -> None:
+    """Give the lines of a test the form of a process's, unless the test has set up its own.
+
+    What structlog does by itself shows every local variable of every frame, which can hold up an
+    event loop for seconds.
+    """
+    if not structlog.is_configured():
+        _configure(logging.WARNING, cached=False)
+
+
+def _configure(level: int, *, cached: bool = True) -> None:
     as_json = os.environ.get("HANDRAIL_LOG", "").lower() == "json"
     level = logging.getLevelNamesMapping().get(os.environ.get(LEVEL_VARIABLE, "").upper(), level)
     structlog.configure(
@@ -46,14 +66,8 @@ def set_up_logging(level: int = logging.INFO, *, foreign: int = logging.ERROR) -
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _StandardError(),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=cached,
     )
-    # Libraries log in Python's own way; their warnings belong into the same stream.
-    logging.basicConfig(
-        handlers=[_ForeignLines(foreign)], level=logging.ERROR, format="%(name)s: %(message)s"
-    )
-    # aiokafka 0.14 calls it an error that a coordinator is not there yet, and tries again.
-    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
 
 
 class _StandardError:

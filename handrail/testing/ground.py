@@ -12,6 +12,7 @@ from handrail.bus.in_process import InProcessBus
 from handrail.bus.in_process_broker import InProcessBroker
 from handrail.bus.port import Bus
 from handrail.bus.where import Connection
+from handrail.runtime.log_lines import set_up_lines
 from handrail.testing.clock import VirtualClock
 
 MEMORY_STARTS_MS = 1_767_225_600_000  #: 2026-01-01T00:00:00Z, so that two runs tell the same times
@@ -50,6 +51,7 @@ class MemoryGround:
 
     def __init__(self) -> None:
         """Begin empty, at the same time in every run."""
+        set_up_lines()
         self.clock = VirtualClock(MEMORY_STARTS_MS)
         self.namespace = "test"
         self.patience_s = 10.0
@@ -84,6 +86,7 @@ class KafkaGround:
 
     def __init__(self, bootstrap: str | None = None) -> None:
         """Use this broker, else the one of the environment, else one that is started here."""
+        set_up_lines()
         self.clock = VirtualClock(time.time_ns() // 1_000_000)
         self.namespace = f"test-{uuid.uuid4().hex[:8]}"
         self.patience_s = 60.0

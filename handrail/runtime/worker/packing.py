@@ -93,6 +93,13 @@ async def fetch_body(bus: Bus, blobs_topic: str, record: Record) -> bytes | None
     return await fetch_claimed(bus, blobs_topic, Claim.decode(record.value))
 
 
+async def write_claim(bus: Bus, blobs_topic: str, body: bytes) -> Claim:
+    """Put a large body onto the blobs topic, and give the claim that stands for it."""
+    pieces = chunk(body, blobs_topic, (await bus.admin.topics())[blobs_topic])
+    offsets = [(await bus.sender().send(piece))[1] for piece in pieces]
+    return claim_of(pieces, offsets[0])
+
+
 async def fetch_claimed(bus: Bus, blobs_topic: str, claim: Claim) -> bytes:
     """Give the bytes that a claim stands for, checked against their digest."""
     assembly = Assembly(claim)
