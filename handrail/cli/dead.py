@@ -77,7 +77,8 @@ def list_dead(
         found = asyncio.run(_groups(place.settings(), agent))
         show_rows("dead_groups", found[:limit], GROUP_COLUMNS, shape, empty=empty)
         if shape is Shape.TABLE and found:
-            note(f"Try sending one group back: handrail dead redrive --group {found[0].group}")
+            example = f"handrail dead redrive --group {found[0].group} --dry-run"
+            note(f"What sending a group back would do: {example}")
         return 0
     rows = asyncio.run(_list(place.settings(), agent, limit, settled_too=settled_too))
     show_rows("dead", rows, ALL_COLUMNS if settled_too else COLUMNS, shape, empty=empty)
