@@ -7,18 +7,18 @@ on a real broker.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import TypeAdapter
 
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
+from handrail.contract.memory import Memory
 from handrail.contract.team import AnyTool, TeamDescription
-from handrail.contract.tool import Tool
 from handrail.contract.topic import Topic
 from handrail.lane.bounds import TIMER_RESOLUTION_S
 from handrail.ledger.event import PersonAsked
@@ -38,12 +38,15 @@ from handrail.testing.clock import VirtualClock
 from handrail.testing.ground import Ground, KafkaGround, MemoryGround
 from handrail.testing.letters import LetterHands
 from handrail.testing.member import DRAIN_S, POLL_S, KillPoint, Member, quick_at_once
+from handrail.testing.memory import TENANT, TeamMemory, TestedSpace
 from handrail.testing.model import ScriptedModel
 from handrail.testing.people import answer_task
 from handrail.testing.task import TeamTask
-from handrail.testing.tools import Fake, FakedTools
+from handrail.testing.tools import FakedTools, ToolHands
 from handrail.testing.unscripted import Surprises
 from handrail.wire.record import TopicPartition
+
+M = TypeVar("M")
 
 AnyAgent = Agent[..., Any]
 
@@ -53,24 +56,26 @@ QUIET_TURNS, BUSY_TURNS = 8, 30  #: turns of the event loop without a move that 
 assert QUIET_TURNS <= BUSY_TURNS
 
 
-class Team(LetterHands, Submitting[Coroutine[Any, Any, TeamTask]]):
+class Team(LetterHands, ToolHands, Submitting[Coroutine[Any, Any, TeamTask]]):
     """`async with Team(clerk, tools=[refund]) as team:` runs these agents until the body ends.
 
-    `on` is "memory" or "kafka"; `broker` names a Kafka, else the environment's is used, else one
-    is started. `model` is asked in place of the script. Each agent has `partitions` partitions.
+    `memory` are its memory spaces. `on` is "memory" or "kafka"; `broker` names a Kafka, else the
+    environment's is used, else one is started. `model` is asked in place of the script. Each agent
+    has `partitions` partitions.
     """
 
     def __init__(
         self,
         *agents: AnyAgent,
         tools: Iterable[AnyTool] = (),
+        memory: Iterable[Memory[Any]] = (),
         on: Literal["memory", "kafka"] = "memory",
         broker: str | None = None,
         model: Model | None = None,
         partitions: int = PARTITIONS,
     ) -> None:
         """Describe the team; it starts on entering. Raises TeamInvalid when it cannot work."""
-        self.description = TeamDescription(agents, tools=tools)
+        self.description = TeamDescription(agents, tools=tools, spaces=memory)
         self.description.check()
         self._surprises = Surprises()
         self.model = ScriptedModel(self._surprises)  #: what the model will say
@@ -79,6 +84,7 @@ class Team(LetterHands, Submitting[Coroutine[Any, Any, TeamTask]]):
         self._partitions = partitions
         self._ground: Ground = MemoryGround() if on == "memory" else KafkaGround(broker)
         self.members: list[Member] = []  #: the processes that run, oldest first
+        self._memory = TeamMemory(self)
         self.references: Path | None = None  #: where processes cache references; None: nowhere
         self._writer: SingleWriter | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -96,6 +102,7 @@ class Team(LetterHands, Submitting[Coroutine[Any, Any, TeamTask]]):
         await self._client.__aenter__()
         self._writer = registrar(self.bus, self.namespace, self.clock)
         self._writing = asyncio.create_task(self._writer.run(), name="registrar of the test")
+        self._memory.start()
         try:
             await asyncio.gather(*(self.start(agent) for agent in self.agents))
         except BaseException:
@@ -115,6 +122,7 @@ class Team(LetterHands, Submitting[Coroutine[Any, Any, TeamTask]]):
                 self.check()
                 await self._come_to_rest()
                 self._judge(await unaccounted(self.bus, self.namespace, self.agents))
+                self._judge(await self._memory.unaccounted())
                 for member in list(self.members):
                     await member.end()
                     self.members.remove(member)
@@ -136,6 +144,7 @@ class Team(LetterHands, Submitting[Coroutine[Any, Any, TeamTask]]):
             fail_points=kill_point,
             jitter=quick_at_once,
             references=self.references,
+            subject_keys=self._memory.keys_file,
         )
         process = AgentProcess(bus, [agent], self.description, self._model, settings)
         member = Member(agent, bus, process, kill_point)
@@ -260,26 +269,11 @@ class Team(LetterHands, Submitting[Coroutine[Any, Any, TeamTask]]):
             seen = now
         self.check()
 
-    # ---- what stands in for the world
+    # ---- what it remembers
 
-    def fake(
-        self,
-        tool: Tool[..., Any],
-        *,
-        returns: object = None,
-        raises: BaseException | None = None,
-        does: Callable[..., object] | None = None,
-    ) -> None:
-        """Answer for a tool from now on; `does` gets its arguments by name and may be async."""
-        self._tools.fakes[tool.name] = Fake(returns, raises, does)
-
-    def allow(self, tool: Tool[..., Any]) -> None:
-        """Let a tool run for real; its calls are recorded as well."""
-        self._tools.fakes[tool.name] = Fake(real=True)
-
-    def calls(self, tool: Tool[..., Any]) -> list[Mapping[str, Any]]:
-        """Give the arguments of every call of a tool, in the order of the calls."""
-        return list(self._tools.called.get(tool.name, ()))
+    def memory(self, space: Memory[M], *, tenant: str = TENANT) -> TestedSpace[M]:
+        """Look into a memory space, once the keeper has taken everything that was asked for."""
+        return TestedSpace(self._memory, space, tenant)
 
     # ---- where it stands
 
@@ -322,7 +316,8 @@ class Team(LetterHands, Submitting[Coroutine[Any, Any, TeamTask]]):
     def check(self) -> None:
         """Raise UnscriptedError for what was asked and not planned, or what ended a process."""
         self._surprises.check()
-        for work in (self._writing, *(member.running for member in self.members)):
+        writers = (self._writing, self._memory.running)
+        for work in (*writers, *(member.running for member in self.members)):
             if work is not None and work.done() and not work.cancelled():
                 work.result()
 
@@ -386,8 +381,10 @@ class Team(LetterHands, Submitting[Coroutine[Any, Any, TeamTask]]):
         self.members.clear()
         if self._writer is not None and self._writing is not None:
             self._writer.stop()
+            self._memory.stop()
             self._ground.clock_moved()  # in memory this wakes it from its poll
             await asyncio.gather(self._writing, return_exceptions=True)
+        await self._memory.close()
         if self._client is not None:
             await self._client.__aexit__(None, None, None)
         if self._bus is not None:

@@ -70,3 +70,28 @@ def _in_words(tool: Tool[Any, Any], arguments: JsonObject) -> str:
         f"  {tool.name}({given})\n"
         f"  Answer for it: team.fake({tool.name}, returns=…), or team.allow({tool.name})"
     )
+
+
+class ToolHands:
+    """What a test does about the tools of its team."""
+
+    _tools: FakedTools
+
+    def fake(
+        self,
+        tool: Tool[..., Any],
+        *,
+        returns: object = None,
+        raises: BaseException | None = None,
+        does: Callable[..., object] | None = None,
+    ) -> None:
+        """Answer for a tool from now on; `does` gets its arguments by name and may be async."""
+        self._tools.fakes[tool.name] = Fake(returns, raises, does)
+
+    def allow(self, tool: Tool[..., Any]) -> None:
+        """Let a tool run for real; its calls are recorded as well."""
+        self._tools.fakes[tool.name] = Fake(real=True)
+
+    def calls(self, tool: Tool[..., Any]) -> list[Mapping[str, Any]]:
+        """Give the arguments of every call of a tool, in the order of the calls."""
+        return list(self._tools.called.get(tool.name, ()))
