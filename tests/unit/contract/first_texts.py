@@ -226,6 +226,51 @@ async def asked_directly(ctx: Context) -> None:
     assert_type(await pricer("x"), Price)
 """
 
+MEMORY_PREAMBLE = '''
+from typing import assert_type
+from pydantic import BaseModel
+from handrail import NEW, Applied, Context, Hit, Memory, MemoryClass, Record, Topic, agent, results
+
+class Fact(BaseModel):
+    """What is known of an order."""
+
+    paid: bool
+
+facts = Memory("facts", carries=Fact, keeps=MemoryClass.FACT)
+visits = Memory("visits", carries=int, keeps=MemoryClass.FACT)
+payments = Topic("payments", carries=str)
+'''
+
+MEMORY = """
+async def remember(ctx: Context) -> None:
+    old = await ctx.memory(facts).get("order/42")  # Record[Fact] | None
+    await ctx.memory(facts).put("order/42", Fact(paid=True), expect=old.version if old else NEW)
+
+@agent(reads=payments, writes=results)
+async def payer(order: str, ctx: Context) -> bool:
+    await remember(ctx)
+    ctx.memory(visits).increment("payments")
+    assert_type(await ctx.memory(facts).get(order), Record[Fact] | None)
+    assert_type(await ctx.memory(facts).search("an order"), list[Hit[Fact]])
+    assert_type(await ctx.memory(visits).update("updates", lambda n: (n or 0) + 1), Applied)
+    both = ctx.gather(ctx.memory(facts).get("order/42"), ctx.memory(visits).history("updates"))
+    fact, history = await both
+    assert_type(history, list[Record[int]])
+    return fact is not None and fact.value.paid
+"""
+
+MEMORY_TEST = """
+from handrail.testing import Team
+
+async def test_a_payment_is_remembered() -> None:
+    async with Team(payer, memory=[facts, visits]) as team:
+        task = await team.submit(payments, "order/42")
+        assert await task.result(bool)
+
+        found = await team.memory(facts).get("order/42")
+        assert found is not None and found.value == Fact(paid=True)
+"""
+
 GOOD = {
     "hello": HELLO,
     "desk": DESK_PREAMBLE + DESK,
@@ -234,6 +279,8 @@ GOOD = {
     "client": DESK_PREAMBLE + DESK + CLIENT,
     "unions": UNIONS_PREAMBLE + UNIONS,
     "asking": ASKING_PREAMBLE + ASKING,
+    "memory": MEMORY_PREAMBLE + MEMORY,
+    "memory_test": MEMORY_PREAMBLE + MEMORY + MEMORY_TEST,
 }
 
 _FAULTS = {
@@ -280,6 +327,18 @@ _FAULTS = {
         ("str(price.cents)", "str(price.euros)"),
         ("returns=Price)", "returns=Price, choices=[1])"),
         ("timedelta(days=2)", '"2 days"'),
+    ],
+    "memory": [
+        ("expect=old.version if old else NEW)", 'expect="new")'),
+        ("old.version if old", "old.versions if old"),
+        ("Fact(paid=True), expect", '"paid", expect'),
+        ("old.version if old else NEW", "old.version"),
+        ("fact.value.paid", "fact.paid"),
+        ('increment("payments")', 'increment("payments", "1")'),
+        ("(n or 0) + 1", "str(n)"),
+        ("carries=Fact, keeps", "keeps"),
+        ("keeps=MemoryClass.FACT)", 'keeps="fact")'),
+        ("ctx.memory(visits).update", "ctx.memory(payments).update"),
     ],
     "unions": [
         ("async def router(message: A | B)", "async def router(message: A)"),

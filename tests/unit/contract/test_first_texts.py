@@ -200,3 +200,11 @@ def test_unions_and_several_topics_run() -> None:
 
     assert sorted(unions["both"].models) == ["a.v1", "b.v1"]
     assert unions["chooser"].topic_for(unions["A"](n=1))[0] == unions["both"]
+
+
+async def test_what_is_remembered_is_there_and_its_own_test_fails_for_another_value() -> None:
+    await run("memory_test")["test_a_payment_is_remembered"]()
+
+    wrong = run("memory_test", ("found.value == Fact(paid=True)", "not found.value.paid"))
+    with pytest.raises(AssertionError):
+        await wrong["test_a_payment_is_remembered"]()
