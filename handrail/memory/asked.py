@@ -89,6 +89,7 @@ class Surroundings:
     partitions: int  #: among which a space's quota is divided
     is_held: bool  #: whether a legal hold is on the key's subject
     alike: "Callable[[object], Alike | None]"  #: looks for what says the same as a value
+    personal: frozenset[str] = frozenset()  #: names of the spaces whose records are about people
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,16 +50,21 @@ def plan_forget(digest: str, versions: Collection[StoredRecord], planner: Planne
     return Forgetting(dict(places), len(own), plan_of(found))
 
 
-def not_about_the_same(key: str, derived_from: Collection[str]) -> str | None:
+def not_about_the_same(
+    key: str, derived_from: Collection[str], personal: Collection[str] = ()
+) -> str | None:
     """Give what a record may not be derived from: a record about somebody whom it is not about.
 
     What is known of a person is forgotten with the key of that person. A copy of it elsewhere
-    would stay readable, so it is kept under the same subject or not at all. None when all is well.
+    would stay readable, so it is kept under the same subject or not at all; and whoever names a
+    record of one of the `personal` spaces says whom it is about. None when all is well.
     """
     own = subject_of(key)
     for one in derived_from:
         space, _, full = one.partition("/")
         digest = subject_of(full)
+        if digest is None and space in personal:
+            return one
         if digest is not None and digest != own:
             return f"{space}/{key_in_words(full)}"
     return None

@@ -67,9 +67,9 @@ def refused_value(asked: Asked, space: Memory[Any], value: object) -> Refusal | 
     return None
 
 
-def refused_copy(command: Command) -> Refusal | None:
+def refused_copy(command: Command, personal: Collection[str]) -> Refusal | None:
     """Refuse what was made from a record about somebody whom it is not about itself."""
-    source = not_about_the_same(command.key, command.derived_from)
+    source = not_about_the_same(command.key, command.derived_from, personal)
     if source is None:
         return None
     return Refusal(
@@ -77,7 +77,8 @@ def refused_copy(command: Command) -> Refusal | None:
         State.DENIED_BY_POLICY,
         f"it is derived from {source}, which is about a person, and would outlive what is known of"
         " them",
-        "keep it in a space with Access(personal=PersonalData.SUBJECT), under the same subject",
+        "keep it in a space with Access(personal=PersonalData.SUBJECT), under the same subject, and"
+        " name each source by its record's `reference`",
     )
 
 

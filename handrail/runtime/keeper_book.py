@@ -97,6 +97,7 @@ class KeeperBook:
         self._namespace = namespace
         self._partition = partition
         self._spaces = spaces
+        self._personal = frozenset(one.name for one in spaces.values() if one.is_personal)
         self._known = known
         self._topics = {f"{namespace}.{space_topic(name)}": name for name in sorted(spaces)}
         self._history = f"{namespace}.{HISTORY}"
@@ -242,6 +243,7 @@ class KeeperBook:
             partitions=self._known.partitions,
             is_held=self._shelf.is_held(_owner(command.key)),
             alike=lambda value: self._shelf.alike(place, value),
+            personal=self._personal,
         )
         return decide(asked, space, self._present(place), around)
 

@@ -227,9 +227,10 @@ async def test_what_is_known_of_a_person_is_copied_to_nobody_elses_key(
         others = await put(
             memory, "tastes", "sum", {"text": "t"}, about="Bob", derived_from=(source,)
         )
+        loose = await put(memory, "facts", "s", {"text": "t"}, derived_from=("tastes/drink@1",))
         own = await put(memory, "tastes", "sum", {"text": "t"}, about=ADA, derived_from=(source,))
 
         assert own is None
-        for refused in (elsewhere, others):
+        for refused in (elsewhere, others, loose):
             assert refused is not None
             assert "derived from tastes/drink@1, which is about a person" in refused

@@ -48,3 +48,5 @@ def test_what_is_known_of_a_person_may_only_be_copied_under_the_same_person() ->
     assert not_about_the_same(full_key("acme", "sum", subject="d2"), [source]) == "tastes/drink@3"
     assert not_about_the_same(full_key("acme", "sum"), [source]) == "tastes/drink@3"
     assert not_about_the_same(full_key("acme", "sum"), ["facts/a@1", "m1"]) is None
+    assert not_about_the_same(full_key("acme", "sum"), ["tastes/a@1"], {"tastes"}) == "tastes/a@1"
+    assert not_about_the_same(full_key("acme", "sum"), ["facts/a@1"], {"tastes"}) is None
