@@ -77,10 +77,12 @@ def _of_key(calls: list[Call], values: list[str]) -> list[str]:
         # A version begins after its call, and after the call of everybody who saw the one before.
         writer = writers[version - 1] if version > 0 else None
         seen_before = [one.call_ns for one in conflicts[version - 1]]
-        begins_ns = max([at_ns, *seen_before, *([writer.call_ns] if writer else [])])
+        called = [writer.call_ns] if writer is not None else []
+        begins_ns: int = max([at_ns, *seen_before, *called])
         # It begins before its return, and before the return of everybody who saw it.
         seen = [one.return_ns for one in conflicts[version]]
-        latest_ns = min([*seen, *([writer.return_ns] if writer else [])], default=NEVER_NS)
+        returned = [writer.return_ns] if writer is not None else []
+        latest_ns: int = min([*seen, *returned], default=NEVER_NS)
         if begins_ns > latest_ns:
             late_ns = begins_ns - latest_ns
             found.append(f"version {version} was seen {late_ns} ns before it can have been there")

@@ -46,6 +46,7 @@ class Writers:
     keys: Sequence[str]
     calls: list[Call] = field(default_factory=list[Call])
     done: int = 0  #: calls that have returned
+    _progress: asyncio.Condition = field(default_factory=asyncio.Condition)
     _waiting: dict[str, "asyncio.Future[Answer]"] = field(
         default_factory=dict[str, "asyncio.Future[Answer]"]
     )
@@ -71,6 +72,11 @@ class Writers:
             await asyncio.gather(listening, return_exceptions=True)
             await tail.close()
 
+    async def returned(self, count: int) -> None:
+        """Wait until so many calls have returned."""
+        async with self._progress:
+            await self._progress.wait_for(lambda: self.done >= count)
+
     async def _listen(self, tail: Tail) -> None:
         while True:
             for record in await tail.poll(timeout_s=POLL_S):
@@ -87,6 +93,8 @@ class Writers:
             call = await self._call(process, number, key, known[key], process % partitions)
             self.calls.append(call)
             self.done += 1
+            async with self._progress:
+                self._progress.notify_all()
             if call.result != "unknown":
                 known[key] = call.version
 

@@ -58,6 +58,7 @@ class Present:
     version: int = 0  #: of the newest version, of a removal too; 0: never heard of
     record: StoredRecord | None = None  #: None when nothing is there
     digest: str | None = None  #: sha256 of the newest version's body
+    bytes: int = 0  #: of the record that is there
 
 
 NOTHING: Final = Present()

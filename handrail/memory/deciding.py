@@ -297,9 +297,8 @@ def _stored(
         stored = encoded(record)
     except HandrailError as error:
         return Refusal(Reason.SIZE, State.INVALID_INPUT, error.what, "keep less in one record")
-    before = seen.present.record
-    freed = 0 if before is None else len(before.encode())
-    added = Usage(0 if before is not None else 1, len(stored.body) - freed)
+    is_new = seen.present.record is None
+    added = Usage(1 if is_new else 0, len(stored.body) - seen.present.bytes)
     return refused_quota(space, around, added=added) or stored
 
 

@@ -136,9 +136,11 @@ def is_echo(value: object, seen: Collection[str]) -> bool:
 
     Never for one in which a number, a date or a negation was put in, changed or left out.
     """
+    if not seen:
+        return False
     words = words_of(text_of(value))
     shingles = _shingles(words)
-    if not shingles or not seen:
+    if not shingles:
         return False
     told = frozenset(seen)
     fresh = [at for at, shingle in enumerate(shingles) if shingle not in told]

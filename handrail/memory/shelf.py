@@ -59,6 +59,7 @@ class Row:
     at: int | None  #: offset of its newest record on the space's topic; None: not committed yet
     digest: str | None
     gone: bool
+    bytes: int = 0
 
 
 class Shelf:
@@ -69,6 +70,8 @@ class Shelf:
         self._classes = classes
         self._database = Database.scratch(_LAYOUT)
         self._in_batch = False
+        self._rows: dict[Place, Row | None] = {}  #: of this batch
+        self._usage: dict[tuple[str, str], Usage] = {}  #: of this batch, written at its end
 
     def close(self) -> None:
         """Give the file back."""
@@ -77,6 +80,7 @@ class Shelf:
     def begin(self) -> None:
         """Begin a batch."""
         assert not self._in_batch, "one batch at a time"
+        self._end_batch()
         self._database.execute("BEGIN")
         self._in_batch = True
 
@@ -88,45 +92,64 @@ class Shelf:
             'UPDATE record SET at = ? WHERE space = ? AND "key" = ?',
             [(at, place.space, place.key) for place, at in places],
         )
+        self._database.execute_many(
+            "INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?)",
+            [(*whose, used.records, used.bytes) for whose, used in self._usage.items()],
+        )
         self._database.execute("COMMIT")
+        self._end_batch()
+
+    def _end_batch(self) -> None:
         self._in_batch = False
+        self._rows, self._usage = {}, {}
 
     def forget_batch(self) -> None:
         """Be as before the batch; nothing when there is none."""
         if self._in_batch:
-            self._in_batch = False
             self._database.execute("ROLLBACK")
+        self._end_batch()
 
     def row(self, place: Place) -> Row | None:
         """Give what is known of a key."""
+        if place not in self._rows:
+            self._rows[place] = self._read(place)
+        return self._rows[place]
+
+    def _read(self, place: Place) -> Row | None:
         row = self._database.first(
-            'SELECT version, at, digest, gone FROM record WHERE space = ? AND "key" = ?', place
+            'SELECT version, at, digest, gone, bytes FROM record WHERE space = ? AND "key" = ?',
+            place,
         )
         if row is None:
             return None
-        version, at, digest, gone = row
-        assert isinstance(version, int)
+        version, at, digest, gone, size = row
         assert isinstance(at, int | None)
         assert isinstance(digest, str | None)
-        return Row(version, at, digest, bool(gone))
+        return Row(_int(version), at, digest, bool(gone), _int(size))
 
     def present(self, place: Place, record: StoredRecord | None) -> Present:
         """Give what is known of a key, with its record, which the caller has."""
         row = self.row(place)
         if row is None:
             return NOTHING
-        return Present(row.version, None if row.gone else record, row.digest)
+        return Present(row.version, None if row.gone else record, row.digest, row.bytes)
 
     def usage(self, space: str, tenant: str) -> Usage:
         """Give what a tenant keeps in a space."""
-        row = self._database.first(
-            "SELECT records, bytes FROM usage WHERE space = ? AND tenant = ?", (space, tenant)
-        )
-        return Usage() if row is None else Usage(_int(row[0]), _int(row[1]))
+        whose = (space, tenant)
+        if whose not in self._usage:
+            row = self._database.first(
+                "SELECT records, bytes FROM usage WHERE space = ? AND tenant = ?", whose
+            )
+            found = Usage() if row is None else Usage(_int(row[0]), _int(row[1]))
+            self._usage[whose] = found
+        return self._usage[whose]
 
     def put(self, record: StoredRecord, size: int, digest: str, at: int | None = None) -> None:
         """Take in a version that is there."""
-        self._leave(Place(record.space, record.key))
+        place = Place(record.space, record.key)
+        self._leave(place)
+        self._rows[place] = Row(record.version, at, digest, gone=False, bytes=size)
         tenant = _tenant(record.key)
         same, guard, numbers = self._likeness(record)
         self._database.execute(
@@ -136,15 +159,17 @@ class Shelf:
                 *(size, digest, same, guard),
             ),
         )
-        self._database.execute_many(
-            "INSERT OR IGNORE INTO sketch VALUES (?, ?, ?, ?)",
-            [(record.space, tenant, number, record.key) for number in numbers],
-        )
+        if numbers:
+            self._database.execute_many(
+                "INSERT OR IGNORE INTO sketch VALUES (?, ?, ?, ?)",
+                [(record.space, tenant, number, record.key) for number in numbers],
+            )
         self._count(record.space, tenant, 1, size)
 
     def remove(self, place: Place, version: int, digest: str | None, gone_ms: int) -> None:
         """Take in that a key is gone, and which version that was."""
         self._leave(place)
+        self._rows[place] = Row(version, None, digest, gone=True)
         self._database.execute(
             "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, NULL, ?, 0, ?, 1, NULL, NULL)",
             (*place, _tenant(place.key), version, gone_ms + GONE_KEPT_MS, digest),
@@ -153,23 +178,19 @@ class Shelf:
     def drop(self, place: Place) -> None:
         """Take in that a key is gone and nobody knows as which version."""
         self._leave(place)
+        self._rows[place] = None
         self._database.execute('DELETE FROM record WHERE space = ? AND "key" = ?', place)
 
     def _leave(self, place: Place) -> None:
-        row = self._database.first(
-            'SELECT tenant, bytes FROM record WHERE space = ? AND "key" = ? AND gone = 0', place
-        )
-        if row is not None:
-            self._count(place.space, str(row[0]), -1, -_int(row[1]))
+        row = self.row(place)
+        if row is not None and not row.gone:
+            self._count(place.space, _tenant(place.key), -1, -row.bytes)
             if self._classes.get(place.space) in COMPARED:
                 self._database.execute('DELETE FROM sketch WHERE space = ? AND "key" = ?', place)
 
     def _count(self, space: str, tenant: str, records: int, size: int) -> None:
-        self._database.execute(
-            "INSERT INTO usage VALUES (?1, ?2, ?3, ?4) ON CONFLICT (space, tenant)"
-            " DO UPDATE SET records = records + ?3, bytes = bytes + ?4",
-            (space, tenant, records, size),
-        )
+        before = self.usage(space, tenant)
+        self._usage[space, tenant] = Usage(before.records + records, before.bytes + size)
 
     def _likeness(self, record: StoredRecord) -> tuple[bytes | None, bytes | None, Sequence[int]]:
         # What nobody trusts, or what may be gone at any time, stands for nothing else.
@@ -181,14 +202,19 @@ class Shelf:
             or record.expires_ms is not None
         ):
             return None, None, ()
-        value = record.value
-        return same_digest(value), guard_digest(value), sketch_of(value)
+        numbers = sketch_of(record.value)
+        # What is said in a few words, such as that something is paid, is said of many things.
+        if not numbers:
+            return None, None, ()
+        return same_digest(record.value), guard_digest(record.value), numbers
 
     def alike(self, place: Place, value: object) -> Alike | None:
         """Look for another record of the space and tenant that says the same, or nearly."""
         if self._classes.get(place.space) not in COMPARED:
             return None
-        tenant = _tenant(place.key)
+        numbers, tenant = sketch_of(value), _tenant(place.key)
+        if not numbers:
+            return None
         row = self._database.first(
             'SELECT "key", version FROM record WHERE space = ? AND tenant = ? AND same = ?'
             ' AND "key" <> ? ORDER BY "key" LIMIT 1',
@@ -196,12 +222,11 @@ class Shelf:
         )
         if row is not None:
             return Alike(str(row[0]), _int(row[1]), exactly=True)
-        return self._nearly(place, tenant, value)
+        return self._nearly(place, tenant, value, numbers)
 
-    def _nearly(self, place: Place, tenant: str, value: object) -> Alike | None:
-        numbers = sketch_of(value)
-        if not numbers:
-            return None
+    def _nearly(
+        self, place: Place, tenant: str, value: object, numbers: Sequence[int]
+    ) -> Alike | None:
         marks = ", ".join("?" * len(numbers))
         rows = self._database.rows(
             f'SELECT "key" FROM sketch WHERE space = ? AND tenant = ? AND "key" <> ?'  # noqa: S608 - marks only

@@ -64,8 +64,9 @@ def present_of(record: StoredRecord | None) -> Present:
     """Give what is there."""
     if record is None:
         return NOTHING
-    digest = digest_of(record.encode())
-    return Present(record.version, None if record.removed else record, digest)
+    body = record.encode()
+    there = None if record.removed else record
+    return Present(record.version, there, digest_of(body), 0 if record.removed else len(body))
 
 
 def around(**facts: Any) -> Surroundings:
