@@ -1,11 +1,15 @@
-"""Looks one question up in a collection and brings back quotes, or the reason why not."""
+"""Looks one question up in what is remembered, else in a collection, and brings back quotes."""
 
 import asyncio
+from contextlib import suppress
 
 from desk.collections import NoSuchCollection
 from desk.place import known_collections, library
+from desk.remembering import Fact, key_of, remembered, still_proved
 from desk.research import as_claims, nothing_on_the_shelf, to_source
-from handrail import Context, Selected, agent
+from handrail import Conflict, Context, Effect, Selected, agent
+from memory.facts import facts
+from memory.searches import searches
 from topics.findings import Finding, findings
 from topics.questions import Question, questions
 
@@ -18,12 +22,23 @@ async def index_collections() -> None:
 
 @agent(reads=questions, writes=findings, before_start=index_collections)
 async def researcher(question: Question, ctx: Context) -> Finding:
-    """Search, have the model choose what answers, and quote it."""
+    """Remember, or search, have the model choose what answers, and quote it."""
     try:
         shelf = await asyncio.to_thread(library(question.collection).refresh)
     except NoSuchCollection as missing:
         return Finding(question=question, gap=str(missing))
     left_out = tuple(f"{one.source}: {one.reason}" for one in shelf.left_out)
+    key = key_of(question.collection, question.text)
+    known = await ctx.memory(facts).get(key)
+    if known is not None and known.value.claims:
+        wrong = await ctx.step(still_proved, known.value, effect=Effect.READ)
+        if wrong is None:
+            claims = remembered(known.value, question.text)
+            return Finding(question=question, claims=claims, left_out=left_out)
+        gone = Fact(question=question.text, collection=question.collection, gone=wrong)
+        with suppress(Conflict):  # somebody else has found the same, or has proved it anew
+            await ctx.memory(facts).put(key, gone, expect=known.version)
+    ctx.memory(searches).increment("documents")
     if not shelf.passages:
         gap = nothing_on_the_shelf(question.collection, shelf)
         return Finding(question=question, gap=gap, left_out=left_out)
@@ -33,9 +48,5 @@ async def researcher(question: Question, ctx: Context) -> Finding:
         return Finding(question=question, gap=gap, left_out=left_out)
     sources = [to_source(passage) for passage in found]
     chosen = await ctx.model(question.text, returns=Selected, sources=sources)
-    return Finding(
-        question=question,
-        claims=as_claims(question.text, chosen, found),
-        gap=chosen.refusal,
-        left_out=left_out,
-    )
+    claims = as_claims(question.text, chosen, found)
+    return Finding(question=question, claims=claims, gap=chosen.refusal, left_out=left_out)

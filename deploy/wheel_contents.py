@@ -14,6 +14,7 @@ CONTENTS = {
     "agents": "handrail/team_template/agents",
     "topics": "handrail/team_template/topics",
     "tools": "handrail/team_template/tools",
+    "memory": "handrail/team_template/memory",
     "desk": "handrail/team_template/desk",
     "handrail.toml": "handrail/team_template/handrail.toml",
     "docs/runbooks": "handrail/runbooks",

@@ -26,6 +26,7 @@ class Claim(BaseModel):
     question: str
     text: str
     quotes: tuple[Quote, ...] = ()
+    remembered: bool = False  #: proved in an earlier task, and found in memory
 
 
 class Gap(BaseModel):
@@ -143,6 +144,10 @@ def _summary(brief: Brief, claims: int) -> str:
         )
     if brief.gaps and claims:
         parts.append(f"{len(brief.gaps)} of the questions stayed without an answer.")
+    kept = sum(claim.remembered for claim in brief.claims)
+    if kept:
+        verb = "is" if kept == 1 else "are"
+        parts.append(f"{kept} of them {verb} remembered from earlier tasks and proved once more.")
     if brief.made_by == "extractive":
         parts.append("Written without a language model: sentences were selected, none was written.")
     return " ".join(parts)
@@ -154,7 +159,8 @@ def _claim(claim: Claim) -> list[str]:
     if " ".join(claim.text.split()) not in quoted:
         lines += [_plain(claim.text), ""]
     for one in claim.quotes:
-        lines += [f"> {_plain(one.text)}", ">", f"> — {_place(one)}", ""]
+        mark = ", remembered" if claim.remembered else ""
+        lines += [f"> {_plain(one.text)}", ">", f"> — {_place(one)}{mark}", ""]
     return lines
 
 

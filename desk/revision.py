@@ -24,7 +24,7 @@ def revise(brief: Brief, found: Sequence[Fault]) -> Brief:
 
 def _quoted_anew(claim: Claim, collection: str) -> Claim:
     quotes = tuple(_found_again(quote, collection) or quote for quote in claim.quotes)
-    return claim.model_copy(update={"quotes": quotes})
+    return claim.model_copy(update={"quotes": quotes, "remembered": False})
 
 
 def _found_again(quote: Quote, collection: str) -> Quote | None:

@@ -51,7 +51,14 @@ def as_written(claims: Sequence[Claim], written: Written) -> tuple[Claim, ...]:
         used = [claims[n - 1] for n in dict.fromkeys(statement.quotes) if 0 < n <= len(claims)]
         if used:
             quotes = tuple(dict.fromkeys(quote for claim in used for quote in claim.quotes))
-            made.append(Claim(question=used[0].question, text=statement.text, quotes=quotes))
+            made.append(
+                Claim(
+                    question=used[0].question,
+                    text=statement.text,
+                    quotes=quotes,
+                    remembered=all(claim.remembered for claim in used),
+                )
+            )
     answered = {claim.question for claim in made}
     left = [claim for claim in claims if claim.question not in answered]
     order = {claim.question: number for number, claim in reversed(list(enumerate(claims)))}

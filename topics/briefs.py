@@ -14,6 +14,7 @@ class PublishedBrief(BaseModel):
     path: str
     sha256: str
     refused: bool  #: nothing in it rests on a quote: it only says what it cannot say
+    searched: int = 0  #: of its questions were looked up in documents; the others were remembered
     markdown: str
     brief: Brief
 

@@ -34,7 +34,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def the_desk(api: MessagesApi) -> AsyncIterator[Team]:
     model = ClaudeModel(ClaudeSettings(api_key=KEY, base_url=api.url))
     try:
-        async with Team(*load_team(ROOT).agents.values(), model=model) as team:
+        loaded = load_team(ROOT)
+        spaces = loaded.spaces.values()
+        async with Team(*loaded.agents.values(), memory=spaces, model=model) as team:
             team.allow(publish_brief)
             yield team
     finally:

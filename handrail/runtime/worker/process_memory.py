@@ -50,11 +50,10 @@ class ProcessMemory:
         self._view: MemoryView | None = None
         self._keys: LocalKeys | None = None
         names = [agent.name for agent in agents]
-        read = [
-            space.name
-            for space in team.spaces.values()
-            if any(space.may_read(name) for name in names)
-        ]
+        may_read = any(space.may_read(name) for space in team.spaces.values() for name in names)
+        # All of them, or the view would never know how far commands are taken that wrote elsewhere
+        # only: what a handler may read is asked for each of its reads.
+        read = sorted(team.spaces) if may_read else []
         personal = any(space.is_personal for space in team.spaces.values())
         if read or personal:
             folder = place.folder or Path(
@@ -64,7 +63,7 @@ class ProcessMemory:
             if personal:
                 self._keys = _keys(place.keys or folder / KEYS_FILE)
             if read:
-                self._view = _view(bus, place, read, folder / f"{place.process}.sqlite", self._keys)
+                self._view = _view(bus, place, read, folder, self._keys)
         self.worker = WorkerMemory(team.spaces, self._view, self._keys)
 
     async def start(self) -> None:
@@ -97,10 +96,10 @@ def _keys(path: Path) -> "LocalKeys":
 
 
 def _view(
-    bus: Bus, place: MemoryPlace, spaces: Sequence[str], path: Path, keys: "LocalKeys | None"
+    bus: Bus, place: MemoryPlace, spaces: Sequence[str], folder: Path, keys: "LocalKeys | None"
 ) -> "MemoryView":
     from handrail.memory.sealing import opened  # noqa: PLC0415
     from handrail.runtime.memory_view import MemoryView, ViewSettings  # noqa: PLC0415
 
     opener = None if keys is None else partial(opened, keys=keys)
-    return MemoryView(bus, ViewSettings(place.namespace, spaces, path, opener, place.clock))
+    return MemoryView(bus, ViewSettings(place.namespace, spaces, folder, opener, place.clock))

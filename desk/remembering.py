@@ -1,0 +1,90 @@
+"""What the desk remembers: answers that were proved once, and serve the next who asks the same.
+
+Guarantees: a remembered answer serves only a question that asks the same in the same words, but for
+articles, capitals and signs; and only while every source that it quotes has the bytes that it had.
+Whoever reviews a brief proves remembered quotes like any others.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from desk.brief import Brief, Claim, Fault, faults
+from desk.place import known_collections
+
+_WORD = re.compile(r"\w+(?:['’.-]\w+)*")
+_ARTICLES = frozenset({"a", "an", "the"})
+
+
+class Fact(BaseModel):
+    """What was proved once in answer to a question, with every quote it rests on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    question: str
+    collection: str
+    claims: tuple[Claim, ...] = ()
+    gone: str | None = None  #: why it holds no longer: a source has changed
+
+    def in_place_of(self, old: "Fact | None") -> "Fact":
+        """Give this one, whatever was there: it was proved just now."""
+        del old
+        return self
+
+
+class Review(BaseModel):
+    """What a reviewer decided on one draft, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    verdict: Literal["passed", "sent back", "struck"]
+    claims: int
+    faults: tuple[Fault, ...] = ()
+
+
+def key_of(collection: str, question: str) -> str:
+    """Give the key under which the answer to a question is kept: the same for the same question.
+
+    Words keep their order, so that who did what to whom is another question than the reverse.
+    """
+    words = [word for word in _WORD.findall(question.casefold()) if word not in _ARTICLES]
+    return f"{collection}/{hashlib.sha256(' '.join(words).encode()).hexdigest()[:32]}"
+
+
+async def still_proved(fact: Fact) -> str | None:
+    """Prove every quote of a fact against the files as they are; say what is wrong, or None."""
+    found = await asyncio.to_thread(faults, fact.claims, known_collections())
+    return found[0].reason if found else None
+
+
+async def found_faults(brief: Brief) -> list[Fault]:
+    """Prove every quote of a brief against the files as they are."""
+    return list(await asyncio.to_thread(faults, brief.claims, known_collections()))
+
+
+def remembered(fact: Fact, question: str) -> tuple[Claim, ...]:
+    """Give the claims of a fact as the answer to a question, marked as remembered."""
+    return tuple(
+        claim.model_copy(update={"question": question, "remembered": True}) for claim in fact.claims
+    )
+
+
+def worth_keeping(brief: Brief) -> list[Fact]:
+    """Give a fact for each question that a proved brief answers and that was looked up for it."""
+    questions = dict.fromkeys(claim.question for claim in brief.claims)
+    found: list[Fact] = []
+    for question in questions:
+        claims = tuple(claim for claim in brief.claims if claim.question == question)
+        if not any(claim.remembered for claim in claims):
+            found.append(Fact(question=question, collection=brief.collection, claims=claims))
+    return found
+
+
+def judged(claims: int, found: Sequence[Fault], *, sent_back: bool) -> Review:
+    """Give what is decided on a draft with these faults."""
+    verdict = "sent back" if sent_back else "struck" if found else "passed"
+    return Review(verdict=verdict, claims=claims, faults=tuple(found))
