@@ -11,7 +11,7 @@ import time
 import click
 
 from tests.simulation import seeds
-from tests.simulation.planted import PLANTS
+from tests.simulation.plants import PLANTS
 
 
 @click.command()

@@ -21,6 +21,7 @@ from handrail.lane.journal import (
 from handrail.lane.progress import OffsetMetadata
 from handrail.ledger.event import (
     DeadLettered,
+    Dropped,
     Finished,
     PartGathered,
     QuestionAsked,
@@ -29,6 +30,7 @@ from handrail.ledger.event import (
 )
 from handrail.ledger.event_record import UnknownEvent, decode
 from handrail.testing.accounting import Books
+from handrail.wire.human import HUMAN
 from handrail.wire.marker import MARKER_TYPE
 from handrail.wire.record import Record, TopicPartition
 from tests.simulation.kafka import Written
@@ -36,13 +38,17 @@ from tests.simulation.lane_book import LaneBook
 from tests.simulation.processes import NAMESPACE
 from tests.simulation.schedule import Schedule
 from tests.simulation.team import TOOLS, Shape, expected, pieces, queries, step_of_piece
+from tests.simulation.trouble_book import TroubleBook
 
 LICENSED = frozenset(
     name for name, tool in TOOLS.items() if tool.effect not in (Effect.PURE, Effect.READ)
 )
 NO_ID = "?"
 ONCE = frozenset({"pay", "order"})  #: whose receiver must see each step once
+KEPT = (b"/gather_closed/", b"/redriven/")  #: kinds of journal records that outlive their handoff
 INITS_MAX = 60  #: of one lane; more is two owners who fence each other
+
+Ending = Finished | DeadLettered | Rejected | Dropped
 
 
 class Judge:
@@ -53,6 +59,7 @@ class Judge:
         self.problems: list[str] = []
         self._schedule = schedule
         self._books = Books()
+        self._troubles = TroubleBook()
         self._lanes: dict[TopicPartition, LaneBook] = {}
         self._inboxes: dict[TopicPartition, LaneBook] = {}
         for agent in schedule.team.agents:
@@ -79,13 +86,13 @@ class Judge:
         self._acts()
         self._fences()
         self._nothing_is_left()
-        return self.problems
+        return [*self.problems, *self._troubles_of_orders()]
 
     # ---- one decision after another
 
     def _take(self, written: Written) -> None:
         touched: set[TopicPartition] = set()
-        events: list[Finished | DeadLettered | Rejected] = []
+        events: list[Ending] = []
         here: set[str] = set()
         parts: set[tuple[str, int]] = set()
         questions: list[Wrote] = []
@@ -101,13 +108,15 @@ class Judge:
                 before = set(self._books.ended)
                 self._books.enter(event)
                 for id_ in self._books.ended.keys() - before:
-                    self._ended_at[id_] = written.order
+                    if not isinstance(event, Dropped):  # which waits for no turn
+                        self._ended_at[id_] = written.order
                 if isinstance(event, QuestionAsked):
                     self._books.wrote.extend(event.wrote)
                     questions += event.wrote
                 if isinstance(event, PartGathered):
                     parts.add((event.gather, event.part))
-                if isinstance(event, Finished | DeadLettered | Rejected):
+                self._troubles.take(event, written)
+                if isinstance(event, Ending):
                     events.append(event)
             else:
                 id_ = _id(entry)
@@ -141,7 +150,9 @@ class Judge:
         elif topic == "results":
             task = dict(entry.headers).get("ce_taskid", b"").decode()
             self._results.setdefault(task, []).append(entry.value or b"")
-        elif topic.endswith(".dead"):
+        elif topic == HUMAN:
+            self._troubles.take_request(entry.key or b"", is_open=entry.value is not None)
+        elif topic.endswith(".dead") and self._schedule.plan.shape is not Shape.TROUBLED:
             self.problems.append(f"{id_} is a dead letter: {dict(entry.headers)}")
 
     def _take_journal(self, where: TopicPartition, log: LogEntry, written: Written) -> None:
@@ -205,9 +216,7 @@ class Judge:
             if entry_key(gather, Kind.GATHERED, part) not in keys:
                 self.problems.append(f"part {part} of {gather} was counted and is not kept")
 
-    def _end_is_whole(
-        self, event: Finished | DeadLettered | Rejected, here: set[str], written: Written
-    ) -> None:
+    def _end_is_whole(self, event: Ending, here: set[str], written: Written) -> None:
         """An end is decided together with what it wrote and with its offset."""
         wrote = () if isinstance(event, Rejected) else event.wrote
         torn = [one.id for one in wrote if one.id not in here]
@@ -221,7 +230,7 @@ class Judge:
     def _finished_is_ended(self, book: LaneBook, written: Written) -> None:
         """No offset counts as finished whose handoff has neither ended nor rests."""
         for offset, (id_, _) in self._inbox_records.get(book.inbox, {}).items():
-            if not book.is_finished(offset) or id_ in self._books.ended:
+            if not book.is_finished(offset) or self._books.has_ended(id_):
                 continue
             if f"{id_}/{Kind.PARKED}/0".encode() not in book.live:
                 where = f"{book.inbox.topic}@{offset}"
@@ -244,7 +253,7 @@ class Judge:
             self.problems += [
                 f"{id_} on {where.topic}@{offset} has no end"
                 for offset, (id_, _) in records.items()
-                if id_ not in self._books.ended
+                if not self._books.has_ended(id_)
             ]
         wrote = Counter((one.topic, one.id) for one in self._books.wrote)
         for topic, id_ in wrote:
@@ -282,10 +291,20 @@ class Judge:
     def _results_are_right(self) -> None:
         plan = self._schedule.plan
         for _, order in plan.orders:
+            if plan.shape is Shape.TROUBLED and not self._troubles.is_finished(order):
+                continue
             wanted = expected(order, gathered=plan.shape is Shape.APART).encode()
             found = self._results.get(f"task-{order.number}", [])
             if [value.strip(b'"') for value in found] != [wanted]:
                 self.problems.append(f"order {order.number} gave {found}, not {wanted!r}")
+
+    def _troubles_of_orders(self) -> list[str]:
+        schedule = self._schedule
+        if schedule.plan.shape is not Shape.TROUBLED:
+            return self._troubles.problems
+        orders = [order for _, order in schedule.plan.orders]
+        acts, harmed = schedule.receivers.acts, schedule.processes.harmed
+        return self._troubles.judge(orders, self._results, acts, harmed)
 
     def _acts(self) -> None:
         book = self._inboxes
@@ -356,7 +375,7 @@ class Judge:
 
     def _nothing_is_left(self) -> None:
         for journal, book in self._lanes.items():
-            left = [key for key in book.live if b"/gather_closed/" not in key]
+            left = [key for key in book.live if not any(kind in key for kind in KEPT)]
             if left:
                 self.problems.append(f"{journal}: still live at the end: {left}")
 

@@ -8,11 +8,12 @@ from handrail.lane.bounds import LaneBounds
 from handrail.runtime.failpoint import Moment
 from tests.simulation.bus import CommitFault
 from tests.simulation.kafka import SESSION_MS
-from tests.simulation.team import ASK, SLEEP, TOOLS, Order, Shape
+from tests.simulation.team import ASK, PERSON, SLEEP, TOOLS, Order, Shape
 
 SESSION_S = SESSION_MS / 1000
 KEYS = ("red", "blue")
 ORDERS_COUNT_MAX = 4
+CANCELED = 0.4  #: share of troubled teams that are told to stop with something
 CALLBACKS_FIRST, CALLBACKS_LAST = 12, 220  #: between which of its callbacks a process is harmed
 COMMITS_LAST = 16
 LONG_SLEEP_S = 31.0  #: so long that the handler is let go meanwhile
@@ -35,6 +36,7 @@ class Chance(StrEnum):
     JOIN = "join"  #: another process starts
     COMPACT = "compact"  #: the journals are compacted
     LAG = "lag"  #: a partition shows less than it has, for a while
+    CANCEL = "cancel"  #: a person asks that the task of an order stop
     OLD_OFFSETS = "old offsets"  #: the group's offsets are told as they were, for a while
 
 
@@ -82,8 +84,9 @@ class Plan:
     def of(cls, seed: int) -> "Plan":
         """Draw a schedule."""
         rng = Random(seed)
-        shape = rng.choices(list(Shape), (55, 15, 30))[0]
-        count = rng.randint(2, ORDERS_COUNT_MAX) if shape is Shape.ALONE else rng.randint(1, 2)
+        shape = rng.choices(list(Shape), (45, 15, 25, 15))[0]
+        many = shape in (Shape.ALONE, Shape.TROUBLED)
+        count = rng.randint(2, ORDERS_COUNT_MAX) if many else rng.randint(1, 2)
         partitions = 2 if rng.random() < 0.15 else 1
         orders = tuple(_order(rng, number, shape) for number in range(1, count + 1))
         small = rng.random() < 0.3
@@ -98,6 +101,8 @@ class Plan:
         happenings = [
             Happening(_early(rng), Chance.COMPACT, rng.random()) for _ in range(rng.randint(0, 2))
         ]
+        if shape is Shape.TROUBLED and rng.random() < CANCELED:
+            happenings.append(Happening(_early(rng), Chance.CANCEL, rng.random()))
         for _ in range(rng.choice((1, 1, 2, 2, 3))):
             draw = rng.random()
             if draw < 0.55:
@@ -134,6 +139,8 @@ def _order(rng: Random, number: int, shape: Shape) -> tuple[float, Order]:
     names = rng.choices(words, k=rng.randint(0, 1) if apart else rng.randint(1, 3))
     if shape is Shape.ASKING:
         names[rng.randrange(len(names))] = ASK
+    if shape is Shape.TROUBLED:
+        names[rng.randrange(len(names))] = rng.choices(("stumble", "fell", PERSON), (4, 1, 4))[0]
     pieces = rng.choices(list(TOOLS), k=rng.randint(0, 3)) if apart else []
     key = rng.choice(KEYS)
     return _early(rng), Order(number=number, key=key, steps=names, pieces=pieces)

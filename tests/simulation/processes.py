@@ -21,6 +21,7 @@ NAMESPACE = "sim"
 DRAIN_S = 5.0
 TOLD_AFTER_S = 0.05
 START_AGAIN_S = 0.5
+FOLLOWS_S = 0.1  #: after a process that was killed by what it runs
 
 MakeBus = Callable[[SimBroker, SimLoop, Weather], SimBus]
 
@@ -199,6 +200,21 @@ class Processes:
         if fault.successor_s is not None:
             self.unhealed_count += 1
             loop.in_world(fault.successor_s, self._succeed)
+
+    def fall(self, life: SimProcess) -> None:
+        """Kill a process by what it runs; another one takes its place."""
+        one = next((one for one in self.running if one.life is life), None)
+        if one is None:
+            return  # it is dead already
+        self._weather.befell["fall"] += 1
+        self._weather.tell("is killed by what it runs", life.name)
+        one.bus.loop.kill(life)
+        one.moments.wanted.clear()  # it is not to be harmed when it is wound up
+        self.running.remove(one)
+        one.bus.silence(silent=True)
+        self._tell_of_death(one)
+        self.unhealed_count += 1
+        one.bus.loop.in_world(FOLLOWS_S, self._succeed)
 
     def _heal(self, one: Running, fault: ProcessFault) -> None:
         self.unhealed_count -= 1

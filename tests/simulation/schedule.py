@@ -5,18 +5,11 @@ is thawed, what was cut off is connected, and at least one process runs. From th
 has to come to its end by itself.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-import orjson
-
-from handrail.bus.in_process import InProcessBus
 from handrail.bus.in_process_log import Fate
-from handrail.ledger.event import PersonAsked
-from handrail.ledger.event_record import decode
-from handrail.runtime.doubts import decide
 from handrail.runtime.topics import Layout, needed
 from handrail.testing.ground import MEMORY_STARTS_MS
 from handrail.wire.codec import JSON_TYPE, encode_headers
@@ -25,15 +18,14 @@ from handrail.wire.record import Outgoing, Record, TopicPartition
 from tests.simulation.bus import SimBus, Weather
 from tests.simulation.kafka import SimBroker
 from tests.simulation.loop import WORLD, NeverEnds, SimLoop, current_process
+from tests.simulation.people import People
 from tests.simulation.plan import Chance, Happening, Plan
 from tests.simulation.processes import NAMESPACE, MakeBus, Processes, lanes_of
-from tests.simulation.team import ASK, STAGE, TEAMS, Order, Receivers, Shape, orders, said
+from tests.simulation.team import ASK, STAGE, TEAMS, Order, Receivers, Shape, orders
 
 FAULTS_END_S = 12.0  #: after this nothing is harmed any more
 ENDS_WITHIN_S = 90.0  #: after the last fault
 LOOK_S = 0.25
-ASKED, FINISHED = b"handrail_person_asked.v1", b"handrail_finished.v1"
-_STEP = re.compile(r"(\w+)\(number=(\d+), step=(\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +54,11 @@ class Schedule:
             self.loop, self._away_s, lambda: len(self.broker.decided), plan.sleep_s
         )
         self.processes = Processes(plan, self.team, self.weather, self._connect)
+        self.receivers.on_fell = self.processes.fall
         self._make_bus = make_bus
         self._tells = tells
-        self._people = InProcessBus(self.broker)
+        self.people = People(plan, self.broker, self.loop, self.receivers, self._tell_of_people)
         self._happenings_left = len(plan.happenings)
-        self._finished = 0
         self._looked = 0  # at what was decided
 
     def run(self) -> None:
@@ -88,6 +80,9 @@ class Schedule:
         if self._tells:
             self.told.append(Told(self.loop.time(), who or current_process().name, what))
 
+    def _tell_of_people(self, what: str) -> None:
+        self.tell(what, WORLD.name)
+
     # ---- from beginning to end
 
     def _begin(self) -> None:
@@ -104,7 +99,7 @@ class Schedule:
         def submit() -> None:
             self.tell(f"submits order {order.number}, key {order.key}: {order.steps}")
             record = submission(order, self.broker.now_ms)
-            self.broker.append(self._people.place(record))
+            self.broker.append(self.people.bus.place(record))
 
         return submit
 
@@ -131,7 +126,7 @@ class Schedule:
             1 + gathers + len(order.pieces) + order.steps.count(ASK)
             for _, order in self.plan.orders
         )
-        return self._finished >= wanted
+        return self.people.ended_count >= wanted and not self.people.unheard_count
 
     def _is_over(self) -> bool:
         processes = self.processes
@@ -163,42 +158,22 @@ class Schedule:
                 journal = TopicPartition(f"{NAMESPACE}.{agent}.journal", inbox.partition)
                 where = journal if happening.chance * 7 % 1 < 0.7 else inbox
                 self.broker.lag(where, happening.for_s)
+            case Chance.CANCEL:
+                orders_count = len(self.plan.orders)
+                self.people.cancel(1 + int(happening.chance * orders_count))
             case Chance.OLD_OFFSETS:
                 self.broker.old_offsets_until_s = self.loop.time() + happening.for_s
 
     def _look(self) -> None:
-        """Count the ends that were decided, and let a person answer what is asked."""
+        """Tell people of all that was decided."""
         decided = self.broker.decided
         for written in decided[self._looked :]:
-            if written.fate is not Fate.COMMITTED:
-                continue
-            for where, entry in written.entries:
-                if not where.topic.endswith(".ledger"):
-                    continue
-                kind = dict(entry.headers).get("ce_type")
-                if kind == FINISHED:
-                    self._finished += 1
-                elif kind == ASKED:
-                    self._ask(
+            if written.fate is Fate.COMMITTED:
+                for where, entry in written.entries:
+                    self.people.hear(
                         Record(*where, entry.offset, 0, entry.key, entry.value, entry.headers)
                     )
         self._looked = len(decided)
-
-    def _ask(self, record: Record) -> None:
-        doubt = decode(record)
-        assert isinstance(doubt, PersonAsked)
-        found = _STEP.search(doubt.text)
-        assert found is not None, doubt.text
-        name, number, step = found[1], int(found[2]), int(found[3])
-
-        def answer() -> None:
-            happened = self.receivers.happened(number, step)
-            self.tell(f"a person says of {name} {number}.{step}: happened={happened}")
-            data = orjson.dumps(said(name, number, step)) if happened else None
-            now_ms = self.broker.now_ms
-            self.loop.spawn(WORLD, decide(self._people, NAMESPACE, doubt, data, "somebody", now_ms))
-
-        self.loop.in_world(self.plan.person_s, answer)
 
 
 def submission(order: Order, now_ms: int) -> Outgoing:

@@ -21,7 +21,7 @@ import structlog
 from tests.simulation.bus import SimBus
 from tests.simulation.judge import Judge
 from tests.simulation.plan import Plan
-from tests.simulation.planted import PLANTS
+from tests.simulation.plants import PLANTS
 from tests.simulation.schedule import Schedule
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -37,6 +37,7 @@ class Shape(StrEnum):
     ALONE = "alone"  #: one that carries orders out
     ASKING = "asking"  #: the same, and one that it asks
     APART = "apart"  #: one that takes orders apart, one for the pieces, one that joins them
+    TROUBLED = "troubled"  #: one alone that asks people, fails, is canceled, and kills processes
 
 
 class Order(BaseModel):
@@ -99,6 +100,8 @@ class Receivers:
         default_factory=dict[tuple[SimProcess, str], int]
     )
     problems: list[str] = field(default_factory=list[str])
+    mended: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    on_fell: Callable[[SimProcess], None] = lambda _: None  #: kills a process
 
     async def act(self, name: str, number: int, step: int, idem_key: str) -> str:
         """Have an effect some moments from now, whatever becomes of the caller; give its result."""
@@ -119,6 +122,16 @@ class Receivers:
         came = sum(act.tool == "knock" and act.number == number for act in self.acts)
         if came <= (number + step) % (AWAY_COUNT_MAX + 1):
             raise ConnectionError("nobody is there")
+
+    def stand(self, number: int, step: int) -> None:
+        """Raise RuntimeError until a person has mended what is broken."""
+        if (number, step) not in self.mended:
+            raise RuntimeError("it is broken")
+
+    async def fall(self) -> None:
+        """Kill the process that runs this."""
+        self.on_fell(current_process())
+        await self.loop.pause(0.0)  # Whoever was killed comes no further.
 
     def happened(self, number: int, step: int) -> bool:
         """Say whether a step of an order has had its effect."""
@@ -207,8 +220,24 @@ async def knock(number: int, step: int) -> str:
     return answer
 
 
+@tool(effect=Effect.READ)
+async def stumble(number: int, step: int) -> str:
+    """Look something up where everybody fails until a person has mended it."""
+    answer = await STAGE.now.act("stumble", number, step, f"stumble/{number}/{step}")
+    STAGE.now.stand(number, step)
+    return answer
+
+
+@tool(effect=Effect.READ)
+async def fell(number: int, step: int) -> str:
+    """Kill whoever takes this step."""
+    await STAGE.now.fall()
+    return said("fell", number, step)
+
+
 TOOLS = {one.name: one for one in (think, look, rent, book, order, pay, knock)}
-SLEEP, ASK = "sleep", "ask"  #: steps that are no tools
+HARD_TOOLS = {one.name: one for one in (stumble, fell)}  #: for those who are troubled
+SLEEP, ASK, PERSON = "sleep", "ask", "person"  #: steps that are no tools
 
 orders = Topic("orders", carries=Order)
 pieces = Topic("pieces", carries=Piece)
@@ -226,8 +255,12 @@ async def _carry_out(asked: Order, ctx: Context) -> str:
                 answers.append(said(name, asked.number, step))
             elif name == ASK:
                 answers.append(await ctx.ask(queries, query_of(asked.number, step)))
+            elif name == PERSON:
+                text = f"{name}(number={asked.number}, step={step})"
+                answers.append(await ctx.ask_person(text, returns=str))
             else:
-                answers.append(await ctx.call(TOOLS[name], asked.number, step))
+                tool_of_step = TOOLS.get(name) or HARD_TOOLS[name]
+                answers.append(await ctx.call(tool_of_step, asked.number, step))
     finally:
         STAGE.now.leave(asked.key)
     return " ".join(answers)
@@ -310,7 +343,7 @@ def _apart(asked: Order, text: str) -> list[Piece]:
 
 
 def _team(*agents: Any) -> TeamDescription:
-    team = TeamDescription(agents, tools=TOOLS.values())
+    team = TeamDescription(agents, tools=[*TOOLS.values(), *HARD_TOOLS.values()])
     team.check()
     return team
 
@@ -319,4 +352,5 @@ TEAMS = {
     Shape.ALONE: _team(clerk),
     Shape.ASKING: _team(clerk, helper),
     Shape.APART: _team(splitter, pricer, joiner),
+    Shape.TROUBLED: _team(clerk),
 }

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.simulation import seeds
-from tests.simulation.planted import PLANTS
+from tests.simulation.plants import PLANTS
 
 SCHEDULES_COUNT = 20_000
 PLANTED_COUNT_MAX = 3_000  #: within so many schedules each planted fault is found
