@@ -134,7 +134,7 @@ class NoBitmap(Planted):
 
     def changed(self, records: list[Outgoing], offsets: OffsetCommit | None) -> Commit:
         """Empty the bitmap, in the journal and in the group."""
-        return with_metadata(records, offsets, lambda meta: replace(meta, done=0))
+        return _with_metadata(records, offsets, lambda meta: replace(meta, done=0))
 
 
 class PointerTooFar(Planted):
@@ -146,7 +146,7 @@ class PointerTooFar(Planted):
             return records, offsets
         journal = next(one for one in records if one.topic.endswith(".journal"))
         end = self.sim.log(TopicPartition(journal.topic, journal.partition or 0)).end
-        return with_metadata(records, offsets, lambda meta: replace(meta, journal=end))
+        return _with_metadata(records, offsets, lambda meta: replace(meta, journal=end))
 
 
 class NoIntent(Planted):
@@ -280,7 +280,7 @@ class AnswersSkipped(Planted):
         return 0 if where.topic.endswith(".answers") else end
 
 
-def with_metadata(
+def _with_metadata(
     records: list[Outgoing],
     offsets: OffsetCommit | None,
     change: Callable[[OffsetMetadata], OffsetMetadata],

@@ -1,15 +1,13 @@
 """Planted faults around people: questions, dead letters that are sent back, cancels, poison."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from handrail.bus.in_process_consumer import InProcessTail
 from handrail.bus.port import OffsetCommit
-from handrail.lane.progress import OffsetMetadata
 from handrail.lane.switches import CONTROL
 from handrail.wire.human import HUMAN
 from handrail.wire.record import Outgoing, TopicPartition
-from tests.simulation.planted import Commit, Planted, Write, with_metadata
+from tests.simulation.planted import Planted, Write
 from tests.simulation.processes import MakeBus
 
 FAR = 1 << 40
@@ -89,23 +87,6 @@ class NobodyHearsOfCancels(Planted):
         return await super().tail(dict.fromkeys(positions, FAR) if control else positions)
 
 
-class AnswersPassedOver(Planted):
-    """The mark of settled answers is moved past those that nobody has settled."""
-
-    def changed(self, records: list[Outgoing], offsets: OffsetCommit | None) -> Commit:
-        """Move the mark to the end."""
-        own = next((one for one in records if one.topic.endswith(".journal")), None)
-        if own is None:
-            return records, offsets
-        answers = own.topic.removesuffix("journal") + "answers"
-        end = self.sim.log(TopicPartition(answers, own.partition or 0)).end
-
-        def past(meta: OffsetMetadata) -> OffsetMetadata:
-            return replace(meta, answers=end)
-
-        return with_metadata(records, offsets, past)
-
-
 MORE_PLANTS: Mapping[str, MakeBus] = {
     "a person is asked apart from the intent": NobodyIsAsked,
     "what a person has answered stays open": QuestionsStayOpen,
@@ -114,5 +95,4 @@ MORE_PLANTS: Mapping[str, MakeBus] = {
     "what has died leaves no dead letter": DiesWithoutTrace,
     "the journal does not say what runs": NobodyRan,
     "nobody hears of a cancel": NobodyHearsOfCancels,
-    "the mark of answers passes unsettled ones": AnswersPassedOver,
 }

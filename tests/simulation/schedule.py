@@ -21,10 +21,10 @@ from tests.simulation.loop import WORLD, NeverEnds, SimLoop, current_process
 from tests.simulation.people import People
 from tests.simulation.plan import Chance, Happening, Plan
 from tests.simulation.processes import NAMESPACE, MakeBus, Processes, lanes_of
-from tests.simulation.team import ASK, STAGE, TEAMS, Order, Receivers, Shape, orders
+from tests.simulation.team import ASK, SLEEP, STAGE, TEAMS, Order, Receivers, Shape, orders
 
 FAULTS_END_S = 12.0  #: after this nothing is harmed any more
-ENDS_WITHIN_S = 90.0  #: after the last fault
+ENDS_WITHIN_S = 90.0  #: after the last fault, besides what handlers sleep
 LOOK_S = 0.25
 
 
@@ -105,7 +105,7 @@ class Schedule:
 
     def _drive(self) -> None:
         harmless = False
-        while self.loop.time() < FAULTS_END_S + ENDS_WITHIN_S:
+        while self.loop.time() < FAULTS_END_S + ENDS_WITHIN_S + self._asleep_s:
             self.loop.run_until(_never, until_s=self.loop.time() + LOOK_S)
             self._look()
             if not harmless and (self._has_ended or self.loop.time() > FAULTS_END_S):
@@ -117,6 +117,12 @@ class Schedule:
                 self.loop.in_world(0.0, self.processes.start)
             self.loop.in_world(0.0, self.broker.tick)
         self.problems.append("it did not come to its end")
+
+    @property
+    def _asleep_s(self) -> float:
+        """How long handlers sleep when they do so one after the other."""
+        sleeps_count = sum(order.steps.count(SLEEP) for _, order in self.plan.orders)
+        return sleeps_count * self.plan.sleep_s
 
     @property
     def _has_ended(self) -> bool:

@@ -10,6 +10,7 @@ import logging
 import os
 import subprocess
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -53,6 +54,7 @@ class Tally:
     findings: list[Finding] = field(default_factory=list[Finding])
     simulated_s: float = 0.0
     befell: Counter[str] = field(default_factory=Counter[str])
+    fingerprint: int = 0  #: the same whenever the same schedules went the same way
 
     def add(self, other: "Tally") -> None:
         """Take in another range."""
@@ -60,6 +62,7 @@ class Tally:
         self.findings += other.findings
         self.simulated_s += other.simulated_s
         self.befell += other.befell
+        self.fingerprint ^= other.fingerprint
 
     def __str__(self) -> str:
         """Give the figures in words."""
@@ -82,12 +85,14 @@ def run_here(first: int, count: int, plant: str | None = None) -> Tally:
     make_bus = PLANTS[plant] if plant is not None else SimBus
     tally = Tally()
     gc.disable()
+    gc.freeze()  # What was imported stays anyway.
     for seed in range(first, first + count):
         schedule = Schedule(Plan.of(seed), make_bus)
         problems = judged(schedule)
         tally.schedules_count += 1
         tally.simulated_s += schedule.loop.time()
         tally.befell += schedule.weather.befell
+        tally.fingerprint ^= _fingerprint(schedule)
         if problems:
             tally.findings.append(Finding(seed, problems))
         if len(tally.findings) >= FINDINGS_MAX:
@@ -137,8 +142,16 @@ def tally_as_json(tally: Tally) -> str:
             "findings": [asdict(finding) for finding in tally.findings],
             "simulated_s": tally.simulated_s,
             "befell": dict(tally.befell),
+            "fingerprint": tally.fingerprint,
         }
     )
+
+
+def _fingerprint(schedule: Schedule) -> int:
+    loop = schedule.loop
+    decided = [(one.decided_s, one.process, one.fate.name) for one in schedule.broker.decided]
+    went = schedule.plan.seed, loop.callbacks_count, loop.time(), decided
+    return zlib.crc32(repr(went).encode())
 
 
 def _commits(schedule: Schedule) -> Iterator[tuple[float, str, str]]:

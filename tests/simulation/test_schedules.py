@@ -10,7 +10,9 @@ from tests.simulation.plants import PLANTS
 SCHEDULES_COUNT = 20_000
 PLANTED_COUNT_MAX = 3_000  #: within so many schedules each planted fault is found
 PLANTED_STEP = 300
+SAME_COUNT = 200
 HARMS = ("kill", "freeze", "cut off", "no coordinator", "stop", "join", "compact", "lag")
+TROUBLES = ("cancel", "fall")
 PROCESSES = os.cpu_count() or 1
 
 
@@ -19,7 +21,7 @@ def test_no_schedule_loses_doubles_tears_or_reorders_anything() -> None:
 
     assert not tally.findings, "\n".join(map(str, tally.findings))
     assert tally.schedules_count == SCHEDULES_COUNT
-    assert all(tally.befell[harm] > SCHEDULES_COUNT / 100 for harm in HARMS), tally
+    assert all(tally.befell[one] > SCHEDULES_COUNT / 100 for one in (*HARMS, *TROUBLES)), tally
 
 
 @pytest.mark.parametrize("plant", PLANTS)
@@ -33,7 +35,15 @@ def test_a_planted_mistake_is_found(plant: str) -> None:
     assert found, f"no schedule of {PLANTED_COUNT_MAX} has seen that {plant}"
 
 
-def test_a_seed_gives_the_same_schedule_in_every_run() -> None:
+def test_a_seed_goes_the_same_way_in_every_run_whatever_ran_before_it() -> None:
+    alone = seeds.run(0, SAME_COUNT, processes=1)
+    shared = seeds.run(0, SAME_COUNT, processes=4)
+
+    assert alone.fingerprint == shared.fingerprint
+    assert alone.schedules_count == shared.schedules_count == SAME_COUNT
+
+
+def test_a_seed_gives_the_same_story_in_every_run() -> None:
     first = [seeds.story(seed) for seed in range(5)]
     second = [seeds.story(seed) for seed in range(5)]
 
