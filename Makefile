@@ -10,6 +10,8 @@ VENV := .venv
 MINUTES := 60
 RATE := 8
 GAP := 1.5
+UNSAFE := 0.2
+FAULTS := kill,freeze,broker,rebalance,endtxn,cutoff,provider
 SEEDS := 20000
 FROM := 0
 RUN := $(VENV)/bin
@@ -50,7 +52,7 @@ bench: $(FOR_CHECKING) ## measure, and print the figures with the machine they a
 
 proof: $(FOR_RUNNING) ## a team under faults for MINUTES (60), added to bench/proof/rounds.jsonl
 	@$(RUN)/handrail chaos --team shipped --minutes $(MINUTES) --rate $(RATE) --gap $(GAP) \
-		--unsafe 0.2 --rounds bench/proof/rounds.jsonl; code=$$?; \
+		--unsafe $(UNSAFE) --faults $(FAULTS) --rounds bench/proof/rounds.jsonl; code=$$?; \
 	$(RUN)/handrail chaos report --rounds bench/proof/rounds.jsonl && exit $$code
 
 simulate: $(FOR_CHECKING) ## SEEDS (20000) schedules of faults on a simulated Kafka, FROM a seed (0) on

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from handrail import Context, agent, results
 from handrail.chaos.checker.check import check
 from handrail.chaos.rerun import rerun
 from handrail.contract.team import TeamDescription
@@ -9,7 +10,7 @@ from handrail.lane.journal import Kind
 from tests.unit.chaos.checker.changes import lines, without
 from tests.unit.chaos.checker.days import busy_day
 from tests.unit.chaos.checker.runs import Shop
-from tests.unit.chaos.checker.shop import AGENTS, TOOLS, WORLD
+from tests.unit.chaos.checker.shop import AGENTS, TOOLS, WORLD, Bill, bills, think
 
 TEAM = TeamDescription(AGENTS, tools=TOOLS, intake="orders")
 
@@ -26,6 +27,26 @@ async def test_every_invocation_repeats_itself_byte_for_byte_and_touches_nothing
     assert [one for one in reruns if one.error or one.asked] == []
     assert [str(one) for one in check(replace(history, reruns=reruns))] == []
     assert len(WORLD.seen) == seen
+
+
+async def test_a_handler_that_says_something_else_this_time_is_found() -> None:
+    @agent(reads=bills, writes=results)
+    async def cashier(bill: Bill, ctx: Context) -> str:
+        """Say what the cashier of then did not say."""
+        thought = await ctx.call(think, f"bill {bill.order.number}")
+        return f"{bill.order.number}: {thought}, and it is Tuesday"
+
+    async with Shop() as shop:
+        await (await shop.order(1)).result()
+        await shop.told()
+        history = shop.history()
+    others = [one for one in AGENTS if one.name != "cashier"]
+    team = TeamDescription((*others, cashier), tools=TOOLS, intake="orders")
+
+    reruns = await rerun(history, team)
+
+    found = check(replace(history, reruns=reruns))
+    assert [one.invariant for one in found] == ["I7"]
 
 
 async def test_a_step_whose_outcome_was_not_kept_is_named() -> None:

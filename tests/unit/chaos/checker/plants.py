@@ -17,6 +17,7 @@ from handrail.bus.in_process_log import Fate, PartitionLog
 from handrail.bus.port import OffsetCommit
 from handrail.errors import CommitDoubtful
 from handrail.lane import steps as lane_steps
+from handrail.lane.gathers import Gathers
 from handrail.lane.journal import PROGRESS_KEY, Entry, Kind, entry_key
 from handrail.lane.lane import Lane
 from handrail.lane.progress import OffsetMetadata
@@ -265,6 +266,26 @@ def dead_letters_are_not_written(patch: Patch) -> None:
         return written[1:], events
 
     patch.setattr(Burial, "records", records)
+
+
+def dead_letters_are_empty(patch: Patch) -> None:
+    real = Burial.records
+
+    async def records(burial: Burial, *of: Any) -> Any:
+        written, events = await real(burial, *of)
+        return [replace(written[0], value=b"{}"), *written[1:]], events
+
+    patch.setattr(Burial, "records", records)
+
+
+def closed_gathers_are_forgotten(patch: Patch) -> None:
+    real = Gathers.close
+
+    def close(gathers: Gathers, *of: Any) -> tuple[Sequence[bytes], Entry]:
+        gone, closed = real(gathers, *of)
+        return gone, replace(closed, invocation=str(uuid.uuid4()))
+
+    patch.setattr(Gathers, "close", close)
 
 
 def killed(bus: Any) -> bool:

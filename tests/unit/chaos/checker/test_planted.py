@@ -221,6 +221,8 @@ CASES: list[tuple[str, Plant, Scene, set[str]]] = [
     ("no fence", plants.nothing_fences_a_producer, frozen_and_thawed, {"I5", "I6", "I9"}),
     ("no proof of membership", plants.nobody_proves_membership, cut_off_from_its_group, {"I9"}),
     ("all at once", plants.everything_runs_at_once, two_of_one_customer, {"I8"}),
+    ("dead letters are empty", plants.dead_letters_are_empty, an_order_dies, {"I16"}),
+    ("closed gathers forgotten", plants.closed_gathers_are_forgotten, quiet, {"I19"}),
     ("no dead letters", plants.dead_letters_are_not_written, an_order_dies, {"I1"}),
 ]
 SCENES = [
