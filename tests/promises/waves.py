@@ -1,7 +1,7 @@
 """What is promised about many dead letters that are sent back together, on any broker."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ WORLD = World()
 
 
 @pytest.fixture(autouse=True)
-def world() -> Iterator[World]:
+def world() -> World:
     WORLD.__init__()  # type: ignore[misc]  # the tool below knows it by its name
     return WORLD
 
