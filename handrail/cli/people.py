@@ -22,7 +22,7 @@ COLUMNS = (
     Column("KIND", "kind"),
     Column("AGENT", "agent"),
     Column("ASKED", "asked"),
-    Column("UNTIL", "expires"),
+    Column("UNTIL", "expires", absent="it is decided"),
     Column("QUESTION", "text"),
     Column("ANSWER WITH", "command"),
 )
@@ -123,7 +123,8 @@ def _row(asked: "PersonAsked") -> RequestRow:
         asked=rfc3339(asked.time_ms),
         expires=None if asked.expires_ms is None else rfc3339(asked.expires_ms),
         text=asked.text,
-        command=f"handrail doubt resolve {asked.task_id} --step {step}"
+        command=f"handrail doubt resolve {asked.task_id} --step {step} --happened FILE,"
+        " or --did-not-happen"
         if doubt
         else f"handrail answer {asked.task_id} VALUE --step {step}",
     )

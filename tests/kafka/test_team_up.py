@@ -249,3 +249,67 @@ def test_the_doctor_finds_a_healthy_team_healthy(project: Project) -> None:
     states = {one["check"]: one["state"] for one in json.loads(checked.stdout)["items"]}
     assert checked.returncode == 0
     assert states["topics"] == states["broker"] == states["clocks"] == states["team"] == "ok"
+
+
+CLERK = """
+from pathlib import Path
+from handrail import Context, Effect, Refused, State, Topic, agent, results, tool
+
+jobs = Topic("jobs", carries=str)
+HERE = Path(__file__).parents[1]
+
+@tool(effect=Effect.READ)
+async def look(text: str) -> str:
+    with (HERE / "looked").open("a") as looked:
+        looked.write(text)
+    return text
+
+@tool(effect=Effect.UNSAFE)
+async def book(text: str) -> str:
+    if not (HERE / "open").exists():
+        raise Refused(State.INVALID_INPUT, "the shop is closed")
+    return f"booked {text}"
+
+@agent(reads=jobs, writes=results)
+async def clerk(text: str, ctx: Context) -> str:
+    return await ctx.call(book, await ctx.call(look, text))
+"""
+
+
+def test_a_person_at_the_command_line_sends_what_died_back_and_gives_one_up(
+    project: Project,
+) -> None:
+    (project.folder / "agents" / "clerk.py").write_text(CLERK)
+    project.start("up")
+    until_now(lambda: len(project.ready()) == 3, within_s=60)
+    tasks = [project.run("send", "jobs", text).stdout.strip() for text in "abc"]
+
+    def groups() -> list[dict[str, object]]:
+        return json.loads(project.run("dead", "list", "--groups", "-o", "json").stdout)["items"]
+
+    until_now(lambda: [one["count"] for one in groups()] == [3], within_s=30)
+    (group,) = groups()
+    planned = project.run("dead", "redrive", "--group", str(group["group"]), "--dry-run")
+    closed = project.run("dead", "redrive", "--group", str(group["group"]), "-o", "json")
+    (project.folder / "open").touch()
+    first = json.loads(closed.stdout)["items"]
+    given_up = project.run("dead", "discard", first[1]["id"], "--why", "not wanted")
+    sent = project.run("dead", "redrive", "--all", "-o", "json")
+    again = project.run("dead", "redrive", first[0]["id"])
+    left = project.run("dead", "list")
+
+    assert (planned.returncode, planned.stdout.count("would be sent back")) == (0, 3)
+    assert (closed.returncode, [one["outcome"] for one in first]) == (
+        1,
+        ["died again", "not sent", "not sent"],
+    )
+    assert "what was sent first failed" in closed.stderr
+    assert given_up.returncode == 0, given_up.stderr
+    outcomes = [one["outcome"] for one in json.loads(sent.stdout)["items"]]
+    assert (sent.returncode, outcomes) == (0, ["ended well"] * 2)
+    assert (again.returncode, "already" in again.stdout) == (5, True)
+    assert left.stderr == "No dead letter is open.\n"
+    # Each was looked up once, however often it was sent back.
+    assert sorted((project.folder / "looked").read_text()) == ["a", "b", "c"]
+    ends = sorted(project.run("result", task).returncode for task in tasks)
+    assert ends == [0, 0, 1]
