@@ -260,12 +260,14 @@ HERE = Path(__file__).parents[1]
 
 @tool(effect=Effect.READ)
 async def look(text: str) -> str:
+    'Look it up.'
     with (HERE / "looked").open("a") as looked:
         looked.write(text)
     return text
 
 @tool(effect=Effect.UNSAFE)
 async def book(text: str) -> str:
+    'Book it.'
     if not (HERE / "open").exists():
         raise Refused(State.INVALID_INPUT, "the shop is closed")
     return f"booked {text}"
@@ -280,8 +282,13 @@ def test_a_person_at_the_command_line_sends_what_died_back_and_gives_one_up(
     project: Project,
 ) -> None:
     (project.folder / "agents" / "clerk.py").write_text(CLERK)
-    project.start("up")
-    until_now(lambda: len(project.ready()) == 3, within_s=60)
+    up = project.start("up")
+    until_now(
+        lambda: len(project.ready()) == 3 or up.poll() is not None,
+        within_s=90,
+        what="the team is ready",
+    )
+    assert up.poll() is None, up.communicate(timeout=60)[1]
     tasks = [project.run("send", "jobs", text).stdout.strip() for text in "abc"]
 
     def groups() -> list[dict[str, object]]:
