@@ -46,6 +46,13 @@ def dev(place: Place, file: Path | None) -> int:
         else:
             # Said before anything is started, so that a second terminal knows the team at once.
             remember_file(settings, file)
+    else:
+        from handrail.cli.team import has_team
+        from handrail.errors import ProjectNotFound
+
+        # Said at once: whoever is in the wrong folder would get a Kafka there, and wait.
+        if not has_team(settings):
+            raise ProjectNotFound(folder=settings.project_dir)
     folder = settings.project_dir if file is None else file.absolute().parent
     return asyncio.run(_dev(settings, place, file, folder))
 

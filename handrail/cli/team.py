@@ -35,7 +35,7 @@ def checked_team(settings: "Settings", file: Path | None = None) -> CheckedTeam:
     """
     from handrail.runtime.discovery import load_single_file, load_team
 
-    if file is None and not any((settings.project_dir / "agents").glob("*.py")):
+    if file is None and not _has_agents(settings):
         file = _file_of_last_run(settings)
     loaded = load_single_file(file) if file else load_team(settings.project_dir)
     # A file that stands alone need not have the intake of the project in whose folder it lies.
@@ -44,6 +44,15 @@ def checked_team(settings: "Settings", file: Path | None = None) -> CheckedTeam:
     description = loaded.description(intake=intake)
     description.check()
     return CheckedTeam(loaded, description)
+
+
+def has_team(settings: "Settings") -> bool:
+    """Tell whether there is anything to load: agents, or the one file of the last run."""
+    return _has_agents(settings) or _file_of_last_run(settings) is not None
+
+
+def _has_agents(settings: "Settings") -> bool:
+    return any((settings.project_dir / "agents").glob("*.py"))
 
 
 def remember_file(settings: "Settings", file: Path) -> None:

@@ -182,6 +182,15 @@ def test_tail_wants_a_topic_or_a_task_and_not_both(capsys: pytest.CaptureFixture
     assert "--task ID" in capsys.readouterr().err
 
 
+def test_dev_starts_nothing_where_there_is_no_team(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--project", str(tmp_path), "dev"]) == 3
+
+    assert "There is no team in" in capsys.readouterr().err
+    assert not (tmp_path / ".handrail").exists()
+
+
 def test_dev_sees_files_that_are_changed_added_and_taken_away(project: Path) -> None:
     (project / ".venv" / "lib").mkdir(parents=True)
     (project / ".venv" / "lib" / "x.py").touch()
