@@ -40,7 +40,7 @@ GROUP_COLUMNS = (
     Column("LAST", "last"),
     Column("WHY, OF THE LAST ONE", "error", absent=""),
 )
-FIRST_LINES = 20
+LAST_LINES = 20
 
 
 @click.group()
@@ -105,7 +105,10 @@ def show(place: Place, dead_id: str, shape: Shape) -> int:
         note(f"Its task is {row.task}; its story: handrail show {row.task}")
     stack = row.headers.get("dlq.exception-stack")
     if stack:
-        note("\n".join(inert(line) for line in stack.splitlines()[-FIRST_LINES:]))
+        from handrail.runtime.log_lines import own_frames_of
+
+        shown = own_frames_of(stack).splitlines()[-LAST_LINES:]
+        note("\n".join(inert(line) for line in shown))
     if row.settled:
         note(f"It is settled: {inert(row.settled)}.")
     else:

@@ -122,6 +122,23 @@ def own_frames(
     return event
 
 
+def own_frames_of(stack: str) -> str:
+    """Give a printed traceback without frames of the engine and of Python, if others are left."""
+    head, *frames = re.split(r"(?m)^(?=  File )", stack)
+    kept: list[str] = []
+    for frame in frames:
+        name, _, rest = frame.partition("\n")
+        if not _FOREIGN.search(name):
+            kept.append(frame)
+        else:
+            # What stands below it without an indent is the error, or begins another traceback.
+            kept += [
+                line for line in rest.splitlines(keepends=True) if line[:1] not in (" ", "\n", "")
+            ]
+    own = "".join(kept)
+    return head + own if "  File " in own else stack
+
+
 def hide_secrets(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:

@@ -5,7 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from handrail.runtime.log_lines import as_json_line, as_text_line, hide_secrets, own_frames
+from handrail.runtime.log_lines import (
+    as_json_line,
+    as_text_line,
+    hide_secrets,
+    own_frames,
+    own_frames_of,
+)
 
 
 def test_a_line_is_one_event_with_its_facts() -> None:
@@ -110,3 +116,28 @@ def test_a_line_of_a_library_that_comes_again_and_again_is_written_once() -> Non
     )
 
     assert done.stderr == "library: no answer from a\nlibrary: no answer from b\n"
+
+
+STACK = """Traceback (most recent call last):
+  File "/x/.venv/lib/python3.11/site-packages/lib/act.py", line 9, in act
+    return await act()
+           ^^^^^^^^^^^
+  File "/srv/team/agents/clerk.py", line 20, in book
+    raise ValueError("closed")
+ValueError: closed
+"""
+
+
+def test_a_printed_traceback_keeps_the_frames_of_the_user_and_the_error() -> None:
+    shown = own_frames_of(STACK)
+
+    assert "agents/clerk.py" in shown
+    assert shown.endswith("ValueError: closed\n")
+    assert "act.py" not in shown
+    assert "^^^" not in shown
+
+
+def test_a_printed_traceback_of_foreign_frames_alone_is_kept_whole() -> None:
+    foreign = STACK.replace("/srv/team/agents", "/usr/lib/python3.11")
+
+    assert own_frames_of(foreign) == foreign
