@@ -78,7 +78,7 @@ async def _round(plan: ProofPlan, seed: int, over_s: float) -> Round:
             over_s=over_s,
             kinds=plan.kinds,
             processes=plan.processes,
-            severity=replace(plan.severity, moments_with=stage.steps),
+            severity=replace(plan.severity, moments_with=stage.steps, moments_of=stage.takers),
             progress=plan.progress,
             tell=plan.tell,
         ),

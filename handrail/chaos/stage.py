@@ -26,6 +26,7 @@ INTAKE = "jobs"
 #: Steps at whose moments a process of the chaos team may die. The unsafe one is rare among the
 #: jobs, and what becomes of it is what matters most.
 STEPS = ("pay", "pay", "pay", "pay", "think", "book", "order")
+TAKERS = ("opener", "grinder", "mixer", "cutter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Stage:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     program: tuple[str, ...] = field(default_factory=lambda: handrail_command("run"))
     steps: tuple[str, ...] = ()  #: names of steps at whose moments a process may die
+    takers: tuple[str, ...] = ()  #: agents that take these steps
     #: Whether its handlers touch nothing outside of steps: they can be run again to compare.
     repeatable: bool = False
 
@@ -89,6 +91,7 @@ def chaos_team(folder: Path, namespace: str, loads: Sequence[Load]) -> Stage:
         # Whatever key lies in the shell, no model is asked for money.
         environment={"ANTHROPIC_API_KEY": "", "HANDRAIL_MODEL": ""},
         steps=STEPS,
+        takers=TAKERS,
         repeatable=True,
     )
 

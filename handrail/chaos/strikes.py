@@ -78,6 +78,7 @@ class Severity:
     gap_s: float = 2.5  #: on average between two faults
     freeze_s_max: float = 15.0
     moments_with: tuple[str, ...] = ()  #: steps that a named moment may be bound to
+    moments_of: tuple[str, ...] = ()  #: agents that take these steps; empty where nobody knows
 
     def __post_init__(self) -> None:
         """Refuse what would never pass the session, or never end."""
@@ -123,6 +124,9 @@ def _strike(
             moment = ""
             if choice.random() < NAMED_MOMENT_SHARE:
                 step = choice.choice(("", *severity.moments_with))
+                if step:
+                    takers = [one for one in names if _is_of(one, severity.moments_of)]
+                    target = choice.choice(takers or names)
                 within = choice.choice(MOMENTS[:4] if step else MOMENTS)
                 named = f"{within}/{step}" if step else str(within)
                 count = 1 if step else choice.randint(1, MOMENT_COUNT_MAX)
@@ -146,3 +150,8 @@ def _strike(
             return Strike(at_s, kind, target, choice.uniform(3, 12))
         case Kind.PROVIDER:
             return Strike(at_s, kind, "", choice.uniform(4, 10))
+
+
+def _is_of(name: str, agents: Sequence[str]) -> bool:
+    """Whether a process is one of these agents'; the second one of an agent is named `AGENT-2`."""
+    return any(name == agent or name.startswith(f"{agent}-") for agent in agents)

@@ -47,6 +47,16 @@ def test_only_what_is_asked_for_strikes_and_nothing_when_nothing_is() -> None:
     assert schedule(1, [], 600, NAMES, SEVERITY) == []
 
 
+def test_a_moment_of_a_step_is_for_those_who_take_it() -> None:
+    severity = Severity(moments_with=("pay",), moments_of=("mixer",))
+
+    kills = schedule(1, [Kind.KILL], 600, (*NAMES, "mixer-2"), severity)
+
+    at_steps = {kill.target for kill in kills if "/pay" in kill.moment}
+    assert at_steps == {"mixer", "mixer-2"}
+    assert {kill.target for kill in kills if "/pay" not in kill.moment} == {*NAMES, "mixer-2"}
+
+
 def test_kills_come_at_any_time_and_at_named_moments_and_some_are_told_to_nobody() -> None:
     kills = schedule(1, [Kind.KILL], 600, NAMES, SEVERITY)
 
