@@ -22,7 +22,7 @@ from handrail.memory.words import (
 from handrail.store.sqlite import Database, Row, Value
 from handrail.wire.memory import StoredRecord
 
-BATCH_COUNT_MAX: Final = 5_000
+BATCH_COUNT_MAX: Final = 10_000
 #: Records of one owner in one space have numbers that follow one another, so that a search looks
 #: at these alone.
 SCOPE_COUNT_MAX: Final = 2**32 - 1
@@ -64,30 +64,48 @@ class Indexing:
         self._database = database
         self._opener = opener
         self._scopes: dict[tuple[str, str], int] = {}
+        self._waiting: dict[tuple[str, str], tuple[StoredRecord, bytes]] = {}
 
     def put(self, stored: StoredRecord, body: bytes) -> None:
-        """Put a record in the place of the one before."""
-        space, key, source = stored.space, stored.key, source_of(stored)
-        found = not stored.quarantined and stored.flagged is None
-        old = self._database.first(
-            'SELECT source, place, found FROM record WHERE space = ? AND "key" = ?', (space, key)
-        )
-        if old is not None and old != (source, old[1], int(found)):
-            self._database.execute(_AROUND, (space, old[0], old[1]))
-        self._database.execute(
-            _PUT,
-            (
-                self._scope(space, owner_of(key)),
-                space,
-                key,
-                source,
-                place_of(key),
-                NEVER_MS if stored.expires_ms is None else stored.expires_ms,
-                int(found),
-                int(stored.sealed),
-                zlib.crc32(body),
-                body,
-            ),
+        """Put a record in the place of the one before; `flush` writes it."""
+        self._waiting[stored.space, stored.key] = (stored, body)
+
+    def flush(self) -> None:
+        """Write what was put, all at once."""
+        waiting, self._waiting = self._waiting, {}
+        for (space, key), old in self._old(waiting).items():
+            stored = waiting[space, key][0]
+            if old != (source_of(stored), int(_is_found(stored))):
+                self._database.execute(_AROUND, (space, old[0], place_of(key)))
+        self._database.execute_many(_PUT, [self._row(*one) for one in waiting.values()])
+
+    def _old(self, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Value, Value]]:
+        """Give source and visibility of the rows that are there."""
+        by_space: dict[str, list[str]] = {}
+        for space, key in places:
+            by_space.setdefault(space, []).append(key)
+        return {
+            (space, str(key)): (source, found)
+            for space, keys in by_space.items()
+            for key, source, found in self._database.rows(
+                'SELECT "key", source, found FROM record WHERE space = ?'
+                ' AND "key" IN (SELECT value FROM json_each(?))',
+                (space, json.dumps(keys)),
+            )
+        }
+
+    def _row(self, stored: StoredRecord, body: bytes) -> tuple[Value, ...]:
+        return (
+            self._scope(stored.space, owner_of(stored.key)),
+            stored.space,
+            stored.key,
+            source_of(stored),
+            place_of(stored.key),
+            NEVER_MS if stored.expires_ms is None else stored.expires_ms,
+            int(_is_found(stored)),
+            int(stored.sealed),
+            zlib.crc32(body),
+            body,
         )
 
     def _scope(self, space: str, owner: str) -> int:
@@ -105,6 +123,7 @@ class Indexing:
 
     def remove(self, space: str, key: str) -> bool:
         """Remove a record and its words; say whether it was about a person."""
+        self._waiting.pop((space, key), None)
         row = self._database.first(
             'SELECT id, source, place, sealed FROM record WHERE space = ? AND "key" = ?',
             (space, key),
@@ -184,6 +203,10 @@ class Indexing:
             clear = opened_or_none(StoredRecord.decode(body), self._opener)
             found[number] = None if clear is None else text_of(clear.key, clear.value)
         return found
+
+
+def _is_found(stored: StoredRecord) -> bool:
+    return not stored.quarantined and stored.flagged is None
 
 
 def first_of_scope(database: Database, space: str, owner: str) -> int | None:

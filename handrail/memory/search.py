@@ -10,17 +10,19 @@ from handrail.memory.indexing import SCOPE_COUNT_MAX, first_of_scope
 from handrail.memory.words import owner_of, query_of, words_of
 from handrail.store.sqlite import Database, Row
 
-MATCHES_COUNT_MAX: Final = 10_000
+MATCHES_COUNT_MAX: Final = 6_000
+SPARE_COUNT: Final = 16  #: ranked beyond what is asked for, in case some may not be seen
+MORE_TIMES: Final = 16  #: as many are ranked next when too few could be seen
 COUNTED_FOR_MS: Final = 60_000  #: how long it is believed how many records hold a word
 COUNTED_WORDS_MAX: Final = 50_000
 
 _RANKED: Final = """
     SELECT r.crc, r.body, -w.score FROM (
         SELECT rowid AS id, bm25(words, 2.0, 1.0) AS score FROM words
-        WHERE words MATCH ?1 AND rowid BETWEEN ?2 AND ?3
-    ) w JOIN record r ON r.id = w.id
+        WHERE words MATCH ?1 AND rowid BETWEEN ?2 AND ?3 ORDER BY score LIMIT ?7
+    ) w CROSS JOIN record r ON r.id = w.id
     WHERE r.expires_ms > ?4 AND r.found = 1 AND substr(r."key", 1, ?5) = ?6
-    ORDER BY w.score, r."key" LIMIT ?7
+    ORDER BY w.score, r."key"
 """
 _COUNT: Final = """
     SELECT count(*) FROM (
@@ -45,10 +47,24 @@ class Search:
         if first is None or not words:
             return []
         query = query_of(self._telling(first, words, now_ms))
-        return self._database.rows(
-            _RANKED,
-            (query, first, first + SCOPE_COUNT_MAX, now_ms, len(prefix), prefix, count),
-        )
+        within = (query, first, first + SCOPE_COUNT_MAX, now_ms, len(prefix), prefix)
+        ranked = count + SPARE_COUNT
+        while True:
+            # The rows are looked at after the ranking, since most of what is ranked is not wanted.
+            rows = self._database.rows(_RANKED, (*within, ranked))
+            if len(rows) >= count or ranked > MATCHES_COUNT_MAX * SPARE_COUNT:
+                return rows[:count]
+            if ranked > self._matches(query, first):
+                return rows
+            ranked *= MORE_TIMES
+
+    def _matches(self, query: str, first: int) -> int:
+        """Count the records that match, up to what would be ranked next."""
+        row = self._database.rows(
+            _COUNT, (query, first, first + SCOPE_COUNT_MAX, MATCHES_COUNT_MAX * SPARE_COUNT)
+        )[0]
+        assert isinstance(row[0], int)
+        return row[0]
 
     def _telling(self, first: int, words: list[str], now_ms: int) -> list[str]:
         """Give the words by which records are looked for."""

@@ -47,6 +47,7 @@ LAYOUTS: Final = (
         own, around, tokenize = 'porter unicode61 remove_diacritics 2'
     );
     INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+    INSERT INTO words (words, rank) VALUES ('hashsize', 16777216);
     """,
 )
 

@@ -36,6 +36,12 @@ from handrail.wire.record import Record, TopicPartition
 log = structlog.get_logger(__name__)
 
 
+_VERSION: Final = """
+    INSERT INTO version (space, "key", "offset", number, written_ms, sealed, crc, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """Up to where a partition was folded, and what its last record looked like."""
@@ -248,6 +254,7 @@ class _Fold:
         self._opener = opener
         self.indexing = Indexing(database, opener)
         self.changed: set[str] = set()
+        self._versions: list[tuple[Value, ...]] = []
         self._unreadable = 0
         self._purge_due = False
 
@@ -260,6 +267,8 @@ class _Fold:
                     applied = max(applied, self._version(record))
                 elif record.key == APPLIED_KEY:
                     applied = max(applied, self._mark(record))
+                elif (record.key or b"").startswith(HOLD_PREFIX):
+                    continue  # of no concern to readers: it says what may not be forgotten
                 elif not (record.key or b"").startswith(HOLD_PREFIX):
                     applied = max(applied, self._record(space, record))
             except (MemoryRecordInvalid, UnicodeDecodeError) as error:
@@ -274,11 +283,17 @@ class _Fold:
         return applied
 
     def finish(self) -> None:
-        """Note what is left to do and what could not be read."""
+        """Write what waits, and note what is left to do and what could not be read."""
+        self.indexing.flush()
+        self._write_versions()
         self._database.execute(
             "UPDATE state SET unreadable = unreadable + ?, purge_due = max(purge_due, ?)",
             (self._unreadable, int(self._purge_due)),
         )
+
+    def _write_versions(self) -> None:
+        versions, self._versions = self._versions, []
+        self._database.execute_many(_VERSION, versions)
 
     def _mark(self, record: Record) -> int:
         mark = AppliedMark.decode(record.value)
@@ -307,6 +322,7 @@ class _Fold:
         stored = StoredRecord.decode(record.value)
         self.changed.add(stored.space)
         if stored.removed and subject_of(stored.key) is not None:
+            self._write_versions()
             self._purge_due |= forget_closed(self._database, self._opener, stored)
         row: tuple[Value, ...] = (
             stored.space,
@@ -318,11 +334,7 @@ class _Fold:
             zlib.crc32(record.value or b""),
             record.value,
         )
-        self._database.execute(
-            'INSERT INTO version (space, "key", "offset", number, written_ms, sealed, crc, body)'
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            row,
-        )
+        self._versions.append(row)
         return stored.applied
 
 

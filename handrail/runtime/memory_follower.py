@@ -33,7 +33,7 @@ log = structlog.get_logger("handrail.memory")
 R = TypeVar("R")
 
 BATCH_RECORDS_MAX: Final = 2_000
-INDEXED_AT_ONCE_MAX: Final = 2_000
+INDEXED_AT_ONCE_MAX: Final = 10_000
 POLL_S: Final = 0.25
 BARRIER_EVERY_S: Final = 30.0  #: how often the ends of the topics are asked for
 BEHIND_AFTER_S: Final = 10.0  #: without reaching the ends that were asked for

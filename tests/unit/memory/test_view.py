@@ -15,7 +15,7 @@ from handrail.contract.memory_reader import AsOf
 from handrail.errors.store import StoreDamaged
 from handrail.memory.reading import Asker, Reader
 from handrail.memory.view import View
-from handrail.wire.memory import Positions, full_key
+from handrail.wire.memory import HOLD_PREFIX, Positions, full_key
 from handrail.wire.record import Record
 from tests.unit.memory.written import NAMESPACE, TENANT, Written
 
@@ -284,6 +284,17 @@ def test_a_record_that_nobody_can_read_is_counted_and_stalls_nothing(
 
         assert view.unreadable_count() == 1
         assert view.holds(Positions(topics.applied))
+
+
+def test_a_legal_hold_on_a_topic_of_records_is_no_record(tmp_path: Path) -> None:
+    topics = written([("put", "facts", "doc/1", "river")])
+    first = topics.records()[0]
+    hold = replace(first, key=HOLD_PREFIX + b"acme/~d1", value=b'{"op":"hold"}', offset=7)
+    with view_at(tmp_path / "v.db") as view:
+        take(view, [*topics.records()[:2], hold])
+
+        assert view.unreadable_count() == 0
+        assert view.database.rows("SELECT count(*) FROM record") == [(1,)]
 
 
 def test_a_record_under_the_key_of_another_is_not_believed(tmp_path: Path) -> None:
