@@ -20,6 +20,9 @@ _WORD = re.compile(r"\w+(?:['’.-]\w+)*")
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
+Verdict = Literal["passed", "sent back", "struck"]
+
+
 class Fact(BaseModel):
     """What was proved once in answer to a question, with every quote it rests on."""
 
@@ -41,7 +44,7 @@ class Review(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    verdict: Literal["passed", "sent back", "struck"]
+    verdict: Verdict
     claims: int
     faults: tuple[Fault, ...] = ()
 
@@ -86,5 +89,5 @@ def worth_keeping(brief: Brief) -> list[Fact]:
 
 def judged(claims: int, found: Sequence[Fault], *, sent_back: bool) -> Review:
     """Give what is decided on a draft with these faults."""
-    verdict = "sent back" if sent_back else "struck" if found else "passed"
+    verdict: Verdict = "sent back" if sent_back else "struck" if found else "passed"
     return Review(verdict=verdict, claims=claims, faults=tuple(found))
