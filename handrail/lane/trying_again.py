@@ -206,7 +206,10 @@ class RunErrors:
         """What was asked for from a step on, that step among it."""
         if since not in self._asked:
             return []
-        return [since, *self._followers(since, self._asked.index(since) + 1)]
+        later = self._asked[self._asked.index(since) + 1 :]
+        # What is within a call counts with its call, which may have begun before.
+        calls = {since.partition(".")[0], *(path for path in later if "." not in path)}
+        return [since, *(p for p in later if _is_note(p) or p.partition(".")[0] in calls)]
 
     def _leaves_nothing(self, path: str, record: StepRecord) -> bool:
         """Whether a step can be done anew: it does no harm, or it changed nothing."""

@@ -5,8 +5,9 @@ import pytest
 from handrail import Refused, State
 from handrail.contract.effect import Effect
 from handrail.errors import FailureClass
+from handrail.lane.failure_class import Failure
 from handrail.lane.journal import Entry, Kind
-from handrail.lane.steps import Begin, Reconcile, Replay, StepLog, after_crash
+from handrail.lane.steps import Begin, Reconcile, Replay, StepLog, StepState, after_crash
 from handrail.lane.trying_again import RunErrors, StepFailure
 
 AWAY = ConnectionError("away")
@@ -169,3 +170,56 @@ def test_an_unknown_outcome_of_what_its_receiver_knows_is_found_out_by_the_next_
         Effect.UNSAFE,
         Effect.ASK,
     }
+
+
+CHANGED = StepFailure(Failure(FailureClass.TRANSIENT), nothing_happened=True)
+
+
+def succeeded(log: StepLog, errors: RunErrors, path: str, effect: Effect) -> None:
+    if effect not in (Effect.PURE, Effect.READ):
+        log.put(entry(Kind.INTENT, path, effect=str(effect), first_ms=500, key_ttl_s=None))
+    log.put(entry(Kind.OUTCOME, path, ok=True))
+    for asked in dict.fromkeys((path.partition(".")[0], path)):
+        errors.ask(asked)  # a call first, then what is within it
+
+
+def test_what_was_decided_on_a_memory_that_has_changed_is_decided_anew() -> None:
+    log, errors = StepLog(), RunErrors()
+    for path, effect in (
+        ("1", Effect.UNSAFE),
+        ("2", Effect.READ),
+        ("3.m1", Effect.PAID),
+        ("4", Effect.ASK),
+    ):
+        succeeded(log, errors, path, effect)
+    errors.fail("4", AWAY, CHANGED, Effect.ASK, since="2")
+
+    assert errors.may_repeat("4", log)
+    written, removed = errors.forget(log, 2_000, AWAY)
+
+    assert removed == [b"i/outcome/2", b"i/outcome/3.m1", b"i/outcome/4"]
+    assert [one.path for one in written] == ["3.m1", "4"], "the numbers of their attempts stay"
+    assert log.state("1") is StepState.SUCCEEDED
+    log.check_all_asked(["1"], "a", "1")
+    assert not log.questions()
+
+
+def test_nothing_is_decided_anew_once_something_was_done_that_is_done_once() -> None:
+    log, errors = StepLog(), RunErrors()
+    for path, effect in (("1", Effect.READ), ("2", Effect.UNSAFE), ("3", Effect.ASK)):
+        succeeded(log, errors, path, effect)
+    errors.fail("3", AWAY, CHANGED, Effect.ASK, since="1")
+
+    assert not errors.may_repeat("3", log)
+    assert errors.forget(log, 2_000, AWAY) == ([], [])
+    assert sorted(log.records) == ["1", "2", "3"]
+
+
+def test_a_changed_memory_that_a_handler_went_on_from_stays_recorded() -> None:
+    log, errors = StepLog(), RunErrors()
+    succeeded(log, errors, "1", Effect.READ)
+    succeeded(log, errors, "2", Effect.ASK)
+    errors.fail("2", AWAY, CHANGED, Effect.ASK, since="1")
+
+    assert errors.forget(log, 2_000, ValueError("another")) == ([], [])
+    assert sorted(log.records) == ["1", "2"]
