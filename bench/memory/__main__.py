@@ -13,7 +13,7 @@ import click
 import uvloop
 
 from bench.engine.figure import Figure, machine
-from bench.memory import keeping
+from bench.memory import handoffs, keeping
 from handrail.testing.broker import broker_for_tests
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -23,6 +23,9 @@ HISTORY = Path(__file__).with_name("history.jsonl")
 async def _figures(bootstrap: str, tell: Callable[[Figure], None], *, quick: bool) -> list[Figure]:
     many, each = (2_000, 200) if quick else (40_000, 10_000)
     found: list[Figure] = []
+    for figure in await handoffs.read_behind_writes(bootstrap, count=500 if quick else 10_000):
+        tell(figure)
+        found.append(figure)
     for measured in (
         keeping.latency(bootstrap, calls=200 if quick else 1_000),
         keeping.rate(bootstrap, calls=many),

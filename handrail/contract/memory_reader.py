@@ -9,6 +9,8 @@ from typing import Protocol
 
 from handrail.wire.memory import Positions, StoredRecord
 
+PATIENCE_S = 0.25  #: how long a read waits for what was written before it
+
 
 @dataclass(frozen=True, slots=True)
 class AsOf:

@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 import structlog
 
 from handrail.bus.port import Bus, Tail
+from handrail.contract.memory_reader import PATIENCE_S
 from handrail.errors import BrokerUnreachable
 from handrail.errors.store import StoreDamaged, StoreUnusable
 from handrail.memory.opening import Opener
@@ -66,6 +67,7 @@ class ViewSettings:
     opener: Opener | None = None  #: of sealed records, so that their words are found
     clock: Clock = field(default_factory=WallClock)
     saved_from: int = SNAPSHOT_RECORDS_MIN  #: so many new records are worth a snapshot
+    patience_s: float = PATIENCE_S  #: how long a question waits for what it wants to be here
 
     @property
     def topics(self) -> list[str]:

@@ -23,7 +23,6 @@ __all__ = ["Freshness", "MemoryView", "ViewSettings"]
 
 R = TypeVar("R")
 
-WAIT_S: Final = 0.25  #: how long a question waits for what it wants to be here
 START_S_MAX: Final = 120.0  #: how long a start waits for the first filling
 
 
@@ -89,15 +88,16 @@ class MemoryView:
         view = self._follower.view
         return view is not None and self.freshness is not Freshness.LOADING and view.holds(wanted)
 
-    async def wait_for(self, wanted: Positions, *, within_s: float = WAIT_S) -> None:
+    async def wait_for(self, wanted: Positions, *, within_s: float | None = None) -> None:
         """Return once everything that these commands have written is here. Raises StaleView."""
         if self.holds(wanted):
             return
+        patience_s = self._settings.patience_s if within_s is None else within_s
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(patience_s):
                 await self._until(lambda: self.holds(wanted))
         except TimeoutError:
-            raise self._stale(wanted, within_s) from None
+            raise self._stale(wanted, patience_s) from None
 
     async def get(
         self, space: str, key: str, *, wanted: Positions, as_of: AsOf = NEWEST, person: bool = False
@@ -133,7 +133,7 @@ class MemoryView:
         except StoreDamaged as damage:
             # The follower sees to it; whoever asks again is answered from the new file.
             self._follower.damaged(damage)
-            raise self._stale(NOTHING_WRITTEN, WAIT_S) from damage
+            raise self._stale(NOTHING_WRITTEN, self._settings.patience_s) from damage
 
     def _reader_of_now(self) -> Reader:
         view = self._follower.view

@@ -219,8 +219,7 @@ def _parts(plan: Serving, bus: Bus, model: Model) -> list[Served]:
             ),
             drain_s=plan.settings.drain_s,
             references=folder / "references",
-            # A name that no supervisor has chosen does not come again, and nor would its file.
-            memory=folder / "memory" if NOTE_VARIABLE in os.environ else None,
+            memory=folder / "memory",
             subject_keys=folder / "keys" / KEYS_FILE,
         )
         parts.append(ServedAgents(AgentProcess(bus, plan.agents, plan.team, model, settings)))

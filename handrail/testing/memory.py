@@ -123,9 +123,8 @@ class TeamMemory:
         ground = self._ground
         if self._view is None:
             names = sorted(ground.description.spaces)
-            path = self.folder / "test.sqlite"
             opener = partial(opened, keys=self.keys())
-            settings = ViewSettings(ground.namespace, names, path, opener, ground.clock)
+            settings = ViewSettings(ground.namespace, names, None, opener, ground.clock)
             self._view = MemoryView(ground.bus, settings)
             await self._view.start()
         wanted = await self.commands_until_now()

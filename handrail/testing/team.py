@@ -144,6 +144,7 @@ class Team(LetterHands, ToolHands, Submitting[Coroutine[Any, Any, TeamTask]]):
             fail_points=kill_point,
             jitter=quick_at_once,
             references=self.references,
+            memory_patience_s=self.patience_s,
             subject_keys=self._memory.keys_file,
         )
         process = AgentProcess(bus, [agent], self.description, self._model, settings)

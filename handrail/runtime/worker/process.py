@@ -12,6 +12,7 @@ from typing import Any
 
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
+from handrail.contract.memory_reader import PATIENCE_S
 from handrail.contract.team import TeamDescription
 from handrail.lane.switches import CONTROL
 from handrail.models.port import Model
@@ -50,8 +51,9 @@ class ProcessSettings:
     steps: MakeSteps = StepRunner
     fail_points: FailPoints = field(default_factory=fail_points_of_environment)
     jitter: Jitter = full_jitter
-    memory: Path | None = None  #: folder of the view of memory; None: one that ends with it
+    memory: Path | None = None  #: folder of the machine's views; None: one that ends with it
     subject_keys: Path | None = None  #: file of the keys of those whom records are about
+    memory_patience_s: float = PATIENCE_S  #: how long a read waits for what was written before it
     references: Path | None = None  #: folder of the lanes' reference caches; None: without
 
 
@@ -89,10 +91,10 @@ class AgentProcess:
         door = Door()
         place = MemoryPlace(
             settings.namespace,
-            settings.process,
             settings.clock,
             settings.memory,
             settings.subject_keys,
+            settings.memory_patience_s,
         )
         self._memory = ProcessMemory(bus, team, agents, place)
         self._control = Control(bus, f"{settings.namespace}.{CONTROL}", settings.clock)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
+from handrail.contract.memory_reader import PATIENCE_S
 from handrail.contract.team import TeamDescription
 from handrail.runtime.clock import Clock
 from handrail.runtime.worker.place import WorkerMemory
@@ -29,10 +30,10 @@ class MemoryPlace:
     """Where a process has its memory; without a folder its files end with it."""
 
     namespace: str
-    process: str
     clock: Clock
     folder: Path | None = None  #: of the views of this machine's processes
-    keys: Path | None = None  #: the file of keys that they share; None: in the folder
+    keys: Path | None = None  #: the file of keys that they share; None: one that vanishes
+    patience_s: float = PATIENCE_S  #: how long a read waits for what was written before it
 
 
 class ProcessMemory:
@@ -55,16 +56,15 @@ class ProcessMemory:
         # only: what a handler may read is asked for each of its reads.
         read = sorted(team.spaces) if may_read else []
         personal = any(space.is_personal for space in team.spaces.values())
-        if read or personal:
-            folder = place.folder or Path(
-                self._opened.enter_context(tempfile.TemporaryDirectory(prefix="handrail-memory-"))
-            )
-            folder.mkdir(parents=True, exist_ok=True)
-            if personal:
-                self._keys = _keys(place.keys or folder / KEYS_FILE)
-            if read:
-                self._view = _view(bus, place, read, folder, self._keys)
+        if personal:
+            self._keys = _keys(place.keys or self._scratch() / KEYS_FILE)
+        if read:
+            self._view = _view(bus, place, read, self._keys)
         self.worker = WorkerMemory(team.spaces, self._view, self._keys)
+
+    def _scratch(self) -> Path:
+        folder = tempfile.TemporaryDirectory(prefix="handrail-keys-")
+        return Path(self._opened.enter_context(folder))
 
     async def start(self) -> None:
         """Fill the view. Raises TopicsMissing, and what the broker's absence raises."""
@@ -96,10 +96,18 @@ def _keys(path: Path) -> "LocalKeys":
 
 
 def _view(
-    bus: Bus, place: MemoryPlace, spaces: Sequence[str], folder: Path, keys: "LocalKeys | None"
+    bus: Bus, place: MemoryPlace, spaces: Sequence[str], keys: "LocalKeys | None"
 ) -> "MemoryView":
     from handrail.memory.sealing import opened  # noqa: PLC0415
     from handrail.runtime.memory_view import MemoryView, ViewSettings  # noqa: PLC0415
 
     opener = None if keys is None else partial(opened, keys=keys)
-    return MemoryView(bus, ViewSettings(place.namespace, spaces, folder, opener, place.clock))
+    settings = ViewSettings(
+        place.namespace,
+        spaces,
+        place.folder,
+        opener,
+        place.clock,
+        patience_s=place.patience_s,
+    )
+    return MemoryView(bus, settings)

@@ -74,7 +74,7 @@ async def test_who_is_always_too_late_is_told_to_merge_after_three_rounds() -> N
 def opened(tmp_path: Path, *spaces: Memory[object]) -> ProcessMemory:
     bus = InProcessBus(InProcessBroker(lambda: 0))
     team = TeamDescription([plain], spaces=spaces)
-    place = MemoryPlace("ns", "plain-1", WallClock(), tmp_path)
+    place = MemoryPlace("ns", WallClock(), tmp_path / "memory")
     return ProcessMemory(bus, team, [plain], place)
 
 
@@ -85,7 +85,7 @@ async def test_a_process_whose_agents_may_read_nothing_opens_no_view(tmp_path: P
     await memory.close()
 
     assert memory.worker.reader is None
-    assert not (tmp_path / "plain-1.sqlite").exists()
+    assert not (tmp_path / "memory").exists()
 
 
 async def test_a_process_opens_a_view_of_what_its_agents_may_read(tmp_path: Path) -> None:
