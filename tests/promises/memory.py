@@ -15,7 +15,6 @@ from handrail import (
     Memory,
     MemoryClass,
     Parts,
-    PersonalData,
     Refused,
     Topic,
     agent,
@@ -348,72 +347,3 @@ async def test_a_refusal_of_the_keeper_is_an_error_in_words_and_final(team_of: T
 
         (letter,) = await task.dead_letters()
         assert letter.failure.exception_message is not None
-
-
-async def test_who_reads_after_another_has_written_never_reads_what_was_before(
-    team_of: TeamOf,
-) -> None:
-    stale: list[str] = []
-
-    @agent(reads=jobs, writes=told)
-    async def bumper(text: str, ctx: Context) -> str:
-        key, _, number = text.partition("#")
-        if int(number) % 2:
-            ctx.memory(counts).increment(key)
-            return f"{key}#0"
-        applied = await ctx.memory(counts).update(key, lambda old: (old or 0) + 1)
-        return f"{key}#{applied.version}"
-
-    @agent(reads=told, writes=results)
-    async def checker(text: str, ctx: Context) -> str:
-        key, _, version = text.partition("#")
-        found = await ctx.memory(counts).get(key)
-        if found is None or found.version < int(version):
-            stale.append(f"{text}: {found}")
-        return key
-
-    async with team_of(bumper, checker, memory=[counts]) as team:
-        tasks = [await team.submit(jobs, f"key{n % 7}#{n}") for n in range(100)]
-        for task in tasks:
-            await task.result(str)
-        kept = [await team.memory(counts).get(f"key{n}") for n in range(7)]
-
-    assert stale == []
-    assert sum(one.value for one in kept if one is not None) == 100
-
-
-async def test_what_is_about_a_person_is_in_no_topic_and_read_by_its_subject(
-    team_of: TeamOf,
-) -> None:
-    wishes = Memory(
-        "wishes",
-        carries=Fact,
-        keeps=MemoryClass.PREFERENCE,
-        access=Access(personal=PersonalData.SUBJECT),
-    )
-
-    @agent(reads=jobs, writes=told)
-    async def listener(text: str, ctx: Context) -> str:
-        wish = Fact(paid=True, by=f"canary-{text}")
-        await ctx.memory(wishes).put("likes", wish, expect=NEW, subject=text)
-        with pytest.raises(Refused):
-            ctx.memory(wishes).merge("likes", {"paid": False}, subject=text)
-        return "asked"
-
-    @agent(reads=told, writes=results)
-    async def recaller(text: str, ctx: Context) -> str:
-        found = await ctx.memory(wishes).get("likes", subject="Ada Lovelace")
-        other = await ctx.memory(wishes).get("likes", subject="Bob")
-        hits = await ctx.memory(wishes).search("canary", subject="Ada Lovelace")
-        assert other is None
-        return f"{found.value.by if found else None} {len(hits)}"
-
-    async with team_of(listener, recaller, memory=[wishes]) as team:
-        # A claim of the task's own input is no memory; what the keeper is asked to keep is.
-        task = await team.submit(jobs, "Ada Lovelace")
-        assert await task.result(str) == "canary-Ada Lovelace 1"
-        names = ("memory.commands", "memory.wishes", "memory.history", "recaller.journal")
-        for name in (*names, "listener.journal"):
-            for record in await read_all(team.bus, team.full(name)):
-                assert b"canary" not in (record.value or b""), name
-                assert b"Lovelace" not in (record.key or b""), name
