@@ -119,7 +119,7 @@ def _written(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings
         )
     refusal = (
         refused_value(asked, space, value)
-        or refused_copy(command, around.personal)
+        or refused_copy(command.key, command.derived_from, around.personal)
         or refused_origin(asked, space, seen.present)
     )
     if refusal is None and not command.sealed and command.rollback_of is None:

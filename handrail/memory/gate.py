@@ -17,7 +17,6 @@ from handrail.memory.erasing import not_about_the_same
 from handrail.memory.likeness import is_echo, text_of
 from handrail.memory.traces import person_in, secret_in
 from handrail.wire.limits import KIB
-from handrail.wire.memory import Command
 
 VALUE_BYTES_MAX: Final = 256 * KIB
 SOURCES_COUNT_MAX, SOURCE_CHARS_MAX = 200, 500  #: of what a record is derived from
@@ -67,9 +66,11 @@ def refused_value(asked: Asked, space: Memory[Any], value: object) -> Refusal | 
     return None
 
 
-def refused_copy(command: Command, personal: Collection[str]) -> Refusal | None:
+def refused_copy(
+    key: str, derived_from: Collection[str], personal: Collection[str]
+) -> Refusal | None:
     """Refuse what was made from a record about somebody whom it is not about itself."""
-    source = not_about_the_same(command.key, command.derived_from, personal)
+    source = not_about_the_same(key, derived_from, personal)
     if source is None:
         return None
     return Refusal(

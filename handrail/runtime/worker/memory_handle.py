@@ -34,7 +34,7 @@ from handrail.runtime.worker.memory_reads import (
     in_ms,
     positions_of,
 )
-from handrail.runtime.worker.memory_rights import Right, check_right, check_subject
+from handrail.runtime.worker.memory_rights import Right, check_content, check_right, check_subject
 from handrail.runtime.worker.run_memory import COLLECTED_COUNT_MAX
 from handrail.runtime.worker.step import Step
 from handrail.runtime.worker.waiting import RunSteps
@@ -83,6 +83,8 @@ class SpaceHandle(Generic[M]):
         self._numbered = numbered
         self._worker = asker.ground.worker
         self._tenant = asker.envelope.tenant
+        spaces = self._worker.memory.spaces.values()
+        self._personal = frozenset(one.name for one in spaces if one.is_personal)
 
     # ---- reading
 
@@ -251,6 +253,8 @@ class SpaceHandle(Generic[M]):
 
     async def _put(self, path: str, shown: str, change: _Change[M]) -> Applied:
         body = self._space.encode(change.value)
+        full = self._full_key(change.key, change.subject)
+        check_content(self._space, orjson.loads(body), full, change.derived_from, self._personal)
         facts = {
             "space": self._space.name,
             "key": change.key,

@@ -3,13 +3,14 @@
 A space is what the team declares in memory/; a handler cannot bring one of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from handrail.contract.failure import Refused, State
 from handrail.contract.memory import Memory
 from handrail.errors.memory import SpaceUnknown
+from handrail.memory.gate import refused_copy, refused_text
 
 M = TypeVar("M")
 
@@ -71,3 +72,20 @@ def check_subject(space: Memory[Any], subject: str | None, *, has_keys: bool) ->
         raise Refused(State.INVALID_INPUT, detail, remedy=cure)
     if subject is not None and not 0 < len(subject) <= SUBJECT_CHARS_MAX:
         raise Refused(State.INVALID_INPUT, f"a subject has 1 to {SUBJECT_CHARS_MAX} characters")
+
+
+def check_content(
+    space: Memory[Any],
+    value: object,
+    full: str,
+    derived_from: Sequence[str],
+    personal: Collection[str],
+) -> None:
+    """Raise Refused for what the keeper would refuse for its words, before they leave the process.
+
+    A command stays on its topic for a week, also a refused one: what is about a person, or is a
+    secret, must not get there in the clear. `full` is the key, `personal` the spaces about people.
+    """
+    refusal = refused_copy(full, derived_from, personal) or refused_text(space, value)
+    if refusal is not None:
+        raise Refused(refusal.state, refusal.detail, remedy=refusal.remedy)
