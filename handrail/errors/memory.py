@@ -134,6 +134,7 @@ class KeeperSilent(HandrailError):
 
     Why: they are written and will be carried out, but nobody takes them now.
     Do: handrail status    whether the keeper runs
+    handrail run keeper    runs one here, in the foreground
     """
 
     code: ClassVar[str] = "HR-MEM-022"
