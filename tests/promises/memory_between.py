@@ -8,13 +8,16 @@ from handrail import (
     Context,
     Memory,
     MemoryClass,
+    Parts,
     PersonalData,
     Refused,
+    Topic,
     agent,
     results,
 )
 from handrail.testing.accounting import read_all
-from tests.promises.memory import Fact, TeamOf, counts, told
+from handrail.wire.memory import COMMANDS, MEMORY_READ, Positions
+from tests.promises.memory import Fact, TeamOf, counts, questions, told
 from tests.promises.step_tools import jobs
 
 
@@ -85,3 +88,36 @@ async def test_what_is_about_a_person_is_in_no_topic_and_read_by_its_subject(
             for record in await read_all(team.bus, team.full(name)):
                 assert b"canary" not in (record.value or b""), name
                 assert b"Lovelace" not in (record.key or b""), name
+
+
+async def test_what_is_gathered_says_how_far_all_of_its_parts_have_written(
+    team_of: TeamOf,
+) -> None:
+    parts, found = Topic("parts", carries=str), Topic("found", carries=str)
+
+    @agent(reads=jobs, writes=parts)
+    async def planner(text: str) -> list[str]:
+        return [f"{text}/{n}" for n in range(8)]
+
+    @agent(reads=parts, writes=found)
+    async def worker(text: str, ctx: Context) -> str:
+        return await ctx.ask(questions, text)
+
+    @agent(reads=questions)
+    async def answerer(text: str, ctx: Context) -> str:
+        ctx.memory(counts).increment(text)
+        return text
+
+    @agent(reads=found, writes=results)
+    async def gatherer(all_: Parts[str]) -> int:
+        return len(all_)
+
+    async with team_of(planner, worker, answerer, gatherer, memory=[counts]) as team:
+        task = await team.submit(jobs, "job")
+        assert await task.result(int) == 8
+        (result,) = await read_all(team.bus, team.full("results"))
+        sent = await read_all(team.bus, team.full(COMMANDS))
+
+        said = Positions.of((result.header(MEMORY_READ) or b"").decode())
+        assert said == Positions({one.partition: one.offset for one in sent})
+        assert len(said.by_partition) > 1
