@@ -17,6 +17,7 @@ from tests.promises.step_tools import (
     jobs,
     ledger,
     left_of_steps,
+    look,
     order,
     pay,
     real,
@@ -44,6 +45,37 @@ async def test_an_unsafe_step_without_an_outcome_waits_for_a_person_and_others_f
         assert 'step 2, pay(text="x"), was begun at' in await task.task.explanation()
         asked = [e for e in await ledger(team) if isinstance(e, PersonAsked)]
         assert [(one.kind, one.agent) for one in asked] == [("doubt", "worker")]
+
+
+async def test_a_doubt_is_told_at_once_whoever_else_is_under_suspicion(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    gate, begun = Gate(), list[str]()
+
+    @agent(reads=jobs, writes=results)
+    async def payer(text: str, ctx: Context) -> str:
+        found = await ctx.call(look, text)
+        begun.append(text)
+        if text == "long":
+            await gate.pass_through()
+            return found.text
+        return await ctx.call(pay, found.text)
+
+    async with team_of(payer, tools=TOOLS, partitions=1) as team:
+        real(team)
+        first = await team.submit(jobs, "long")
+        for number in (1, 2):
+            await until(lambda n=number: begun.count("long") == n)
+            await team.kill(payer)
+            await team.restart(payer)
+        await until(lambda: begun.count("long") == 3)
+        await team.kill(payer, at="after_act/pay")
+        task = await team.submit(jobs, "x")
+        await team.restart(payer)
+        await task.until("input_required")
+        gate.opened.set()
+
+        assert await first.result(str) == "long"
 
 
 async def test_a_doubt_survives_further_crashes_and_its_task_s_deadline(

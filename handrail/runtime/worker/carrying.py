@@ -140,9 +140,14 @@ class Carrier:
     async def _carry_out(self, invocation: Invocation) -> None:
         try:
             why = WhyCancelled(lambda: self._closing, lambda: invocation in self._expired)
-            if not await self._presence.begin(invocation, lambda: self._starting):
-                return
-            ended = await self._execution.run(invocation, why)
+            # Whoever is to find out what happened hears of it at once; a suspect may wait for long.
+            known = await self._execution.in_doubt(invocation) if self._starting else None
+            if known is not None:
+                ended: Ended | Buried | Doubtful | Suspended | Canceled = known
+            else:
+                if not await self._presence.begin(invocation, lambda: self._starting):
+                    return
+                ended = await self._execution.run(invocation, why)
             await self._worker.fail_points.reached(Moment.BEFORE_FINAL)
             await self._hand_over(invocation, ended)
             if self._worker.fail_points.wants(Moment.AFTER_FINAL_COMMIT):

@@ -274,6 +274,15 @@ class Execution:
             return Buried(record, envelope, reason, error, submission=unread, unread=unread)
         return _Input(record, envelope, message)
 
+    async def in_doubt(self, invocation: Invocation) -> Doubtful | Canceled | None:
+        """Say whether it cannot go on before somebody has found out; its handler is not called."""
+        if not self._doubts(invocation):
+            return None
+        given = await self._input(invocation)
+        if not isinstance(given, Doubtful):
+            return None
+        return self._canceled(given.envelope) or given
+
     def _doubts(self, invocation: Invocation) -> Sequence[Doubt]:
         return self._lane.steps.doubts(invocation.id, self._worker.clock.now_ms())
 
