@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from handrail.bus.port import Bus
 from handrail.contract.memory_reader import AsOf
@@ -17,6 +16,7 @@ from handrail.runtime.memory_view import Freshness, MemoryView, ViewSettings
 from handrail.store.sqlite import Database
 from handrail.testing.clock import VirtualClock
 from handrail.wire.memory import NOTHING_WRITTEN, Positions, StoredRecord, full_key
+from tests.captured_lines import captured_lines
 from tests.promises.ground import Ground
 from tests.promises.memory_scribe import SPACES, TENANT, Scribe
 from tests.waiting import until
@@ -268,7 +268,7 @@ async def test_a_new_process_starts_from_a_snapshot_and_reads_the_rest(
         delete_view(tmp_path)
         await scribe.put("facts", "order/3", {"n": 33})
 
-        with structlog.testing.capture_logs() as logs:
+        with captured_lines() as logs:
             async with view_of(ground, bus, tmp_path) as view:
                 assert await values_of(view, "order/3", "order/19") == [{"n": 33}, {"n": 19}]
 
@@ -287,7 +287,7 @@ async def test_a_snapshot_with_one_flipped_bit_is_passed_over_and_the_topics_are
         delete_view(tmp_path)
         snapshot = flip_a_bit_of_the_snapshot(tmp_path)
 
-        with structlog.testing.capture_logs() as logs:
+        with captured_lines() as logs:
             async with view_of(ground, bus, tmp_path) as view:
                 assert await values_of(view, "order/3", "order/19") == [{"n": 3}, {"n": 19}]
 

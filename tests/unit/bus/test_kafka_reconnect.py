@@ -9,10 +9,10 @@ import aiokafka
 import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.metadata import MetadataResponse_v0
-from structlog.testing import capture_logs
 
 from handrail.bus.kafka_reconnect import PAUSE_S_MAX, PAUSE_S_MIN, Patience, reconnect_patiently
 from handrail.errors.transport import AiokafkaUnchecked
+from tests.captured_lines import captured_lines
 
 HERE, THERE = ("127.0.0.1", 9092), ("127.0.0.1", 9093)
 
@@ -61,7 +61,7 @@ def test_another_broker_is_not_waited_for_and_one_that_answers_is_forgotten() ->
 def test_an_outage_is_told_once_and_so_is_its_end_and_a_moment_is_not() -> None:
     patience = Patience()
 
-    with capture_logs() as told:
+    with captured_lines() as told:
         patience.failed(HERE, 0.0)
         patience.reached(HERE, 0.1)
         tries(patience, 30.0)
