@@ -68,6 +68,8 @@ class Schedule:
             self._begin()
             self._drive()
             self.problems += self.loop.complaints
+            # Tasks of dead processes are let go on, to be cancelled; one may come to a step.
+            self.receivers.is_over = True
             self.loop.wind_up()
         except NeverEnds as error:
             self.problems.append(str(error))

@@ -100,6 +100,7 @@ class Receivers:
         default_factory=dict[tuple[SimProcess, str], int]
     )
     problems: list[str] = field(default_factory=list[str])
+    is_over: bool = False  #: the schedule has ended: what still unwinds has no effect any more
     mended: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     on_fell: Callable[[SimProcess], None] = lambda _: None  #: kills a process
 
@@ -109,6 +110,8 @@ class Receivers:
         away_s, decided = self.away_s(), self.decided()
 
         def effect() -> None:
+            if self.is_over:
+                return
             act = Act(self.loop.time(), process, name, number, step, idem_key, decided)
             self.acts.append(act)
             self.known.setdefault(idem_key, result)
