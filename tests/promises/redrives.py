@@ -19,6 +19,7 @@ from handrail import (
     results,
     tool,
 )
+from handrail.errors import TaskUnknown
 from handrail.ledger.event import Accepted, Discarded, Finished, Redriven, RedriveRefused
 from handrail.runtime.dead_letters import ask_to_settle
 from handrail.testing import Team
@@ -284,17 +285,23 @@ async def test_bytes_that_nobody_can_read_are_edited_and_carried_out(team_of: Te
         broken = Outgoing(team.full("orders"), b"invoice-7", b'{"text": ', ())
         await team.bus.sender().send(broken)
 
-        async def refused() -> bool:
-            return any(one.task_id for one in await ledger(team))
+        async def known() -> TeamTask | None:
+            try:
+                return TeamTask(team, await team.client.task("invoice-7"))
+            except TaskUnknown:
+                return None
 
-        await until(refused)
-        task = TeamTask(team, await team.client.task("invoice-7"))
+        task = await until(known, what="its task has a state")
+        assert task is not None
         await task.until("rejected")
         with pytest.raises(AssertionError, match="would die again at once"):
             await team.redrive(task)
         await team.redrive(task, edit=Order(text="a boat"))
 
-        await task.until("completed")
+        async def is_completed() -> bool:
+            return await task.state() == "completed"
+
+        await until(is_completed, what="the task that was refused is completed")
         assert await task.result(str) == "sold a boat"
 
 
