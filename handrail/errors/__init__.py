@@ -39,6 +39,7 @@ from handrail.errors.cli import (
     UsageWrong,
 )
 from handrail.errors.client import (
+    LetterStays,
     ResultGone,
     ResultMisfit,
     StillRunning,
@@ -200,6 +201,7 @@ __all__ = [
     "KeysUnusable",
     "LedgerCut",
     "LedgerShrunk",
+    "LetterStays",
     "LocalBrokerAway",
     "LocalBrokerNotInstalled",
     "LogUnknown",

@@ -123,3 +123,15 @@ class TaskEnded(HandrailError):
     code: ClassVar[str] = "HR-TASK-010"
     exit_code: ClassVar[int] = 5
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class LetterStays(HandrailError):
+    """Dead letter {letter} stays as it is.
+
+    Why: {reason}
+    Do: handrail dead show {letter}    why it died, and what it carried
+    """
+
+    code: ClassVar[str] = "HR-TASK-011"
+    exit_code: ClassVar[int] = 5
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

@@ -332,11 +332,13 @@ def _finished(facts: TaskFacts, event: Finished) -> TaskFacts:
 
 
 def _redriven(facts: TaskFacts, event: Redriven) -> TaskFacts:
-    if event.resubmitted:
-        return facts
-    after = _counted(facts, event.topic, closes=0, opens=1)
     refused = facts.rejection
-    if refused is not None and refused.invocation == event.invocation:
+    reopened = refused is not None and refused.invocation == event.invocation
+    if event.resubmitted:
+        # It lies on its inbox as a submission that nobody has taken yet.
+        return replace(facts, rejection=None) if reopened and not facts.accepted else facts
+    after = _counted(facts, event.topic, closes=0, opens=1)
+    if reopened:
         times = [*facts.openings, event.invocation][-OPENINGS_COUNT_MAX:]
         openings = facts.openings if event.invocation in facts.openings else tuple(times)
         return replace(

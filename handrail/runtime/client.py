@@ -35,6 +35,7 @@ from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.discovery import load_team, nearest_project
 from handrail.runtime.holding import halt, lift, target_of
 from handrail.runtime.people import Answered, checked, give_answer, one_request, taken
+from handrail.runtime.settling import SettledLetter, SettlingGround, Wish, settle_letters
 from handrail.runtime.submission import message_in_bytes
 from handrail.runtime.submitting import Submitting
 from handrail.runtime.task_handle import Submission, Task
@@ -213,6 +214,40 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         data, now_ms = checked(request, value), self._clock.now_ms()
         answer = await give_answer(self.bus, namespace, request, data, by or who(), now_ms)
         return await taken(self.bus, namespace, answer)
+
+    async def redrive(
+        self,
+        task: Task | str,
+        *,
+        letter: str | None = None,
+        from_step: int | None = None,
+        edit: object = None,
+        by: str | None = None,
+    ) -> list[SettledLetter]:
+        """Send the open dead letters of a task back, or only `letter` (AGENT/PARTITION/OFFSET).
+
+        Nothing that is recorded is done again, but for `from_step` and what follows it; `edit` is
+        the message that takes the place of the original one. What is said of the task afterwards
+        is said of its new life. Raises TaskUnknown, DeadLetterUnknown when none is open, and
+        LetterStays with the lane's words when it refuses one.
+        """
+        wish = Wish(by=by or who(), letter=letter, from_step=from_step, edit=edit)
+        return await self._settle(task, wish)
+
+    async def discard(
+        self, task: Task | str, why: str, *, letter: str | None = None, by: str | None = None
+    ) -> list[SettledLetter]:
+        """Give the open dead letters of a task up for good, with the reason. See `redrive`."""
+        if not why.strip():
+            cure = "say in words why it is given up; everybody who looks sees it"
+            raise SubmissionInvalid(detail="a dead letter is given up for a reason", cure=cure)
+        return await self._settle(task, Wish(by=by or who(), letter=letter, discard_why=why))
+
+    async def _settle(self, task: Task | str, wish: Wish) -> list[SettledLetter]:
+        found = await self.task(task) if isinstance(task, str) else task
+        await self._require(LEDGER, TASKS)
+        namespace = self._namespace or NAMESPACE_DEFAULT
+        return await settle_letters(SettlingGround(self.bus, namespace, self._clock), found, wish)
 
     async def pause(
         self, *, agent: str | None = None, tenant: str | None = None, reason: str = ""

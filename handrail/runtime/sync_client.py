@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from handrail.contract.topic import Topic
 from handrail.ledger.task_state import TaskState
 from handrail.runtime.people import Answered
+from handrail.runtime.settling import SettledLetter
 from handrail.runtime.submitting import Submitting
 from handrail.runtime.task_handle import Task
 
@@ -59,38 +60,38 @@ class SyncTask:
 
     def __init__(self, task: Task, loop: LoopThread) -> None:
         """Wrap a task of the client in that loop."""
-        self._task = task
+        self.handle = task  #: the task of the client behind this one
         self._loop = loop
 
     def __repr__(self) -> str:
         """Show the id."""
-        return repr(self._task)
+        return repr(self.handle)
 
     @property
     def id(self) -> str:
         """The task's id; the same for the same reference."""
-        return self._task.id
+        return self.handle.id
 
     @property
     def reference(self) -> str | None:
         """The caller's own name for the task, if it has one."""
-        return self._task.reference
+        return self.handle.reference
 
     def state(self) -> TaskState:
         """Give its state as of now."""
-        return self._loop.run(self._task.state())
+        return self._loop.run(self.handle.state())
 
     def explanation(self) -> str:
         """Say in one sentence why it is in its state."""
-        return self._loop.run(self._task.explanation())
+        return self._loop.run(self.handle.explanation())
 
     def wait(self, *states: TaskState, timeout_s: float | None = None) -> TaskState:
         """Wait until it is in one of these states or has ended; see `Task.wait`."""
-        return self._loop.run(self._task.wait(*states, timeout_s=timeout_s))
+        return self._loop.run(self.handle.wait(*states, timeout_s=timeout_s))
 
     def cancel(self, reason: str = "") -> None:
         """Ask that it stop, and return once that is written; see `Task.cancel`."""
-        self._loop.run(self._task.cancel(reason))
+        self._loop.run(self.handle.cancel(reason))
 
     @overload
     def result(self, returns: None = None, timeout_s: float | None = None) -> Any: ...
@@ -99,7 +100,7 @@ class SyncTask:
 
     def result(self, returns: Any = None, timeout_s: float | None = None) -> Any:
         """Wait until it has ended and give its result; raises as `Task.result` does."""
-        return self._loop.run(self._task.result(returns, timeout_s))
+        return self._loop.run(self.handle.result(returns, timeout_s))
 
 
 class SyncClient(Submitting[SyncTask]):
@@ -183,6 +184,27 @@ class SyncClient(Submitting[SyncTask]):
         loop = self._running()
         named = task.id if isinstance(task, SyncTask) else task
         return loop.run(self._client.answer(named, value, step=step, by=by))
+
+    def redrive(
+        self,
+        task: SyncTask | str,
+        *,
+        letter: str | None = None,
+        from_step: int | None = None,
+        edit: object = None,
+        by: str | None = None,
+    ) -> list[SettledLetter]:
+        """Send the open dead letters of a task back; see `Client.redrive`."""
+        loop, named = self._running(), task if isinstance(task, str) else task.handle
+        asked = self._client.redrive(named, letter=letter, from_step=from_step, edit=edit, by=by)
+        return loop.run(asked)
+
+    def discard(
+        self, task: SyncTask | str, why: str, *, letter: str | None = None, by: str | None = None
+    ) -> list[SettledLetter]:
+        """Give the open dead letters of a task up for good; see `Client.discard`."""
+        loop, named = self._running(), task if isinstance(task, str) else task.handle
+        return loop.run(self._client.discard(named, why, letter=letter, by=by))
 
     def _running(self) -> LoopThread:
         assert self._loop is not None, "use it as `with Client.sync() as hr:`"

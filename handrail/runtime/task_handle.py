@@ -134,6 +134,12 @@ class Task:
         """
         return (await self._rest(timeout_s, frozenset(states) or WAITS)).state
 
+    async def has_heard(self, ledger_offset: int) -> None:
+        """Wait until its row says what its partition of the ledger says up to an offset."""
+        async with self._rows.follow(self.id.encode(), self._read_to) as rows:
+            while self._known is None or decode_row(self._known).folded_to <= ledger_offset:
+                self._known = await rows.next()
+
     async def cancel(self, reason: str = "") -> None:
         """Ask that it stop, and return once that is written; asking again changes nothing.
 

@@ -14,6 +14,7 @@ from handrail.ledger.task_state import TaskState
 from handrail.runtime.sync_client import SyncClient
 from handrail.testing import Team
 from tests.promises.gate import Gate
+from tests.waiting import until
 
 
 class Ask(BaseModel):
@@ -90,6 +91,30 @@ async def test_a_script_and_a_notebook_work_without_await(
 
     assert in_a_thread == ("A", "mine", TaskState.COMPLETED)
     assert not [thread for thread in threading.enumerate() if thread.name == "handrail client"]
+
+
+async def test_a_script_gives_a_dead_letter_up_and_sends_another_back(
+    team: Team, broker: str, tmp_path: Path
+) -> None:
+    def script() -> tuple[list[bool], TaskState, str]:
+        with Client.sync(tmp_path, broker=broker, namespace=team.namespace) as hr:
+            first, second = (hr.submit(intake, Ask(text="bad"), reference=r) for r in "ab")
+            for task in (first, second):
+                with pytest.raises(TaskFailed):
+                    task.result(Answer, timeout_s=60)
+            settled = [*hr.discard("a", "no good"), *hr.redrive(second, edit=Ask(text="good"))]
+            answer = second.result(Answer, timeout_s=30)
+            return [one.taken for one in settled], first.state(), answer.text
+
+    running = asyncio.create_task(asyncio.to_thread(script))
+
+    async def done() -> bool:
+        await team.advance(seconds=2)
+        return running.done()
+
+    await until(done, within_s=90)
+
+    assert await running == ([True, True], TaskState.FAILED, "GOOD")
 
 
 async def test_a_notebooks_own_loop_may_run_while_the_client_blocks(

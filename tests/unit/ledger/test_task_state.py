@@ -74,6 +74,16 @@ STATES: dict[str, tuple[TaskState, int, list[Event]]] = {
             t.dead("h1", topic="q", reason="late_part"),
         ],
     ),
+    "refused and put onto its inbox again": (
+        TaskState.SUBMITTED,
+        0,
+        [t.rejected(), t.redriven("s1", resubmitted=True)],
+    ),
+    "refused, put onto its inbox again and taken": (
+        TaskState.WORKING,
+        1,
+        [t.rejected(), t.redriven("s1", resubmitted=True), t.accepted()],
+    ),
     "redriven": (TaskState.WORKING, 1, [t.accepted(), t.dead(), t.redriven("s1")]),
     "redriven and ended": (
         TaskState.COMPLETED,
