@@ -24,7 +24,7 @@ SUM := $(shell cksum < pyproject.toml | tr ' ' '-')
 FOR_RUNNING := $(VENV)/made-for-running-$(SUM)
 FOR_CHECKING := $(VENV)/made-for-checking-$(SUM)
 
-.PHONY: help demo test check format bench proof simulate clean
+.PHONY: help demo test check lint format bench proof simulate clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name text; \
@@ -36,12 +36,14 @@ demo: $(FOR_RUNNING) ## one question through the whole team on a real Kafka, the
 test: $(FOR_CHECKING) ## the whole suite, with a real Kafka
 	@$(RUN)/python -m pytest
 
-check: $(FOR_CHECKING) ## format, lint, types, tidiness, architecture, unit tests
+check: lint ## format, lint, types, tidiness, architecture, unit tests
+	$(RUN)/python -m pytest -q $(CHECKED) tests/unit
+
+lint: $(FOR_CHECKING) ## the part of `make check` that runs nothing: format, lint, types
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
 	$(RUN)/mypy $(PACKAGES)
 	$(RUN)/pyright
-	$(RUN)/python -m pytest -q $(CHECKED) tests/unit
 
 format: $(FOR_CHECKING) ## write the code the way `make check` wants it
 	$(RUN)/ruff format .

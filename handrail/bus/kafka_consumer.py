@@ -6,6 +6,7 @@ given, never asked for. A member that the group has dropped learns it only from 
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -202,11 +203,12 @@ class KafkaGroupConsumer:
         self.closed = True
         if self._watch is not None:
             self._watch.cancel()
-        try:
-            async with asyncio.timeout(LEAVE_DEADLINE_S):
-                await self._consumer.stop()
-        except (KafkaError, OSError, TimeoutError):
-            await self._consumer._client.close()
+        with suppress(KafkaError, OSError, TimeoutError):
+            try:
+                async with asyncio.timeout(LEAVE_DEADLINE_S):
+                    await self._consumer.stop()
+            finally:  # However stopping ended, also when whoever stops it is cancelled.
+                await self._consumer._client.close()
 
     # ---- what aiokafka's own thread of control calls
 

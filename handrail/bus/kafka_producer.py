@@ -7,6 +7,7 @@ own, past which nobody knows its outcome.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -319,15 +320,16 @@ async def stop_quietly(client: Any) -> None:
     aiokafka 0.14: stopping waits for what is buffered, which an unreachable broker never takes;
     the sender has to be cancelled before the client's sockets can be closed.
     """
-    try:
-        async with asyncio.timeout(STOP_DEADLINE_S):
-            await client.stop()
-    except (KafkaError, AssertionError, OSError, TimeoutError):
-        task = getattr(getattr(client, "_sender", None), "sender_task", None)
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        await client.client.close()
+    with suppress(KafkaError, AssertionError, OSError, TimeoutError):
+        try:
+            async with asyncio.timeout(STOP_DEADLINE_S):
+                await client.stop()
+        finally:  # However stopping ended, also when whoever stops it is cancelled.
+            task = getattr(getattr(client, "_sender", None), "sender_task", None)
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            await client.client.close()
 
 
 def _refused(record: Outgoing, index: int, error: BaseException) -> RecordRefused:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import structlog
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 
+from handrail.bus.kafka_leftovers import is_closed, unless_closed
 from handrail.bus.kafka_producer import CHECKED_VERSIONS
 from handrail.errors.transport import AiokafkaUnchecked
 
@@ -93,10 +94,13 @@ def reconnect_patiently(version: str) -> None:
 async def _patient_conn(
     self: Any, node_id: Any, *, group: int = ConnectionGroup.DEFAULT, no_hint: bool = False
 ) -> Any:
+    if is_closed(self):
+        return None
     known = self._conns.get((node_id, group))
     broker = self.cluster.broker_metadata(node_id)
     if broker is None or (known is not None and known.connected()):
-        return await _get_conn(self, node_id, group=group, no_hint=no_hint)
+        found = await _get_conn(self, node_id, group=group, no_hint=no_hint)
+        return unless_closed(self, found)
     address, now_s = (broker.host, broker.port), asyncio.get_running_loop().time
     await asyncio.sleep(_patience.left_s(address, now_s()))
     found = await _get_conn(self, node_id, group=group, no_hint=no_hint)
@@ -104,7 +108,7 @@ async def _patient_conn(
         _patience.failed(address, now_s())
     else:
         _patience.reached(address, now_s())
-    return found
+    return unless_closed(self, found)
 
 
 def _words(address: Address) -> str:

@@ -34,7 +34,7 @@ async def test_an_unsafe_step_without_an_outcome_waits_for_a_person_and_others_f
 ) -> None:
     async with team_of(worker, tools=TOOLS, partitions=1) as team:
         real(team).model.script(says("done", when="paid y"))
-        await team.kill(worker, at="after_act:2")
+        await team.kill(worker, at="after_act/pay")
         task = await team.submit(jobs, "x")
         await team.restart(worker)
         await task.until("input_required")

@@ -102,19 +102,52 @@ def run_here(first: int, count: int, plant: str | None = None) -> Tally:
     return tally
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A range of seeds that is being run."""
+
+    shares: "Sequence[subprocess.Popen[str]]"
+
+    @classmethod
+    def begin(
+        cls,
+        first: int,
+        count: int,
+        *,
+        processes: int,
+        plant: str | None = None,
+        yields: bool = False,
+    ) -> "Run":
+        """Start it in processes of their own, which take only what others leave when it yields."""
+        arguments = ("--yields",) if yields else ()
+        return cls(
+            [
+                _child("--from", str(at), "--seeds", str(end - at), *arguments, plant=plant)
+                for at, end in _shares(first, count, processes)
+            ]
+        )
+
+    def tally(self) -> Tally:
+        """Wait for its end and give what came of it. Raises RuntimeError when a process failed."""
+        tally = Tally()
+        for child in self.shares:
+            told = json.loads(_said_by(child))
+            told["findings"] = [Finding(**one) for one in told["findings"]]
+            told["befell"] = Counter(told["befell"])
+            tally.add(Tally(**told))
+        return tally
+
+    def end(self) -> None:
+        """End what still runs."""
+        for child in self.shares:
+            if child.poll() is None:
+                child.kill()
+                child.communicate()
+
+
 def run(first: int, count: int, *, processes: int, plant: str | None = None) -> Tally:
     """Run a range of seeds in processes of their own."""
-    shares = [
-        _child("--from", str(at), "--seeds", str(end - at), plant=plant)
-        for at, end in _shares(first, count, processes)
-    ]
-    tally = Tally()
-    for child in shares:
-        told = json.loads(_said_by(child))
-        told["findings"] = [Finding(**one) for one in told["findings"]]
-        told["befell"] = Counter(told["befell"])
-        tally.add(Tally(**told))
-    return tally
+    return Run.begin(first, count, processes=processes, plant=plant).tally()
 
 
 def story(seed: int, plant: str | None = None) -> str:

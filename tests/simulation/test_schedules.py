@@ -5,9 +5,9 @@ import os
 import pytest
 
 from tests.simulation import seeds
+from tests.simulation.conftest import SCHEDULES_COUNT
 from tests.simulation.plants import PLANTS
 
-SCHEDULES_COUNT = 20_000
 PLANTED_COUNT_MAX = 3_000  #: within so many schedules each planted fault is found
 PLANTED_STEP = 300
 SAME_COUNT = 200
@@ -16,8 +16,8 @@ TROUBLES = ("cancel", "fall")
 PROCESSES = os.cpu_count() or 1
 
 
-def test_no_schedule_loses_doubles_tears_or_reorders_anything() -> None:
-    tally = seeds.run(0, SCHEDULES_COUNT, processes=PROCESSES)
+def test_no_schedule_loses_doubles_tears_or_reorders_anything(schedules: seeds.Run) -> None:
+    tally = schedules.tally()
 
     assert not tally.findings, "\n".join(map(str, tally.findings))
     assert tally.schedules_count == SCHEDULES_COUNT

@@ -1,0 +1,98 @@
+"""What a client leaves open once it failed to start or was closed: nothing."""
+
+import asyncio
+import struct
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiokafka
+import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.metadata import MetadataResponse_v0
+
+from handrail.bus.kafka_leftovers import leave_no_connection
+from handrail.bus.kafka_reconnect import reconnect_patiently
+from handrail.errors.transport import AiokafkaUnchecked
+from tests.waiting import until
+
+API_VERSIONS, METADATA = 18, 3
+
+
+@dataclass(slots=True)
+class Reticent:
+    """A broker that says what it speaks, and answers nothing else."""
+
+    address: tuple[str, int] = ("", 0)
+    greets: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: list[int] = field(default_factory=list)
+    open: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the first request of a connection, and wait until the client hangs up."""
+        self.open += 1
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                (size,) = struct.unpack(">i", await reader.readexactly(4))
+                key, _, correlation = struct.unpack(">hhi", (await reader.readexactly(size))[:8])
+                self.asked.append(key)
+                if key != API_VERSIONS:
+                    continue
+                await self.greets.wait()
+                spoken = struct.pack(">hhhhhh", API_VERSIONS, 0, 0, METADATA, 0, 1)
+                answer = struct.pack(">ihi", correlation, 0, 2) + spoken
+                writer.write(struct.pack(">i", len(answer)) + answer)
+        self.open -= 1
+        writer.close()
+
+
+@asynccontextmanager
+async def reticent() -> AsyncGenerator[Reticent]:
+    """Run such a broker."""
+    reconnect_patiently(aiokafka.__version__)
+    leave_no_connection(aiokafka.__version__)
+    broker = Reticent()
+    async with await asyncio.start_server(broker.serve, "127.0.0.1", 0) as server:
+        broker.address = server.sockets[0].getsockname()[:2]
+        yield broker
+
+
+def client_of(broker: Reticent) -> Any:
+    """Make a client that knows this broker by its address alone."""
+    host, port = broker.address
+    return AIOKafkaClient(bootstrap_servers=f"{host}:{port}")
+
+
+async def test_a_start_that_is_cut_off_leaves_no_connection() -> None:
+    async with reticent() as broker:
+        broker.greets.set()
+        client = client_of(broker)
+        starting = asyncio.create_task(client.bootstrap())
+        await until(lambda: METADATA in broker.asked, what="the client has introduced itself")
+
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+
+        await until(lambda: broker.open == 0, what="the connection is closed")
+        await client.close()
+
+
+async def test_a_connection_that_is_made_while_its_client_closes_is_closed_too() -> None:
+    async with reticent() as broker:
+        client = client_of(broker)
+        client.cluster.update_metadata(MetadataResponse_v0([(1, *broker.address)], []))
+        asking = asyncio.create_task(client.ready(1))
+        await until(lambda: API_VERSIONS in broker.asked, what="a connection is being made")
+
+        await client.close()
+        broker.greets.set()
+
+        assert not await asking
+        await until(lambda: broker.open == 0, what="the connection is closed")
+        assert not await client.ready(1), "a closed client makes no connection"
+
+
+def test_a_version_that_was_not_checked_is_refused() -> None:
+    with pytest.raises(AiokafkaUnchecked):
+        leave_no_connection("0.15.0")
