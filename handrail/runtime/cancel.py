@@ -10,15 +10,14 @@ import os
 import uuid
 
 from handrail.bus.port import Bus
-from handrail.errors import CommitDoubtful, TaskEnded
+from handrail.errors import TaskEnded
 from handrail.lane.switches import CONTROL, REASON_CHARS_MAX, Cancel
 from handrail.ledger.event import CancelAsked
 from handrail.ledger.event_record import LEDGER, encode
 from handrail.ledger.explanation import why
 from handrail.ledger.task_state import TaskFacts, TaskState
+from handrail.runtime.one_commit import commit_together
 
-TRIES_COUNT_MAX = 3
-INIT_DEADLINE_S = 10.0
 CLOCKS_DIFFER_MS = 60_000  #: of a submitter and of the process that takes its submission in
 
 
@@ -75,17 +74,4 @@ async def write_cancel(bus: Bus, namespace: str, cancel: Cancel, tenant: str) ->
         cancel.outgoing(f"{namespace}.{CONTROL}"),
         encode(event, f"{namespace}.{LEDGER}"),
     ]
-    # One name for all tries, so that each of them settles what the one before has left open.
-    name = f"{namespace}.{CONTROL}.{uuid.uuid4()}"
-    for number in range(TRIES_COUNT_MAX):
-        producer = bus.lane_producer(name)
-        try:
-            await producer.init(deadline_s=INIT_DEADLINE_S)
-            await producer.commit(records)
-        except CommitDoubtful:
-            if number + 1 == TRIES_COUNT_MAX:
-                raise
-        else:
-            return
-        finally:
-            await producer.close()
+    await commit_together(bus, f"{namespace}.{CONTROL}.{uuid.uuid4()}", records)

@@ -25,8 +25,9 @@ from handrail.memory.retracting import plan_retract
 from handrail.memory.sealing import opened
 from handrail.memory.undoing import plan_undo
 from handrail.memory.versions import every_version, holds_of_subject
-from handrail.runtime.memory_commands import INIT_DEADLINE_S, CommandSender, Sent
+from handrail.runtime.memory_commands import CommandSender, Sent
 from handrail.runtime.memory_view import MemoryView
+from handrail.runtime.one_commit import commit_together
 from handrail.store.subject_keys import Hold, SubjectKeys
 from handrail.wire.memory import Command, Op, StoredRecord
 from handrail.wire.rfc3339 import rfc3339
@@ -251,13 +252,9 @@ def _still_holds(path: Path, digest: str) -> bool:
 
 async def _write(bus: Bus, namespace: str, receipt: MemoryForgotten) -> None:
     name = f"{namespace}.memory.receipt.{receipt.partition}.{receipt.offset}"
-    producer = bus.lane_producer(name)
     try:
-        await producer.init(deadline_s=INIT_DEADLINE_S)
-        await producer.commit([encode(receipt, f"{namespace}.{LEDGER}")])
+        await commit_together(bus, name, [encode(receipt, f"{namespace}.{LEDGER}")])
     except CommitDoubtful:
         # Whatever became of the receipt, forgetting again writes another one.
         log.warning("receipt may not be written", subject=receipt.key)
         raise
-    finally:
-        await producer.close()

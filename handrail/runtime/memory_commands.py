@@ -11,16 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handrail.bus.port import Bus
-from handrail.errors import CommitDoubtful, KeeperSilent
+from handrail.errors import KeeperSilent
 from handrail.ledger.event_record import LEDGER, decode
 from handrail.ledger.memory_event import MEMORY_TASK, MemoryRefused, MemoryWritten
+from handrail.runtime.one_commit import commit_together
 from handrail.wire.codec import encode_headers
 from handrail.wire.envelope import Envelope
 from handrail.wire.memory import COMMAND_TYPE, COMMANDS, Command, Op, Positions
 from handrail.wire.record import Outgoing, TopicPartition
 
-TRIES_COUNT_MAX = 3
-INIT_DEADLINE_S = 10.0
 ANSWERED_WITHIN_S = 30.0  #: how long the keeper may take to say what became of a command
 POLL_S = 0.25
 TO_EVERY_PARTITION = frozenset({Op.FORGET, Op.HOLD, Op.RELEASE})
@@ -66,22 +65,10 @@ class CommandSender:
                 else [await self.bus.partition_of(topic, one.key.encode())]
             )
         ]
-        # One name for all tries, so that each of them settles what the one before has left open.
         name = f"{self.namespace}.{COMMANDS}.{uuid.uuid4()}"
-        for number in range(TRIES_COUNT_MAX):
-            producer = self.bus.lane_producer(name)
-            try:
-                await producer.init(deadline_s=INIT_DEADLINE_S)
-                offsets = await producer.commit(records)
-            except CommitDoubtful:
-                if number + 1 == TRIES_COUNT_MAX:
-                    raise
-            else:
-                partitions = [record.partition or 0 for record in records]
-                return Sent(list(zip(partitions, offsets, strict=True)), since)
-            finally:
-                await producer.close()
-        raise AssertionError("the last try returns or raises")
+        offsets = await commit_together(self.bus, name, records)
+        partitions = [record.partition or 0 for record in records]
+        return Sent(list(zip(partitions, offsets, strict=True)), since)
 
     async def outcomes(
         self, sent: Sent, *, within_s: float = ANSWERED_WITHIN_S

@@ -16,15 +16,14 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from handrail.bus.port import Bus
 from handrail.contract.json_schema import form_in_words, misfit
-from handrail.errors import AnswerRefused, CommitDoubtful, RequestUnknown
+from handrail.errors import AnswerRefused, RequestUnknown
 from handrail.errors.wire import WireError
 from handrail.ledger.event import RequestKind
 from handrail.ledger.task_state import TaskFacts
+from handrail.runtime.one_commit import commit_together
 from handrail.wire.human import HUMAN, Closed, PersonsAnswer, Request, closed_key, request_key
 from handrail.wire.record import Record, TopicPartition
 
-TRIES_COUNT_MAX = 3
-INIT_DEADLINE_S = 10.0
 TAKEN_WITHIN_S = 15.0  #: how long a lane may take to say what it took
 POLL_S = 0.5
 
@@ -123,20 +122,7 @@ async def give_answer(
         answer.outgoing(f"{namespace}.{topic}", int(partition), now_ms),
         answer.noted(f"{namespace}.{HUMAN}", now_ms),
     ]
-    # One name for all tries, so that each of them settles what the one before has left open.
-    name = f"{namespace}.{HUMAN}.{answer.id}"
-    for number in range(TRIES_COUNT_MAX):
-        producer = bus.lane_producer(name)
-        try:
-            await producer.init(deadline_s=INIT_DEADLINE_S)
-            await producer.commit(records)
-        except CommitDoubtful:
-            if number + 1 == TRIES_COUNT_MAX:
-                raise
-        else:
-            break
-        finally:
-            await producer.close()
+    await commit_together(bus, f"{namespace}.{HUMAN}.{answer.id}", records)
     return answer
 
 

@@ -3,8 +3,6 @@
 import asyncio
 from typing import Protocol
 
-from handrail.bus.port import Bus
-from handrail.contract.team import TeamDescription
 from handrail.errors.wire import WireError
 from handrail.lane.bounds import TIMER_RESOLUTION_S
 from handrail.ledger.event import Discarded, Event, Redriven
@@ -19,36 +17,14 @@ from handrail.runtime.dead_letters import (
     is_about,
 )
 from handrail.testing.accounting import read_all
-from handrail.testing.clock import VirtualClock
 from handrail.testing.member import POLL_S
 from handrail.testing.task import TeamTask
+from handrail.testing.team_ground import TeamGround
 from handrail.wire.settling import Edited
 
 
-class LetterGround(Protocol):
+class LetterGround(TeamGround, Protocol):
     """What the dead letters of a team need of it."""
-
-    description: TeamDescription
-
-    @property
-    def bus(self) -> Bus:
-        """The test's own connection."""
-        ...
-
-    @property
-    def clock(self) -> VirtualClock:
-        """The clock of the team."""
-        ...
-
-    @property
-    def namespace(self) -> str:
-        """First part of the name of every topic."""
-        ...
-
-    @property
-    def patience_s(self) -> float:
-        """How long a test waits for what should happen at once, in real seconds."""
-        ...
 
     async def advance(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
         """Move time on."""

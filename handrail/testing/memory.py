@@ -6,15 +6,13 @@ from collections import Counter
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 from uuid import uuid4
 
 import orjson
 
-from handrail.bus.port import Bus
 from handrail.contract.memory import SEARCH_K, Hit, Memory, Record
 from handrail.contract.memory_reader import NEWEST, AsOf
-from handrail.contract.team import TeamDescription
 from handrail.errors.memory import StaleView
 from handrail.memory.sealing import opened, sealed
 from handrail.runtime.keeper import keeper
@@ -24,7 +22,7 @@ from handrail.runtime.worker.memory_reads import as_given, in_ms
 from handrail.runtime.worker.process_memory import KEYS_FILE
 from handrail.store.subject_keys import LocalKeys
 from handrail.testing.accounting import read_all
-from handrail.testing.clock import VirtualClock
+from handrail.testing.team_ground import TeamGround
 from handrail.wire.codec import encode_headers
 from handrail.wire.envelope import Envelope
 from handrail.wire.memory import COMMAND_TYPE, COMMANDS, Command, Op, Positions, full_key
@@ -37,36 +35,10 @@ TENANT = "default"
 TESTER = "person:a test"
 
 
-class MemoryGround(Protocol):
-    """What the memory of a team needs of it."""
-
-    description: TeamDescription
-
-    @property
-    def bus(self) -> Bus:
-        """The test's own connection."""
-        ...
-
-    @property
-    def clock(self) -> VirtualClock:
-        """The clock of the team."""
-        ...
-
-    @property
-    def namespace(self) -> str:
-        """First part of the name of every topic."""
-        ...
-
-    @property
-    def patience_s(self) -> float:
-        """How long a test waits for what should happen at once, in real seconds."""
-        ...
-
-
 class TeamMemory:
     """The keeper of a team under test, and the test's own view of what it has kept."""
 
-    def __init__(self, ground: MemoryGround) -> None:
+    def __init__(self, ground: TeamGround) -> None:
         """Start nothing; a team without spaces has none of it."""
         self._ground = ground
         self._folder: tempfile.TemporaryDirectory[str] | None = None
