@@ -7,11 +7,13 @@ from desk.collections import NoSuchCollection
 from desk.place import known_collections, library
 from desk.remembering import Fact, key_of, remembered, still_proved
 from desk.research import as_claims, nothing_on_the_shelf, to_source
-from handrail import Conflict, Context, Effect, Selected, agent
+from handrail import Conflict, Context, Effect, Recall, Selected, agent
 from memory.facts import facts
 from memory.searches import searches
 from topics.findings import Finding, findings
 from topics.questions import Question, questions
+
+RELATED_TOKENS_MAX = 800  #: of what was proved for other questions
 
 
 async def index_collections() -> None:
@@ -47,6 +49,8 @@ async def researcher(question: Question, ctx: Context) -> Finding:
         gap = "No document of the collection has any of its words."
         return Finding(question=question, gap=gap, left_out=left_out)
     sources = [to_source(passage) for passage in found]
-    chosen = await ctx.model(question.text, returns=Selected, sources=sources)
+    related = Recall(facts, query=question.text, k=3, heading="Proved for other questions:")
+    context = await ctx.recall(related, budget_tokens=RELATED_TOKENS_MAX)
+    chosen = await ctx.model(question.text, returns=Selected, sources=sources, context=context)
     claims = as_claims(question.text, chosen, found)
     return Finding(question=question, claims=claims, gap=chosen.refusal, left_out=left_out)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from handrail.contract.parts import Parts
     from handrail.contract.passage import Passage
+    from handrail.contract.recall import Recall, Recalled
     from handrail.contract.tool import ToolContext, tool
     from handrail.contract.topic import Topic, results
     from handrail.errors.client import StillRunning, TaskFailed, WaitingForPerson
@@ -72,6 +73,8 @@ __all__ = [
     "NEW",
     "PersonalData",
     "Quota",
+    "Recall",
+    "Recalled",
     "Record",
     "StaleView",
 ]
@@ -108,6 +111,8 @@ _ROOM_OF = {
     "NEW": "handrail.contract.memory",
     "PersonalData": "handrail.contract.memory",
     "Quota": "handrail.contract.memory",
+    "Recall": "handrail.contract.recall",
+    "Recalled": "handrail.contract.recall",
     "Record": "handrail.contract.memory",
     "Conflict": "handrail.errors.memory",
     "StaleView": "handrail.errors.memory",

@@ -17,6 +17,7 @@ from handrail.cli.memory_place import (
     whose_options,
 )
 from handrail.cli.memory_rows import VERSIONS, memory_row, shown_value
+from handrail.cli.memory_told import manifest, refused
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rows import MemoryDiffRow, MemoryRow, PolicyRow
@@ -49,10 +50,10 @@ HITS = (Column("SCORE", "score", right=True), *VERSIONS)
 
 @click.group()
 def memory() -> None:
-    """Memory: policy, get, put, search, history, diff, undo, retract, forget, hold, release."""
+    """Memory: what is kept, looking, writing, what models were given, taking back, forgetting."""
 
 
-for act in (undo, retract, forget, hold, release):
+for act in (manifest, refused, undo, retract, forget, hold, release):
     memory.add_command(act)
 
 

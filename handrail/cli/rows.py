@@ -315,6 +315,35 @@ class MemoryReceiptRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryManifestRow:
+    """One record that a model was given, or that was left out."""
+
+    prompt: int  #: number of the text within its task, from 1
+    agent: str
+    step: str
+    space: str
+    key: str
+    version: int
+    score: float
+    tokens: int
+    left_out: str | None  #: why
+    invocation: str
+    budget: int
+    sha256: str  #: of the whole text
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRefusedRow:
+    """How often memory has refused somebody for one reason."""
+
+    space: str
+    reason: str
+    by: str
+    count: int
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunbookRow:
     """One error code with its sentence."""
 
@@ -348,5 +377,7 @@ Row = (
     | MemoryChangeRow
     | MemoryDiffRow
     | MemoryReceiptRow
+    | MemoryManifestRow
+    | MemoryRefusedRow
     | RunbookRow
 )

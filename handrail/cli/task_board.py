@@ -32,7 +32,12 @@ from handrail.ledger.event import (
     Submitted,
     Wrote,
 )
-from handrail.ledger.memory_event import MemoryForgotten, MemoryRefused, MemoryWritten
+from handrail.ledger.memory_event import (
+    MemoryForgotten,
+    MemoryRecalled,
+    MemoryRefused,
+    MemoryWritten,
+)
 
 DEPTH_MAX = 8  #: of the tree; deeper agents stand at this depth
 
@@ -128,7 +133,7 @@ class TaskBoard:
                     one.asks_person.discard(request)
             case CancelAsked() | AnswerDropped() | StepWasted() | Rested():
                 pass
-            case MemoryWritten() | MemoryRefused() | MemoryForgotten():
+            case MemoryWritten() | MemoryRefused() | MemoryForgotten() | MemoryRecalled():
                 pass
             case Discarded() | RedriveRefused():
                 pass  # what a person said of a dead letter; the seat that lost it stays as it is

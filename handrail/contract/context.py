@@ -14,6 +14,7 @@ from handrail.contract.tool import Tool, ToolContext
 
 if TYPE_CHECKING:
     from handrail.contract.memory import Memory, MemoryHandle
+    from handrail.contract.recall import Recall, Recalled
     from handrail.contract.topic import Topic
 
 P = ParamSpec("P")
@@ -92,10 +93,12 @@ class Context(Protocol):
         returns: type[R],
         tools: Sequence[Tool[..., Any]] = (),
         sources: Sequence[Passage] = (),
+        context: "Recalled | None" = None,
         turns_max: int = TURNS_COUNT_MAX,
     ) -> Awaitable[R]:
         """Ask the model for a `returns`: a pydantic model, or `str`.
 
+        `context` is what `recall` gave: it is put before the model apart from the prompt.
         The engine runs the loop of tool calls, at most `turns_max` turns. Raises Refused
         (`output_invalid`) when the answer does not validate after two more tries, and ModelNeeded
         when no model is configured that can serve the call.
@@ -206,6 +209,17 @@ class Context(Protocol):
 
         Raises SpaceUnknown for one that the team does not declare in memory/, and Refused
         (`denied_by_policy`) on use by an agent that the space does not name.
+        """
+        ...
+
+    def recall(self, *parts: "Recall", budget_tokens: int) -> "Awaitable[Recalled]":
+        """Put what is remembered into a text for a prompt, within a budget of tokens.
+
+        A step. The parts are filled in their order, each with its best records; no record comes in
+        twice, and the text never takes more than the budget. The ledger is told which versions are
+        in it, and what was left out and why, in the transaction that records the step; `handrail
+        memory manifest` makes the text again. What a model of this run then only says again is no
+        news: memory refuses it as an echo. Raises what the reads of memory raise.
         """
         ...
 

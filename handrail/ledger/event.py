@@ -13,7 +13,13 @@ from enum import StrEnum
 from typing import Final, get_args
 
 from handrail.ledger.happened import Happened
-from handrail.ledger.memory_event import MANY_KEYS, MemoryForgotten, MemoryRefused, MemoryWritten
+from handrail.ledger.memory_event import (
+    MANY_KEYS,
+    MemoryForgotten,
+    MemoryRecalled,
+    MemoryRefused,
+    MemoryWritten,
+)
 
 TEXT_CHARS_MAX = 200  #: of a summary of what was asked
 SENTENCE_CHARS_MAX = 500  #: of the words that say why something ended badly
@@ -341,6 +347,7 @@ Event = (
     | MemoryWritten
     | MemoryRefused
     | MemoryForgotten
+    | MemoryRecalled
 )
 
 
@@ -380,6 +387,8 @@ def event_id(event: Event) -> str:
             | MemoryForgotten(offset=at, partition=partition)
         ):
             what = f"{partition}/{at}"
+        case MemoryRecalled(invocation=of, run=run, step=step):
+            what = f"{of}/{run}/{step}"
         case RedriveRefused(answer=answer, agent=agent, partition=partition):
             what = f"{agent}/{partition}/{answer}"
     return f"{_WORDS[type(event)]}/{what}"

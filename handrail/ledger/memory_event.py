@@ -1,8 +1,9 @@
-"""What the ledger says of memory: each write and each refusal, by the keeper alone."""
+"""What the ledger says of memory: each write and refusal, by the keeper, and what models saw."""
 
 from dataclasses import dataclass
 from typing import Final
 
+from handrail.contract.recall import Manifest
 from handrail.ledger.happened import Happened
 
 #: Operations of memory of which one act may concern several keys.
@@ -25,6 +26,20 @@ class OfMemory(Happened):
     message_id: str = ""  #: the invocation that asked for it
     partition: int
     offset: int  #: of the command on that partition of `memory.commands`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRecalled(Happened):
+    """Records of memory were put before a model. Opens and closes nothing.
+
+    Written in the transaction of the outcome of its step.
+    """
+
+    agent: str
+    invocation: str
+    run: int = 0
+    step: str
+    manifest: Manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from handrail.errors.ledger import FilterWrong
 from handrail.ledger.event import Accepted, Event, Rejected, Submitted
 from handrail.ledger.event_record import UnknownEvent, decode
+from handrail.ledger.memory_event import MemoryRefused
 from handrail.ledger.projection import Projection, plain, read_facts
 from handrail.ledger.task_state import TaskFacts, TaskState
 from handrail.store.sqlite import Row, Value
@@ -35,6 +36,17 @@ class Told(NamedTuple):
     partition: int
     offset: int
     event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedOften:
+    """How often memory has refused a writer for one reason."""
+
+    space: str
+    reason: str
+    by: str
+    count: int
+    last_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +184,18 @@ def asked_first(events: Sequence[Told]) -> list[Told]:
                 pass
         told.append(one)
     return told
+
+
+def refusals_of_memory(projection: Projection) -> list[RefusedOften]:
+    """Count what memory has refused, by space, reason and writer, the most frequent first."""
+    rows = projection.database.rows(
+        "SELECT json_extract(body, '$.space'), json_extract(body, '$.reason'),"
+        " json_extract(body, '$.by'), count(*), max(time_ms)"
+        " FROM (SELECT CAST(value AS TEXT) AS body, time_ms FROM event WHERE type = ?)"
+        " GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT ?",
+        (MemoryRefused.__name__, TASKS_COUNT_MAX),
+    )
+    return [RefusedOften(*row) for row in rows]  # type: ignore[arg-type]  # the columns have these types
 
 
 def _told(row: Row) -> Told | None:

@@ -27,7 +27,12 @@ from handrail.ledger.event import (
     Wrote,
     WroteKind,
 )
-from handrail.ledger.memory_event import MemoryForgotten, MemoryRefused, MemoryWritten
+from handrail.ledger.memory_event import (
+    MemoryForgotten,
+    MemoryRecalled,
+    MemoryRefused,
+    MemoryWritten,
+)
 from handrail.ledger.rest import rest_in_words
 
 
@@ -81,7 +86,7 @@ def sentence(event: Event) -> str:  # one case per event
             return f"{event.agent} waits for a person ({event.kind}): {event.text}"
         case PersonAnswered():
             return f"{event.by} decided: {event.decision}."
-        case MemoryWritten() | MemoryForgotten() | MemoryRefused():
+        case MemoryWritten() | MemoryForgotten() | MemoryRefused() | MemoryRecalled():
             return _of_memory(event)
         case _:
             assert_never(event)
@@ -108,10 +113,14 @@ def _finished(event: Finished) -> str:
     )
 
 
-def _of_memory(event: MemoryWritten | MemoryForgotten | MemoryRefused) -> str:
+def _of_memory(
+    event: MemoryWritten | MemoryForgotten | MemoryRefused | MemoryRecalled,
+) -> str:
     match event:
         case MemoryWritten():
             return _remembered(event)
+        case MemoryRecalled():
+            return _recalled(event)
         case MemoryForgotten():
             return (
                 f"{event.by} had a person forgotten: {event.records} records in {event.versions}"
@@ -122,6 +131,18 @@ def _of_memory(event: MemoryWritten | MemoryForgotten | MemoryRefused) -> str:
                 f"{event.by} was not allowed to {event.op} memory {event.space}/{_own(event.key)}"
                 f" ({event.reason}): {event.sentence}"
             )
+
+
+def _recalled(event: MemoryRecalled) -> str:
+    entries = [one for slot in event.manifest.slots for one in slot.entries]
+    if not entries:
+        return f"{event.agent} looked for what is remembered, and nothing is."
+    left = sum(bool(one.dropped) for one in entries)
+    out = f"; {left} were left out" if left else ""
+    return (
+        f"{event.agent} was given {len(entries) - left} records of memory, {event.manifest.tokens}"
+        f" of {event.manifest.budget} tokens, in step {event.step}{out}."
+    )
 
 
 def _remembered(event: MemoryWritten) -> str:

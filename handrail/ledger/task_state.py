@@ -38,7 +38,12 @@ from handrail.ledger.event import (
     Wrote,
     WroteKind,
 )
-from handrail.ledger.memory_event import MemoryForgotten, MemoryRefused, MemoryWritten
+from handrail.ledger.memory_event import (
+    MemoryForgotten,
+    MemoryRecalled,
+    MemoryRefused,
+    MemoryWritten,
+)
 from handrail.ledger.rest import RestFacts, rests_after
 from handrail.ledger.task_parts import Cancel, Loss, Request, Submission
 
@@ -209,7 +214,7 @@ def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
             )
         case Rested() | Discarded() | RedriveRefused():
             return facts
-        case MemoryWritten() | MemoryRefused() | MemoryForgotten():
+        case MemoryWritten() | MemoryRefused() | MemoryForgotten() | MemoryRecalled():
             return facts
         case Redriven():
             return _redriven(facts, event)

@@ -15,6 +15,7 @@ from typing import Any, Final
 import orjson
 
 from handrail.contract.memory_reader import Found
+from handrail.contract.recall import Entry, Manifest, SlotManifest
 from handrail.errors.memory import PromptNotRebuilt
 from handrail.wire.memory import StoredRecord, key_in_words
 
@@ -32,6 +33,7 @@ class Dropped(StrEnum):
     SLOT = "no room in its slot"
     REPEATED = "another slot has it already"
     SAME_TEXT = "another record says the very same"
+    FLAGGED = "what it was derived from was taken back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,51 +46,19 @@ class Slot:
     tokens_max: int | None = None  #: of this slot, its heading included; None: what is left
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One record that is in the text or was left out."""
-
-    space: str
-    key: str  #: in full
-    version: int
-    score: float
-    tokens: int  #: that it takes, or would have taken
-    dropped: str = ""  #: why; nothing when it is in the text
+def manifest_as_json(manifest: Manifest) -> bytes:
+    """Give it as JSON, the same bytes for the same manifest."""
+    return orjson.dumps(asdict(manifest), option=orjson.OPT_SORT_KEYS)
 
 
-@dataclass(frozen=True, slots=True)
-class SlotManifest:
-    """What became of a slot. A slot of which nothing is in the text has no heading there."""
-
-    name: str
-    heading: str
-    entries: tuple[Entry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """Everything that is needed to say what was in a prompt, and to make it again."""
-
-    budget: int
-    tokens: int
-    sha256: str  #: of the text
-    slots: tuple[SlotManifest, ...]
-    rule: str = RULE
-    form: int = FORM
-
-    def encode(self) -> bytes:
-        """Give it as JSON, the same bytes for the same manifest."""
-        return orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS)
-
-    @classmethod
-    def decode(cls, body: bytes) -> "Manifest":
-        """Read what `encode` gave."""
-        found: dict[str, Any] = orjson.loads(body)
-        slots = tuple(
-            SlotManifest(one["name"], one["heading"], tuple(Entry(**e) for e in one["entries"]))
-            for one in found.pop("slots")
-        )
-        return cls(slots=slots, **found)
+def manifest_from_json(body: bytes) -> Manifest:
+    """Read what `manifest_as_json` gave."""
+    found: dict[str, Any] = orjson.loads(body)
+    slots = tuple(
+        SlotManifest(one["name"], one["heading"], tuple(Entry(**e) for e in one["entries"]))
+        for one in found.pop("slots")
+    )
+    return Manifest(slots=slots, **found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +67,7 @@ class Assembly:
 
     text: str
     manifest: Manifest
+    taken: tuple[StoredRecord, ...] = ()  #: the records in the text, in its order
 
 
 def tokens_of(text: str) -> int:
@@ -124,11 +95,16 @@ def assemble(budget: int, slots: Sequence[Slot]) -> Assembly:
     manifests = tuple(filling.slot(slot) for slot in slots)
     text = "".join(filling.pieces)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Assembly(text, Manifest(budget, tokens_of(text), digest, manifests))
+    manifest = Manifest(budget, tokens_of(text), digest, manifests, RULE, FORM)
+    return Assembly(text, manifest, tuple(filling.taken))
 
 
 def rebuild(manifest: Manifest, lookup: Lookup) -> str:
     """Make the text of a manifest again; raises PromptNotRebuilt when it cannot be the same."""
+    if manifest.form != FORM:
+        raise PromptNotRebuilt(
+            detail=f"it has form {manifest.form}, and this version writes {FORM}"
+        )
     pieces: list[str] = []
     for slot in manifest.slots:
         entries = [entry for entry in slot.entries if not entry.dropped]
@@ -156,6 +132,7 @@ class _Filling:
 
     budget: int
     pieces: list[str] = field(default_factory=list[str])
+    taken: list[StoredRecord] = field(default_factory=list[StoredRecord])
     used: int = 0  #: bytes, since tokens of pieces do not add up to those of the whole
     names: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     texts: set[str] = field(default_factory=set[str])
@@ -166,7 +143,7 @@ class _Filling:
         own = room if slot.tokens_max is None else slot.tokens_max * BYTES_PER_TOKEN
         heading = _heading(slot.heading, is_first=not self.pieces)
         size = len(heading.encode())
-        taken: list[str] = []
+        lines: list[str] = []
         entries: list[Entry] = []
         for found in slot.found:
             line = written(found.record)
@@ -174,18 +151,21 @@ class _Filling:
             dropped = self._refusal(found.record, over_budget=after > room, over_slot=after > own)
             entries.append(_entry(found, line, dropped))
             if dropped is None:
-                taken.append(line)
+                lines.append(line)
+                self.taken.append(found.record)
                 size = after
                 self.names.add((found.record.space, found.record.key))
                 self.texts.add(_content(found.record))
-        if taken:
-            self.pieces += [heading, *taken]
+        if lines:
+            self.pieces += [heading, *lines]
             self.used += size
         return SlotManifest(slot.name, slot.heading, tuple(entries))
 
     def _refusal(
         self, record: StoredRecord, *, over_budget: bool, over_slot: bool
     ) -> Dropped | None:
+        if record.flagged is not None:
+            return Dropped.FLAGGED
         if (record.space, record.key) in self.names:
             return Dropped.REPEATED
         if _content(record) in self.texts:

@@ -27,6 +27,7 @@ from handrail.memory.asked import (
 from handrail.memory.gate import (
     is_trusted,
     refused_copy,
+    refused_echo,
     refused_origin,
     refused_quota,
     refused_text,
@@ -123,8 +124,12 @@ def _written(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings
         or refused_origin(asked, space, seen.present)
     )
     if refusal is None and not command.sealed and command.rollback_of is None:
-        is_change = seen.present.record is not None
-        refusal = refused_text(space, value, command.seen, is_change=is_change)
+        # What is added to a record is judged for itself: the rest was there before.
+        adds = command.op in COMMUTATIVE
+        is_change = not adds and seen.present.record is not None
+        said = command.value if adds else value
+        refusal = refused_echo(space, said, command.seen, is_change=is_change)
+        refusal = refusal or refused_text(space, value)
     if refusal is not None:
         return refusal
     alike = None if command.sealed else around.alike(value)

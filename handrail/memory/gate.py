@@ -90,22 +90,27 @@ def _refused_seal(value: object) -> Refusal | None:
     return Refusal(Reason.SCHEMA, State.INVALID_INPUT, detail, "write through ctx.memory")
 
 
-def refused_text(
-    space: Memory[Any], value: object, seen: Collection[str] = (), *, is_change: bool = False
+def refused_echo(
+    space: Memory[Any], value: object, seen: Collection[str], *, is_change: bool
 ) -> Refusal | None:
-    """Refuse a value for what it says: an echo, a secret, a person where none may be.
+    """Refuse a value that says only what its writer had just been told; None when all is well.
 
-    `seen` are the shingles of what its writer had just been told. With `is_change` the value takes
-    the place of another one of the same key, and so is no mere echo. None when all is well.
+    `seen` are the shingles of that. With `is_change` the value takes the place of another one of
+    the same key, and so is no mere echo.
     """
+    if is_change or space.keeps in _SHORT_LIVED or not is_echo(value, seen):
+        return None
+    return Refusal(
+        Reason.ECHO,
+        State.PRECONDITION_FAILED,
+        "it says only what was just read from memory",
+        "write what is new, and name in derived_from what it rests on",
+    )
+
+
+def refused_text(space: Memory[Any], value: object) -> Refusal | None:
+    """Refuse a value for what it says: a secret, or a person where none may be."""
     text = text_of(value)
-    if not is_change and space.keeps not in _SHORT_LIVED and is_echo(value, seen):
-        return Refusal(
-            Reason.ECHO,
-            State.PRECONDITION_FAILED,
-            "it says only what was just read from memory",
-            "write what is new, and name in derived_from what it rests on",
-        )
     secret = secret_in(text)
     if secret is not None:
         return Refusal(

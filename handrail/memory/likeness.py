@@ -14,7 +14,7 @@ import orjson
 
 SHINGLE_WORDS = 5  #: of which an echo is made up
 ECHO_SHARE = 0.8  #: of its shingles: from here on a text is what its writer had just been told
-SEEN_COUNT_MAX = 2_000  #: shingles of what was injected that travel with a command
+SEEN_COUNT_MAX = 20_000  #: shingles of one text that are looked at
 SKETCH_WORDS, SKETCH_COUNT = 2, 24  #: of a text's word pairs, the smallest digests
 NEAR_SHARE = 0.7  #: of their sketches: from here on two texts are nearly the same
 WORDS_COUNT_MIN = 6  #: shorter texts are compared as a whole only
@@ -121,7 +121,7 @@ def shared(one: Collection[int], other: Collection[int]) -> float:
 
 
 def shingle_digests(*texts: str) -> tuple[str, ...]:
-    """Give the digests of the shingles of texts that are put before a writer, at most 2,000."""
+    """Give the digests of the shingles of texts that are put before a writer, at most 20,000."""
     found: dict[str, None] = {}
     for text in texts:
         for shingle in _shingles(words_of(text)):

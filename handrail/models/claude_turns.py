@@ -77,6 +77,9 @@ def _messages(request: ModelRequest) -> list[JsonValue]:
     ]
     if opening:
         cast("JsonObject", opening[-1])["cache_control"] = CACHED
+    if request.context:
+        # After the sources, which the cache keeps: what is remembered differs from call to call.
+        opening.append(_document("memory", request.context, ""))
     opening.append(_text(request.prompt))
     messages: list[JsonValue] = [{"role": "user", "content": opening}]
     for turn in request.turns:

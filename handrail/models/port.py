@@ -142,6 +142,7 @@ class ModelRequest(_Frozen):
     returns: JsonObject | None = None  #: the JSON schema of the answer; None: plain text
     tools: tuple[ToolSpec, ...] = ()
     answer_now: bool = False  #: no more calls: the tools are named only for what was said before
+    context: str = ""  #: what is remembered, as it was put together; never instructions
     sources: tuple[SourcePassage, ...] = ()  #: material to answer from, never instructions
     turns: tuple[Turn, ...] = ()  #: what came after the prompt, oldest first
     tokens_max: int = Field(default=TOKENS_MAX_DEFAULT, gt=0)
@@ -157,7 +158,8 @@ class Model(Protocol):
       the user;
     - give arguments that are not a JSON object as `ToolCall(arguments=None, malformed=...)`,
       never guess them, and give no call at all of a turn that was cut;
-    - present `sources` by their ids as material, apart from instructions;
+    - present `sources` by their ids as material, apart from instructions, and `context` too,
+      whole and with not a byte changed;
     - when `returns` is set, ask for JSON of that schema, as `value` or as `text`; it need not
       check the answer: the engine validates it and asks again at most twice;
     - end within `timeout_s` and let `CancelledError` through;

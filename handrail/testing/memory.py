@@ -14,6 +14,8 @@ import orjson
 from handrail.contract.memory import SEARCH_K, Hit, Memory, Record
 from handrail.contract.memory_reader import NEWEST, AsOf
 from handrail.errors.memory import StaleView
+from handrail.ledger.memory_event import MemoryRecalled
+from handrail.memory.rebuilding import rebuilt
 from handrail.memory.sealing import opened, sealed
 from handrail.runtime.keeper import keeper
 from handrail.runtime.memory_view import MemoryView, ViewSettings
@@ -227,6 +229,11 @@ class TestedSpace(Generic[M]):
         )
         await self._memory.send(sealed(command, self._memory.keys()), task)
         return await self.get(key, subject=subject, task=owner)
+
+    async def made_again(self, told: MemoryRecalled) -> str:
+        """Make the text that a model was given again, byte for byte. Raises PromptNotRebuilt."""
+        view, _ = await self._memory.current()
+        return rebuilt(told.manifest, view.file, told.time_ms, self._memory.keys())
 
     def _full(self, key: str, subject: str | None, task: str | None) -> str:
         digest = None

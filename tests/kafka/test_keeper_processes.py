@@ -1,6 +1,7 @@
 """The keeper as a process of a team on a real Kafka: started by `up`, killed, and started again."""
 
 import asyncio
+import json
 import os
 import signal
 
@@ -54,6 +55,11 @@ async def test_a_keeper_that_is_killed_loses_no_update_and_doubles_none(
     assert faults(writers.calls, await writers.kept()) == []
     assert remembering.ready()["writers"].agents == ("registrar", "keeper")
     await bus.close()
+    told = await asyncio.to_thread(remembering.run, "memory", "refused", "-o", "json")
+    assert told.returncode == 0, told.stderr
+    (row,) = json.loads(told.stdout)["items"]
+    conflicts = sum(call.result == "conflict" for call in writers.calls)
+    assert (row["reason"], row["by"], row["count"]) == ("conflict", "greeter", conflicts)
     up.send_signal(signal.SIGINT)
 
 

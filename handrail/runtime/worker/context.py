@@ -8,9 +8,10 @@ below it: `3.m1` is the first turn of step 3, `3.1` its first tool call.
 import asyncio
 import hashlib
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from handrail.contract.effect import EffectDeclaration, Idempotent, effect_of
 from handrail.contract.memory import Memory
@@ -34,11 +35,23 @@ from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.envelope import Envelope
 
+if TYPE_CHECKING:
+    from handrail.contract.recall import Recall, Recalled
+
 P = ParamSpec("P")
 M = TypeVar("M")
 R = TypeVar("R")
 
 TURNS_COUNT_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Talk(Generic[R]):
+    """A call of a model with what belongs to it here."""
+
+    call: ModelCall[R]
+    tools: Mapping[str, Tool[..., Any]]
+    context: "Recalled | None"
 
 
 class RunContext:
@@ -98,15 +111,21 @@ class RunContext:
         returns: type[R],
         tools: Sequence[Tool[..., Any]] = (),
         sources: Sequence[Passage] = (),
+        context: "Recalled | None" = None,
         turns_max: int = TURNS_COUNT_MAX,
     ) -> Awaitable[R]:
         """Ask the model for a `returns`; the engine runs the loop of tool calls."""
         call = model_call(
-            prompt, returns=returns, tools=tools, sources=sources, turns_max=turns_max
+            prompt,
+            returns=returns,
+            tools=tools,
+            sources=sources,
+            context=context.text if context is not None else "",
+            turns_max=turns_max,
         )
-        by_name = {tool.name: tool for tool in tools}
+        talk = _Talk(call, {tool.name: tool for tool in tools}, context)
         step = self._next_step("model()")
-        return self._step(f"model({prompt!r:.60})", lambda: self._converse(call, by_name, step))
+        return self._step(f"model({prompt!r:.60})", lambda: self._converse(talk, step))
 
     def call(self, tool: Tool[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
         """Call a tool; raises Refused in one of the 23 states."""
@@ -191,6 +210,15 @@ class RunContext:
         )
         return SpaceHandle(known, self._steps, self._asker, numbered)
 
+    def recall(self, *parts: "Recall", budget_tokens: int) -> "Awaitable[Recalled]":
+        """Give a text of what is remembered, within a budget, and tell the ledger what is in it."""
+        # Only who recalls pays for it.
+        from handrail.runtime.worker.recalling import Recalling  # noqa: PLC0415
+
+        recalling = Recalling(self._steps, self._asker, parts, budget_tokens)
+        step = self._next_step(recalling.shown)
+        return self._step(recalling.shown, lambda: recalling.carry_out(str(step)))
+
     def gather(self, *steps: Awaitable[Any]) -> Awaitable[Any]:
         """Carry steps out side by side; gives their results in order."""
         ours: list[Step[Any]] = []
@@ -207,13 +235,13 @@ class RunContext:
 
     # ---- inside
 
-    async def _converse(self, call: ModelCall[R], tools: dict[str, Tool[..., Any]], step: int) -> R:
+    async def _converse(self, talk: "_Talk[R]", step: int) -> R:
         turns_count = calls_count = 0
 
         async def do_turn(request: ModelRequest) -> ModelReply:
             nonlocal turns_count
             turns_count += 1
-            reply = await self._turn(request, f"{step}.m{turns_count}")
+            reply = await self._turn(request, f"{step}.m{turns_count}", talk.context)
             self.spent.model_calls += 1
             self.spent.usage = self.spent.usage + reply.usage
             return reply
@@ -221,22 +249,28 @@ class RunContext:
         async def do_tool(name: str, arguments: JsonObject) -> bytes:
             nonlocal calls_count
             calls_count += 1
-            tool = tools[name]
+            tool = talk.tools[name]
             result = await self._call(tool, tool.checked(arguments), step, calls_count)
             return tool.result_as_json(result)
 
-        return await converse(call, do_turn, do_tool)
+        return await converse(talk.call, do_turn, do_tool)
 
-    async def _turn(self, request: ModelRequest, path: str) -> ModelReply:
+    async def _turn(
+        self, request: ModelRequest, path: str, context: "Recalled | None"
+    ) -> ModelReply:
         effect = self._acting.model.effect
         # What the handler asked for; the turns before follow from it and from what is recorded,
         # and the words that the engine adds may change with its version.
-        named = {
+        named: dict[str, object] = {
             "prompt": request.prompt,
             "returns": request.returns,
             "tools": [tool.name for tool in request.tools],
             "sources": [(source.id, source.text) for source in request.sources],
         }
+        if context is not None:
+            # Its step stands for its text, which is not the same once somebody is forgotten.
+            named["context"] = context.step
+        self._steps.memory.tell(request.system)
         asked = Asked(
             path=path,
             name="model",

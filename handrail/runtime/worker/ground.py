@@ -1,6 +1,6 @@
 """What the parts of one open lane share, and what a step is made of."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +13,7 @@ from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.packing import Packer
 from handrail.runtime.worker.place import WorkerPlace
 from handrail.runtime.worker.saying import Saying
+from handrail.wire.record import Outgoing
 
 R = TypeVar("R")
 
@@ -31,6 +32,8 @@ class Act(Generic[R]):
     wait: Callable[[int], Awaitable[None]] | None = None
     """Waited for before each intent, which is given as the number of its attempt."""
     timeout_s: float | None = None  #: how long it takes at most, where that is known
+    beside: Callable[[], Sequence[Outgoing]] = tuple
+    """What is written in the transaction of the outcome; asked for once that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,13 +32,20 @@ from handrail.runtime.worker.memory_reads import (
     WhatWasRead,
     as_given,
     in_ms,
+    key_of,
     positions_of,
 )
-from handrail.runtime.worker.memory_rights import Right, check_content, check_right, check_subject
+from handrail.runtime.worker.memory_rights import (
+    Content,
+    Right,
+    check_content,
+    check_right,
+    check_subject,
+)
 from handrail.runtime.worker.run_memory import COLLECTED_COUNT_MAX
 from handrail.runtime.worker.step import Step
 from handrail.runtime.worker.waiting import RunSteps
-from handrail.wire.memory import COMMANDS, Answer, Command, Op, Positions, Verdict, full_key
+from handrail.wire.memory import COMMANDS, Answer, Command, Op, Positions, Verdict
 
 M = TypeVar("M")
 R = TypeVar("R")
@@ -82,7 +89,6 @@ class SpaceHandle(Generic[M]):
         self._asker = asker
         self._numbered = numbered
         self._worker = asker.ground.worker
-        self._tenant = asker.envelope.tenant
         spaces = self._worker.memory.spaces.values()
         self._personal = frozenset(one.name for one in spaces if one.is_personal)
 
@@ -254,11 +260,14 @@ class SpaceHandle(Generic[M]):
     async def _put(self, path: str, shown: str, change: _Change[M]) -> Applied:
         body = self._space.encode(change.value)
         full = self._full_key(change.key, change.subject)
-        check_content(self._space, orjson.loads(body), full, change.derived_from, self._personal)
+        plain: object = orjson.loads(body)
+        seen = self._steps.memory.echoed(plain)
+        content = Content(plain, full, change.derived_from, seen, is_change=bool(change.expect))
+        check_content(self._space, content, self._personal)
         facts = {
             "space": self._space.name,
             "key": change.key,
-            "value": orjson.loads(body),
+            "value": plain,
             "expect": change.expect,
             "subject": change.subject,
             "derived_from": change.derived_from,
@@ -269,11 +278,12 @@ class SpaceHandle(Generic[M]):
 
         def make() -> Command:
             command = replace(
-                self._command(Op.PUT, change.key, facts["value"], change.subject),
+                self._command(Op.PUT, change.key, plain, change.subject),
                 expect=change.expect,
                 derived_from=change.derived_from,
                 confidence=change.confidence,
                 observed_ms=change.observed_ms,
+                seen=() if self._space.is_personal else seen,
             )
             keys = self._worker.memory.keys
             return command if keys is None else sealed(command, keys)
@@ -354,7 +364,8 @@ class SpaceHandle(Generic[M]):
             raise StepInvalid(
                 step=shown, detail=f"its value has no JSON form: {error}", cure="give plain values"
             ) from error
-        command = self._command(op, key, plain)
+        seen = self._steps.memory.echoed(plain)
+        command = replace(self._command(op, key, plain), seen=seen)
         command.encode()  # now, where the handler sees what is wrong with it
         self._steps.memory.collected.append(command)
 
@@ -366,17 +377,8 @@ class SpaceHandle(Generic[M]):
         if key is not None:
             self._space.check_key(key)
 
-    @property
-    def _task(self) -> str | None:
-        """The task that owns the keys, in a space of scratch."""
-        return self._asker.envelope.task_id if self._space.rules.of_one_task else None
-
     def _full_key(self, key: str, subject: str | None) -> str:
-        keys = self._worker.memory.keys
-        digest = None
-        if subject is not None and keys is not None:
-            digest = keys.digest(self._tenant, subject)
-        return full_key(self._tenant, key, subject=digest, task=self._task)
+        return key_of(self._asker, self._space, key, subject)
 
     def _shown(self, what: str, key: str) -> str:
         return call_in_words(f"memory.{what}", [f"{self._space.name}/{key}"])

@@ -15,9 +15,10 @@ from handrail.contract.memory import Memory, Provenance, Record
 from handrail.contract.memory_reader import Found
 from handrail.memory.derivation import reference
 from handrail.memory.sealing import opened
-from handrail.wire.memory import Positions, StoredRecord, key_in_words
+from handrail.wire.memory import Positions, StoredRecord, full_key, key_in_words
 
 if TYPE_CHECKING:
+    from handrail.runtime.worker.asking import Asker
     from handrail.store.subject_keys import SubjectKeys
 
 M = TypeVar("M")
@@ -82,6 +83,16 @@ def as_given(space: Memory[M], kept: StoredRecord, keys: "SubjectKeys | None") -
         supersedes=stored.supersedes,
         reference=reference(stored),
     )
+
+
+def key_of(asker: "Asker", space: Memory[Any], key: str, subject: str | None) -> str:
+    """Give a key as it stands in topics: whose it is, is said by the engine alone."""
+    keys, envelope = asker.ground.worker.memory.keys, asker.envelope
+    digest = None
+    if subject is not None and keys is not None:
+        digest = keys.digest(envelope.tenant, subject)
+    task = envelope.task_id if space.rules.of_one_task else None
+    return full_key(envelope.tenant, key, subject=digest, task=task)
 
 
 def in_ms(moment: datetime) -> int:

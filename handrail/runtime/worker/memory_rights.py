@@ -4,13 +4,14 @@ A space is what the team declares in memory/; a handler cannot bring one of its 
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from handrail.contract.failure import Refused, State
 from handrail.contract.memory import Memory
 from handrail.errors.memory import SpaceUnknown
-from handrail.memory.gate import refused_copy, refused_text
+from handrail.memory.gate import refused_copy, refused_echo, refused_text
 
 M = TypeVar("M")
 
@@ -74,18 +75,27 @@ def check_subject(space: Memory[Any], subject: str | None, *, has_keys: bool) ->
         raise Refused(State.INVALID_INPUT, f"a subject has 1 to {SUBJECT_CHARS_MAX} characters")
 
 
-def check_content(
-    space: Memory[Any],
-    value: object,
-    full: str,
-    derived_from: Sequence[str],
-    personal: Collection[str],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is about to be written, in the clear."""
+
+    value: object
+    full: str  #: the key, as topics have it
+    derived_from: Sequence[str] = ()
+    seen: Collection[str] = ()  #: shingles that a model was just given, if it says nothing else
+    is_change: bool = False  #: whether it takes the place of another value
+
+
+def check_content(space: Memory[Any], content: Content, personal: Collection[str]) -> None:
     """Raise Refused for what the keeper would refuse for its words, before they leave the process.
 
     A command stays on its topic for a week, also a refused one: what is about a person, or is a
-    secret, must not get there in the clear. `full` is the key, `personal` the spaces about people.
+    secret, must not get there in the clear. `personal` are the spaces about people: of what is
+    sealed only this process can say that it is an echo; all others the keeper refuses, and counts.
     """
-    refusal = refused_copy(full, derived_from, personal) or refused_text(space, value)
+    refusal = refused_copy(content.full, content.derived_from, personal)
+    if refusal is None and space.is_personal:
+        refusal = refused_echo(space, content.value, content.seen, is_change=content.is_change)
+    refusal = refusal or refused_text(space, content.value)
     if refusal is not None:
         raise Refused(refusal.state, refusal.detail, remedy=refusal.remedy)

@@ -7,6 +7,7 @@ that is repeated hands on what the first one did.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from handrail.memory.likeness import is_echo, shingle_digests, text_of
 from handrail.runtime.worker.outputs import Origin
 from handrail.runtime.worker.place import TeamPlace
 from handrail.wire.codec import encode_headers
@@ -17,6 +18,7 @@ from handrail.wire.record import Outgoing
 
 COLLECTED_PATH = "memory"  #: in place of a step's path, of what is written when a handler ends
 COLLECTED_COUNT_MAX = 1_000  #: commands of one run
+TOLD_COUNT_MAX = 50_000  #: shingles of what models were given in one run
 
 
 class RunMemory:
@@ -25,6 +27,7 @@ class RunMemory:
     def __init__(self, header: str | None) -> None:
         """Begin with what the handoff says of those before it."""
         self.positions = Positions.of(header)
+        self._told: dict[str, None] = {}  # shingles of what a model of this run was given
         self.collected: list[Command] = []  #: to be written when the handler ends
         self.read_at: dict[tuple[str, str], str] = {}  #: (space, key) → step that read it last
 
@@ -32,6 +35,22 @@ class RunMemory:
         """Join what an outcome has seen or written."""
         if header:
             self.positions = self.positions.joined([Positions.of(header)])
+
+    def tell(self, *texts: object) -> None:
+        """Remember what a model is given: what it only says again is nothing new."""
+        room = TOLD_COUNT_MAX - len(self._told)
+        if room > 0:
+            self._told.update(dict.fromkeys(shingle_digests(*map(text_of, texts))[:room]))
+
+    def echoed(self, value: object) -> tuple[str, ...]:
+        """Give the told shingles that a value consists of, if it says nothing else; else none.
+
+        They alone go with its command: a digest of what it does not say itself would tell others
+        what else its writer has read.
+        """
+        if not self._told or not is_echo(value, self._told):
+            return ()
+        return tuple(one for one in shingle_digests(text_of(value)) if one in self._told)
 
     @property
     def header(self) -> str | None:

@@ -8,7 +8,7 @@ and the committer keeps the order, so nothing that follows from an outcome commi
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, assert_never, cast
 
@@ -45,6 +45,7 @@ from handrail.runtime.worker.recorded_error import as_recorded, decode_error, en
 from handrail.wire.claim import Claim, needs_claim
 from handrail.wire.codec import encode_time
 from handrail.wire.envelope import Envelope
+from handrail.wire.record import Outgoing
 
 R = TypeVar("R")
 
@@ -193,18 +194,19 @@ class Stepper:
         if needs_claim(body):
             facts["claim"] = (await self._ground.packer.store(body)).encode().decode()
             await self._reached(Moment.AFTER_BLOB_COMMIT, asked)
-            self._hand(self._entry(Kind.OUTCOME, asked.path, facts))
+            entry = self._entry(Kind.OUTCOME, asked.path, facts)
         else:
-            self._hand(self._entry(Kind.OUTCOME, asked.path, facts, body))
+            entry = self._entry(Kind.OUTCOME, asked.path, facts, body)
+        self._hand(entry, act.beside())
         await self._reached(Moment.AFTER_OUTCOME, asked)
         if self._ground.worker.fail_points.wants(Moment.AFTER_OUTCOME_COMMIT):
             await self._ground.committer.flush()
             await self._reached(Moment.AFTER_OUTCOME_COMMIT, asked)
 
-    def _hand(self, entry: Entry) -> None:
+    def _hand(self, entry: Entry, beside: Sequence[Outgoing] = ()) -> None:
         # The results of a running handler are in its own hands; the journal keeps them for others.
         self._log.put(replace(entry, body=None))
-        records = [encode_entry(entry, self._ground.place.journal)]
+        records = [encode_entry(entry, self._ground.place.journal), *beside]
         self._ground.committer.hand(Item(records, outcome=entry))
         self._ground.flights.land(entry.invocation, entry.path)
 

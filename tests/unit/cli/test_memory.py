@@ -10,7 +10,14 @@ import pytest
 from handrail.cli.main import main
 from handrail.cli.output import Shape, show_rows
 from handrail.cli.output_schema import output_schema
-from handrail.cli.rows import MemoryChangeRow, MemoryDiffRow, MemoryReceiptRow, MemoryRow
+from handrail.cli.rows import (
+    MemoryChangeRow,
+    MemoryDiffRow,
+    MemoryManifestRow,
+    MemoryReceiptRow,
+    MemoryRefusedRow,
+    MemoryRow,
+)
 from handrail.runtime.team_imports import close_projects
 
 AGENT = """
@@ -120,6 +127,8 @@ def test_what_cannot_be_meant_is_said_before_a_broker_is_asked(
         ["diff", "reviews", "k", "1"],
         ["undo", "t1", "--dry-run"],
         ["retract", "m1"],
+        ["manifest", "t1"],
+        ["refused"],
         ["forget", "ada", "--yes"],
         ["hold", "ada", "--reason", "x"],
         ["release", "ada"],
@@ -153,6 +162,21 @@ ROWS = {
     ),
     "memory-changes": MemoryChangeRow("facts", "order/42", 3, "removes it", "done", None),
     "memory-diff": MemoryDiffRow("paid", None, True),
+    "memory-manifest": MemoryManifestRow(
+        prompt=1,
+        agent="clerk",
+        step="2",
+        space="facts",
+        key="order/42",
+        version=3,
+        score=1.25,
+        tokens=11,
+        left_out=None,
+        invocation="i1",
+        budget=600,
+        sha256="ab",
+    ),
+    "memory-refused": MemoryRefusedRow("facts", "echo", "clerk", 3, "2026-11-28T14:00:00Z"),
     "memory-receipts": MemoryReceiptRow("ada", "d1", 2, 5, 1, 0, True, "2026-11-28T14:00:00Z"),
 }
 

@@ -133,6 +133,7 @@ class Asked:
         returns: type[R],
         tools: Sequence[Tool[..., Any]] = (),
         sources: Sequence[Passage] = (),
+        context: object = None,
         turns_max: int = 8,
     ) -> R:
         assert isinstance(self.answer, returns)

@@ -1,8 +1,12 @@
-"""A story is told with its cause first, whoever was quicker to write."""
+"""A story is told with its cause first; what memory refuses is counted."""
+
+from pathlib import Path
 
 from handrail.ledger.event import Event
-from handrail.ledger.queries import Told, asked_first
-from tests.unit.ledger.told import Story
+from handrail.ledger.memory_event import MemoryRefused
+from handrail.ledger.projection import Projection
+from handrail.ledger.queries import RefusedOften, Told, asked_first, refusals_of_memory
+from tests.unit.ledger.told import Story, as_record
 
 
 def told(*events: Event) -> list[Told]:
@@ -27,3 +31,39 @@ def test_a_story_in_order_stays_as_it_is() -> None:
     )
 
     assert asked_first(events) == events
+
+
+def refused(offset: int, *, reason: str, space: str = "facts", by: str = "clerk") -> Event:
+    return MemoryRefused(
+        task_id="t1",
+        tenant="default",
+        time_ms=100 + offset,
+        space=space,
+        key="default/-/k",
+        op="put",
+        by=by,
+        partition=0,
+        offset=offset,
+        reason=reason,
+        state="precondition_failed",
+        sentence="It says nothing new.",
+    )
+
+
+def test_refusals_of_memory_are_counted_by_space_reason_and_writer(tmp_path: Path) -> None:
+    projection = Projection(tmp_path / "p.db")
+    events = [
+        refused(0, reason="echo"),
+        refused(1, reason="quota", by="scribe"),
+        Story("t1").submitted("s1"),
+        refused(3, reason="echo"),
+    ]
+    records = [as_record(event, offset) for offset, event in enumerate(events)]
+
+    projection.take(records, projection.beginning())
+
+    assert refusals_of_memory(projection) == [
+        RefusedOften("facts", "echo", "clerk", 2, 103),
+        RefusedOften("facts", "quota", "scribe", 1, 101),
+    ]
+    projection.close()

@@ -13,9 +13,10 @@ from handrail.errors.memory import PromptNotRebuilt
 from handrail.memory.assembly import (
     Assembly,
     Dropped,
-    Manifest,
     Slot,
     assemble,
+    manifest_as_json,
+    manifest_from_json,
     rebuild,
     tokens_of,
 )
@@ -115,7 +116,7 @@ def test_a_text_keeps_within_its_budget_and_is_made_again_byte_for_byte(
         slots[place].append((one, 1.0 / (number + 1)))
 
     assembly = assemble(budget, [slot(*found, name=str(n)) for n, found in enumerate(slots)])
-    manifest = Manifest.decode(assembly.manifest.encode())
+    manifest = manifest_from_json(manifest_as_json(assembly.manifest))
 
     assert tokens_of(assembly.text) <= budget
     assert manifest == assembly.manifest
@@ -154,7 +155,7 @@ def test_a_prompt_of_a_search_is_made_again_from_the_history_after_everything_wa
         return reader.get(space, key, NOW, AsOf(version=version))
 
     assert 1 < assembly.text.count("crossed") < 8
-    assert rebuild(Manifest.decode(assembly.manifest.encode()), lookup) == assembly.text
+    assert rebuild(manifest_from_json(manifest_as_json(assembly.manifest)), lookup) == assembly.text
     reader.close()
 
 
