@@ -134,6 +134,25 @@ def documents(settings: "Settings") -> Outcome:
     )
 
 
+async def sandbox(settings: "Settings") -> Outcome:
+    """Attempt what the sandbox forbids, and say which level holds here."""
+    from handrail.contract.confinement import Level
+    from handrail.rails.sandbox.probe import proved
+    from handrail.runtime.sandboxed_tools import setting
+
+    try:
+        async with proved(setting(settings.project_dir)) as started:
+            proof = started.proof
+    except HandrailError as error:
+        return Outcome(State.FAILED, f"{error.what} {error.why}", f"handrail runbook {error.code}")
+    why_not_more = " ".join(proof.leaks.values())
+    if proof.level is Level.NONE:
+        said = f"No level holds, so tools that need one are not run. {why_not_more}"
+        return Outcome(State.WARNING, said, proof.cure)
+    said = f"Level {proof.level} holds: all that it forbids was attempted, and refused."
+    return Outcome(State.OK, f"{said} {why_not_more}".strip(), proof.cure)
+
+
 async def topics(settings: "Settings", bus: "Bus") -> Outcome:
     """Compare the broker's topics with what the team needs."""
     from handrail.cli.topics import topics_of
@@ -247,4 +266,5 @@ def checks(settings: "Settings", bus: "Bus | None", unreachable: str) -> list[Ch
         ("clocks", there(clocks)),
         ("model", here(model)),
         ("documents", here(lambda: documents(settings))),
+        ("sandbox", lambda: sandbox(settings)),
     ]

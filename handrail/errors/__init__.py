@@ -60,6 +60,7 @@ from handrail.errors.contract import (
     ToolInvalid,
     TopicInvalid,
 )
+from handrail.errors.egress import EgressInvalid, EgressRefused
 from handrail.errors.lane import (
     JournalBroken,
     OffsetMetadataBroken,
@@ -99,6 +100,7 @@ from handrail.errors.model import (
     ModelUnreachable,
 )
 from handrail.errors.root import FailureClass, HandrailError, every_error, message_parts
+from handrail.errors.sandbox import SandboxBroken
 from handrail.errors.settings import (
     SettingMisspelt,
     SettingsClash,
@@ -181,6 +183,8 @@ __all__ = [
     "DeclarationInvalid",
     "Diverged",
     "DoubtUnknown",
+    "EgressInvalid",
+    "EgressRefused",
     "EnvelopeInvalid",
     "ErasureUnfinished",
     "FailureClass",
@@ -244,6 +248,7 @@ __all__ = [
     "ResultGone",
     "ResultMisfit",
     "RunbookUnknown",
+    "SandboxBroken",
     "ScaleWrong",
     "SealBroken",
     "SettingMisspelt",

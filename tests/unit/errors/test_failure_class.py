@@ -29,6 +29,7 @@ PASSING = {
     "ModelUnreachable": OUTAGE,
     "NeedsMerge": TRANSIENT,
     "ProducerFenced": TRANSIENT,
+    "SandboxBroken": TRANSIENT,
     "StaleView": TRANSIENT,
     "StillRunning": TRANSIENT,
     "StoreUnusable": TRANSIENT,

@@ -1,0 +1,213 @@
+"""The engine's side of one call: its sockets, its time, what it printed, and how it ended."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from handrail.contract.confinement import Limits
+from handrail.contract.failure import State
+from handrail.rails.egress import Egress
+from handrail.rails.sandbox import egress_proxy, frames
+from handrail.rails.sandbox.child import SIGNALLED
+from handrail.rails.sandbox.outcome import Ending, Outcome, ended, unavailable
+
+CONFINED_S_MAX = 30.0  #: a machine that is far too busy; the body's own time begins afterwards
+CONFINED_BYTES_MAX = 4_096
+LOG_BYTES_MAX = 8_192
+ANSWER_BYTES_BESIDE = 64 * 1024  #: what an answer holds besides its result
+
+
+@dataclass(frozen=True, slots=True)
+class RanAtAll:
+    """The body was begun: its answer, or None when its process ended without one."""
+
+    answer: dict[str, Any] | None
+    timed_out: bool = False
+
+
+class OneCall:
+    """Everything that belongs to one call, from the order to the end of its last process."""
+
+    def __init__(self, number: int, limits: Limits, egress: Egress) -> None:
+        """Make the sockets of the call."""
+        self.number = number
+        self.limits = limits
+        self.egress = egress
+        self.gone = asyncio.Event()  #: no process of this call is alive
+        self._status: int | None = None
+        self._cpu_s = 0.0
+        self._ours, self._theirs = socket.socketpair()
+        self._log, self._log_end = os.pipe()
+        os.set_blocking(self._log, False)
+        self._ours.setblocking(False)
+        self._said = bytearray()
+        asyncio.get_running_loop().add_reader(self._log, self._hear)
+
+    def for_the_child(self) -> list[int]:
+        """Give the ends that the child gets."""
+        return [self._theirs.fileno(), self._log_end]
+
+    def handed_over(self) -> None:
+        """Close the child's ends here, so that its end is seen."""
+        self._theirs.close()
+        if self._log_end >= 0:
+            os.close(self._log_end)
+            self._log_end = -1
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.handed_over()
+        self._ours.close()
+        asyncio.get_running_loop().remove_reader(self._log)
+        os.close(self._log)
+
+    def ended(self, status: int | None, cpu_s: float = 0.0) -> None:
+        """Learn how the process ended; None: nobody can say any more."""
+        self._status, self._cpu_s = status, cpu_s
+        self.gone.set()
+
+    async def answered(self, request: dict[str, Any]) -> RanAtAll | Outcome:
+        """Wait for the confinement, hand over the call, and wait for its answer."""
+        try:
+            async with asyncio.timeout(CONFINED_S_MAX), contextlib.AsyncExitStack() as stack:
+                said, descriptors = await self._confined()
+                for one in descriptors[1:]:
+                    os.close(one)
+                door = socket.socket(fileno=descriptors[0]) if descriptors else None
+                if door is not None:
+                    door.setblocking(False)
+                    stack.enter_context(door)
+                rest = stack.pop_all()
+        except (TimeoutError, OSError, frames.FrameBroken) as error:
+            return unavailable(
+                f"The sandbox could not be set up: {str(error) or type(error).__name__}.",
+                "Run `handrail doctor`; the log of this agent may say more.",
+            )
+        async with rest:
+            if "unconfined" in said:
+                return unavailable(
+                    f"The sandbox could not be set up: {said['unconfined']}.",
+                    "Run `handrail doctor`, and this agent where the level holds.",
+                )
+            return await self._body(request, door)
+
+    async def _confined(self) -> tuple[dict[str, Any], list[int]]:
+        await _readable(self._ours)
+        data, descriptors = frames.receive_with(self._ours, CONFINED_BYTES_MAX)
+        if len(data) < frames.HEAD.size:
+            raise frames.FrameBroken("its process ended")
+        return frames.parsed(data[frames.HEAD.size :]), descriptors
+
+    async def _body(self, request: dict[str, Any], door: socket.socket | None) -> RanAtAll:
+        loop = asyncio.get_running_loop()
+        async with contextlib.AsyncExitStack() as stack:
+            environment: dict[str, str] = {}
+            if door is not None and self.egress:
+                environment = await stack.enter_async_context(
+                    egress_proxy.serving(door, self.egress)
+                )
+            try:
+                async with asyncio.timeout(self.limits.wall_s):
+                    asked = frames.frame({**request, "environment": environment})
+                    await loop.sock_sendall(self._ours, asked)
+                    return RanAtAll(await self._answer())
+            except TimeoutError:
+                return RanAtAll(None, timed_out=True)
+            except (OSError, frames.FrameBroken):
+                return RanAtAll(None)
+
+    async def _answer(self) -> dict[str, Any]:
+        (length,) = frames.HEAD.unpack(await self._exactly(frames.HEAD.size))
+        # Quotes of a JSON text are written as two characters inside another one.
+        if length > 2 * self.limits.output_bytes + ANSWER_BYTES_BESIDE:
+            return {"kind": "output", "bytes": length}
+        return frames.parsed(await self._exactly(length))
+
+    async def _exactly(self, length: int) -> bytes:
+        loop = asyncio.get_running_loop()
+        parts = bytearray()
+        while len(parts) < length:
+            part = await loop.sock_recv(self._ours, min(length - len(parts), 1 << 16))
+            if not part:
+                raise frames.FrameBroken("its process ended")
+            parts += part
+        return bytes(parts)
+
+    def outcome(self, ran: RanAtAll) -> Outcome:
+        """Say what came of the body, once its processes are gone."""
+        self._hear()
+        log = self._said.decode("utf-8", "replace")
+        if ran.timed_out:
+            return ended(Ending.TIMED_OUT, f"{self.limits.wall_s:g}", log)
+        if ran.answer is None:
+            return self._death(log)
+        try:
+            return self._told(ran.answer, log)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            # What runs in the sandbox may write anything on its socket; it is believed nothing.
+            return ended(Ending.DIED, "what it sent is no answer", log)
+
+    def _told(self, answer: dict[str, Any], log: str) -> Outcome:
+        match answer["kind"]:
+            case "done":
+                return Outcome(ending=Ending.DONE, result=answer["result"].encode(), log=log)
+            case "refused":
+                after = answer["retry_after_s"]
+                return Outcome(
+                    ending=Ending.REFUSED,
+                    state=State(answer["state"]),
+                    title=str(answer["title"]),
+                    detail=str(answer["detail"]),
+                    remedy=str(answer["remedy"]),
+                    retry_after_s=None if after is None else float(after),
+                    log=log,
+                )
+            case "memory":
+                return ended(Ending.OUT_OF_MEMORY, self.limits.memory_bytes, log)
+            case "output":
+                return ended(Ending.OUTPUT_TOO_LARGE, int(answer["bytes"]), log)
+            case "failed":
+                return ended(Ending.FAILED, str(answer["detail"]), log)
+            case other:
+                return ended(Ending.DIED, f"what it sent is no answer: {other!r}"[:200], log)
+
+    def _death(self, log: str) -> Outcome:
+        status = self._status
+        if status is None:
+            return ended(Ending.DIED, "the sandbox itself was stopped", log)
+        number = -status if status < 0 else status - SIGNALLED
+        if number in {signal.SIGXCPU, signal.SIGKILL} and self._cpu_s >= self.limits.cpu_s:
+            return ended(Ending.OUT_OF_CPU, self.limits.cpu_s, log)
+        if number > 0:
+            with contextlib.suppress(ValueError):
+                return ended(Ending.DIED, f"signal {signal.Signals(number).name}", log)
+        return ended(Ending.DIED, f"exit code {status}", log)
+
+    def _hear(self) -> None:
+        """Keep the end of what the body prints."""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._log, 1 << 16):
+                self._said += data
+                del self._said[:-LOG_BYTES_MAX]
+            # Nobody holds the other end any more; a reader would be called without end.
+            asyncio.get_running_loop().remove_reader(self._log)
+
+
+async def _readable(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+
+    def wake() -> None:
+        loop.remove_reader(sock)
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(sock, wake)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(sock)
