@@ -123,6 +123,11 @@ class Lane:
         return Entry(kind, LANE, self.epoch, self.settings.agent_version, now_ms)
 
     @property
+    def journal_begin(self) -> int:
+        """Everything that is live stands at or above it."""
+        return self._live.pointer
+
+    @property
     def journal_end(self) -> int:
         """Everything below was read or written."""
         return self._live.end
@@ -346,11 +351,7 @@ class Lane:
         for gather in run:
             self._run_gather(gather, now_ms)
         self.wake_due(now_ms)
-        late = [
-            invocation
-            for invocation in self._running
-            if invocation.deadline_ms is not None and invocation.deadline_ms <= now_ms
-        ]
+        late = [i for i in self._running if i.deadline_ms is not None and i.deadline_ms <= now_ms]
         forgotten += self.redrives.due(now_ms, self._all.__contains__)
         return Due(self._rest(now_ms), late, forgotten)
 

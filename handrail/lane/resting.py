@@ -8,6 +8,7 @@ from handrail.lane.invocation import Invocation, Stage, Why
 from handrail.lane.journal import Entry, Kind
 from handrail.lane.poison import Standing
 from handrail.lane.retry import Tries
+from handrail.wire.claim import is_claim
 from handrail.wire.record import Record
 
 
@@ -114,8 +115,11 @@ def blocked_key(entry: Entry) -> bytes:
 
 
 def kept(record: Record | None) -> Record | None:
-    """Keep a small part in memory; a large one is read back from the journal."""
+    """Keep a small part in memory; a large one, and a claim, is read back from the journal."""
     if record is None or len(record.value or b"") > SNAPSHOT_IN_MEMORY_BYTES_MAX:
+        return None
+    # What it stands for may be written again, elsewhere.
+    if is_claim(record):
         return None
     return record
 

@@ -144,6 +144,12 @@ class RunErrors:
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         return None
 
+    def leaves_doubt(self, path: str) -> bool:
+        """Whether nobody can know what this failed step has done."""
+        one = self._failed[path]
+        unknown = one.failure.failure.failure_class is not FailureClass.FATAL
+        return one.effect is Effect.UNSAFE and unknown and not one.failure.nothing_happened
+
     def may_repeat(self, path: str, log: StepLog) -> bool:
         """Whether the next try may do this failed step again."""
         one = self._failed[path]

@@ -39,7 +39,7 @@ class Reason(StrEnum):
 
     DECODE = "decode"  #: headers or body cannot be read
     SCHEMA = "schema"  #: a type or version that the topic does not carry
-    VALIDATION = "validation"  #: JSON, but not a valid message of its type
+    VALIDATION = "validation"  #: what came in, or what a step was given or gave, is not valid
     SIZE = "size"  #: too large or too deep
     HOP_LIMIT = "hop_limit"  #: handed on too often
     FANOUT = "fanout"  #: fan-out headers that contradict one another, or too many parts
@@ -48,9 +48,9 @@ class Reason(StrEnum):
     DIVERGENCE = "divergence"  #: a re-run took another step than the recorded one
     POISON = "poison"  #: it killed its process again and again
     ATTEMPTS = "attempts"  #: the handler failed as often as it may
-    IN_DOUBT = "in_doubt"  #: a person ended a step whose outcome nobody knows
+    IN_DOUBT = "in_doubt"  #: a step failed in a way that leaves open whether it happened
     KEY_OVERFLOW = "key_overflow"  #: too many waited behind one key
-    DENIED = "denied"  #: policy or tenant do not allow it
+    DENIED = "denied"  #: policy, tenant, budget or a person do not allow it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

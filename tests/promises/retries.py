@@ -229,7 +229,7 @@ async def test_an_unsafe_step_that_failed_in_an_unknown_way_is_never_done_again(
 
         (letter,) = await task.dead_letters()
         assert world.done == ["pay x"]
-        assert (letter.failure.reason, letter.failure.attempts) == ("attempts", 1)
+        assert (letter.failure.reason, letter.failure.attempts) == ("in_doubt", 1)
         assert letter.failure.exception_message == "reset by the bank"
 
 

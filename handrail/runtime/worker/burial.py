@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from handrail.lane.invocation import Invocation
     from handrail.runtime.worker.ground import LaneGround
 
+#: What an agent's own code died of: the log says where.
+_TOLD_WHOLE = frozenset({Reason.ATTEMPTS, Reason.IN_DOUBT})
+
 log = structlog.get_logger("handrail.agent")
 
 
@@ -79,7 +82,7 @@ class Burial:
             reason=str(buried.reason),
             task=buried.envelope.task_id,
             why=str(buried.error),
-            exc_info=buried.error if buried.reason is Reason.ATTEMPTS else None,
+            exc_info=buried.error if buried.reason in _TOLD_WHOLE else None,
         )
         record, claim, key_claim = buried.record, None, None
         if needs_body_claim(record):

@@ -5,11 +5,14 @@ that it has recorded; only errors of steps that another time can help are forgot
 fail in the same way again, because its error is recorded and stays, is not tried again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
+from pydantic import ValidationError
+
 from handrail.contract.failure import Refused, State
-from handrail.errors import FailureClass
+from handrail.errors import FailureClass, WireError
 from handrail.errors.lane import DeadlinePassed
 from handrail.errors.steps import Diverged
 from handrail.lane.failure_class import Failure, classify
@@ -35,6 +38,18 @@ from handrail.wire.dead_letter import Reason
 from handrail.wire.envelope import Envelope
 from handrail.wire.record import Record
 
+#: Whose word a refusal is, where that says more than how often it was tried.
+_REFUSALS: Mapping[State, Reason] = {
+    State.INVALID_INPUT: Reason.VALIDATION,
+    State.OUTPUT_INVALID: Reason.VALIDATION,
+    State.DENIED_BY_POLICY: Reason.DENIED,
+    State.TAINTED_INPUT: Reason.DENIED,
+    State.NEEDS_APPROVAL: Reason.DENIED,
+    State.APPROVAL_REJECTED: Reason.DENIED,
+    State.APPROVAL_EXPIRED: Reason.DENIED,
+    State.BUDGET_EXHAUSTED: Reason.DENIED,
+    State.OUTCOME_UNKNOWN: Reason.IN_DOUBT,
+}
 _NO_DEADLINE_MS = 1 << 62  #: admission gives every task a deadline; far beyond any clock
 
 
@@ -107,13 +122,28 @@ def _is_turn(path: str) -> bool:
 
 
 def _given_up(run: FailedRun, why: GiveUpReason) -> Buried:
-    reason = why.dead_letter_reason
+    reason = _named_reason(run) if why is GiveUpReason.FATAL else why.dead_letter_reason
     failure = run.failure
     if why in (GiveUpReason.DEADLINE, GiveUpReason.RETRY_AFTER):
         deadline = encode_time(run.envelope.deadline_ms or 0)
         failure = DeadlinePassed(where="before another try could help", deadline=deadline)
         failure.__cause__ = run.failure
     return Buried(run.record, run.envelope, reason, failure, step=_step(run))
+
+
+def _named_reason(run: FailedRun) -> Reason:
+    """Give the finest word for a failure that no further try could change."""
+    match run.failure:
+        case Refused(state=state):
+            return _REFUSALS.get(state, Reason.ATTEMPTS)
+        case ValidationError():
+            return Reason.VALIDATION
+        case WireError(reason=reason):
+            return Reason(reason)
+        case failure:
+            source = run.steps.errors.source(failure)
+            doubtful = source is not None and run.steps.errors.leaves_doubt(source[0])
+            return Reason.IN_DOUBT if doubtful else Reason.ATTEMPTS
 
 
 def _step(run: FailedRun) -> str | None:

@@ -265,7 +265,7 @@ class LaneRunner:
             tasks += [
                 self._spawn(self._tick(carrier), "time"),
                 self._spawn(self._keep_journal_short(committer), "copy"),
-                self._spawn(keep_deleting(self._worker, self.place, self.lane), "delete"),
+                self._spawn(keep_deleting(carrier.ground), "delete"),
             ]
             await _first_end([*tasks, carrier.trouble])
         finally:

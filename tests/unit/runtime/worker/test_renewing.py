@@ -1,0 +1,13 @@
+"""What lanes do about large bodies of unfinished work, in memory; the same bodies run on Kafka."""
+
+from collections.abc import Callable
+
+import pytest
+
+from handrail.testing import Team
+from tests.promises.renewals import *  # noqa: F403 - every test of it is a test of this file
+
+
+@pytest.fixture
+def team_of() -> Callable[..., Team]:
+    return Team
