@@ -16,6 +16,7 @@ from aiokafka.errors import (
     NotLeaderForPartitionError,
     TopicAlreadyExistsError,
     UnknownMemberIdError,
+    UnknownTopicOrPartitionError,
     for_code,
 )
 from aiokafka.protocol.commit import OffsetFetchRequest
@@ -33,6 +34,7 @@ READ_COMMITTED = 1  #: the isolation level under which the end is the last stabl
 EARLIEST, LATEST = -2, -1
 MEMBERS = 5  #: the place of the members in one group of a DescribeGroups answer
 PASSING_S_MAX, ASK_AGAIN_S = 10.0, 0.05
+SERVED_S_MAX = 30.0  #: how long the brokers may take to learn of a topic
 #: What a cluster answers while it is choosing a leader or a coordinator.
 PASSING = (
     GroupCoordinatorNotAvailableError,
@@ -94,7 +96,7 @@ class KafkaAdmin:
         return found
 
     async def create(self, specs: Sequence[TopicSpec]) -> None:
-        """Create what is not there; existing topics are left as they are."""
+        """Create what is not there, and wait until it is served; what exists is left as it is."""
         if not specs:
             return
         wanted = [
@@ -112,6 +114,23 @@ class KafkaAdmin:
         for name, code, *rest in answer.topic_errors:
             if code not in (0, TopicAlreadyExistsError.errno):
                 raise self._refused(f"topic {name} was not created", code, rest[0] if rest else "")
+        # Kafka 4.4 answers when the controller has decided; a broker learns of it a little later,
+        # and until then it says that there is no such topic.
+        await self._soon(lambda: self._served([spec.name for spec in specs]), SERVED_S_MAX)
+
+    async def _served(self, names: Sequence[str]) -> None:
+        for topic in await self._ask(self._client.describe_topics(list(names))):
+            if topic["error_code"] or any(part["leader"] < 0 for part in topic["partitions"]):
+                reason = f"it does not serve the topic {topic['topic']} yet"
+                raise BrokerUnreachable(bootstrap=self._bootstrap, reason=reason, passing=True)
+
+    async def delete_topics(self, names: Sequence[str]) -> None:
+        """Delete topics and all that is in them; of what is not there nothing is said."""
+        if names:
+            answer = await self._ask(self._client.delete_topics(list(names)))
+            for name, code, *_ in answer.topic_error_codes:
+                if code not in (0, UnknownTopicOrPartitionError.errno):
+                    raise self._refused(f"topic {name} was not deleted", code, "")
 
     async def alter_settings(self, name: str, settings: Mapping[str, str]) -> None:
         """Set these settings of one topic; settings that are not named stay."""
@@ -228,9 +247,11 @@ class KafkaAdmin:
                 passing=isinstance(error, PASSING),
             ) from error
 
-    async def _soon(self, question: Callable[[], Awaitable[T]]) -> T:
+    async def _soon(
+        self, question: Callable[[], Awaitable[T]], within_s: float = PASSING_S_MAX
+    ) -> T:
         """Ask again while the cluster is choosing who answers: after a start, a topic, a loss."""
-        deadline = asyncio.get_running_loop().time() + PASSING_S_MAX
+        deadline = asyncio.get_running_loop().time() + within_s
         while True:
             try:
                 return await question()

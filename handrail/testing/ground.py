@@ -5,13 +5,14 @@ Both give connections of their own to each process and a way to end one of them 
 
 import time
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Protocol
 
 from handrail.bus.in_process import InProcessBus
 from handrail.bus.in_process_broker import InProcessBroker
 from handrail.bus.port import Bus
 from handrail.bus.where import Connection
+from handrail.errors import AdminRefused, BrokerUnreachable
 from handrail.runtime.log_lines import set_up_lines
 from handrail.testing.clock import VirtualClock
 
@@ -39,6 +40,10 @@ class Ground(Protocol):
 
     def clock_moved(self) -> None:
         """Tell the broker that time has passed."""
+        ...
+
+    async def clear(self, bus: Bus) -> None:
+        """Take away what the team has left on the broker, through a connection that is open."""
         ...
 
     def close(self) -> None:
@@ -73,6 +78,9 @@ class MemoryGround:
     def clock_moved(self) -> None:
         """Let sessions and transactions run out."""
         self._broker.tick()
+
+    async def clear(self, bus: Bus) -> None:
+        """Nothing outlives the broker in memory."""
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -115,6 +123,17 @@ class KafkaGround:
 
     def clock_moved(self) -> None:
         """Kafka has its own time."""
+
+    async def clear(self, bus: Bus) -> None:
+        """Delete the topics of the namespace, so that a broker that is used again stays small."""
+        from handrail.bus.kafka_admin import KafkaAdmin  # noqa: PLC0415 - as in `connect`
+
+        assert isinstance(bus.admin, KafkaAdmin)
+        with suppress(BrokerUnreachable, AdminRefused):  # A broker that is gone keeps nothing.
+            names = [
+                one for one in await bus.admin.topics() if one.startswith(f"{self.namespace}.")
+            ]
+            await bus.admin.delete_topics(names)
 
     def close(self) -> None:
         """End the broker if it was started here."""

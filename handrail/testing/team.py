@@ -389,6 +389,7 @@ class Team(LetterHands, ToolHands, Submitting[Coroutine[Any, Any, TeamTask]]):
         if self._client is not None:
             await self._client.__aexit__(None, None, None)
         if self._bus is not None:
+            await self._ground.clear(self._bus)
             await self._bus.close()
         self._ground.close()
 
