@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from handrail.contract.agent import agent
+    from handrail.contract.confinement import Level
     from handrail.contract.context import Context
     from handrail.contract.effect import Effect, Idempotent, Queryable
     from handrail.contract.failure import Refused, State
@@ -28,6 +29,15 @@ if TYPE_CHECKING:
     from handrail.contract.parts import Parts
     from handrail.contract.passage import Passage
     from handrail.contract.recall import Recall, Recalled
+    from handrail.contract.terms import (
+        Approval,
+        Cost,
+        Example,
+        Key,
+        Limit,
+        Reach,
+        Retry,
+    )
     from handrail.contract.tool import ToolContext, tool
     from handrail.contract.topic import Topic, results
     from handrail.errors.client import StillRunning, TaskFailed, WaitingForPerson
@@ -62,6 +72,15 @@ __all__ = [
     "agent",
     "results",
     "tool",
+    # the terms of a tool
+    "Approval",
+    "Cost",
+    "Example",
+    "Key",
+    "Level",
+    "Limit",
+    "Reach",
+    "Retry",
     # memory
     "Access",
     "Applied",
@@ -102,6 +121,14 @@ _ROOM_OF = {
     "agent": "handrail.contract.agent",
     "results": "handrail.contract.topic",
     "tool": "handrail.contract.tool",
+    "Approval": "handrail.contract.terms",
+    "Cost": "handrail.contract.terms",
+    "Example": "handrail.contract.terms",
+    "Key": "handrail.contract.terms",
+    "Level": "handrail.contract.confinement",
+    "Limit": "handrail.contract.terms",
+    "Reach": "handrail.contract.terms",
+    "Retry": "handrail.contract.terms",
     "Access": "handrail.contract.memory",
     "Applied": "handrail.contract.memory",
     "Hit": "handrail.contract.memory",

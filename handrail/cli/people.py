@@ -113,8 +113,13 @@ def _row(asked: "PersonAsked") -> RequestRow:
     from handrail.runtime.people import step_of
     from handrail.wire.rfc3339 import rfc3339
 
-    doubt = asked.kind is RequestKind.DOUBT
     step = step_of(asked.request)
+    commands = {
+        RequestKind.DOUBT: f"handrail doubt resolve {asked.task_id} --step {step} --happened FILE,"
+        " or --did-not-happen",
+        RequestKind.APPROVAL: f"handrail approve {asked.task_id} --step {step}, or handrail deny",
+    }
+    question = f"handrail answer {asked.task_id} VALUE --step {step}"
     return RequestRow(
         task=asked.task_id,
         step=step,
@@ -123,10 +128,7 @@ def _row(asked: "PersonAsked") -> RequestRow:
         asked=rfc3339(asked.time_ms),
         expires=None if asked.expires_ms is None else rfc3339(asked.expires_ms),
         text=asked.text,
-        command=f"handrail doubt resolve {asked.task_id} --step {step} --happened FILE,"
-        " or --did-not-happen"
-        if doubt
-        else f"handrail answer {asked.task_id} VALUE --step {step}",
+        command=commands.get(asked.kind, question),
     )
 
 

@@ -4,12 +4,24 @@ Guarantee: a registered tool has an effect class, a description, an annotated re
 schema of its arguments; anything less raises ToolInvalid with its cure when it is declared.
 """
 
+import hashlib
 import inspect
 import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    Unpack,
+    cast,
+    overload,
+)
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
@@ -23,6 +35,7 @@ from handrail.contract.effect import (
 )
 from handrail.contract.explain import invalid_in_words
 from handrail.contract.failure import Refused, State
+from handrail.contract.terms import Terms, ToolTerms, agreed_terms
 from handrail.errors.contract import ToolInvalid
 
 P = ParamSpec("P")
@@ -55,6 +68,12 @@ class Tool(Generic[P, R]):
         self.effect = effect_of(contract.effect)
         self.timeout_s = contract.timeout_s
         self.failures = contract.failures
+        self.terms = contract.terms
+
+    @property
+    def version(self) -> str:
+        """A digest of everything that it declares: another contract is another version."""
+        return self.contract.version
 
     @property
     def args_schema(self) -> dict[str, Any]:
@@ -117,7 +136,7 @@ class Tool(Generic[P, R]):
         return f"Tool({self.name!r}, effect={self.effect.value!r})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ToolContract:
     """Everything that a tool declares; the function's signature is read once."""
 
@@ -131,6 +150,26 @@ class ToolContract:
     args_model: type[BaseModel]
     returns: TypeAdapter[Any]
     fields: Mapping[str, str] = field(default_factory=dict[str, str])  #: field name to argument
+    terms: ToolTerms = field(default_factory=ToolTerms)
+
+    @cached_property
+    def version(self) -> str:
+        """A digest of name, words, schemas, effect and terms."""
+        said = (
+            self.name,
+            self.description,
+            str(effect_of(self.effect)),
+            self.timeout_s,
+            sorted(self.failures),
+            self.args_model.model_json_schema(),
+            repr(self.returns),
+            sorted(
+                f"{one.name}={getattr(self.terms, one.name)!r}"
+                for one in fields(self.terms)
+                if one.name != "declared"
+            ),
+        )
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
 class Register(Protocol):
@@ -146,32 +185,49 @@ class Register(Protocol):
 
 def tool(
     *,
-    effect: EffectDeclaration,
+    effect: EffectDeclaration | None = None,
     timeout_s: float = TOOL_TIMEOUT_S_DEFAULT,
     name: str | None = None,
     failures: Iterable[State] = (),
+    reconcile: Callable[[str], Awaitable[Any]] | None = None,
+    **terms: Unpack[Terms],
 ) -> Register:
     """Register an async function as a tool of agents.
 
-    `effect` says what a crash in the middle leaves behind. `failures` are the states in which the
-    tool says it may fail, beside those that the engine itself reports. A first parameter of type
+    `effect` says what a crash in the middle leaves behind; a tool that leaves it out is unsafe,
+    needs an approval for every call and is confined. `reconcile` makes an unsafe tool one whose
+    receiver can be asked. `failures` are the states in which the tool says it may fail, beside
+    those that the engine itself reports; `Terms` are all others. A first parameter of type
     ToolContext is filled by the engine. Raises ToolInvalid with its cure.
     """
+    declared = Effect.UNSAFE if effect is None else effect
+    if reconcile is not None and declared is Effect.UNSAFE:
+        declared = Queryable(reconcile)
+    failing = frozenset(State(state) for state in failures)
+    said = {"effect"} if effect is not None else set[str]()
+    said |= {"failures"} if failing else set[str]()
 
     def register(function: Callable[..., Awaitable[Any]]) -> Tool[..., Any]:
-        return Tool(function, _contract(function, effect, timeout_s, name, failures))
+        tool_name: str = name or str(getattr(function, "__name__", function))
+        try:
+            agreed = agreed_terms(terms, said)
+        except ValueError as error:
+            raise ToolInvalid(
+                tool=tool_name, detail=str(error), cure="correct it, or leave it out"
+            ) from error
+        return Tool(function, _contract(function, tool_name, declared, timeout_s, failing, agreed))
 
     return cast("Register", register)
 
 
 def _contract(
     function: Callable[..., Awaitable[Any]],
+    tool_name: str,
     effect: EffectDeclaration,
     timeout_s: float,
-    name: str | None,
-    failures: Iterable[State],
+    failures: frozenset[State],
+    terms: ToolTerms,
 ) -> ToolContract:
-    tool_name: str = name or str(getattr(function, "__name__", function))
     description = inspect.getdoc(function) or ""
     problem = _problem(function, tool_name, description, effect, timeout_s)
     if problem:
@@ -181,7 +237,7 @@ def _contract(
     parameters = list(signature.parameters.values())
     wants_context = bool(parameters) and hints.get(parameters[0].name) is ToolContext
     parameters = parameters[1:] if wants_context else parameters
-    args_model, fields = _args_model(tool_name, parameters, hints)
+    args_model, names = _args_model(tool_name, parameters, hints)
     if "return" not in hints:
         raise ToolInvalid(
             tool=tool_name,
@@ -196,17 +252,20 @@ def _contract(
             detail=f"its result has no JSON form: {hints['return']!r}",
             cure="give back a pydantic model or a JSON type",
         ) from error
+    if (unfit := terms.problem(frozenset(names.values()))) is not None:
+        raise ToolInvalid(tool=tool_name, detail=unfit[0], cure=unfit[1])
     return ToolContract(
         name=tool_name,
         description=description,
         effect=effect,
         timeout_s=timeout_s,
-        failures=frozenset(State(state) for state in failures),
+        failures=failures,
         signature=signature.replace(parameters=parameters),
         wants_context=wants_context,
         args_model=args_model,
         returns=returns,
-        fields=fields,
+        fields=names,
+        terms=terms,
     )
 
 

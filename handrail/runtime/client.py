@@ -74,13 +74,19 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         namespace: str | None = None,
         bus: Bus | None = None,
         clock: Clock | None = None,
+        asked_by: str | None = None,
     ) -> None:
-        """Connect on entering; `broker` is HOST:PORT and, like `namespace`, wins over settings."""
+        """Connect on entering; `broker` is HOST:PORT and, like `namespace`, wins over settings.
+
+        `asked_by` names the person on whose behalf work is submitted; by default whoever runs
+        this process.
+        """
         self._folder = Path(project).resolve() if project is not None else None
         self._broker = broker
         self._namespace = namespace
         self._given = bus
         self._clock = clock or WallClock()
+        self.asked_by = asked_by or who()  #: whose rights count for what is submitted
         self._bus: Bus | None = None
         self._readers: dict[int, RowReader] = {}
         self._seen_topics: set[str] = set()
@@ -160,6 +166,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
             tenant=TENANT_DEFAULT,
             reference=reference,
             deadline_ms=None if deadline_s is None else now_ms + int(deadline_s * 1000),
+            asked_by=self.asked_by,
         )
         rows_at = await self._end(TASKS, await self._ledger_partition(envelope.task_id))
         key = (reference or envelope.task_id).encode()
@@ -384,4 +391,5 @@ def _submitted(envelope: Envelope, topic: str, body: bytes) -> Submitted:
         reference=envelope.reference,
         deadline_ms=envelope.deadline_ms,
         text=summary(body[:TEXT_BYTES].decode(errors="replace")),
+        by=envelope.asked_by or "",
     )

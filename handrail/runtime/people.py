@@ -37,11 +37,13 @@ class Answered:
     is_ours: bool  #: False: somebody else's came first, and this one has no effect
 
 
-async def open_requests(bus: Bus, namespace: str, facts: TaskFacts) -> list[Request]:
-    """Give the questions of a task that wait for a person, in the order in which they were put."""
+async def open_requests(
+    bus: Bus, namespace: str, facts: TaskFacts, kind: RequestKind = RequestKind.QUESTION
+) -> list[Request]:
+    """Give what of one kind a task asks of a person, in the order in which it was put."""
     found: list[Request] = []
     for asked in facts.requests:
-        if asked.kind is RequestKind.QUESTION:
+        if asked.kind is kind:
             request = await read_request(bus, namespace, asked.id)
             if request is not None:
                 found.append(request)
@@ -49,10 +51,14 @@ async def open_requests(bus: Bus, namespace: str, facts: TaskFacts) -> list[Requ
 
 
 async def one_request(
-    bus: Bus, namespace: str, facts: TaskFacts, step: str | None = None
+    bus: Bus,
+    namespace: str,
+    facts: TaskFacts,
+    step: str | None = None,
+    kind: RequestKind = RequestKind.QUESTION,
 ) -> Request:
-    """Give the one open question of a task, or the one of a step. Raises RequestUnknown."""
-    found = await open_requests(bus, namespace, facts)
+    """Give the one open request of a task, or the one of a step. Raises RequestUnknown."""
+    found = await open_requests(bus, namespace, facts, kind)
     fitting = [one for one in found if step in (None, step_of(one.id))]
     if len(fitting) == 1:
         return fitting[0]

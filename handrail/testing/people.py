@@ -1,14 +1,19 @@
 """The person in a test who answers what a handler asks."""
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Protocol
 
 from handrail.bus.port import Bus
 from handrail.lane.bounds import TIMER_RESOLUTION_S
+from handrail.ledger.event import RequestKind
+from handrail.runtime.approvals import approval_of, denial_of
 from handrail.runtime.people import Answered, checked, give_answer, one_request, taken
 from handrail.testing.clock import VirtualClock
 from handrail.testing.member import POLL_S
 from handrail.testing.task import TeamTask
+from handrail.wire.human import Request
 
 LOOK_S = 1.0  #: how long one look is given, in real seconds
 
@@ -49,16 +54,80 @@ class Answering(Protocol):
         ...
 
 
+class PersonHands:
+    """What a test does as the person whom a team asks."""
+
+    async def answer(
+        self: Answering,
+        task: TeamTask,
+        value: object,
+        *,
+        step: str | None = None,
+        by: str = "a test",
+    ) -> Answered:
+        """Answer what a task asks of a person, and return once its lane has taken an answer."""
+        return await answer_task(self, task, value, step=step, by=by)
+
+    async def approve(
+        self: Answering,
+        task: TeamTask,
+        *,
+        by: str = "an approver",
+        step: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> Answered:
+        """Approve the act that a task waits for, with changed arguments if any are given.
+
+        Returns once its lane has taken the decision. Raises AnswerRefused for arguments that the
+        tool does not take.
+        """
+        approve = partial(approval_of, arguments=arguments)
+        return await decide_task(self, task, approve, step=step, by=by)
+
+    async def deny(
+        self: Answering,
+        task: TeamTask,
+        *,
+        reason: str = "",
+        by: str = "an approver",
+        step: str | None = None,
+    ) -> Answered:
+        """Refuse the act that a task waits for; its handler is told the reason."""
+        return await decide_task(self, task, partial(denial_of, reason=reason), step=step, by=by)
+
+
 async def answer_task(
     team: Answering, task: TeamTask, value: object, *, step: str | None, by: str
 ) -> Answered:
     """Answer a question of a task, and return once its lane has taken an answer."""
-    bus, namespace = team.bus, team.namespace
+    request = await _request(team, task, step, RequestKind.QUESTION)
+    return await _give(team, task, request, checked(request, value), by)
+
+
+async def decide_task(
+    team: Answering,
+    task: TeamTask,
+    decision: Callable[[Request], bytes],
+    *,
+    step: str | None,
+    by: str,
+) -> Answered:
+    """Decide on an act of a task, and return once its lane has taken a decision."""
+    request = await _request(team, task, step, RequestKind.APPROVAL)
+    return await _give(team, task, request, decision(request), by)
+
+
+async def _request(team: Answering, task: TeamTask, step: str | None, kind: RequestKind) -> Request:
     facts = await task.task.facts()
     assert facts is not None, f"{task} asks nothing of a person: no agent has taken it"
-    request = await one_request(bus, namespace, facts, step)
-    now_ms = team.clock.now_ms()
-    answer = await give_answer(bus, namespace, request, checked(request, value), by, now_ms)
+    return await one_request(team.bus, team.namespace, facts, step, kind)
+
+
+async def _give(
+    team: Answering, task: TeamTask, request: Request, value: bytes, by: str
+) -> Answered:
+    bus, namespace = team.bus, team.namespace
+    answer = await give_answer(bus, namespace, request, value, by, team.clock.now_ms())
     loop = asyncio.get_running_loop()
     found, over_s = None, loop.time() + team.patience_s
     while found is None and loop.time() < over_s:

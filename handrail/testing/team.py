@@ -27,7 +27,6 @@ from handrail.models.port import Model
 from handrail.runtime.client import Client
 from handrail.runtime.doubts import decide, open_doubts
 from handrail.runtime.failpoint import Countdown
-from handrail.runtime.people import Answered
 from handrail.runtime.registrar import registrar
 from handrail.runtime.single_writer import SingleWriter
 from handrail.runtime.submitting import Submitting
@@ -40,7 +39,7 @@ from handrail.testing.letters import LetterHands
 from handrail.testing.member import DRAIN_S, POLL_S, KillPoint, Member, quick_at_once
 from handrail.testing.memory import TENANT, TeamMemory, TestedSpace
 from handrail.testing.model import ScriptedModel
-from handrail.testing.people import answer_task
+from handrail.testing.people import PersonHands
 from handrail.testing.task import TeamTask
 from handrail.testing.tools import FakedTools, ToolHands
 from handrail.testing.unscripted import Surprises
@@ -51,12 +50,13 @@ M = TypeVar("M")
 AnyAgent = Agent[..., Any]
 
 PARTITIONS = 3
+ASKED_BY = "a test"  #: who has asked for the tasks of a test
 QUIET_TURNS, BUSY_TURNS = 8, 30  #: turns of the event loop without a move that count as rest
 
 assert QUIET_TURNS <= BUSY_TURNS
 
 
-class Team(LetterHands, ToolHands, Submitting[Coroutine[Any, Any, TeamTask]]):
+class Team(LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, TeamTask]]):
     """`async with Team(clerk, tools=[refund]) as team:` runs these agents until the body ends.
 
     `memory` are its memory spaces. `on` is "memory" or "kafka"; `broker` names a Kafka, else the
@@ -98,7 +98,9 @@ class Team(LetterHands, ToolHands, Submitting[Coroutine[Any, Any, TeamTask]]):
         self._bus = await self._ground.connect()
         layout = Layout(self.namespace, self._partitions, 1)
         await apply(self.bus.admin, needed(self.description, layout))
-        self._client = Client(bus=self.bus, namespace=self.namespace, clock=self.clock)
+        self._client = Client(
+            bus=self.bus, namespace=self.namespace, clock=self.clock, asked_by=ASKED_BY
+        )
         await self._client.__aenter__()
         self._writer = registrar(self.bus, self.namespace, self.clock)
         self._writing = asyncio.create_task(self._writer.run(), name="registrar of the test")
@@ -235,12 +237,6 @@ class Team(LetterHands, ToolHands, Submitting[Coroutine[Any, Any, TeamTask]]):
         except TimeoutError:
             message = f"the decision on {task} was not taken:\n{self.in_words()}"
             raise AssertionError(message) from None
-
-    async def answer(
-        self, task: TeamTask, value: object, *, step: str | None = None, by: str = "a test"
-    ) -> Answered:
-        """Answer what a task asks of a person, and return once its lane has taken an answer."""
-        return await answer_task(self, task, value, step=step, by=by)
 
     async def advance(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
         """Move time on. Every timer in between fires in its order, and what it starts goes first.

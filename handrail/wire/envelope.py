@@ -44,6 +44,7 @@ class Envelope:
     redrive_of: str | None = None
     memory_read: str | None = None
     label: str | None = None
+    asked_by: str | None = None  #: who submitted the task, as the submitter said
     trace_parent: str | None = None
     data_schema: str | None = None
 

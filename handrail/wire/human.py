@@ -36,6 +36,7 @@ class Request:
     asked_ms: int = 0
     expires_ms: int | None = None
     kind: str = "question"
+    act: dict[str, object] | None = None  #: of an approval: what exactly it is bound to
 
     @property
     def key(self) -> bytes:
@@ -56,6 +57,8 @@ class Request:
             "asked_ms": self.asked_ms,
             "expires_ms": self.expires_ms,
         }
+        if self.act is not None:
+            body["act"] = self.act
         headers = _headers(REQUEST_TYPE, self.id, self.asked_ms)
         return Outgoing(topic, self.key, encode_body(body), headers)
 
@@ -66,6 +69,7 @@ class Request:
         names = ("kind", "task", "tenant", "agent", "text", "reply_to")
         texts = {name: fields.get(name) for name in names}
         schema, choices = fields.get("schema"), fields.get("choices")
+        act = fields.get("act")
         asked_ms, expires_ms = fields.get("asked_ms"), fields.get("expires_ms")
         request = (record.header("ce_for") or b"").decode(errors="replace")
         if (
@@ -76,6 +80,7 @@ class Request:
             or not isinstance(choices, list)
             or not isinstance(asked_ms, int)
             or not isinstance(expires_ms, int | None)
+            or not isinstance(act, dict | None)
         ):
             raise MessageInvalid(topic=HUMAN, type=REQUEST_TYPE, detail="it is no request")
         return cls(
@@ -90,6 +95,7 @@ class Request:
             asked_ms=asked_ms,
             expires_ms=expires_ms,
             kind=str(texts["kind"]),
+            act=cast("dict[str, object] | None", act),
         )
 
 

@@ -186,9 +186,16 @@ def _owned(envelope: Envelope, record: Record, rules: AdmissionRules) -> Envelop
         hop=0,
         memory_read=None,
         label=None,
+        asked_by=_as_name(envelope.asked_by),
         fan_outs=(),
         deadline_ms=latest_ms if asked_ms is None else min(asked_ms, latest_ms),
     )
+
+
+def _as_name(claimed: str | None) -> str | None:
+    """Give the name that a submitter has put to its task; None for what is no name."""
+    fits = claimed is not None and len(claimed) <= NAME_CHARS_MAX and claimed.isprintable()
+    return claimed if fits else None
 
 
 def _latest_ms(record: Record, rules: AdmissionRules) -> int:

@@ -156,6 +156,7 @@ class UntilReply:
             chain=asker.chain,
             memory_read=asker.memory.header,
             label=parent.label,
+            asked_by=parent.asked_by,
             trace_parent=parent.trace_parent,
         )
         body = topic.encode(self.message)

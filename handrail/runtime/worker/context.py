@@ -27,6 +27,7 @@ from handrail.runtime.worker.asking import Asker, ask_person_wait, ask_wait, sle
 from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ending import Spent
 from handrail.runtime.worker.function_step import FunctionStep
+from handrail.runtime.worker.gating import Gate
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.memory_handle import Numbered, SpaceHandle
 from handrail.runtime.worker.memory_rights import known_space
@@ -293,17 +294,26 @@ class RunContext:
         return await self._steps.carry_out(act)
 
     async def _call(self, tool: Tool[Any, R], arguments: JsonObject, step: int, index: int) -> R:
+        path = f"{step}.{index}" if index else str(step)
+
+        def act(given: JsonObject) -> Act[R]:
+            return self._act(tool, given, path, self._tool_context(step, index))
+
+        return await Gate(self._steps, self._asker).through(tool, arguments, path, act)
+
+    def _act(
+        self, tool: Tool[Any, R], arguments: JsonObject, path: str, ctx: ToolContext
+    ) -> Act[R]:
         declared = tool.contract.effect
-        ctx = self._tool_context(step, index)
         asked = Asked(
-            path=f"{step}.{index}" if index else str(step),
+            path=path,
             name=tool.name,
             digest=digest_of(arguments),
             shown=call_in_words(tool.name, arguments),
             effect=tool.effect,
             key_ttl_s=declared.ttl_s if isinstance(declared, Idempotent) else None,
         )
-        act = Act(
+        return Act(
             asked=asked,
             declared=declared,
             idem_key=ctx.idem_key,
@@ -313,7 +323,6 @@ class RunContext:
             accept=tool.result_of,
             timeout_s=tool.timeout_s,
         )
-        return await self._steps.carry_out(act)
 
     def _tool_context(self, step: int, index: int) -> ToolContext:
         path = f"{step}.{index}" if index else str(step)

@@ -1,6 +1,6 @@
 """What the parts of one open lane share, and what a step is made of."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -34,6 +34,8 @@ class Act(Generic[R]):
     timeout_s: float | None = None  #: how long it takes at most, where that is known
     beside: Callable[[], Sequence[Outgoing]] = tuple
     """What is written in the transaction of the outcome; asked for once that is known."""
+    licence: Mapping[str, object] = field(default_factory=dict[str, object])
+    """What its intent says besides, such as the approval that it uses up."""
 
 
 @dataclass(frozen=True, slots=True)

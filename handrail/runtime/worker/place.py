@@ -15,6 +15,7 @@ from handrail.lane.decision import LaneSettings
 from handrail.lane.retry import Tries
 from handrail.lane.switches import Switches
 from handrail.models.port import Model
+from handrail.rails.gateway import Rails
 from handrail.runtime.clock import Clock
 from handrail.runtime.failpoint import FailPoints, NoFailPoints
 from handrail.runtime.worker.acting import StepRunner
@@ -104,6 +105,7 @@ class WorkerPlace:
     gates: ProviderGates = field(default_factory=ProviderGates)  #: of its process
     switches: Switches = field(default_factory=Switches)  #: what people have set, of this process
     jitter: Jitter = full_jitter  #: how much of the longest delay a try that has failed waits
+    rails: Rails = field(default_factory=Rails)  #: what its acts are judged by
     memory: WorkerMemory = field(default_factory=WorkerMemory)
     references: Path | None = None  #: where its lanes keep their reference caches; None: nowhere
 

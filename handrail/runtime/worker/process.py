@@ -16,6 +16,7 @@ from handrail.contract.memory_reader import PATIENCE_S
 from handrail.contract.team import TeamDescription
 from handrail.lane.switches import CONTROL
 from handrail.models.port import Model
+from handrail.rails.gateway import Rails
 from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.failpoint import FailPoints, fail_points_of_environment
 from handrail.runtime.worker.acting import StepRunner
@@ -51,6 +52,7 @@ class ProcessSettings:
     steps: MakeSteps = StepRunner
     fail_points: FailPoints = field(default_factory=fail_points_of_environment)
     jitter: Jitter = full_jitter
+    rails: Rails = field(default_factory=Rails)  #: what acts are judged by
     memory: Path | None = None  #: folder of the machine's views; None: one that ends with it
     subject_keys: Path | None = None  #: file of the keys of those whom records are about
     memory_patience_s: float = PATIENCE_S  #: how long a read waits for what was written before it
@@ -111,6 +113,7 @@ class AgentProcess:
                     steps=settings.steps,
                     fail_points=settings.fail_points,
                     jitter=settings.jitter,
+                    rails=settings.rails,
                     gates=self.gates,
                     door=door,
                     switches=self._control.switches,

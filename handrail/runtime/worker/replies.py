@@ -16,6 +16,7 @@ from handrail.errors.asking import QuestionFailed
 from handrail.errors.wire import WireError
 from handrail.lane.journal import Entry, Kind, encode_entry
 from handrail.lane.steps import WAITS_FOR_AGENT, WAITS_FOR_PERSON, lean
+from handrail.runtime.worker.approving import decision_body, no_decision
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.recorded_error import encode_error
@@ -76,10 +77,14 @@ class Replies:
         if (problem := misfit(facts["schema"], facts["choices"], value)) is not None:
             log.warning("this is no answer", request=answer.request, by=answer.by, why=problem)
             return True
-        told = answer.value.decode()
-        outcome = self._entry(
-            intent, outcome_facts(intent, ok=True) | {"by": answer.by}, answer.value
-        )
+        told, body = answer.value.decode(), answer.value
+        if "approval" in facts:
+            why = no_decision(ground, intent, answer.by, ground.worker.clock.now_ms())
+            if why is not None:
+                log.warning("this decides nothing", request=answer.request, by=answer.by, why=why)
+                return True
+            body = decision_body(answer.value, answer.by)
+        outcome = self._entry(intent, outcome_facts(intent, ok=True) | {"by": answer.by}, body)
         closed = Closed(answer.request, answer.by, told, answer.id)
         await self._record(outcome, request_closed(ground, intent, closed))
         return True

@@ -268,6 +268,7 @@ class Stepper:
                 "attempt": attempt,
                 "first_ms": begin.first_ms,
                 "key_ttl_s": asked.key_ttl_s,
+                **act.licence,
             }
             entry = self._entry(Kind.INTENT, asked.path, facts)
             self._log.put(entry)
@@ -330,13 +331,8 @@ class Stepper:
     def _outcome_facts(
         self, asked: Asked, attempt: int, failed: StepFailure | None
     ) -> dict[str, object]:
-        facts: dict[str, object] = {
-            "ok": failed is None,
-            "name": asked.name,
-            "digest": asked.digest,
-            "shown": asked.shown,
-            "attempt": attempt,
-        }
+        said = {"name": asked.name, "digest": asked.digest, "shown": asked.shown}
+        facts: dict[str, object] = {"ok": failed is None, **said, "attempt": attempt}
         if failed is None:
             return facts
         # What may have followed from the failure is what was asked for later.

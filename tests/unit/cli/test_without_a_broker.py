@@ -53,6 +53,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ["dead", "show", "greeter/0/0"],
         ["people"],
         ["answer", "t1", "yes"],
+        ["approve", "t1"],
+        ["deny", "t1", "--reason", "too much"],
         ["doubt", "list"],
         ["doubt", "resolve", "t1", "--did-not-happen"],
         ["run", "greeter"],

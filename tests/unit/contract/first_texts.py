@@ -56,7 +56,7 @@ async def writer(parts: Parts[Finding], ctx: Context) -> Brief:
 CLERK_PREAMBLE = '''
 from decimal import Decimal
 from pydantic import BaseModel
-from handrail import Context, Effect, Refused, ToolContext, Topic, agent, tool
+from handrail import Approval, Context, Effect, Refused, ToolContext, Topic, agent, tool
 
 class Complaint(BaseModel):
     order: str
@@ -76,7 +76,11 @@ async def find_order(order: str) -> str:
     """Find an order."""
     return order
 
-@tool(effect=Effect.UNSAFE, timeout_s=20)
+@tool(
+    effect=Effect.UNSAFE,
+    timeout_s=20,
+    approval=Approval(when="amount > 100", by="role:finance", expires_s=600),
+)
 async def refund(ctx: ToolContext, order: str, amount: Decimal) -> Receipt:
     """Send money back for one order."""
     return Receipt(id=f"r-{order}-{amount}")
@@ -85,6 +89,7 @@ complaints, replies = Topic("complaints", carries=Complaint), Topic("replies", c
 '''
 
 CLERK = """
+# a tool with approval: the call parks until a person answers
 @agent(reads=complaints, writes=replies)
 async def clerk(c: Complaint, ctx: Context) -> Reply:
     verdict = await ctx.model(c.text, returns=Verdict, tools=[find_order])
@@ -98,13 +103,14 @@ async def clerk(c: Complaint, ctx: Context) -> Reply:
 CLERK_TEST = """
 from handrail.testing import Team, says
 
-async def test_a_refund_is_paid() -> None:
+async def test_a_refund_over_100_waits_for_finance() -> None:
     async with Team(clerk, tools=[refund, find_order]) as team:  # on="kafka": the same on a broker
         team.model.script(says(Verdict(amount=Decimal(150))))
         team.fake(refund, returns=Receipt(id="r1"))
 
         task = await team.submit(complaints, Complaint(order="42", text="broken"))
-        await task.until("completed")
+        await task.until("auth_required")
+        await team.approve(task, by="role:finance")
 
         assert await task.output(replies) == [Reply(text="Refunded, receipt r1")]
         assert team.calls(refund) == [{"order": "42", "amount": 150}]
@@ -304,7 +310,7 @@ _FAULTS = {
         ("no.detail", "no.details"),
         ("receipt.id", "receipt.number"),
         ("await ctx.call(refund, ", "await refund("),
-        ("effect=Effect.READ", "timeout_s=5"),
+        ("effect=Effect.READ", "effect=5"),
     ],
     "clerk_test": [
         ('submit(complaints, Complaint(order="42", text="broken"))', "submit(complaints, 5)"),

@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from handrail import Effect, Idempotent, Queryable, Refused, State, ToolContext, tool
+from handrail import (
+    Effect,
+    Idempotent,
+    Level,
+    Queryable,
+    Reach,
+    Refused,
+    State,
+    ToolContext,
+    tool,
+)
 from handrail.errors import ToolInvalid
 
 CTX = ToolContext(idem_key="k", task_id="t", tenant="default", deadline_ms=1)
@@ -174,8 +184,20 @@ def test_a_tool_that_leaves_something_open_is_refused_in_words(
     assert raised.value.do
 
 
-def test_a_tool_without_effect_does_not_register() -> None:
-    undeclared: Any = tool
+def test_a_tool_that_leaves_everything_out_is_read_the_safe_way() -> None:
+    async def act(order: str) -> str:
+        """Do something."""
+        return order
 
-    with pytest.raises(TypeError, match="effect"):
-        undeclared(timeout_s=5)
+    undeclared = tool()(act)
+
+    terms = undeclared.terms
+    assert (undeclared.effect, undeclared.timeout_s) == (Effect.UNSAFE, 10)
+    assert (terms.reach, terms.sandbox, terms.retry, terms.idempotency) == (
+        Reach.EXTERNAL,
+        Level.STANDARD,
+        None,
+        None,
+    )
+    assert terms.approval is not None
+    assert terms.approval.is_needed({"order": "42"})

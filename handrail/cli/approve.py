@@ -1,0 +1,140 @@
+"""`handrail approve` and `handrail deny`: a person decides on the exact act that waits."""
+
+import asyncio
+import getpass
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from handrail.cli.output import inert, note
+from handrail.cli.place import Place, place_options
+
+if TYPE_CHECKING:
+    from handrail.bus.settings import Settings
+    from handrail.runtime.people import Answered
+    from handrail.wire.human import Request
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+NOT_TAKEN_YET = 6
+SOMEBODY_WAS_FIRST = 5
+
+
+def _deciding(command: F) -> F:
+    """Add what both commands take."""
+    decorated: Any = command
+    options = (
+        click.argument("task", metavar="ID|REFERENCE"),
+        place_options,
+        click.option("--step", metavar="STEP", help="Which act, if several of the task wait."),
+        click.option("--by", metavar="NAME", help="Who decides.  [default: your login]"),
+    )
+    for option in reversed(options):
+        decorated = option(decorated)
+    return cast("F", decorated)
+
+
+@click.command()
+@_deciding
+@click.option(
+    "--edit",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Approve it with other arguments, which FILE holds as a JSON object.",
+)
+def approve(place: Place, task: str, step: str | None, by: str | None, edit: Path | None) -> int:
+    """Let an act take place that waits for an approval.
+
+    The approval is for this very act, as `handrail people` shows it: its tool, its arguments, the
+    rules of now; for this task, once, and until it expires. The first decision that the agent
+    records counts, and whoever asked for the task cannot approve it.
+    """
+    arguments = None if edit is None else _object(edit)
+
+    def decision(request: "Request") -> bytes:
+        from handrail.runtime.approvals import approval_of
+
+        return approval_of(request, arguments=arguments)
+
+    return _decide(place, task, step, by, decision)
+
+
+@click.command()
+@_deciding
+@click.option("--reason", metavar="WORDS", default="", help="Told to the agent that asked.")
+def deny(place: Place, task: str, step: str | None, by: str | None, reason: str) -> int:
+    """Refuse an act that waits for an approval; its agent is told, and may go on without it."""
+
+    def decision(request: "Request") -> bytes:
+        from handrail.runtime.approvals import denial_of
+
+        return denial_of(request, reason)
+
+    return _decide(place, task, step, by, decision)
+
+
+def _decide(
+    place: Place,
+    task: str,
+    step: str | None,
+    by: str | None,
+    decision: "Callable[[Request], bytes]",
+) -> int:
+    name = by or getpass.getuser()
+    request, taken = asyncio.run(_sent(place.settings(), (task, step), name, decision))
+    note(inert(_act_in_words(request)))
+    if taken is None:
+        note("It is on its way; it counts once the agent has taken it.")
+        note("An agent takes no decision of whoever asked for the task, or has not the role.")
+        return NOT_TAKEN_YET
+    word = "approved" if taken.value.get("approve") else "denied"
+    if not taken.is_ours:
+        note(f"{inert(taken.by)} was first: it is {word}. Your decision is not used.")
+        return SOMEBODY_WAS_FIRST
+    note(f"It is {word}, by {inert(taken.by)}. The task goes on.")
+    return 0
+
+
+async def _sent(
+    settings: "Settings",
+    wanted: tuple[str, str | None],
+    by: str,
+    decision: "Callable[[Request], bytes]",
+) -> "tuple[Request, Answered | None]":
+    from handrail.cli.projection import current_projection, known_task
+    from handrail.ledger.event import RequestKind
+    from handrail.runtime.clock import WallClock
+    from handrail.runtime.people import give_answer, one_request, taken
+
+    task, step = wanted
+    async with current_projection(settings) as (projection, bus):
+        facts = await known_task(settings, projection, bus, task)
+        namespace = settings.namespace
+        request = await one_request(bus, namespace, facts, step, RequestKind.APPROVAL)
+        now_ms = WallClock().now_ms()
+        given = await give_answer(bus, namespace, request, decision(request), by, now_ms)
+        return request, await taken(bus, namespace, given)
+
+
+def _object(file: Path) -> dict[str, Any]:
+    import orjson
+
+    try:
+        found: object = orjson.loads(file.read_bytes())
+    except orjson.JSONDecodeError as error:
+        message = f"{file} holds no JSON: {error}"
+        raise click.UsageError(message) from error
+    if not isinstance(found, dict):
+        message = f"{file} holds no JSON object: name each argument"
+        raise click.UsageError(message)
+    return cast("dict[str, Any]", found)
+
+
+def _act_in_words(request: "Request") -> str:
+    import orjson
+
+    act: Any = request.act or {}
+    arguments = orjson.dumps(act.get("arguments")).decode()
+    return f"{request.text}\n  {act.get('tool')} {arguments}"

@@ -1,0 +1,48 @@
+"""The one JSON form of a call's arguments: the same on any machine, whatever their order.
+
+Two calls have the same form when their arguments mean the same JSON. Of what has no JSON form only
+the type counts.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, cast
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+
+def plain(value: object) -> object:
+    """Give plain JSON values; the members of a set in one order."""
+    if isinstance(value, BaseModel):
+        return {name: plain(getattr(value, name)) for name in type(value).model_fields}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {field.name: plain(getattr(value, field.name)) for field in fields}
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[object, object]", value)
+        return {str(name): plain(one) for name, one in pairs.items()}
+    if isinstance(value, AbstractSet):
+        # The order of a set differs from process to process.
+        members = cast("AbstractSet[object]", value)
+        return sorted((plain(one) for one in members), key=canonical)
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in cast("Sequence[object]", value)]
+    return cast("object", to_jsonable_python(value, fallback=_type_only))
+
+
+def canonical(value: object) -> bytes:
+    """Give the bytes of plain JSON values: names sorted, nothing between, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def sha256_of(value: object) -> str:
+    """Give the SHA-256 of what a value means in JSON, in hexadecimal digits."""
+    return hashlib.sha256(canonical(plain(value))).hexdigest()
+
+
+def _type_only(value: Any) -> str:  # noqa: ANN401 - whatever has no JSON form
+    return f"<{type(value).__qualname__}>"

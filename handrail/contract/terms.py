@@ -1,0 +1,267 @@
+"""The terms of a tool beside its effect: how far it reaches, who approves, what it may use up.
+
+Every term is a frozen value that is checked when it is made, and every one may be left out. What
+is left out is read in the safe way: reaches outside, is not tried again, is confined, has 10 s.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, TypedDict, cast
+
+from handrail.contract.condition import Condition
+from handrail.contract.confinement import Level
+from handrail.contract.failure import State
+
+EXPIRES_S_DEFAULT, EXPIRES_S_MAX = 86_400.0, 30 * 86_400.0
+TRIES_COUNT_MAX = 10
+TEXT_CHARS_MAX = 1_000  #: of the template of an approval's text
+COST_MAX = 1e9
+
+_RATE = re.compile(r"([1-9][0-9]{0,6})/(s|min|h|day)")
+_RATE_UNITS_MS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "day": 86_400_000}
+_DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,4})M)?(?:(\d{1,6})S)?)?")
+_FIELD = re.compile(r"\{([a-z_][a-z0-9_.]*)\}")
+_ANYBODY = "anyone"
+
+
+class Reach(StrEnum):
+    """How far the effect of a tool goes."""
+
+    NONE = "none"  #: stays within the process
+    TENANT = "tenant"  #: changes or reads what belongs to the tenant
+    EXTERNAL = "external"  #: leaves the house
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Which arguments make two calls the same act; `tenant` and `task` may be named as well."""
+
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        """Name them. Raises ValueError for none."""
+        if not names:
+            message = "a key names at least one argument"
+            raise ValueError(message)
+        object.__setattr__(self, "names", names)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a call is tried at most, and after which failures; all others are final."""
+
+    max: int
+    on: frozenset[State]
+
+    def __init__(self, max: int, on: "frozenset[State] | set[State]") -> None:
+        """Raises ValueError for no try, too many, or a state after which nobody may try again."""
+        unfit = {State.OUTCOME_UNKNOWN, State.PARTIAL} & set(on)
+        if not 1 <= max <= TRIES_COUNT_MAX or unfit:
+            message = f"give 1 to {TRIES_COUNT_MAX} tries, and no state in which it may have acted"
+            raise ValueError(message)
+        object.__setattr__(self, "max", max)
+        object.__setattr__(self, "on", frozenset(on))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many calls at once for one tenant, and how many in a time: `10/min`."""
+
+    per_tenant: int | None = None
+    rate: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what cannot be a limit."""
+        if self.per_tenant is not None and self.per_tenant < 1:
+            message = "per_tenant= is at least 1"
+            raise ValueError(message)
+        if self.rate is not None and not _RATE.fullmatch(self.rate):
+            message = f"rate={self.rate!r} is none: write `10/min`, with s, min, h or day"
+            raise ValueError(message)
+
+    @property
+    def window(self) -> tuple[int, int] | None:
+        """How many calls in how many milliseconds; None for any number."""
+        found = _RATE.fullmatch(self.rate or "")
+        return None if found is None else (int(found[1]), _RATE_UNITS_MS[found[2]])
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one call costs at most, in the currency of the budget."""
+
+    amount: float
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for less than nothing."""
+        if not 0 <= self.amount < COST_MAX:
+            message = f"Cost({self.amount}) is out of bounds"
+            raise ValueError(message)
+
+    @property
+    def micros(self) -> int:
+        """In millionths."""
+        return round(self.amount * 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Which calls a person has to approve, who may, and until when.
+
+    `when` is a condition on the arguments, such as `amount > 100`; without one every call needs
+    it. `by` is `anyone`, `role:NAME` or the name of a person. `text` is what the person reads; it
+    may quote arguments as `{amount}`. Whoever asked for the task may approve only with
+    `by_asker=True`.
+    """
+
+    when: str | None = None
+    by: str = _ANYBODY
+    expires_s: float = EXPIRES_S_DEFAULT
+    text: str = ""
+    by_asker: bool = False
+    condition: Condition | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what nobody could judge or wait for."""
+        if not 0 < self.expires_s <= EXPIRES_S_MAX:
+            message = f"expires_s={self.expires_s} is out of bounds: at most {EXPIRES_S_MAX:.0f} s"
+            raise ValueError(message)
+        if len(self.text) > TEXT_CHARS_MAX or not self.by.strip():
+            message = f"by= names somebody, and text= has at most {TEXT_CHARS_MAX} characters"
+            raise ValueError(message)
+        condition = None if self.when is None else Condition.of(self.when)
+        object.__setattr__(self, "condition", condition)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The arguments that its condition and its text speak of."""
+        spoken = {found[1].partition(".")[0] for found in _FIELD.finditer(self.text)}
+        judged = self.condition.names if self.condition else frozenset[str]()
+        return frozenset[str](spoken) | judged
+
+    def is_needed(self, arguments: Mapping[str, Any]) -> bool:
+        """Say whether this call needs it; what cannot be judged does."""
+        return self.condition is None or self.condition.holds(arguments)
+
+    def in_words(self, call: str, arguments: Mapping[str, Any]) -> str:
+        """Give the text that a person reads; never a word of a model but within the arguments."""
+        if not self.text:
+            return f"May this be done: {call}?"
+
+        def quoted(found: "re.Match[str]") -> str:
+            value: Any = arguments
+            for part in found[1].split("."):
+                if isinstance(value, Mapping):
+                    value = cast("Mapping[str, Any]", value).get(part)
+                else:
+                    value = getattr(value, part, "?")
+            return str(value)
+
+        return _FIELD.sub(quoted, self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One call with what it gives, for the page of the tool and for its contract tests."""
+
+    arguments: Mapping[str, Any]
+    result: Any = None
+    fails: State | None = None  #: the declared failure that it shows, in place of a result
+
+
+def duration_s(text: str) -> float:
+    """Read an ISO 8601 duration of days and smaller, such as `P7D`. Raises ValueError."""
+    found = _DURATION.fullmatch(text)
+    if found is None or not any(found.groups()):
+        message = f"{text!r} is no duration: write `P7D` or `PT90M`"
+        raise ValueError(message)
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolTerms:
+    """All terms of one tool, as declared or in the safe way; `declared` names what was said."""
+
+    reach: Reach = Reach.EXTERNAL
+    idempotency: Key | None = None
+    retry: Retry | None = None
+    undo: str | None = None  #: name of the tool that takes an effect back
+    undo_within_s: float | None = None
+    permission: str | None = None
+    approval: Approval | None = None
+    limit: Limit | None = None
+    cost: Cost | None = None
+    secrets: tuple[str, ...] = ()
+    sandbox: Level = Level.NONE
+    egress: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+    owner: str | None = None
+    declared: frozenset[str] = frozenset()
+
+    def problem(self, arguments: frozenset[str]) -> tuple[str, str] | None:
+        """Say what does not fit a tool with these arguments, and its cure."""
+        of_key = frozenset(self.idempotency.names if self.idempotency else ()) - {"tenant", "task"}
+        spoken = self.approval.names if self.approval else frozenset[str]()
+        unknown = sorted((of_key | spoken) - arguments)
+        if unknown:
+            known = ", ".join(sorted(arguments)) or "none"
+            return f"its terms name {', '.join(unknown)}, which it does not take", f"it has {known}"
+        if self.undo_within_s is not None and self.undo is None:
+            return "undo_within= says until when, and undo= does not say by what", "name the tool"
+        if (wrong := [one for one in self.secrets if not one.startswith("secret://")]) != []:
+            return f"{wrong[0]!r} is no name of a secret", "write secret://TENANT/NAME, no value"
+        if (wrong := [one for one in self.egress if not _HOST.fullmatch(one)]) != []:
+            return (
+                f"{wrong[0]!r} is no place to send to",
+                "write host:port, such as api.example:443",
+            )
+        return None
+
+
+_HOST = re.compile(r"[a-z0-9.-]{1,253}:[0-9]{1,5}")
+
+
+class Terms(TypedDict, total=False):
+    """What `@tool` takes beside effect, time, name and failures; each may be left out."""
+
+    reach: Reach
+    idempotency: Key
+    retry: Retry
+    undo: str
+    undo_within: str  #: ISO 8601, such as `P7D`
+    permission: str
+    approval: Approval
+    limit: Limit
+    cost: Cost
+    secrets: Sequence[str]
+    sandbox: Level
+    egress: Sequence[str]
+    examples: Sequence[Example]
+    owner: str
+
+
+def agreed_terms(given: Terms, said: "set[str]") -> ToolTerms:
+    """Fill in what was left out, the safe way; `said` is what was declared beside. ValueError."""
+    has_effect = "effect" in said
+    within = given.get("undo_within")
+    return ToolTerms(
+        reach=given.get("reach", Reach.EXTERNAL),
+        idempotency=given.get("idempotency"),
+        retry=given.get("retry"),
+        undo=given.get("undo"),
+        undo_within_s=None if within is None else duration_s(within),
+        permission=given.get("permission"),
+        approval=given.get("approval", None if has_effect else Approval()),
+        limit=given.get("limit"),
+        cost=given.get("cost"),
+        secrets=tuple(given.get("secrets", ())),
+        sandbox=given.get("sandbox", Level.NONE if has_effect else Level.STANDARD),
+        egress=tuple(given.get("egress", ())),
+        examples=tuple(given.get("examples", ())),
+        owner=given.get("owner"),
+        declared=frozenset({*said, *given}),
+    )

@@ -1,0 +1,184 @@
+"""The gateway: whether an act may take place, judged in a fixed order by pure stages.
+
+contract → labels → policy → budget and rate → approval → sandbox; then the worker acts, the result
+is validated, and the outcome goes to the lane. Guarantees: the first stage that says no ends it;
+every no is one of the 23 states with words a person can act on; a stage that fails by itself is a
+no as well.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from handrail.contract.confinement import Level
+from handrail.contract.failure import Refused, State
+from handrail.contract.terms import Approval
+from handrail.contract.tool import Tool
+from handrail.rails.limits import CallLimits
+from handrail.rails.policy import ANONYMOUS, Access, NoPolicy, Policy
+
+
+class Stage(StrEnum):
+    """Where an act can be stopped, in the order in which it is asked."""
+
+    CONTRACT = "contract"
+    LABELS = "labels"
+    POLICY = "policy"
+    BUDGET = "budget"
+    APPROVAL = "approval"
+    SANDBOX = "sandbox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """An act that is asked for."""
+
+    tool: Tool[..., Any]
+    arguments: Mapping[str, Any]  #: as given; the first stage reads them by the contract
+    agent: str
+    asked_by: str | None
+    tenant: str
+    task_id: str
+    now_ms: int
+    approved: bool = False  #: a person has approved this very act
+
+
+@dataclass(frozen=True, slots=True)
+class Rails:
+    """What the gateway of one process knows."""
+
+    policy: Policy = field(default_factory=NoPolicy)
+    limits: CallLimits = field(default_factory=CallLimits)
+    confines: Callable[[Level], str | None] = lambda level: _no_sandbox(level)
+    """Say why this machine cannot confine a tool so; None when it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """It may take place, with these arguments."""
+
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsApproval:
+    """A person has to approve it first."""
+
+    approval: Approval
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """It may not take place; which stage says so, and in which words."""
+
+    stage: Stage
+    refused: Refused
+
+
+Verdict = Go | NeedsApproval | Stopped
+
+
+def judge(call: Call, rails: Rails) -> Verdict:
+    """Say whether an act may take place. Takes no place in any limit; `admit` does."""
+    stage = Stage.CONTRACT
+    try:
+        arguments = call.tool.checked(call.arguments)
+        for stage, check in _CHECKS:
+            found = check(call, arguments, rails)
+            if isinstance(found, Refused):
+                return Stopped(stage, found)
+            if isinstance(found, Approval) and not call.approved:
+                return NeedsApproval(found, arguments)
+    except Refused as refused:
+        return Stopped(stage, refused)
+    except Exception as error:  # noqa: BLE001 - answered by a refusal
+        # Whatever is wrong with a rule, an act that nobody could judge does not take place.
+        return Stopped(stage, _defect(stage, error))
+    return Go(arguments)
+
+
+def _defect(stage: Stage, error: Exception) -> Refused:
+    refused = Refused(State.INTERNAL, f"the {stage} stage could not judge it")
+    refused.__cause__ = error
+    return refused
+
+
+def _labels(call: Call, arguments: Mapping[str, Any], rails: Rails) -> None:
+    del call, arguments, rails
+
+
+def _policy(call: Call, arguments: Mapping[str, Any], rails: Rails) -> Refused | Approval | None:
+    tool = call.tool
+    denied = rails.policy.judge(
+        Access(
+            person=call.asked_by or ANONYMOUS,
+            action="tool.call",
+            kind="Tool",
+            on=tool.name,
+            facts={
+                "effect": tool.effect.value,
+                "reach": tool.terms.reach.value,
+                "permission": tool.terms.permission or "",
+                "owner": tool.terms.owner or "",
+            },
+            context={
+                "agent": call.agent,
+                "tenant": call.tenant,
+                "approved": call.approved,
+                "arguments": arguments,
+            },
+        )
+    )
+    if denied is None:
+        return None
+    if denied.approval_by is not None:
+        return tool.terms.approval or Approval(by=denied.approval_by)
+    return Refused(
+        State.DENIED_BY_POLICY,
+        f"{tool.name}: {denied.title} (rule {denied.rule})",
+        title=denied.title,
+        remedy=denied.remedy,
+    )
+
+
+def _limits(call: Call, arguments: Mapping[str, Any], rails: Rails) -> Refused | None:
+    del arguments
+    wait_ms = rails.limits.wait_ms(call.tool.name, call.tenant, call.tool.terms.limit, call.now_ms)
+    if not wait_ms:
+        return None
+    return Refused(
+        State.RATE_LIMITED,
+        f"{call.tool.name}: its limit for {call.tenant} is reached",
+        retry_after_s=wait_ms / 1000,
+    )
+
+
+def _approval(call: Call, arguments: Mapping[str, Any], rails: Rails) -> Approval | None:
+    del rails
+    approval = call.tool.terms.approval
+    return approval if approval is not None and approval.is_needed(arguments) else None
+
+
+def _sandbox(call: Call, arguments: Mapping[str, Any], rails: Rails) -> Refused | None:
+    del arguments
+    why = rails.confines(call.tool.terms.sandbox)
+    if why is None:
+        return None
+    return Refused(State.SANDBOX_UNAVAILABLE, f"{call.tool.name}: {why}")
+
+
+def _no_sandbox(level: Level) -> str | None:
+    return None if level is Level.NONE else f"nothing here confines a tool at level {level}"
+
+
+_Check = Callable[[Call, Mapping[str, Any], Rails], Refused | Approval | None]
+
+_CHECKS: Final[tuple[tuple[Stage, _Check], ...]] = (
+    (Stage.LABELS, _labels),
+    (Stage.POLICY, _policy),
+    (Stage.BUDGET, _limits),
+    (Stage.APPROVAL, _approval),
+    (Stage.SANDBOX, _sandbox),
+)

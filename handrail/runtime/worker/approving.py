@@ -1,0 +1,215 @@
+"""The step that waits until a person approves an act, and what a decision has to be to count.
+
+The request commits together with the intent of its step, in the transaction that parks the run.
+Guarantees: a decision counts only when it names the digest of the very act, is taken in before the
+request expires, and comes from somebody who may decide it; the first that counts is the one. No
+decision in time is a refusal. Nothing that stands on `human` alone licenses anything.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+
+from handrail.contract.canonical import plain
+from handrail.contract.effect import Effect
+from handrail.contract.failure import Refused, State
+from handrail.contract.terms import Approval
+from handrail.lane.invocation import Why
+from handrail.lane.journal import Entry
+from handrail.lane.steps import WAITS_FOR_PERSON, Asked, shortened
+from handrail.ledger.event import PersonAsked, RequestKind
+from handrail.rails.binding import Binding
+from handrail.rails.gateway import Call
+from handrail.runtime.worker.asking import Asker
+from handrail.runtime.worker.digest import call_in_words, digest_of
+from handrail.runtime.worker.ground import LaneGround
+from handrail.runtime.worker.requests import NOBODY, request_closed, request_id
+from handrail.runtime.worker.wait import Closing, Opening, Wait
+from handrail.runtime.worker.waiting import waiting_act
+from handrail.wire.human import HUMAN, Closed, Request, closed_key
+from handrail.wire.record import Outgoing
+
+ROLE = "role:"
+ANYONE = "anyone"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a person has decided."""
+
+    approve: bool
+    by: str
+    reason: str
+    arguments: Mapping[str, Any] | None  #: as the person has changed them; None: as they were
+
+
+@dataclass(frozen=True, slots=True)
+class UntilApproved:
+    """An act that waits for its approval."""
+
+    asker: Asker
+    asked: Asked
+    call: Call
+    approval: Approval
+    arguments: Mapping[str, Any]  #: as the contract reads them
+    why: Why = Why.PERSON
+
+    async def opening(self, now_ms: int) -> Opening:
+        """Give the request, and the event by which its task waits for somebody."""
+        asker, call, path = self.asker, self.call, self.asked.path
+        parent, ground = asker.envelope, asker.ground
+        until_ms = now_ms + math.ceil(self.approval.expires_s * 1000)
+        if parent.deadline_ms is not None:
+            until_ms = min(until_ms, parent.deadline_ms)
+        bound = self._bound(until_ms)
+        text = self.approval.in_words(self.asked.shown, self.arguments)
+        request = Request(
+            id=bound.request,
+            task_id=parent.task_id,
+            tenant=parent.tenant,
+            agent=ground.worker.agent.name,
+            text=text,
+            schema=decision_schema(call.tool.args_schema, bound.digest),
+            reply_to=asker.reply_to,
+            asked_ms=now_ms,
+            expires_ms=until_ms,
+            kind=RequestKind.APPROVAL.value,
+            act=bound.as_json(),
+        )
+        event = PersonAsked(
+            task_id=parent.task_id,
+            tenant=parent.tenant,
+            time_ms=now_ms,
+            request=request.id,
+            kind=RequestKind.APPROVAL,
+            text=shortened(f"{text} ({self.asked.shown})" if self.approval.text else text),
+            invocation=asker.invocation.id,
+            agent=request.agent,
+            expires_ms=until_ms,
+            act=call.tool.name,
+            reply_to=request.reply_to,
+        )
+        human = ground.worker.team.full(HUMAN)
+        records = [request.outgoing(human)]
+        if asker.invocation.run_of(int(path.partition(".")[0])):
+            # It was asked and closed before its handoff was sent back to ask it again.
+            records.append(Outgoing(human, closed_key(request.id), None))
+        return Opening(self._facts(request, bound.digest), records, [event])
+
+    def _bound(self, until_ms: int) -> Binding:
+        call, parent = self.call, self.asker.envelope
+        return Binding(
+            request=f"{self.asker.invocation.id}/{self.asked.path}/1",
+            tool=call.tool.name,
+            tool_version=call.tool.version,
+            policy_version=self.asker.ground.worker.rails.policy.version,
+            arguments=cast("Mapping[str, Any]", plain(self.arguments)),
+            task=parent.task_id,
+            tenant=parent.tenant,
+            expires_ms=until_ms,
+        )
+
+    def _facts(self, request: Request, digest: str) -> dict[str, object]:
+        return {
+            "waits": WAITS_FOR_PERSON,
+            "until_ms": request.expires_ms,
+            "schema": request.schema,
+            "choices": [],
+            "task": request.task_id,
+            "tenant": request.tenant,
+            "approval": {
+                "digest": digest,
+                "by": self.approval.by,
+                "by_asker": self.approval.by_asker,
+                "asked_by": self.asker.envelope.asked_by,
+            },
+        }
+
+    def closing(self, intent: Entry) -> Closing:
+        """Nobody has decided; whoever does so now is too late."""
+        error = expired(self.call.tool.name, "nobody has decided in time")
+        closed = Closed(request_id(intent), NOBODY, "nobody has decided in time")
+        return Closing(error, request_closed(self.asker.ground, intent, closed))
+
+    def in_memory_until_ms(self, until_ms: int | None, now_ms: int) -> int:
+        """People take their time."""
+        del until_ms
+        return now_ms
+
+
+def approval_wait(
+    asker: Asker, path: str, call: Call, approval: Approval, arguments: Mapping[str, Any]
+) -> Wait[Decided]:
+    """Give the step that waits for the approval of a call."""
+    shown = call_in_words(call.tool.name, arguments)
+    digest = digest_of(call.arguments)
+    asked = Asked(path, f"approval of {call.tool.name}", digest, shown, Effect.ASK)
+    until = UntilApproved(asker, asked, call, approval, arguments)
+    return Wait(waiting_act(asked, f"{asker.invocation.id}/{path}", _decided), until)
+
+
+def expired(tool: str, because: str) -> Refused:
+    """Give the refusal of an act whose approval is worth nothing any more."""
+    return Refused(State.APPROVAL_EXPIRED, f"{tool} was not approved: {because}")
+
+
+def decision_schema(arguments: Mapping[str, Any], digest: str) -> dict[str, object]:
+    """Give the JSON Schema of a decision on this very act."""
+    own = {name: value for name, value in arguments.items() if name != "$defs"}
+    schema: dict[str, object] = {
+        "type": "object",
+        "properties": {
+            "approve": {"type": "boolean"},
+            "digest": {"const": digest},
+            "reason": {"type": "string", "maxLength": 2_000},
+            "arguments": own,
+        },
+        "required": ["approve", "digest"],
+        "additionalProperties": False,
+    }
+    if "$defs" in arguments:
+        schema["$defs"] = arguments["$defs"]
+    return schema
+
+
+def no_decision(ground: LaneGround, intent: Entry, by: str, now_ms: int) -> str | None:
+    """Say in words why what somebody has decided does not count; None when it does."""
+    facts = cast("Mapping[str, Any]", intent.facts)
+    approval: Mapping[str, Any] = facts["approval"]
+    if now_ms >= int(facts["until_ms"]):
+        return "it came too late"
+    asked_by = approval["asked_by"]
+    if asked_by is not None and by == asked_by and not approval["by_asker"]:
+        return f"{by} has asked for the task, and nobody approves what they have asked for"
+    return not_entitled(ground, str(approval["by"]), by)
+
+
+def not_entitled(ground: LaneGround, wanted: str, by: str) -> str | None:
+    """Say why somebody is not the one who may decide; None for whoever is."""
+    roles = ground.worker.rails.policy.roles_of(by.removeprefix(ROLE))
+    if wanted == ANYONE:
+        return None
+    if not wanted.startswith(ROLE):
+        return None if by == wanted else f"only {wanted} may decide it"
+    if roles is None:
+        # No rules say who has which role: as with every other name, a claim is believed.
+        return None if by == wanted or by.endswith(f" ({wanted})") else f"{by} is not {wanted}"
+    return None if wanted.removeprefix(ROLE) in roles else f"{by} is not {wanted}"
+
+
+def decision_body(value: bytes, by: str) -> bytes:
+    """Give the outcome of the step: what was decided, and by whom."""
+    return orjson.dumps({**orjson.loads(value), "by": by})
+
+
+def _decided(body: bytes) -> Decided:
+    fields: Mapping[str, Any] = orjson.loads(body)
+    return Decided(
+        approve=fields["approve"] is True,
+        by=str(fields["by"]),
+        reason=str(fields.get("reason") or ""),
+        arguments=fields.get("arguments"),
+    )

@@ -1,0 +1,165 @@
+"""Leads each act of a handler through the gateway, and to a person where one has to approve it.
+
+The verdict of the gateway is recorded like any outcome: a refused act ends as a failed step, and a
+run that comes again is told the same. What has begun, or has ended, is not judged a second time.
+Guarantee: an act that needs an approval begins under an intent that names the decision, for the
+very arguments, contract and rules that the person saw, before it expires, and once.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn, TypeVar, cast
+
+from handrail.contract.canonical import plain
+from handrail.contract.effect import Effect
+from handrail.contract.failure import Refused, State
+from handrail.contract.terms import Approval
+from handrail.contract.tool import Tool
+from handrail.lane.steps import StepRecord
+from handrail.models.port import JsonObject
+from handrail.rails.binding import Binding
+from handrail.rails.gateway import Call, NeedsApproval, Stopped, judge
+from handrail.runtime.worker.approving import Decided, approval_wait, expired
+from handrail.runtime.worker.asking import Asker
+from handrail.runtime.worker.ground import Act
+from handrail.runtime.worker.requests import request_id
+from handrail.runtime.worker.waiting import RunSteps
+
+R = TypeVar("R")
+
+#: Makes the act of a call with these arguments.
+MakeAct = Callable[[JsonObject], Act[R]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The gate of one run of a handler."""
+
+    steps: RunSteps
+    asker: Asker
+
+    async def through(
+        self, tool: Tool[Any, R], arguments: JsonObject, path: str, act: MakeAct[R]
+    ) -> R:
+        """Carry an act out if it may take place; raises Refused in one of the 23 states."""
+        steps = self.steps
+        call = original = self._call(tool, arguments)
+        ask_path, rails = approval_path(path), self.steps.ground.worker.rails
+        approval = self._asked_for(ask_path, path, call)
+        if approval is not None:
+            wait = approval_wait(self.asker, ask_path, call, *approval)
+            decided = await steps.wait_for(wait)
+            if not decided.approve:
+                raise _rejected(tool.name, decided)
+            changed = decided.arguments
+            if changed is not None:
+                arguments = tool.checked(changed)
+            call = replace(call, arguments=arguments, approved=True, now_ms=steps.now_ms())
+        if self._is_settled(path):
+            return await steps.carry_out(act(arguments))
+        verdict = judge(call, rails)
+        if isinstance(verdict, Stopped):
+            return await steps.carry_out(_refusing(act(arguments), verdict.refused))
+        if isinstance(verdict, NeedsApproval):
+            # It was none when the run began to ask, so nobody has decided on it.
+            why = "what it does now needs an approval that nobody was asked for"
+            return await steps.carry_out(_refusing(act(arguments), expired(tool.name, why)))
+        made = replace(act(arguments), do=act(dict(verdict.arguments)).do)
+        if approval is not None:
+            licence, lost = self._licence(ask_path, original, call.now_ms)
+            if lost is not None:
+                return await steps.carry_out(_refusing(made, expired(tool.name, lost)))
+            made = replace(made, licence=licence)
+        limit = tool.terms.limit
+        with rails.limits.running(tool.name, call.tenant, limit, call.now_ms):
+            return await steps.carry_out(made)
+
+    # ---- inside
+
+    def _call(self, tool: Tool[Any, Any], arguments: JsonObject) -> Call:
+        envelope = self.asker.envelope
+        return Call(
+            tool=tool,
+            arguments=arguments,
+            agent=self.steps.ground.worker.agent.name,
+            asked_by=envelope.asked_by,
+            tenant=envelope.tenant,
+            task_id=envelope.task_id,
+            now_ms=self.steps.now_ms(),
+        )
+
+    def _asked_for(
+        self, ask_path: str, path: str, call: Call
+    ) -> tuple[Approval, Mapping[str, Any]] | None:
+        """Say whether a person was asked, or is to be."""
+        if self._is_settled(ask_path):
+            return call.tool.terms.approval or Approval(), call.arguments
+        if self._is_settled(path):
+            return None
+        verdict = judge(call, self.steps.ground.worker.rails)
+        if isinstance(verdict, NeedsApproval):
+            return verdict.approval, verdict.arguments
+        return None
+
+    def _licence(
+        self, ask_path: str, call: Call, now_ms: int
+    ) -> tuple[Mapping[str, object], str | None]:
+        """Give what the act's intent says of its approval, or why that is worth nothing now."""
+        record = self._record(ask_path)
+        assert record is not None, "it was waited for"
+        intent, outcome = record.intent, record.outcome
+        assert intent is not None, "a request was made"
+        assert outcome is not None, "somebody has decided"
+        facts = cast("Mapping[str, Any]", intent.facts)
+        expires_ms, digest = int(facts["until_ms"]), str(facts["approval"]["digest"])
+        if now_ms >= expires_ms:
+            return {}, "the approval has expired before it was used"
+        request = request_id(intent)
+        found = Binding(
+            request=request,
+            tool=call.tool.name,
+            tool_version=call.tool.version,
+            policy_version=self.steps.ground.worker.rails.policy.version,
+            arguments=cast("Mapping[str, Any]", plain(call.tool.checked(call.arguments))),
+            task=call.task_id,
+            tenant=call.tenant,
+            expires_ms=expires_ms,
+        )
+        if found.digest != digest:
+            return {}, "the tool, its arguments or the rules are not those that were approved"
+        return {"approved": {"request": request, "digest": digest, "by": outcome.facts["by"]}}, None
+
+    def _record(self, path: str) -> StepRecord | None:
+        steps = self.steps
+        return steps.ground.lane.steps.known(steps.invocation.id, path)
+
+    def _is_settled(self, path: str) -> bool:
+        """Say whether it was begun or has ended, so that nothing is left to be judged."""
+        record = self._record(path)
+        if record is None:
+            return False
+        begun = record.intent is not None and "void" not in record.intent.facts
+        return record.outcome is not None or begun
+
+
+def approval_path(path: str) -> str:
+    """Name the step in which the act of a step is approved."""
+    step, _, index = path.partition(".")
+    return f"{step}.a{index or 0}"
+
+
+def _rejected(tool: str, decided: Decided) -> Refused:
+    because = f": {decided.reason}" if decided.reason else ""
+    return Refused(State.APPROVAL_REJECTED, f"{decided.by} has not approved {tool}{because}")
+
+
+def _refusing(act: Act[R], refused: Refused) -> Act[R]:
+    """Give the act that does nothing but end in this refusal, which leaves no trace."""
+
+    async def refuse() -> NoReturn:
+        raise refused
+
+    asked = replace(act.asked, effect=Effect.PURE)
+    return replace(
+        act, asked=asked, declared=Effect.PURE, do=cast("Callable[[], Awaitable[R]]", refuse)
+    )
