@@ -21,6 +21,7 @@ from handrail.chaos.history import (
     Fault,
     GroupOffset,
     History,
+    Replica,
     Rerun,
     Run,
     Seen,
@@ -41,8 +42,9 @@ EFFECTS_FILE: Final = "effects.jsonl"
 FAULTS_FILE: Final = "faults.jsonl"
 SUBMISSIONS_FILE: Final = "submissions.jsonl"
 RERUNS_FILE: Final = "reruns.jsonl"
+REPLICAS_FILE: Final = "replicas.jsonl"
 
-Fact = Watermark | GroupOffset | Effect | Fault | Submission | Rerun
+Fact = Watermark | GroupOffset | Effect | Fault | Submission | Rerun | Replica
 
 
 def line_of(fact: Fact | Run) -> bytes:
@@ -82,6 +84,7 @@ def write(history: History, folder: Path) -> None:
         (FAULTS_FILE, history.faults),
         (SUBMISSIONS_FILE, history.submissions),
         (RERUNS_FILE, history.reruns),
+        (REPLICAS_FILE, history.replicas),
     )
     for name, those in facts:
         (folder / name).write_bytes(b"".join(map(line_of, those)))
@@ -107,12 +110,13 @@ def read(folder: Path) -> History:
         faults=_facts(folder, FAULTS_FILE, Fault),
         submissions=_facts(folder, SUBMISSIONS_FILE, Submission),
         reruns=_facts(folder, RERUNS_FILE, Rerun),
+        replicas=_facts(folder, REPLICAS_FILE, Replica),
     )
 
 
 _READERS: Final[dict[Any, TypeAdapter[Any]]] = {
     cls: TypeAdapter[Any](cls)
-    for cls in (Run, Watermark, GroupOffset, Effect, Fault, Submission, Rerun)
+    for cls in (Run, Watermark, GroupOffset, Effect, Fault, Submission, Rerun, Replica)
 }
 
 

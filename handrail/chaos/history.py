@@ -12,6 +12,7 @@ A history is a folder, so that a check can be repeated anywhere and at any time:
 | `effects.jsonl` | one `Effect`: what the provider outside saw of a call | the provider |
 | `faults.jsonl` | one `Fault`: when it began or ended | the nemesis |
 | `submissions.jsonl` | one `Submission` that was acknowledged to its submitter | the loader |
+| `replicas.jsonl` | one `Replica`: what one process held of memory in the end | whoever ran it |
 | `reruns.jsonl` | one `Rerun`: what a handler gave when it ran again offline | `rerun` |
 
 Every line is one JSON object with the fields of its class below. Fields that are not known stay
@@ -161,12 +162,23 @@ class Rerun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """What the file of one process held of memory, and how far it had read."""
+
+    file: str
+    read: tuple[tuple[str, int, int], ...] = ()  #: (full topic, partition, next offset)
+    rows: tuple[tuple[str, str, str], ...] = ()  #: (space, full key, SHA-256 of the record)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentFacts:
     """What the checker has to know of an agent."""
 
     name: str
     inboxes: tuple[str, ...]  #: without the namespace; the priority's second inbox included
     effects: Mapping[str, str] = field(default_factory=dict[str, str])  #: tool → effect class
+    #: Space and key of a number to which each finished invocation adds one; empty for none.
+    counter: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +223,7 @@ class History:
     faults: Sequence[Fault] = ()
     submissions: Sequence[Submission] = ()
     reruns: Sequence[Rerun] = ()
+    replicas: Sequence[Replica] = ()
 
     def topics(self) -> Sequence[str]:
         """Give the names of all topics that have records, without the namespace, in order."""

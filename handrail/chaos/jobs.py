@@ -15,6 +15,7 @@ STEPS_MAX = 3  #: at one station
 CUSTOMERS = 7
 CUT_SHARE = 0.35  #: of the stations at which a job could be cut up
 TOGETHER_SHARE = 0.25  #: of the stations whose steps run side by side
+MEMORY_SHARE = 0.15  #: of the stations that write to memory and wait for the keeper
 ENDS = 2  #: hops that every job has: where it is opened and where it is closed
 CUT_HOPS = 2  #: hops that cutting takes: the parts, and where they meet
 
@@ -66,6 +67,10 @@ def planned(seed: int, number: int, mixture: Mixture) -> PlannedJob:
     if unsafe:
         alone = [hop for hop in hops if not hop["parts"]]
         choice.choice(alone)["steps"].append(UNSAFE)
+    # Drawn apart, so that a seed draws the same steps whatever is remembered.
+    remembers = random.Random(f"{seed}/{number}/memory")  # noqa: S311 - the same
+    for hop in hops:
+        hop["remembers"] = remembers.random() < MEMORY_SHARE
     body: dict[str, Any] = {
         "number": number,
         "customer": f"c{choice.randrange(CUSTOMERS)}",

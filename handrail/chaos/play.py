@@ -19,7 +19,14 @@ from handrail.bus.kafka import KafkaBus
 from handrail.bus.local_broker import LocalBroker
 from handrail.bus.progress import Progress, Silent
 from handrail.bus.where import Connection
-from handrail.chaos.folder import EFFECTS_FILE, FAULTS_FILE, SUBMISSIONS_FILE, write_run
+from handrail.chaos.folder import (
+    EFFECTS_FILE,
+    FAULTS_FILE,
+    REPLICAS_FILE,
+    SUBMISSIONS_FILE,
+    line_of,
+    write_run,
+)
 from handrail.chaos.history import SETTLE_S, Bounds, Run
 from handrail.chaos.lines import Lines
 from handrail.chaos.loader import Loader
@@ -27,6 +34,7 @@ from handrail.chaos.nemesis import Nemesis
 from handrail.chaos.provider_call import ADDRESS_VARIABLE
 from handrail.chaos.proxy import KafkaProxy
 from handrail.chaos.recorder import Recorder
+from handrail.chaos.replicas import replicas_of
 from handrail.chaos.settling import Settling
 from handrail.chaos.stage import Stage
 from handrail.chaos.strikes import Kind, Severity, schedule
@@ -120,6 +128,9 @@ async def play(plan: RoundPlan, stage: Stage) -> Played:
         rest_s = time.monotonic() - rest_began_s
         await troupe.close()
         await recorder.finish(stage.facts())
+        (plan.history / REPLICAS_FILE).write_bytes(
+            b"".join(map(line_of, replicas_of(stage.project)))
+        )
         write_run(_run(plan, stage, started_ms, nemesis, settled=settled), plan.history)
     return Played(
         tasks=len(tasks),

@@ -26,7 +26,7 @@ from handrail.contract.effect import Effect
 from handrail.contract.team import TeamDescription
 from handrail.contract.tool import Tool, ToolContext
 from handrail.errors import HandrailError
-from handrail.lane.journal import LANE, Entry, Kind, encode_entry
+from handrail.lane.journal import LANE, STEP_KINDS, Entry, Kind, encode_entry
 from handrail.lane.progress import OffsetMetadata
 from handrail.ledger.event import DeadLettered, Finished
 from handrail.ledger.event_record import LEDGER, decode
@@ -178,14 +178,36 @@ def _lay_out(
             place = (record.partition, record.offset)
             if name == BLOBS or agent.gathers or place in taken:
                 _put(broker.log(record.where), record)
-    outcomes: dict[bytes, Entry] = {}
-    places: dict[bytes, TopicPartition] = {}
-    for line, entry in here.entries(Kind.OUTCOME):
-        if line.agent == agent.name and entry.invocation in had:
-            outcomes[line.key], places[line.key] = entry, line.record.where
-    for key, entry in outcomes.items():
-        broker.append(encode_entry(entry, places[key]))
+    for where, entry in _outcomes_at_the_end(here, agent.name, had):
+        broker.append(encode_entry(entry, where))
     _say_where_to_begin(here, agent, broker)
+
+
+def _outcomes_at_the_end(
+    here: Reading, agent: str, had: Mapping[str, Finished]
+) -> Iterable[tuple[TopicPartition, Entry]]:
+    """Give the outcomes that an invocation's last run went by.
+
+    What it had forgotten before that, since a try had failed, was removed while steps were yet to
+    come; what is removed after the last step goes with its end.
+    """
+    last: dict[str, int] = {}
+    for line, entry in here.entries(*STEP_KINDS):
+        if line.agent == agent:
+            last[entry.invocation] = line.record.offset
+    outcomes: dict[bytes, tuple[TopicPartition, Entry]] = {}
+    for line in here.lines():
+        if line.agent != agent:
+            continue
+        entry_there = line.entry
+        if entry_there is not None and entry_there.kind is Kind.OUTCOME:
+            if entry_there.invocation in had:
+                outcomes[line.key] = line.record.where, entry_there
+        elif line.record.value is None and line.key in outcomes:
+            invocation = outcomes[line.key][1].invocation
+            if line.record.offset < last[invocation]:
+                del outcomes[line.key]
+    return outcomes.values()
 
 
 def _put(log: PartitionLog, record: Record) -> None:

@@ -16,7 +16,7 @@ from handrail.chaos.loader import Load
 from handrail.contract.team import TeamDescription
 from handrail.runtime.child import ChildSpec, Kind, handrail_command
 from handrail.runtime.discovery import LoadedTeam, load_team
-from handrail.runtime.team_up import REGISTRAR
+from handrail.runtime.team_up import KEEPER, REGISTRAR
 
 TEAM = Path(__file__).parent / "team"
 SUFFIX = ".in"  #: they are no modules of the engine, but files of the project that is laid out
@@ -43,6 +43,8 @@ class Stage:
     program: tuple[str, ...] = field(default_factory=lambda: handrail_command("run"))
     steps: tuple[str, ...] = ()  #: names of steps at whose moments a process may die
     takers: tuple[str, ...] = ()  #: agents that take these steps
+    #: Agent → the record of memory that each of its finished invocations adds one to.
+    counters: Mapping[str, str] = field(default_factory=dict[str, str])
     #: Whether its handlers touch nothing outside of steps: they can be run again to compare.
     repeatable: bool = False
 
@@ -55,15 +57,32 @@ class Stage:
         """Say of each agent what whoever checks the run has to know."""
         effects = {tool.name: str(tool.effect) for tool in self.loaded.tools.values()}
         return tuple(
-            AgentFacts(name=agent.name, inboxes=(agent.reads.name,), effects=effects)
+            AgentFacts(
+                name=agent.name,
+                inboxes=(agent.reads.name,),
+                effects=effects,
+                counter=self.counters.get(agent.name, ""),
+            )
             for agent in self.loaded.agents.values()
         )
 
     def specs(self, processes: int) -> list[ChildSpec]:
-        """Give the processes: the single writer, and the agents' in turn, each at least once."""
+        """Give the processes: the single writers, and the agents' in turn, each at least once.
+
+        Each single writer has a process of its own, so that a fault strikes one of them.
+        """
         where = ("--project", str(self.project))
-        writer = (*handrail_command("run"), REGISTRAR, *where)
-        specs = [ChildSpec(REGISTRAR, writer, Kind.WRITER, (REGISTRAR,), self.environment)]
+        writers = (REGISTRAR, KEEPER) if self.loaded.spaces else (REGISTRAR,)
+        specs = [
+            ChildSpec(
+                name,
+                (*handrail_command("run"), name, *where),
+                Kind.WRITER,
+                (name,),
+                self.environment,
+            )
+            for name in writers
+        ]
         agents = [*self.loaded.agents]
         for index in range(max(processes, len(agents))):
             agent, number = agents[index % len(agents)], index // len(agents) + 1
@@ -92,6 +111,7 @@ def chaos_team(folder: Path, namespace: str, loads: Sequence[Load]) -> Stage:
         environment={"ANTHROPIC_API_KEY": "", "HANDRAIL_MODEL": ""},
         steps=STEPS,
         takers=TAKERS,
+        counters={name: f"counts/station/{name}" for name in TAKERS},
         repeatable=True,
     )
 

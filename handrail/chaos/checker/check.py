@@ -15,6 +15,7 @@ from handrail.chaos.checker.lineage import (
     nothing_is_invented,
     nothing_is_there_twice,
 )
+from handrail.chaos.checker.memories import memory_is_the_fold_of_its_log
 from handrail.chaos.checker.order import order_is_kept
 from handrail.chaos.checker.reruns import runs_repeat_themselves
 from handrail.chaos.checker.stalls import readers_are_never_stalled_for_long
@@ -26,7 +27,6 @@ from handrail.chaos.checker.tasks import (
 from handrail.chaos.checker.violation import Invariant, Violation
 from handrail.chaos.history import History
 
-#: I10 speaks of memory, which a team does not have yet.
 INVARIANTS: Final = (
     Invariant(
         "I1",
@@ -53,6 +53,11 @@ INVARIANTS: Final = (
     ),
     Invariant("I8", "Order per key is kept, and nothing of one key overlaps.", order_is_kept),
     Invariant("I9", "Epochs never go back.", epochs_never_go_back),
+    Invariant(
+        "I10",
+        "Memory is what its commands come to; every replica is a fold of its log.",
+        memory_is_the_fold_of_its_log,
+    ),
     Invariant(
         "I11", "Hops, fan-outs and spending stay within their bounds.", nothing_exceeds_its_bounds
     ),

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from handrail.chaos.checker.epochs import FAULT_GRACE_MS
-from handrail.chaos.checker.lineage import key_of_step
+from handrail.chaos.checker.lineage import asks_keeper, key_of_step
 from handrail.chaos.checker.reading import Line, Reading, reading
 from handrail.chaos.checker.violation import Harm, Violation, at
 from handrail.chaos.history import Effect, Happening, History
@@ -146,10 +146,13 @@ def _is_copy(lines: Sequence[Line], line: Line) -> bool:
 
 
 def _keys_that_differ(here: Reading) -> Iterator[Violation]:
-    """Every try of a step has the same key, unless a redrive began the step anew."""
+    """Every try of a step has the same key, unless a redrive began the step anew.
+
+    A write to memory that met a conflict is another one when it is tried again.
+    """
     for (invocation, path), entries in here.steps.items():
         intents = [(line, e) for line, e in entries if e.kind is Kind.INTENT]
-        keys = {e.facts.get("idem_key") for _, e in intents}
+        keys = {e.facts.get("idem_key") for _, e in intents if not asks_keeper(e)}
         if len(keys) > 1 + len(here.redriven.get(invocation, ())):
             sentence = f"step {path} of {invocation} was tried under {len(keys)} keys"
             yield Violation("I5", sentence, at(*(line.record for line, _ in intents)))

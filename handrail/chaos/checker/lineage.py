@@ -31,6 +31,7 @@ from handrail.ledger.event import (
 )
 from handrail.wire.ids import PATH_OF_RETURN, fan_out_id, gather_invocation_id, handoff_id
 from handrail.wire.limits import PARTS_COUNT_MAX
+from handrail.wire.memory import COMMANDS
 
 MARKER_INDEX = -1  #: place of the marker of whoever returns nothing
 MODEL_PATH = ".m"
@@ -119,11 +120,18 @@ def _keys_out_of_nowhere(here: Reading, causes: _Causes) -> Iterator[Violation]:
             yield Violation("I2", sentence, at(line.record))
 
 
+def asks_keeper(entry: Entry) -> bool:
+    """Say whether an intent is that of a write to memory whose verdict is awaited."""
+    return entry.facts.get("topic") == COMMANDS
+
+
 def _keys_of(entry: Entry, run: int) -> Iterator[str]:
     """Give the keys that a step may have: a question's is its own id, a person is asked by path."""
     yield key_of_step(entry.invocation, run, entry.path)
     if entry.facts.get("effect") == "ask":
-        yield handoff_id(entry.invocation, run, entry.path, 0)
+        # What memory refused with a conflict is asked anew, under the number of its try.
+        tried = int(str(entry.facts.get("attempt", 1))) if asks_keeper(entry) else 1
+        yield handoff_id(entry.invocation, run, entry.path, tried - 1)
         yield f"{entry.invocation}/{entry.path}"
 
 

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from handrail import Context, agent, results
+from handrail import NEW, Context, agent, results
 from handrail.chaos.checker.check import check
 from handrail.chaos.rerun import rerun
 from handrail.contract.team import TeamDescription
 from handrail.lane.journal import Kind
 from tests.unit.chaos.checker.changes import lines, without
+from tests.unit.chaos.checker.counting import Counting, marks, wishes
 from tests.unit.chaos.checker.days import busy_day
 from tests.unit.chaos.checker.runs import Shop
 from tests.unit.chaos.checker.shop import AGENTS, TOOLS, WORLD, Bill, bills, think
@@ -62,3 +63,21 @@ async def test_a_step_whose_outcome_was_not_kept_is_named() -> None:
     assert "I7" in {one.invariant for one in found}
     assert any("book" in one.asked for one in reruns)
     assert len(WORLD.seen) == seen
+
+
+async def test_what_a_failed_try_had_forgotten_is_not_asked_for_again() -> None:
+    @agent(reads=wishes, writes=results)
+    async def late(wish: str, ctx: Context) -> str:
+        old = await ctx.memory(marks).get(wish)
+        if old is None:
+            await team.memory(marks).put(wish, "somebody was faster", expect=NEW)
+            await ctx.memory(marks).put(wish, "mine", expect=NEW)
+        return "nothing" if old is None else old.value
+
+    async with Counting(late) as team:
+        task = await team.submit(wishes, "a")
+        assert await task.result(str) == "somebody was faster"
+        history = await team.history()
+    found = await rerun(history, team.description)
+
+    assert [(one.error, len(one.wrote)) for one in found] == [("", 1)]
