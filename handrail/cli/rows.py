@@ -230,6 +230,17 @@ class RequestRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleRow:
+    """A rule of the policy."""
+
+    rule: str
+    effect: str  #: permit or forbid
+    title: str
+    remedy: str
+    approval: str | None  #: who may approve what it forbids
+
+
+@dataclass(frozen=True, slots=True)
 class ChaosRow:
     """One figure of a proof by faults."""
 
@@ -372,6 +383,7 @@ Row = (
     | SettledRow
     | DoubtRow
     | RequestRow
+    | RuleRow
     | PolicyRow
     | MemoryRow
     | MemoryChangeRow

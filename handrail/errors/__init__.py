@@ -99,6 +99,7 @@ from handrail.errors.model import (
     ModelTimedOut,
     ModelUnreachable,
 )
+from handrail.errors.policy import PolicyInvalid
 from handrail.errors.root import FailureClass, HandrailError, every_error, message_parts
 from handrail.errors.sandbox import SandboxBroken
 from handrail.errors.settings import (
@@ -238,6 +239,7 @@ __all__ = [
     "OffsetsLost",
     "PartitionCountsDiffer",
     "PartitionsFixed",
+    "PolicyInvalid",
     "PortsTaken",
     "ProducerFenced",
     "ProjectNotFound",

@@ -99,6 +99,16 @@ def judge(call: Call, rails: Rails) -> Verdict:
     return Go(arguments)
 
 
+def facts_of(tool: Tool[..., Any]) -> Mapping[str, str]:
+    """Give what a policy may know of a tool, from its contract."""
+    return {
+        "effect": tool.effect.value,
+        "reach": tool.terms.reach.value,
+        "permission": tool.terms.permission or "",
+        "owner": tool.terms.owner or "",
+    }
+
+
 def _defect(stage: Stage, error: Exception) -> Refused:
     refused = Refused(State.INTERNAL, f"the {stage} stage could not judge it")
     refused.__cause__ = error
@@ -117,12 +127,7 @@ def _policy(call: Call, arguments: Mapping[str, Any], rails: Rails) -> Refused |
             action="tool.call",
             kind="Tool",
             on=tool.name,
-            facts={
-                "effect": tool.effect.value,
-                "reach": tool.terms.reach.value,
-                "permission": tool.terms.permission or "",
-                "owner": tool.terms.owner or "",
-            },
+            facts=facts_of(tool),
             context={
                 "agent": call.agent,
                 "tenant": call.tenant,

@@ -29,6 +29,8 @@ from handrail.contract.agent import Agent
 from handrail.contract.team import TeamDescription
 from handrail.models.choose import close_model, model_from_environment
 from handrail.models.port import Model
+from handrail.rails.gateway import Rails
+from handrail.rails.policy_files import policy_of
 from handrail.runtime.child import NOTE_VARIABLE
 from handrail.runtime.clock import WallClock
 from handrail.runtime.departed import bury_predecessors
@@ -218,6 +220,7 @@ def _parts(plan: Serving, bus: Bus, model: Model) -> list[Served]:
                 fan_out_parts_max=plan.settings.fan_out_parts_max,
             ),
             drain_s=plan.settings.drain_s,
+            rails=Rails(policy=policy_of(plan.settings.project_dir)),
             references=folder / "references",
             memory=folder / "memory",
             subject_keys=folder / "keys" / KEYS_FILE,

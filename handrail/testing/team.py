@@ -41,7 +41,7 @@ from handrail.testing.memory import TENANT, TeamMemory, TestedSpace
 from handrail.testing.model import ScriptedModel
 from handrail.testing.people import PersonHands
 from handrail.testing.task import TeamTask
-from handrail.testing.tools import FakedTools, ToolHands
+from handrail.testing.tools import FakedTools, ToolHands, unconfined
 from handrail.testing.unscripted import Surprises
 from handrail.wire.record import TopicPartition
 
@@ -86,6 +86,7 @@ class Team(LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, T
         self.members: list[Member] = []  #: the processes that run, oldest first
         self._memory = TeamMemory(self)
         self.references: Path | None = None  #: where processes cache references; None: nowhere
+        self.rails = unconfined()  #: what acts are judged by; set it before the team starts
         self._writer: SingleWriter | None = None
         self._writing: asyncio.Task[None] | None = None
         self._bus: Bus | None = None
@@ -145,6 +146,7 @@ class Team(LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, T
             steps=self._tools.steps,
             fail_points=kill_point,
             jitter=quick_at_once,
+            rails=self.rails,
             references=self.references,
             memory_patience_s=self.patience_s,
             subject_keys=self._memory.keys_file,

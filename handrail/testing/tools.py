@@ -8,8 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
+from handrail.contract.confinement import Level
 from handrail.contract.tool import Tool, ToolContext
 from handrail.models.port import JsonObject, Model
+from handrail.rails.gateway import Rails
+from handrail.rails.policy import NoPolicy, Policy
 from handrail.runtime.worker.acting import StepRunner
 from handrail.testing.unscripted import Surprises
 
@@ -70,6 +73,15 @@ def _in_words(tool: Tool[Any, Any], arguments: JsonObject) -> str:
         f"  {tool.name}({given})\n"
         f"  Answer for it: team.fake({tool.name}, returns=…), or team.allow({tool.name})"
     )
+
+
+def unconfined(policy: Policy | None = None) -> Rails:
+    """Give the rails of a test: those of production, but tools run in the test's own process."""
+
+    def confines(level: Level) -> None:
+        del level
+
+    return Rails(policy=policy or NoPolicy(), confines=confines)
 
 
 class ToolHands:

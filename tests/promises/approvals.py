@@ -10,9 +10,11 @@ from pydantic import BaseModel
 from handrail import Approval, Context, Effect, Refused, ToolContext, agent, results, tool
 from handrail.errors import AnswerRefused
 from handrail.ledger.event import PersonAnswered, PersonAsked, RequestKind
+from handrail.rails.cedar import CedarPolicy
 from handrail.runtime.approvals import approval_of
 from handrail.runtime.people import give_answer, one_request
 from handrail.testing import Team, TeamTask
+from handrail.testing.tools import unconfined
 from handrail.wire.human import Request
 from tests.promises.step_tools import WORLD, Acts, jobs, ledger
 
@@ -198,3 +200,47 @@ async def request_of(team: Team, task: TeamTask) -> Request:
     facts = await task.task.facts()
     assert facts is not None
     return await one_request(team.bus, team.namespace, facts, kind=RequestKind.APPROVAL)
+
+
+async def test_an_approval_given_under_other_rules_licenses_nothing(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    team = team_of(clerk, tools=[refund], partitions=1)
+    team.rails = unconfined(allowing("first"))
+    async with team:
+        task = await team.submit(jobs, "42 150")
+        await task.until("auth_required")
+        await team.kill(clerk, at="before_intent/refund")
+        await team.approve(task, by="fay")
+        team.rails = unconfined(allowing("second"))
+        await team.restart(clerk)
+        await team.advance(seconds=3)
+        await task.until("completed")
+
+        assert "approval_expired" in await task.result(str)
+        assert acts.done == []
+
+
+async def test_the_rights_are_those_of_the_person_who_asked_whichever_agent_acts(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    team = team_of(clerk, tools=[refund], partitions=1)
+    team.rails = unconfined(
+        CedarPolicy.of('@id("ben-only") permit (principal == Person::"ben", action, resource);', {})
+    )
+    async with team:
+        team.allow(refund)
+        denied = await team.submit(jobs, "41 20")
+        team.client.asked_by = "ben"
+        allowed = await team.submit(jobs, "42 20")
+
+        assert (await denied.result(str)).startswith(
+            "denied_by_policy: refund: No rule lets a test"
+        )
+        assert await allowed.result(str) == "r-42-20"
+        assert acts.done == ["refund 42 20"]
+
+
+def allowing(rule: str) -> CedarPolicy:
+    text = f'@id("{rule}") permit (principal, action, resource);'
+    return CedarPolicy.of(text, {"finance": ["fay"]})

@@ -1,0 +1,155 @@
+"""`handrail policy` and `handrail can`: the rules of a team, and what they allow to whom."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
+from handrail.cli.place import Place, place_options
+from handrail.cli.rows import RuleRow
+
+if TYPE_CHECKING:
+    from handrail.rails.policy import Access, Denied, Policy
+
+COLUMNS = (
+    Column("RULE", "rule"),
+    Column("EFFECT", "effect"),
+    Column("TITLE", "title"),
+    Column("REMEDY", "remedy"),
+    Column("APPROVAL BY", "approval", absent="nobody"),
+)
+DENIED = 4
+#: What is done to which kind of thing, where the name of the action says so.
+KIND_OF = {
+    "tool.call": "Tool",
+    "handoff.send": "Topic",
+    "task.submit": "Topic",
+    "memory.read": "Space",
+    "memory.write": "Space",
+    "approval.decide": "Request",
+    "dead_letter.redrive": "DeadLetter",
+}
+
+
+@click.group()
+def policy() -> None:
+    """The rules of the team: check, explain."""
+
+
+@policy.command()
+@place_options
+@output_option
+def check(place: Place, shape: Shape) -> int:
+    """Read the rules in policy/ and list them; what is wrong with one is said by its name."""
+    rules = _policy(place.settings().project_dir)
+    rows = [
+        RuleRow(
+            rule=rule.id,
+            effect="forbid" if rule.forbids else "permit",
+            title=rule.title,
+            remedy=rule.remedy,
+            approval=rule.approval_by,
+        )
+        for rule in sorted(getattr(rules, "rules", {}).values(), key=lambda one: one.id)
+    ]
+    show_rows("rules", rows, COLUMNS, shape, empty="This team has no policy: nothing is denied.")
+    return 0
+
+
+def _asks(command: Any) -> Any:  # noqa: ANN401 - click's own decorators have no better type
+    options = (
+        click.argument("who", metavar="WHO"),
+        click.argument("what", metavar="WHAT", type=click.Choice(sorted(KIND_OF))),
+        click.argument("on", metavar="ON"),
+        place_options,
+        click.option("--agent", default="", help="By which agent."),
+        click.option("--tenant", default="default", help="On whose behalf."),
+        click.option("--approved", is_flag=True, help="A person has approved it."),
+        click.option("--with", "given", metavar="JSON", default="{}", help="With which arguments."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@policy.command()
+@_asks
+def explain(place: Place, who: str, what: str, on: str, **more: str | bool) -> int:
+    """Say whether WHO may have WHAT done to ON, by which rule, and what would help."""
+    rules, access = _policy(place.settings().project_dir), _access(place, who, what, on, more)
+    denied = rules.judge(access)
+    roles = rules.roles_of(who)
+    note(f"{inert(who)} has {_in_words(roles)}. The policy is version {rules.version}.")
+    if denied is None:
+        click.echo(f"allowed: {inert(who)} may have {what} done on {inert(on)}.")
+        return 0
+    click.echo(f"denied by {denied.rule}: {inert(denied.title)}")
+    note(f"  Do: {inert(denied.remedy)}")
+    if denied.approval_by is not None:
+        note(f"  An approval helps, by {denied.approval_by}.")
+    return DENIED
+
+
+@click.command()
+@_asks
+def can(place: Place, who: str, what: str, on: str, **more: str | bool) -> int:
+    """Say yes or no: whether WHO may have WHAT done to ON, and by which rule."""
+    rules, access = _policy(place.settings().project_dir), _access(place, who, what, on, more)
+    denied = rules.judge(access)
+    click.echo(_yes_or_no(denied))
+    return 0 if denied is None else DENIED
+
+
+def _yes_or_no(denied: "Denied | None") -> str:
+    if denied is None:
+        return "yes"
+    if denied.approval_by is not None:
+        return f"after an approval by {denied.approval_by}: {denied.rule}, {inert(denied.title)}"
+    return f"no: {denied.rule}, {inert(denied.title)}"
+
+
+def _policy(project: Path) -> "Policy":
+    from handrail.rails.policy_files import policy_of
+
+    return policy_of(project)
+
+
+def _access(place: Place, who: str, what: str, on: str, more: dict[str, str | bool]) -> "Access":
+    import orjson
+
+    from handrail.rails.policy import Access
+
+    try:
+        arguments: Any = orjson.loads(str(more["given"]))
+    except orjson.JSONDecodeError as error:
+        message = f"--with holds no JSON: {error}"
+        raise click.UsageError(message) from error
+    return Access(
+        person=who,
+        action=what,
+        kind=KIND_OF[what],
+        on=on,
+        facts=_facts(place.settings().project_dir, on) if what == "tool.call" else {},
+        context={
+            "agent": more["agent"],
+            "tenant": more["tenant"],
+            "approved": more["approved"],
+            "arguments": arguments,
+        },
+    )
+
+
+def _facts(project: Path, name: str) -> dict[str, str]:
+    """What the contract of a tool says of it, where the team has one of that name."""
+    from handrail.rails.gateway import facts_of
+    from handrail.runtime.discovery import load_team
+
+    tool = load_team(project).tools.get(name)
+    return {} if tool is None else dict(facts_of(tool))
+
+
+def _in_words(roles: frozenset[str] | None) -> str:
+    if not roles:
+        return "no role"
+    return f"the role{'s' if len(roles) > 1 else ''} {', '.join(sorted(roles))}"

@@ -1,0 +1,18 @@
+"""What can be wrong with the policy of a team."""
+
+from typing import ClassVar
+
+from handrail.errors.root import FailureClass, HandrailError
+
+
+class PolicyInvalid(HandrailError):
+    """The policy cannot be used: {detail}.
+
+    Why: {where} says nothing that could be judged by, and nothing runs under rules that nobody
+    can read.
+    Do: handrail policy check    every rule, and what is wrong with it
+    """
+
+    code: ClassVar[str] = "HR-POL-001"
+    exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

@@ -1,0 +1,128 @@
+"""Tests a team's policy: what it says to whom, and whether those cases would notice a change of it.
+
+A *mutant* is the policy with one thing turned around: a rule gone, permit for forbid, a condition
+negated or left out, a comparison flipped, a scope widened. A mutant that no case notices is a part
+of a rule that nobody tests.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from handrail.rails.cedar import CedarPolicy
+from handrail.rails.policy import Access
+
+_FLIPS: Final[Mapping[str, str]] = {
+    "==": "!=",
+    "!=": "==",
+    "<": ">=",
+    ">=": "<",
+    ">": "<=",
+    "<=": ">",
+    "&&": "||",
+    "||": "&&",
+    "greaterThan": "lessThanOrEqual",
+    "lessThanOrEqual": "greaterThan",
+    "lessThan": "greaterThanOrEqual",
+    "greaterThanOrEqual": "lessThan",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a policy is to say: `rule` None for allowed, else the id of the rule that denies."""
+
+    access: Access
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A policy with one thing turned around."""
+
+    what: str
+    form: Mapping[str, Any]
+
+
+def failing(policy: CedarPolicy, cases: Sequence[Case]) -> list[Case]:
+    """Give the cases in which the policy says something else."""
+    return [case for case in cases if _said(policy, case.access) != case.rule]
+
+
+def survivors(policy: CedarPolicy, cases: Sequence[Case]) -> tuple[list[Mutant], int]:
+    """Give the mutants that no case notices, and how many mutants there are."""
+    everybody: dict[str, list[str]] = {}
+    for person, roles in policy.roles.items():
+        for role in roles:
+            everybody.setdefault(role, []).append(person)
+    all_of_them = list(mutants(policy))
+    alive = [
+        one for one in all_of_them if not failing(CedarPolicy.of_form(one.form, everybody), cases)
+    ]
+    return alive, len(all_of_them)
+
+
+def mutants(policy: CedarPolicy) -> Iterator[Mutant]:
+    """Give every policy that differs from this one by one thing."""
+    for name, rule in policy.rules.items():
+        form = _copy(policy)
+        del form["staticPolicies"][name]
+        yield Mutant(f"{rule.id}: gone", form)
+        if not rule.forbids:
+            form = _copy(policy)
+            own = form["staticPolicies"][name]
+            own["effect"] = "forbid"
+            own["annotations"] |= {"title": "turned around", "remedy": "none"}
+            yield Mutant(f"{rule.id}: forbids", form)
+        else:
+            form = _copy(policy)
+            form["staticPolicies"][name]["effect"] = "permit"
+            yield Mutant(f"{rule.id}: permits", form)
+        for part in ("principal", "action", "resource"):
+            if policy.form["staticPolicies"][name][part]["op"] != "All":
+                form = _copy(policy)
+                form["staticPolicies"][name][part] = {"op": "All"}
+                yield Mutant(f"{rule.id}: any {part}", form)
+        yield from _conditions(policy, name, rule.id)
+
+
+def _conditions(policy: CedarPolicy, name: str, rule: str) -> Iterator[Mutant]:
+    conditions: Sequence[Mapping[str, Any]] = policy.form["staticPolicies"][name]["conditions"]
+    for number, condition in enumerate(conditions):
+        form = _copy(policy)
+        del form["staticPolicies"][name]["conditions"][number]
+        yield Mutant(f"{rule}: without {condition['kind']} {number}", form)
+        form = _copy(policy)
+        other = "unless" if condition["kind"] == "when" else "when"
+        form["staticPolicies"][name]["conditions"][number]["kind"] = other
+        yield Mutant(f"{rule}: {condition['kind']} {number} negated", form)
+        for path, flipped in _flips(condition["body"], ()):
+            form = _copy(policy)
+            node: Any = form["staticPolicies"][name]["conditions"][number]["body"]
+            for step in path[:-1]:
+                node = node[step]
+            node[flipped] = node.pop(path[-1])
+            shown = ".".join(str(step) for step in path)
+            yield Mutant(f"{rule}: {path[-1]} is {flipped} at {shown}", form)
+
+
+def _flips(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:  # noqa: ANN401 - JSON
+    if isinstance(node, dict):
+        for key, below in cast("dict[str, Any]", node).items():
+            if key in _FLIPS:
+                yield (*path, key), _FLIPS[key]
+            yield from _flips(below, (*path, key))
+    elif isinstance(node, list):
+        many: list[Any] = node
+        for index, below in enumerate(many):
+            yield from _flips(below, (*path, index))
+
+
+def _copy(policy: CedarPolicy) -> dict[str, Any]:
+    return copy.deepcopy(dict(policy.form))
+
+
+def _said(policy: CedarPolicy, access: Access) -> str | None:
+    denied = policy.judge(access)
+    return None if denied is None else denied.rule

@@ -1,0 +1,85 @@
+"""`handrail policy` and `handrail can`, on a project folder with the example's rules."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from handrail.cli.main import main
+
+EXAMPLE = Path(__file__).parents[3] / "deploy" / "policy"
+TEAM = '''
+from handrail import Effect, Topic, agent, tool
+
+jobs = Topic("jobs", carries=str)
+
+
+@agent(reads=jobs)
+async def clerk(text: str) -> None:
+    """Do nothing."""
+'''
+TOOL = '''
+from decimal import Decimal
+from handrail import Effect, tool
+
+
+@tool(effect=Effect.UNSAFE, permission="billing:refund")
+async def refund(order: str, amount: Decimal) -> str:
+    """Send money back."""
+    return order
+'''
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in {"agents/clerk.py": TEAM, "tools/refund.py": TOOL}.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    shutil.copytree(EXAMPLE, tmp_path / "policy")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        ('{"amount": 99.5}', 0, "yes"),
+        ('{"amount": 150.0}', 4, "after an approval by role:finance: large-refunds"),
+        ("{}", 4, "no: refunds-say-how-much, A refund has to say how much"),
+    ],
+)
+def test_can_says_yes_or_no_with_the_rule(
+    given: str, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["can", "ben", "tool.call", "refund", "--with", given]) == code
+
+    assert capsys.readouterr().out.startswith(said)
+
+
+@pytest.mark.usefixtures("project")
+def test_explain_names_the_roles_the_rule_and_what_helps(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert (
+        main(["policy", "explain", "ann", "tool.call", "refund", "--with", '{"amount": 1.0}']) == 4
+    )
+
+    shown = capsys.readouterr()
+    assert shown.out.startswith("denied by default: No rule lets ann do tool.call on refund")
+    assert "the roles editor, reader" in shown.err
+    assert "Do: " in shown.err
+
+
+def test_check_lists_the_rules_and_names_what_is_wrong(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["policy", "check", "-o", "json"]) == 0
+    assert '"large-refunds"' in capsys.readouterr().out
+
+    (project / "policy" / "more.cedar").write_text("forbid (principal, action, resource);")
+    assert main(["policy", "check"]) == 2
+
+    shown = capsys.readouterr()
+    assert "a forbid has no @id, @title, @remedy" in shown.err
+    assert "HR-POL-001" in shown.err

@@ -1,0 +1,158 @@
+"""The gateway: its order, its words, and that it never lets through what it could not judge."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handrail import Approval, Effect, Level, Limit, Reach, State, tool
+from handrail.contract.failure import Refused, RetryClass
+from handrail.rails.gateway import Call, Go, NeedsApproval, Rails, Stage, Stopped, judge
+from handrail.rails.limits import CallLimits
+from handrail.rails.policy import Access, Denied, NoPolicy
+from handrail.rails.policy_files import policy_in
+from handrail.testing.tools import unconfined
+
+FOLDER = Path(__file__).parents[3] / "deploy" / "policy"
+
+
+@tool(
+    effect=Effect.UNSAFE,
+    reach=Reach.EXTERNAL,
+    permission="billing:refund",
+    approval=Approval(when="amount > 200", by="role:finance"),
+    limit=Limit(per_tenant=2, rate="3/min"),
+    sandbox=Level.STANDARD,
+)
+async def refund(order: str, amount: Decimal) -> str:
+    """Send money back."""
+    return f"{order} {amount}"
+
+
+@tool(effect=Effect.READ)
+async def look(order: str) -> str:
+    """Look an order up."""
+    return order
+
+
+class Refusing(NoPolicy):
+    """Says no to everything, or fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    def judge(self, access: Access) -> Denied | None:
+        if self._error is not None:
+            raise self._error
+        return Denied("r1", f"Not {access.action}", "Ask.")
+
+
+def call(**changes: Any) -> Call:
+    asked = Call(
+        tool=refund,
+        arguments={"order": "42", "amount": "20"},
+        agent="clerk",
+        asked_by="ben",
+        tenant="default",
+        task_id="t1",
+        now_ms=1_000,
+    )
+    return replace(asked, **changes)
+
+
+def stopped(found: object) -> Iterator[Any]:
+    assert isinstance(found, Stopped)
+    yield from (found.stage, found.refused.state)
+
+
+def test_what_may_be_done_goes_on_with_the_arguments_as_the_contract_reads_them() -> None:
+    found = judge(call(), unconfined(policy_in(FOLDER)))
+
+    assert found == Go({"order": "42", "amount": Decimal(20)})
+
+
+def test_each_stage_says_no_before_those_behind_it() -> None:
+    full, bad = CallLimits(), {"order": "42"}
+    with full.running("refund", "default", Limit(per_tenant=1), 0):
+        worst = Rails(policy=Refusing(), limits=full)
+        says_no = [
+            judge(call(arguments=bad, tool=_limited), worst),
+            judge(call(tool=_limited), worst),
+            judge(call(tool=_limited), replace(worst, policy=NoPolicy())),
+            judge(call(arguments={"order": "1", "amount": 300}), Rails()),
+            judge(call(), Rails()),
+        ]
+
+    assert list(stopped(says_no[0])) == [Stage.CONTRACT, State.INVALID_INPUT]
+    assert list(stopped(says_no[1])) == [Stage.POLICY, State.DENIED_BY_POLICY]
+    assert list(stopped(says_no[2])) == [Stage.BUDGET, State.RATE_LIMITED]
+    assert isinstance(says_no[3], NeedsApproval)
+    assert list(stopped(says_no[4])) == [Stage.SANDBOX, State.SANDBOX_UNAVAILABLE]
+
+
+@tool(effect=Effect.UNSAFE, name="refund", limit=Limit(per_tenant=1))
+async def _limited(order: str, amount: Decimal) -> str:
+    """Send money back, one at a time."""
+    return f"{order} {amount}"
+
+
+def test_what_nobody_could_judge_does_not_take_place_and_shows_nothing_raw() -> None:
+    found = judge(call(), unconfined(Refusing(RuntimeError("password=hunter2"))))
+
+    assert isinstance(found, Stopped)
+    assert (found.stage, found.refused.state) == (Stage.POLICY, State.INTERNAL)
+    assert "hunter2" not in str(found.refused)
+
+
+def test_what_is_asked_for_by_nobody_is_judged_as_anonymous() -> None:
+    found = judge(call(asked_by=None), unconfined(policy_in(FOLDER)))
+
+    assert isinstance(found, Stopped)
+    assert "nobody-unnamed-spends" in found.refused.detail
+
+
+def test_an_approval_that_the_policy_asks_for_is_asked_by_the_contract_or_by_the_rule() -> None:
+    rails = unconfined(policy_in(FOLDER))
+    found = judge(call(arguments={"order": "42", "amount": "150"}), rails)
+    approved = judge(call(arguments={"order": "42", "amount": "150"}, approved=True), rails)
+
+    assert isinstance(found, NeedsApproval)
+    assert found.approval.by == "role:finance"
+    assert isinstance(approved, Go)
+
+
+def test_a_tool_that_asks_for_an_approval_needs_it_though_the_policy_permits() -> None:
+    found = judge(call(arguments={"order": "42", "amount": "250"}), unconfined())
+
+    assert isinstance(found, NeedsApproval)
+
+
+def test_more_calls_than_the_rate_allows_are_told_when_to_come_again() -> None:
+    rails = unconfined()
+    for _ in range(3):
+        assert isinstance(judge(call(), rails), Go)
+        with rails.limits.running("refund", "default", refund.terms.limit, 1_000):
+            pass
+
+    found = judge(call(now_ms=21_000), rails)
+
+    assert isinstance(found, Stopped)
+    assert (found.refused.state, found.refused.retry_after_s) == (State.RATE_LIMITED, 40.0)
+    assert isinstance(judge(call(now_ms=21_000, tenant="acme"), rails), Go)
+    assert isinstance(judge(call(now_ms=61_000), rails), Go)
+
+
+def test_a_tool_without_terms_is_judged_by_its_contract_alone() -> None:
+    assert judge(call(tool=look, arguments={"order": "42"}), Rails()) == Go({"order": "42"})
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_words_and_says_what_may_be_done(state: State) -> None:
+    refused = Refused(state)
+
+    assert refused.title
+    assert refused.remedy.endswith(".")
+    assert isinstance(state.retry_class, RetryClass)
