@@ -4,7 +4,7 @@ import asyncio
 
 from desk import publish
 from desk.place import briefs_folder
-from handrail import Idempotent, Refused, State, ToolContext, tool
+from handrail import Example, Idempotent, Key, Reach, Refused, State, ToolContext, tool
 
 A_YEAR_S = 365 * 86_400.0
 
@@ -14,6 +14,11 @@ A_YEAR_S = 365 * 86_400.0
     # the same single brief, however much later.
     effect=Idempotent(ttl_s=A_YEAR_S),
     failures=[State.DEPENDENCY_UNAVAILABLE],
+    reach=Reach.TENANT,
+    permission="briefs:publish",
+    idempotency=Key("task"),
+    examples=[Example({"markdown": "# Why and how\n"})],
+    owner="the research desk",
 )
 async def publish_brief(ctx: ToolContext, markdown: str) -> publish.Published:
     """Write the brief of this task into the folder of briefs and say where it lies."""

@@ -9,6 +9,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from handrail.cli.output import OUTPUT_VERSION
+from handrail.cli.rail_rows import RuleRow, ToolRow
 from handrail.cli.rows import (
     AgentRow,
     ChaosRow,
@@ -31,7 +32,6 @@ from handrail.cli.rows import (
     RequestRow,
     ResultRow,
     Row,
-    RuleRow,
     RunbookRow,
     SentRow,
     SettingRow,
@@ -62,6 +62,7 @@ KINDS: dict[str, type] = {
     "records": RecordRow,
     "requests": RequestRow,
     "rules": RuleRow,
+    "tools": ToolRow,
     "result": ResultRow,
     "runbooks": RunbookRow,
     "sent": SentRow,

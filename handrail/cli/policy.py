@@ -7,7 +7,7 @@ import click
 
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
-from handrail.cli.rows import RuleRow
+from handrail.cli.rail_rows import RuleRow
 
 if TYPE_CHECKING:
     from handrail.rails.policy import Access, Denied, Policy

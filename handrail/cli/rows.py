@@ -7,6 +7,8 @@ RFC 3339 in UTC, durations are seconds, sizes are bytes. `None` says that nobody
 from dataclasses import dataclass
 from typing import Any
 
+from handrail.cli.rail_rows import RuleRow, ToolRow
+
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
@@ -230,17 +232,6 @@ class RequestRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleRow:
-    """A rule of the policy."""
-
-    rule: str
-    effect: str  #: permit or forbid
-    title: str
-    remedy: str
-    approval: str | None  #: who may approve what it forbids
-
-
-@dataclass(frozen=True, slots=True)
 class ChaosRow:
     """One figure of a proof by faults."""
 
@@ -384,6 +375,7 @@ Row = (
     | DoubtRow
     | RequestRow
     | RuleRow
+    | ToolRow
     | PolicyRow
     | MemoryRow
     | MemoryChangeRow

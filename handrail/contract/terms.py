@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, TypedDict, cast
 
+from handrail.contract.canonical import sha256_of
 from handrail.contract.condition import Condition
 from handrail.contract.confinement import Level
 from handrail.contract.failure import State
@@ -47,6 +48,11 @@ class Key:
             message = "a key names at least one argument"
             raise ValueError(message)
         object.__setattr__(self, "names", names)
+
+    def of(self, tool: str, arguments: Mapping[str, Any], tenant: str, task: str) -> str:
+        """Give the key of a call: the same for two calls that are the same act."""
+        known = {**arguments, "tenant": tenant, "task": task}
+        return sha256_of([tool, tenant, {name: known.get(name) for name in self.names}])
 
 
 @dataclass(frozen=True, slots=True)

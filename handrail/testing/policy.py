@@ -114,8 +114,7 @@ def _flips(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], 
                 yield (*path, key), _FLIPS[key]
             yield from _flips(below, (*path, key))
     elif isinstance(node, list):
-        many: list[Any] = node
-        for index, below in enumerate(many):
+        for index, below in enumerate(cast("Sequence[Any]", node)):
             yield from _flips(below, (*path, index))
 
 

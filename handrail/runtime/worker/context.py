@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -304,7 +304,10 @@ class RunContext:
     def _act(
         self, tool: Tool[Any, R], arguments: JsonObject, path: str, ctx: ToolContext
     ) -> Act[R]:
-        declared = tool.contract.effect
+        declared, key = tool.contract.effect, tool.terms.idempotency
+        if key is not None and self._steps.begun_key(path) is None:
+            own = key.of(tool.name, arguments, self.tenant, self.task_id)
+            ctx = replace(ctx, idem_key=own)
         asked = Asked(
             path=path,
             name=tool.name,

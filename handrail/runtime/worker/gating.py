@@ -10,9 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, TypeVar, cast
 
+import structlog
+
 from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
+from handrail.contract.problem import Problem
 from handrail.contract.terms import Approval
 from handrail.contract.tool import Tool
 from handrail.lane.steps import StepRecord
@@ -24,6 +27,8 @@ from handrail.runtime.worker.asking import Asker
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.requests import request_id
 from handrail.runtime.worker.waiting import RunSteps
+
+log = structlog.get_logger("handrail.rails")
 
 R = TypeVar("R")
 
@@ -59,6 +64,9 @@ class Gate:
             return await steps.carry_out(act(arguments))
         verdict = judge(call, rails)
         if isinstance(verdict, Stopped):
+            trace = self.asker.envelope.trace_parent or self.asker.invocation.id
+            problem = Problem.of(verdict.refused, owner=tool.terms.owner, trace=trace)
+            log.info("act refused", tool=tool.name, stage=verdict.stage, **problem.for_operator())
             return await steps.carry_out(_refusing(act(arguments), verdict.refused))
         if isinstance(verdict, NeedsApproval):
             # It was none when the run began to ask, so nobody has decided on it.

@@ -83,3 +83,15 @@ def test_check_lists_the_rules_and_names_what_is_wrong(
     shown = capsys.readouterr()
     assert "a forbid has no @id, @title, @remedy" in shown.err
     assert "HR-POL-001" in shown.err
+
+
+@pytest.mark.usefixtures("project")
+def test_tools_are_listed_with_what_they_leave_out_and_shown_as_a_page(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["tools", "list", "-o", "json"]) == 0
+    assert "failures=, the states in which it may fail" in capsys.readouterr().out
+
+    assert main(["tools", "show", "refund"]) == 0
+    assert capsys.readouterr().out.startswith("# refund\n\nSend money back.")
+    assert main(["tools", "show", "refnud"]) == 2

@@ -1,0 +1,61 @@
+"""`handrail tools`: what the tools of a team declare, and what they leave out."""
+
+import click
+
+from handrail.cli.output import Column, Shape, output_option, show_rows
+from handrail.cli.place import Place, place_options
+from handrail.cli.rail_rows import ToolRow
+
+COLUMNS = (
+    Column("TOOL", "tool"),
+    Column("EFFECT", "effect"),
+    Column("REACHES", "reach"),
+    Column("APPROVAL", "approval"),
+    Column("OWNER", "owner", absent="not said"),
+    Column("LEAVES OUT", "missing"),
+)
+
+
+@click.group()
+def tools() -> None:
+    """Tools and their contracts: list, show."""
+
+
+@tools.command(name="list")
+@place_options
+@output_option
+def list_tools(place: Place, shape: Shape) -> int:
+    """List the tools of the team, and what each contract leaves out."""
+    from handrail.contract.derived import approval_in_words, missing
+    from handrail.runtime.discovery import load_team
+
+    rows = [
+        ToolRow(
+            tool=tool.name,
+            effect=tool.effect.value,
+            reach=tool.terms.reach.value,
+            approval=approval_in_words(tool.terms),
+            owner=tool.terms.owner,
+            version=tool.version,
+            missing=tuple(missing(tool)),
+        )
+        for _, tool in sorted(load_team(place.settings().project_dir).tools.items())
+    ]
+    show_rows("tools", rows, COLUMNS, shape, empty="This team has no tools.")
+    return 0
+
+
+@tools.command()
+@click.argument("name", metavar="TOOL")
+@place_options
+def show(place: Place, name: str) -> int:
+    """Print the page of a tool: its terms, its schemas, and what is missing, in Markdown."""
+    from handrail.contract.derived import page
+    from handrail.runtime.discovery import load_team
+
+    known = load_team(place.settings().project_dir).tools
+    if name not in known:
+        message = f"there is no tool {name}; the team has {', '.join(sorted(known)) or 'none'}"
+        raise click.UsageError(message)
+    click.echo(page(known[name]), nl=False)
+    return 0

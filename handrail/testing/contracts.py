@@ -1,0 +1,140 @@
+"""Tests that follow from a tool's contract: `assert await contract_problems(refund, world) == []`.
+
+They are made from what the contract says: its schema is fuzzed, each example is called and gives
+what it says, the same key a second time has no second effect, the undo gives back what was before,
+and every declared failure is reached by an example or by what the test arranges.
+"""
+
+import random
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from handrail.contract.canonical import plain
+from handrail.contract.derived import missing
+from handrail.contract.effect import Effect
+from handrail.contract.failure import Refused, State
+from handrail.contract.terms import Example
+from handrail.contract.tool import Tool, ToolContext
+
+FUZZ_COUNT = 500
+DEPTH_MAX = 3
+KNOWS_KEY = frozenset({Effect.IDEMPOTENT, Effect.QUERYABLE, Effect.READ, Effect.PURE})
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a test knows of the outside of a tool."""
+
+    look: Callable[[], object] = lambda: None  #: everything that the tool may change, as it is now
+    arrange: Mapping[State, Callable[[], AbstractContextManager[Any]]] = field(
+        default_factory=dict[State, Callable[[], AbstractContextManager[Any]]]
+    )  #: what makes it fail so
+    undo: Tool[..., Any] | None = None  #: the tool that its contract names
+    undo_arguments: Callable[[Example, Any], Mapping[str, Any]] | None = None
+
+
+async def contract_problems(tool: Tool[..., Any], world: World | None = None) -> list[str]:
+    """Say in words where a tool and its contract differ; empty when they agree."""
+    world = world or World()
+    found = [f"its contract leaves out {words}" for words in missing(tool)]
+    found += _fuzzed(tool)
+    for number, example in enumerate(tool.terms.examples):
+        found += [f"example {number}: {words}" for words in await _example(tool, example, world)]
+    found += [problem async for problem in _failures(tool, world)]
+    return found
+
+
+def _fuzzed(tool: Tool[..., Any]) -> Iterator[str]:
+    """Every JSON value is either read as arguments or refused in words."""
+    draw = random.Random(tool.name)  # noqa: S311 - repeatable, not secret
+    names = [*tool.contract.fields.values(), "surplus"]
+    for _ in range(FUZZ_COUNT):
+        chosen = draw.sample(names, draw.randrange(len(names) + 1))
+        arguments = {name: _value(draw, 0) for name in chosen}
+        try:
+            tool.checked(arguments)
+        except Refused as refused:
+            if refused.state is not State.INVALID_INPUT:
+                yield f"arguments {arguments!r:.200} are refused as {refused.state}"
+        except Exception as error:  # noqa: BLE001 - just what is looked for
+            yield f"arguments {arguments!r:.200} break it: {error!r:.200}"
+
+
+async def _example(tool: Tool[..., Any], example: Example, world: World) -> list[str]:
+    if example.fails is not None:
+        return []
+    found: list[str] = []
+    before = world.look()
+    first = await tool.run(context("first"), tool.checked(example.arguments))
+    if example.result is not None and plain(first) != plain(example.result):
+        found.append(f"it gives {plain(first)!r:.200} and not {plain(example.result)!r:.200}")
+    once = world.look()
+    if tool.effect in {Effect.READ, Effect.PURE} and once != before:
+        found.append("it only reads by its contract, and has changed something")
+    if tool.effect in KNOWS_KEY:
+        again = await tool.run(context("first"), tool.checked(example.arguments))
+        if world.look() != once:
+            found.append("the same key a second time has a second effect")
+        if plain(again) != plain(first):
+            found.append("the same key a second time gives another result")
+    if world.undo is not None and tool.terms.undo == world.undo.name:
+        arguments = (world.undo_arguments or _same)(example, first)
+        await world.undo.run(context("undo"), world.undo.checked(arguments))
+        if world.look() != before:
+            found.append(f"{world.undo.name} does not give back what was before")
+    elif tool.terms.undo is not None:
+        found.append(f"nobody has tried its undo {tool.terms.undo}")
+    return found
+
+
+async def _failures(tool: Tool[..., Any], world: World) -> AsyncIterator[str]:
+    shown = {one.fails: one for one in tool.terms.examples if one.fails is not None}
+    usual = next((one for one in tool.terms.examples if one.fails is None), None)
+    for state in sorted(tool.failures):
+        example = shown.get(state) or usual
+        if example is None or (state not in shown and state not in world.arrange):
+            yield f"its failure {state} is reached by no example and nothing arranged"
+            continue
+        with world.arrange.get(state, nullcontext)():
+            try:
+                await tool.run(context("failure"), tool.checked(example.arguments))
+            except Refused as refused:
+                if refused.state is not state:
+                    yield f"where it should fail as {state} it fails as {refused.state}"
+            else:
+                yield f"where it should fail as {state} it succeeds"
+
+
+def context(key: str) -> ToolContext:
+    """Give the context of a call in a contract test."""
+    return ToolContext(
+        idem_key=f"contract/{key}", task_id="contract", tenant="default", deadline_ms=1 << 42
+    )
+
+
+def _same(example: Example, result: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a tool's result
+    del result
+    return example.arguments
+
+
+def _value(draw: random.Random, depth: int) -> Any:  # noqa: ANN401 - any JSON value
+    kind = draw.randrange(9 if depth < DEPTH_MAX else 7)
+    match kind:
+        case 0:
+            return None
+        case 1:
+            return draw.choice([True, False])
+        case 2:
+            return draw.choice([0, 1, -1, 1 << 70, draw.randrange(-1000, 1000)])
+        case 3:
+            return draw.choice([0.0, 1e308, -0.1, draw.random()])
+        case 4 | 5:
+            return draw.choice(["", "42", "\x00", "ü\u202e", "x" * 1_000, "<script>", "NaN"])
+        case 6:
+            return {}
+        case 7:
+            return [_value(draw, depth + 1) for _ in range(draw.randrange(3))]
+        case _:
+            return {f"k{n}": _value(draw, depth + 1) for n in range(draw.randrange(3))}

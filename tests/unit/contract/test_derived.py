@@ -1,0 +1,176 @@
+"""What follows from a contract: hints for MCP, a page, the words it lacks, keys, conditions."""
+
+from decimal import Decimal
+
+import pytest
+from pydantic import BaseModel
+
+from handrail import Approval, Effect, Example, Key, Limit, Reach, Retry, State, tool
+from handrail.contract.condition import Condition
+from handrail.contract.derived import mcp_annotations, missing, output_schema, page
+from handrail.contract.terms import Cost, duration_s
+from handrail.errors import ToolInvalid
+
+
+class Receipt(BaseModel):
+    id: str
+
+
+@tool(
+    effect=Effect.UNSAFE,
+    reach=Reach.EXTERNAL,
+    permission="billing:refund",
+    approval=Approval(when="amount > 100", by="role:finance", text="Refund {amount}"),
+    failures=[State.NOT_FOUND],
+    examples=[Example({"order": "42", "amount": "1"}, Receipt(id="r-42"))],
+    retry=Retry(max=3, on={State.RATE_LIMITED}),
+    owner="team-billing",
+)
+async def refund(order: str, amount: Decimal) -> Receipt:
+    """Send money back for one order."""
+    return Receipt(id=f"r-{order}")
+
+
+@tool()
+async def bare(order: str) -> None:
+    """Do something."""
+
+
+def test_a_complete_contract_lacks_nothing() -> None:
+    assert missing(refund) == []
+
+
+def test_an_incomplete_one_is_told_each_missing_word() -> None:
+    said = " ".join(missing(bare))
+
+    for word in ("effect=", "failures=", "owner=", "examples=", "reach=", "permission="):
+        assert word in said
+    assert "a result that can be checked" in said
+    assert "approval= or undo=" in said
+
+
+def test_the_hints_for_mcp_follow_from_effect_and_reach() -> None:
+    assert mcp_annotations(refund) == {
+        "title": "Refund",
+        "readOnlyHint": False,
+        "destructiveHint": True,
+        "idempotentHint": False,
+        "openWorldHint": True,
+    }
+
+
+def test_the_page_says_what_the_contract_says() -> None:
+    shown = page(refund)
+
+    for words in (
+        "when amount > 100, by role:finance",
+        "at most 3 times, after rate_limited",
+        "| owner | team-billing |",
+        '"amount"',
+    ):
+        assert words in shown
+    assert "## Missing" not in shown
+    assert "## Missing" in page(bare)
+    assert output_schema(refund)["properties"]["id"]["type"] == "string"
+
+
+def test_another_contract_is_another_version() -> None:
+    async def same(order: str) -> None:
+        """Do something."""
+
+    versions = {
+        tool(name="bare")(same).version,
+        tool(name="bare", timeout_s=5)(same).version,
+        tool(name="bare", approval=Approval(by="ann"))(same).version,
+        tool(name="bare", effect=Effect.READ)(same).version,
+    }
+
+    assert len(versions) == 4
+    assert bare.version in versions
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("amount > 100", True),
+        ("amount > 100 and order != '42'", False),
+        ("not amount <= 150", False),
+        ("100 < amount <= 150", True),
+        ("order in ('41', '42')", True),
+        ("missing > 1", True),
+        ("order > 5", True),
+        ("amount > 149.9", True),
+        ("amount.missing > 5", True),
+    ],
+)
+def test_a_condition_is_judged_and_what_cannot_be_judged_holds(text: str, *, holds: bool) -> None:
+    assert Condition.of(text).holds({"amount": Decimal(150), "order": "42"}) is holds
+
+
+@pytest.mark.parametrize("amount", [Decimal("nan"), float("nan"), float("inf"), None, "much"])
+def test_an_amount_that_is_none_needs_its_approval(amount: object) -> None:
+    assert Condition.of("amount > 100").holds({"amount": amount})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x" * 500, "f(x)", "x.__class__", "x[0]", "[x for x in y]", "a >", "lambda: 1", "a + b"],
+)
+def test_what_is_no_condition_is_refused_when_it_is_declared(text: str) -> None:
+    with pytest.raises(ValueError, match="condition"):
+        Condition.of(text)
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"approval": Approval(when="amuont > 1")}, "amuont"),
+        ({"approval": Approval(text="Do {x}")}, "name x"),
+        ({"idempotency": Key("nothing")}, "nothing"),
+        ({"undo_within": "P7D"}, "by what"),
+        ({"undo_within": "a week", "undo": "x"}, "no duration"),
+        ({"secrets": ["hunter2"]}, "no name of a secret"),
+        ({"egress": ["https://x"]}, "no place"),
+    ],
+)
+def test_terms_that_do_not_fit_are_refused_with_the_word(
+    terms: dict[str, object], said: str
+) -> None:
+    async def act(amount: int) -> None:
+        """Do something."""
+
+    with pytest.raises(ToolInvalid, match=said):
+        tool(effect=Effect.READ, **terms)(act)  # type: ignore[arg-type]  # whatever is planted
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Limit(rate="often"),
+        lambda: Limit(per_tenant=0),
+        lambda: Retry(max=0, on=set()),
+        lambda: Retry(max=2, on={State.OUTCOME_UNKNOWN}),
+        lambda: Cost(-1),
+        lambda: Approval(expires_s=0),
+        lambda: Approval(by=" "),
+        lambda: Key(),
+    ],
+)
+def test_a_term_that_bounds_nothing_cannot_be_made(make: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        make()  # type: ignore[operator]  # each makes one
+
+
+def test_two_calls_with_the_same_key_are_one_act() -> None:
+    key = Key("tenant", "order")
+    one = key.of("refund", {"order": "42", "amount": 1}, "acme", "t1")
+
+    assert one == key.of("refund", {"amount": 2, "order": "42"}, "acme", "t2")
+    assert one != key.of("refund", {"order": "43", "amount": 1}, "acme", "t1")
+    assert one != key.of("refund", {"order": "42", "amount": 1}, "other", "t1")
+    assert one != key.of("pay", {"order": "42", "amount": 1}, "acme", "t1")
+
+
+def test_durations_are_read_in_seconds() -> None:
+    assert duration_s("P7D") == 7 * 86_400
+    assert duration_s("PT1H30M5S") == 5_405

@@ -1,0 +1,105 @@
+"""The contract tests find what they look for: each fault is planted once."""
+
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from handrail import Effect, Example, Idempotent, Reach, Refused, State, ToolContext, tool
+from handrail.contract.terms import Terms
+from handrail.contract.tool import Tool
+from handrail.testing.contracts import World, contract_problems
+
+BOOK: dict[str, str] = {}
+COMPLETE: Terms = {
+    "owner": "somebody",
+    "permission": "book:write",
+    "reach": Reach.TENANT,
+    "examples": [Example({"name": "Ada"}, "Ada"), Example({"name": ""}, fails=State.NOT_FOUND)],
+}
+
+
+@pytest.fixture(autouse=True)
+def _empty() -> None:
+    BOOK.clear()
+
+
+def good() -> Tool[..., Any]:
+    @tool(effect=Idempotent(ttl_s=60), failures=[State.NOT_FOUND], undo="strike", **COMPLETE)
+    async def book(ctx: ToolContext, name: str) -> str:
+        """Book somebody."""
+        if not name:
+            raise Refused(State.NOT_FOUND)
+        BOOK[ctx.idem_key] = name
+        return name
+
+    return book
+
+
+@tool(effect=Effect.UNSAFE, **COMPLETE)
+async def strike(name: str) -> None:
+    """Take a booking back."""
+    for key in [key for key, value in BOOK.items() if value == name]:
+        del BOOK[key]
+
+
+WORLD = World(look=lambda: dict(BOOK), undo=strike)
+
+
+async def test_a_tool_that_keeps_its_contract_has_no_problem() -> None:
+    assert await contract_problems(good(), WORLD) == []
+
+
+async def test_a_second_effect_under_the_same_key_is_found() -> None:
+    @tool(effect=Idempotent(ttl_s=60), failures=[State.NOT_FOUND], **COMPLETE)
+    async def book(name: str) -> str:
+        """Book somebody."""
+        if not name:
+            raise Refused(State.NOT_FOUND)
+        BOOK[str(len(BOOK))] = name
+        return name
+
+    assert any("second effect" in one for one in await contract_problems(book, WORLD))
+
+
+async def test_a_reader_that_writes_and_a_wrong_result_are_found() -> None:
+    @tool(effect=Effect.READ, **COMPLETE)
+    async def book(name: str) -> str:
+        """Look somebody up."""
+        BOOK[name] = name
+        return name.upper()
+
+    found = " ".join(await contract_problems(book, WORLD))
+
+    assert "has changed something" in found
+    assert "and not 'Ada'" in found
+
+
+async def test_an_undo_that_leaves_something_and_one_that_nobody_tries_are_found() -> None:
+    @tool(effect=Effect.UNSAFE, name="strike")
+    async def nothing(name: str) -> None:
+        """Take nothing back."""
+
+    declared = good()
+    found = await contract_problems(declared, World(look=lambda: dict(BOOK), undo=nothing))
+    untried = await contract_problems(declared, World(look=lambda: dict(BOOK)))
+
+    assert any("does not give back" in one for one in found)
+    assert any("nobody has tried its undo" in one for one in untried)
+
+
+async def test_a_failure_that_is_never_reached_or_is_another_one_is_found() -> None:
+    states = [State.NOT_FOUND, State.CONFLICT, State.RATE_LIMITED]
+
+    world = World(arrange={State.RATE_LIMITED: nullcontext})
+    examples = [Example({"name": ""}, fails=State.NOT_FOUND)]
+
+    @tool(effect=Effect.READ, failures=states, owner="x", examples=examples)
+    async def quiet(name: str) -> str:
+        """Look somebody up."""
+        raise Refused(State.PRECONDITION_FAILED)
+
+    found = " ".join(await contract_problems(quiet, world))
+
+    assert "where it should fail as not_found it fails as precondition_failed" in found
+    assert "conflict is reached by no example" in found
