@@ -225,6 +225,7 @@ async def _put(
     from handrail.wire.memory import Command, Op
 
     text, by, reason = said
+    _check_words(known_space(spaces_of(settings), name), key, text)
     async with opened_memory(settings, whose.tenant) as memory:
         space = known_space(memory.spaces, name)
         full = full_key_of(space, key, whose, memory)
@@ -282,6 +283,16 @@ async def _history(settings: "Settings", name: str, key: str, whose: Whose) -> l
             raise _nothing(name, key)
         present = now.version if now is not None else None
         return [memory_row(one, memory, present=one.version == present) for one in found]
+
+
+def _check_words(space: Any, key: str, text: str) -> None:  # noqa: ANN401  # a space of any type
+    """Raise WriteRefused for what may not be kept, before it is sealed or leaves the process."""
+    from handrail.memory.gate import refused_text
+
+    refusal = refused_text(space, _fitting(space, text))
+    if refusal is not None:
+        sentence = f"{refusal.detail}. {refusal.remedy.capitalize()}."
+        raise WriteRefused(space=space.name, key=key, sentence=sentence, reason=space.keeps.value)
 
 
 def _fitting(space: Any, text: str) -> object:  # noqa: ANN401  # a space of any type

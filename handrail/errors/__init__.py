@@ -85,6 +85,7 @@ from handrail.errors.memory import (
     SpaceInvalid,
     SpaceUnknown,
     StaleView,
+    TooManyPartitions,
     WriteRefused,
 )
 from handrail.errors.model import (
@@ -284,6 +285,7 @@ __all__ = [
     "TeamInvalid",
     "TooDeep",
     "TooLarge",
+    "TooManyPartitions",
     "ToolInvalid",
     "TopicInvalid",
     "TopicUnknown",

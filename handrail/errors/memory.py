@@ -104,6 +104,19 @@ class MemoryRecordInvalid(HandrailError):
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
+class TooManyPartitions(HandrailError):
+    """Topic {topic} has {count} partitions, and memory works with at most {most}.
+
+    Why: every message says of each partition how far its reader has to have read; more would not
+    fit into the headers of one.
+    Do: handrail topics plan    how the topics of memory should be
+    handrail runbook HR-MEM-009    how to have them made anew
+    """
+
+    code: ClassVar[str] = "HR-MEM-009"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
 class NothingRemembered(HandrailError):
     """Memory holds nothing under {what}.
 

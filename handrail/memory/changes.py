@@ -79,6 +79,9 @@ class Planner:
             confidence=before.confidence,
             observed_ms=before.observed_ms,
             rollback_of=current.version,
+            label=before.label,
+            quarantined=before.quarantined,
+            flagged=before.flagged,
             reason=self.reason,
         )
         does = RESTORES.format(version=before.version)

@@ -89,6 +89,8 @@ def _compared(asked: Asked, space: Memory[Any], seen: _Seen) -> Decision | None:
     if command.expect is None:
         named = command.op is not Op.PUT or not space.rules.compares or seen.version == 0
         return None if named else Conflicting(seen.version)
+    if _has_written(asked, seen):
+        return Unchanged(command.key, seen.version)
     if command.expect > seen.present.version or command.expect < 0:
         return Refusal(
             Reason.FUTURE,
@@ -98,6 +100,24 @@ def _compared(asked: Asked, space: Memory[Any], seen: _Seen) -> Decision | None:
             "read it again; if the version was read, this is not the memory it was read from",
         )
     return None if command.expect == seen.version else Conflicting(seen.version)
+
+
+def _has_written(asked: Asked, seen: _Seen) -> bool:
+    """Say whether this very put was carried out before, for the same invocation.
+
+    One that died before it had heard so and is sent back asks again, under another id.
+    """
+    command, record = asked.command, seen.record
+    if record is None or command.op is not Op.PUT or not asked.message_id:
+        return False
+    before = f"{command.key}@{command.expect}" if command.expect else None
+    return (
+        record.message_id == asked.message_id
+        and record.agent == command.by
+        and record.supersedes == before
+        and record.value == command.value
+        and not record.quarantined
+    )
 
 
 def _written(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings) -> Decision:
@@ -173,6 +193,9 @@ def _record(
     same_as: str | None,
 ) -> StoredRecord:
     command = asked.command
+    goes_back = command.rollback_of is not None
+    # Whoever goes back vouches for nothing: what was not trusted then is not trusted now.
+    hidden = not is_trusted(asked, space) or (goes_back and command.quarantined)
     return StoredRecord(
         space=space.name,
         key=command.key,
@@ -189,14 +212,15 @@ def _record(
         model=command.model,
         sealed=command.sealed,
         derived_from=_sources(asked, seen),
-        label=asked.label,
+        label=command.label if goes_back else asked.label,
         confidence=command.confidence,
         observed_ms=command.observed_ms,
         expires_ms=_expires_ms(asked, space, around.now_ms),
         supersedes=f"{command.key}@{seen.version}" if seen.version else None,
         rollback_of=command.rollback_of,
         same_as=same_as,
-        quarantined=not is_trusted(asked, space),
+        quarantined=hidden,
+        flagged=command.flagged if goes_back else None,
         previous=seen.present.digest,
     )
 

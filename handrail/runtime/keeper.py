@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from handrail.bus.port import Bus
 from handrail.contract.memory import Memory
-from handrail.errors.memory import NotCompacted
+from handrail.errors.memory import NotCompacted, TooManyPartitions
 from handrail.errors.topics import TopicsMissing
 from handrail.runtime.clock import Clock
 from handrail.runtime.keeper_book import KeeperBook, Known
 from handrail.runtime.single_writer import BATCH_RECORDS_MAX, SingleWriter
 from handrail.runtime.single_writer_partition import WriterPlan
+from handrail.wire.limits import MEMORY_PARTITIONS_MAX
 from handrail.wire.memory import COMMANDS, HISTORY, space_topic
 
 KEEPER: Final = "keeper"
@@ -32,7 +33,8 @@ def keeper(
 ) -> SingleWriter:
     """Make a member of the keeper's group; any number of processes may run one.
 
-    Its `run` raises NotCompacted or TopicsMissing for topics that it may not write to.
+    Its `run` raises NotCompacted, TooManyPartitions or TopicsMissing for topics that it may not
+    write to.
     """
     known = Known()
     own = tuple(space_topic(name) for name in sorted(spaces))
@@ -57,11 +59,15 @@ def keeper(
 async def check_topics(
     bus: Bus, namespace: str, own: Sequence[str], counts: Mapping[str, int]
 ) -> None:
-    """Raise unless every topic of memory is there and those of the spaces are compacted."""
+    """Raise unless every topic of memory is there, and made as the keeper needs it."""
     topics = [f"{namespace}.{name}" for name in own]
     missing = {f"{namespace}.{COMMANDS}", f"{namespace}.{HISTORY}", *topics} - counts.keys()
     if missing:
         raise TopicsMissing(count=len(missing), topics=", ".join(sorted(missing)))
+    commands = f"{namespace}.{COMMANDS}"
+    if counts[commands] > MEMORY_PARTITIONS_MAX:
+        most = MEMORY_PARTITIONS_MAX
+        raise TooManyPartitions(topic=commands, count=counts[commands], most=most)
     settings = await bus.admin.topic_settings(topics)
     for topic in topics:
         policy = settings.get(topic, {}).get(_POLICY, "delete")

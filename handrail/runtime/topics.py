@@ -7,14 +7,14 @@ repeat. Nothing else in the engine creates topics.
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from handrail.bus.port import Admin, TopicSpec
 from handrail.contract.team import TeamDescription
 from handrail.errors import PartitionsFixed
 from handrail.wire.human import HUMAN
-from handrail.wire.limits import BROKER_RECORD_BYTES
+from handrail.wire.limits import BROKER_RECORD_BYTES, MEMORY_PARTITIONS_MAX
 from handrail.wire.memory import COMMANDS, HISTORY
 
 SECOND_MS = 1000
@@ -220,6 +220,8 @@ def _of_memory(layout: Layout, team: TeamDescription) -> list[NeededTopic]:
     """Give the topics of the declared memory spaces, and what the keeper reads and keeps."""
     if not team.spaces:
         return []
+    # Each message names partitions of memory in a header; inboxes may have more of them.
+    layout = replace(layout, partitions=min(layout.partitions, MEMORY_PARTITIONS_MAX))
     # Lag and segments are short enough for a deletion to be one within a day, and long enough for
     # every reader that is there to have seen each version.
     state = {

@@ -18,6 +18,8 @@ REFERENCE_CHARS_MAX = 256  #: the caller's own name for a task
 TENANT_CHARS_MAX = 64
 TOPIC_CHARS_MAX = 100  #: without namespace; Kafka itself allows 249 for the whole name
 HOP_COUNT_MAX = 16
+MEMORY_PARTITIONS_MAX = 64  #: of each topic of memory: a message says how far each was read
+MEMORY_READ_BYTES_MAX = 3 * KIB // 2  #: of what says that
 PARTS_COUNT_MAX = 256
 
 DLQ_HEADERS_BYTES_MAX = 8 * KIB  #: all headers of a dead letter, the original ones included
@@ -37,6 +39,9 @@ RECORD_OVERHEAD_BYTES = KIB  #: batch header, lengths and timestamps
 #: Its attributes anew, the invocation's id as the key and, in base64, as the mailbox, and facts.
 _ADDED_BYTES = HEADERS_BYTES_MAX + HEADERS_BYTES_MAX + HEADERS_BYTES_MAX * 4 // 3 + 2 * KIB
 
+#: A number of two digits, an offset of at most 19, a colon and a comma.
+assert MEMORY_PARTITIONS_MAX * (2 + 19 + 2) <= MEMORY_READ_BYTES_MAX
+assert MEMORY_READ_BYTES_MAX <= HEADERS_BYTES_MAX // 2
 assert _ADDED_BYTES <= OWN_BYTES_MAX
 assert BODY_BYTES_MAX + 4 * KEY_BYTES_MAX + HEADERS_BYTES_MAX + OWN_BYTES_MAX < REQUEST_BYTES_MAX
 assert REQUEST_BYTES_MAX <= BROKER_RECORD_BYTES

@@ -100,6 +100,9 @@ class Command:
     confidence: float | None = None
     observed_ms: int | None = None
     rollback_of: int | None = None  #: version that this one takes back
+    label: str | None = None  #: of a rollback: where what it gives back came from
+    quarantined: bool = False  #: of a rollback: what it gives back was in quarantine
+    flagged: str | None = None  #: of a rollback: what it gives back was marked as not to be trusted
     tool_call: str = ""
     model: str = ""
     reason: str = ""

@@ -11,6 +11,7 @@ from handrail import (
     Parts,
     PersonalData,
     Refused,
+    State,
     Topic,
     agent,
     results,
@@ -122,3 +123,41 @@ async def test_what_is_gathered_says_how_far_all_of_its_parts_have_written(
         said = Positions.of((result.header(MEMORY_READ) or b"").decode())
         assert said == Positions({one.partition: one.offset for one in sent})
         assert len(said.by_partition) > 1
+
+
+async def test_a_part_that_is_lost_says_all_the_same_how_far_it_has_written(
+    team_of: TeamOf,
+) -> None:
+    parts, found = Topic("parts", carries=str), Topic("found", carries=str)
+
+    @agent(reads=jobs, writes=parts)
+    async def planner(text: str) -> list[str]:
+        return [f"{text}/{n}" for n in range(3)]
+
+    @agent(reads=parts, writes=found)
+    async def worker(text: str, ctx: Context) -> str:
+        await ctx.memory(counts).put(text, 1, expect=NEW)
+        if text.endswith("1"):
+            raise Refused(State.INVALID_INPUT, "it cannot go on")
+        return text
+
+    @agent(reads=found, writes=results)
+    async def gatherer(all_: Parts[str], ctx: Context) -> int:
+        read = [await ctx.memory(counts).get(f"job/{n}") for n in range(3)]
+        return sum(one is not None for one in read) + 10 * len(all_.missing)
+
+    async with team_of(planner, worker, gatherer, memory=[counts]) as team:
+        task = await team.submit(jobs, "job")
+        assert await task.result(int) == 13
+        marker = next(
+            record
+            for record in await read_all(team.bus, team.full("found"))
+            if (record.header("ce_type") or b"").startswith(b"handrail_marker")
+        )
+        (command,) = (
+            record
+            for record in await read_all(team.bus, team.full(COMMANDS))
+            if (record.key or b"").endswith(b"job/1")
+        )
+        told = Positions.of((marker.header(MEMORY_READ) or b"").decode()).by_partition
+        assert told[command.partition] >= command.offset

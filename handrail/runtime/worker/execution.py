@@ -116,7 +116,7 @@ class Execution:
             if why_cancelled.lane_closes():
                 raise
             if why_cancelled.past_deadline():
-                return self._cut_off(invocation, given)
+                return self._cut_off(invocation, _having_seen(given, steps))
             failure = HandlerCancelled(agent=self._worker.agent.name)
             failure.__cause__ = cancelled
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever user code raises
@@ -129,10 +129,12 @@ class Execution:
             return steps.suspended
         # What stopped the steps stopped the handler, whatever it has made of it.
         failure = steps.stopped or failure
+        # A part that is lost has written all the same: its gather has to see that.
+        seen = _having_seen(given, steps)
         if failure is not None:
-            run = FailedRun(given.record, given.envelope, steps, failure)
+            run = FailedRun(seen.record, seen.envelope, steps, failure)
             return after_failure(self._ground, invocation, run)
-        return await self._packed(invocation, given, steps.memory, (returned, spent))
+        return await self._packed(invocation, seen, steps.memory, (returned, spent))
 
     async def _packed(
         self,
@@ -143,10 +145,8 @@ class Execution:
     ) -> Ended | Buried:
         """Give what the handler leaves behind, or what was wrong with it."""
         try:
-            seen = replace(given, envelope=memory.carried_on(given.envelope))
-            return self._with_commands(
-                invocation, await self._pack(invocation, seen, *ended), memory
-            )
+            packed = await self._pack(invocation, given, *ended)
+            return self._with_commands(invocation, packed, memory)
         except BrokerUnreachable:
             raise
         except RecordRefused as error:
@@ -349,6 +349,11 @@ class Execution:
             return (self._worker.agent.reads.decode(envelope.type, body),)
         except WireError as error:
             return Missing(number, error.reason)
+
+
+def _having_seen(given: _Input, steps: RunSteps) -> _Input:
+    """Give an input whose children have to see what its handler has read and written."""
+    return replace(given, envelope=steps.memory.carried_on(given.envelope))
 
 
 def _in_common(envelopes: list[Envelope]) -> Envelope:

@@ -117,6 +117,19 @@ def test_what_cannot_be_meant_is_said_before_a_broker_is_asked(
 
 
 @pytest.mark.usefixtures("project")
+def test_a_secret_about_a_person_is_refused_before_it_is_sealed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    value = json.dumps({"likes": "AKIA" + "ABCDEFGHIJKLMNOP"})
+
+    assert main(["memory", "put", "tastes", "k", value, "--subject", "ada"]) == 4
+
+    told = capsys.readouterr().err
+    assert "HR-MEM-021" in told
+    assert "it holds what looks like" in told
+
+
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(
     "arguments",
     [

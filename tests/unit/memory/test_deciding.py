@@ -1,5 +1,6 @@
 """What becomes of a command, class by class and rule by rule."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -241,6 +242,37 @@ def test_what_nobody_trusts_never_takes_the_place_of_what_is_trusted() -> None:
     assert word(decided(FACT, untrusted, there)) == "untrusted"
     assert word(decided(FACT, asked(FACT, expect=0, label="untrusted"), hidden)) == "v2?"
     assert word(decided(FACT, asked(FACT, expect=0), hidden)) == "v2"
+
+
+def test_a_put_that_is_asked_again_by_its_own_invocation_is_no_conflict_with_itself() -> None:
+    first = replace(asked(FACT, expect=0), message_id="i-1")
+    there = decided(FACT, first)
+    assert isinstance(there, Stored)
+    again = replace(asked(FACT, expect=0, offset=9), message_id="i-1")
+    other = replace(asked(FACT, expect=0, value=OTHER, offset=9), message_id="i-1")
+    somebody = replace(asked(FACT, expect=0, offset=9), message_id="i-2")
+    change = decided(
+        FACT, replace(asked(FACT, expect=1, value=OTHER), message_id="i-1"), there.record
+    )
+    assert isinstance(change, Stored)
+
+    assert word(decided(FACT, again, there.record)) == "same v1"
+    assert word(decided(FACT, other, there.record)) == "conflict v1"
+    assert word(decided(FACT, somebody, there.record)) == "conflict v1"
+    # What it has changed since is not what it asked for first.
+    assert word(decided(FACT, again, change.record)) == "conflict v2"
+
+
+def test_what_is_given_back_is_trusted_no_more_than_it_was() -> None:
+    facts: dict[str, Any] = {"by": "person:ada", "expect": 1, "rollback_of": 1}
+
+    hidden = decided(FACT, asked(FACT, quarantined=True, value=OTHER, **facts), stored(FACT))
+    flagged = decided(FACT, asked(FACT, flagged="m-1", value=OTHER, **facts), stored(FACT))
+
+    assert isinstance(hidden, Stored)
+    assert isinstance(flagged, Stored)
+    assert (hidden.record.quarantined, flagged.record.quarantined) == (True, False)
+    assert (hidden.record.flagged, flagged.record.flagged) == (None, "m-1")
 
 
 def test_a_person_endorses_what_lies_in_quarantine() -> None:

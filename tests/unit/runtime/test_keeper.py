@@ -6,9 +6,12 @@ import random
 import pytest
 
 from handrail.bus.in_process import InProcessBus
+from handrail.bus.port import TopicSpec
+from handrail.errors import TooManyPartitions
 from handrail.runtime.clock import WallClock
 from handrail.runtime.keeper import keeper
-from handrail.wire.memory import Op
+from handrail.wire.limits import MEMORY_PARTITIONS_MAX
+from handrail.wire.memory import COMMANDS, HISTORY, Op
 from tests.promises.ground import PARTITIONS, Ground
 from tests.promises.keeper import *  # noqa: F403 - every test of it is a test of this file
 from tests.promises.memory_askers import SPACES, Askers, command, keeping, without_gaps
@@ -72,3 +75,15 @@ async def test_processes_killed_at_any_moment_of_a_batch_lose_and_double_nothing
         assert without_gaps(await askers.history())
         assert await askers.answer_counts() == dict.fromkeys(sent, 1)
         assert len(await askers.told()) == len(sent)
+
+
+async def test_more_partitions_than_a_message_can_name_are_refused_by_name(ground: Ground) -> None:
+    count = MEMORY_PARTITIONS_MAX + 1
+    names = [COMMANDS, HISTORY, *(space.topic for space in SPACES.values())]
+    async with ground.bus() as bus:
+        await bus.admin.create([TopicSpec(ground.topic(name), count) for name in names])
+
+        with pytest.raises(TooManyPartitions) as refused:
+            await keeper(bus, ground.namespace, SPACES, WallClock()).run()
+
+    assert refused.value.facts["topic"] == ground.topic(COMMANDS)
