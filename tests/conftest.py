@@ -24,6 +24,9 @@ settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parent.parent
 
+#: Marker → the program of somebody else that such a test runs.
+FOREIGN_PROGRAMS = {"kcat": "kcat", "mcp_filesystem": "mcp-server-filesystem"}
+
 _run_folder = pytest.StashKey[Path]()
 _before = pytest.StashKey[frozenset[str]]()
 _outlived = pytest.StashKey[list[str]]()
@@ -39,14 +42,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_before] = leftovers.entries(ROOT / ".handrail")
     # Tests meet the very classes that the shipped team's agents use, in whatever order they run.
     open_project(ROOT)
-    config.addinivalue_line("markers", "kcat: talks to the broker through kcat, which CI installs")
+    for marker, program in FOREIGN_PROGRAMS.items():
+        config.addinivalue_line("markers", f"{marker}: runs {program}, which CI installs")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs kcat where there is none; CI installs it and so runs everything."""
-    if shutil.which("kcat"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("kcat")]
+    """Leave out what needs a program that is not there; CI installs them and runs everything."""
+    missing = [one for one, program in FOREIGN_PROGRAMS.items() if not shutil.which(program)]
+    left_out = [item for item in items if any(map(item.get_closest_marker, missing))]
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)

@@ -7,7 +7,7 @@ A key that is not here is an error, so a misspelt one is never silently ignored.
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self, cast
+from typing import Annotated, Any, NamedTuple, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, StringConstraints
 
@@ -168,6 +168,11 @@ class Settings(BaseModel):
         description="Collections of documents by name; a path is relative to the project.",
     )
 
+    mcp: dict[Name, dict[str, Any]] = Field(
+        default_factory=dict[str, dict[str, Any]],
+        description="MCP servers by name, each a table of its own, in the file only.",
+    )
+
     _found: dict[str, Found] = PrivateAttr(default_factory=dict[str, Found])
     _project_dir: Path = PrivateAttr(default_factory=Path.cwd)
 
@@ -240,7 +245,7 @@ class Described(NamedTuple):
 
 #: Variables that are not simply named after their setting.
 VARIABLES = {"broker.bootstrap": "HANDRAIL_BOOTSTRAP"}
-TABLES = frozenset({"scale", "documents"})  #: settings whose keys a project chooses itself
+TABLES = frozenset({"scale", "documents", "mcp"})  #: settings whose keys a project chooses itself
 
 
 def described() -> dict[str, Described]:

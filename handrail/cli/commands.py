@@ -44,7 +44,7 @@ COMMANDS: dict[str, Entry] = {
     "answer": Entry("people", "Answer what a task asks of a person.", "people:answer"),
     "approve": Entry("people", "Let an act take place that waits for it.", "approve:approve"),
     "deny": Entry("people", "Refuse an act that waits for an approval.", "approve:deny"),
-    "tools": Entry("govern", "Tools and their contracts: list, show.", "tools:tools"),
+    "tools": Entry("govern", "Tools: list, show; of MCP servers too.", "tools:tools"),
     "policy": Entry("govern", "The rules of the team: check, explain.", "policy:policy"),
     "can": Entry("govern", "Whether somebody may have something done.", "policy:can"),
     "runbook": Entry("proof", "What an error code means and what to do.", "runbook:runbook"),

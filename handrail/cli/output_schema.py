@@ -9,7 +9,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from handrail.cli.output import OUTPUT_VERSION
-from handrail.cli.rail_rows import RuleRow, ToolRow
+from handrail.cli.rail_rows import RemoteToolRow, RuleRow, ToolRow
 from handrail.cli.rows import (
     AgentRow,
     ChaosRow,
@@ -60,9 +60,9 @@ KINDS: dict[str, type] = {
     "plan": PlanRow,
     "processes": ProcessRow,
     "records": RecordRow,
+    "remote-tools": RemoteToolRow,
     "requests": RequestRow,
     "rules": RuleRow,
-    "tools": ToolRow,
     "result": ResultRow,
     "runbooks": RunbookRow,
     "sent": SentRow,
@@ -70,6 +70,7 @@ KINDS: dict[str, type] = {
     "settled": SettledRow,
     "story": EventRow,
     "tasks": TaskRow,
+    "tools": ToolRow,
     "topics": TopicRow,
     "version": VersionRow,
 }

@@ -25,3 +25,14 @@ class RuleRow:
     title: str
     remedy: str
     approval: str | None  #: who may approve what it forbids
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteToolRow:
+    """A tool of an MCP server."""
+
+    tool: str
+    server: str
+    effect: str
+    standing: str  #: pinned, new, changed, held, gone, unusable, unwanted or away
+    detail: str

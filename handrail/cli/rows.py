@@ -7,7 +7,7 @@ RFC 3339 in UTC, durations are seconds, sizes are bytes. `None` says that nobody
 from dataclasses import dataclass
 from typing import Any
 
-from handrail.cli.rail_rows import RuleRow, ToolRow
+from handrail.cli.rail_rows import RemoteToolRow, RuleRow, ToolRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,5 +383,6 @@ Row = (
     | MemoryReceiptRow
     | MemoryManifestRow
     | MemoryRefusedRow
+    | RemoteToolRow
     | RunbookRow
 )

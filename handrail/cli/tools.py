@@ -5,6 +5,7 @@ import click
 from handrail.cli.output import Column, Shape, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rail_rows import ToolRow
+from handrail.cli.remote_tools import pin, quarantine, remote, show_remote
 
 COLUMNS = (
     Column("TOOL", "tool"),
@@ -18,7 +19,11 @@ COLUMNS = (
 
 @click.group()
 def tools() -> None:
-    """Tools and their contracts: list, show."""
+    """Tools and their contracts: list, show; of MCP servers: remote, show, pin, quarantine."""
+
+
+for command in (remote, pin, quarantine):
+    tools.add_command(command)
 
 
 @tools.command(name="list")
@@ -49,11 +54,18 @@ def list_tools(place: Place, shape: Shape) -> int:
 @click.argument("name", metavar="TOOL")
 @place_options
 def show(place: Place, name: str) -> int:
-    """Print the page of a tool: its terms, its schemas, and what is missing, in Markdown."""
+    """Print the page of a tool: its terms, its schemas, and what is missing, in Markdown.
+
+    A tool of an MCP server is shown as it is approved and as its server offers it, as JSON.
+    """
     from handrail.contract.derived import page
     from handrail.runtime.discovery import load_team
 
-    known = load_team(place.settings().project_dir).tools
+    settings = place.settings()
+    if any(name.startswith(f"{server}_") for server in settings.mcp):
+        show_remote(settings, name)
+        return 0
+    known = load_team(settings.project_dir).tools
     if name not in known:
         message = f"there is no tool {name}; the team has {', '.join(sorted(known)) or 'none'}"
         raise click.UsageError(message)

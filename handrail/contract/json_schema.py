@@ -5,7 +5,7 @@ own are not in its schema; they are made by the handler that gets the answer.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 
 def misfit(schema: Mapping[str, Any], choices: Sequence[object], value: object) -> str | None:
@@ -21,6 +21,34 @@ def misfit(schema: Mapping[str, Any], choices: Sequence[object], value: object) 
         return None
     where = "".join(f".{part}" for part in errors[0].absolute_path).lstrip(".")
     return f"{where + ': ' if where else ''}{errors[0].message[:300]}"
+
+
+def unusable(schema: Mapping[str, Any]) -> str | None:
+    """Say in words why something is no JSON Schema that stands by itself; None: it is one."""
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415  as above
+
+    try:
+        Draft202012Validator.check_schema(dict(schema))
+    except SchemaError as error:
+        return str(error.message)[:300]
+    if reference := _elsewhere(schema):
+        return f"it refers to {reference[:100]}"
+    return None
+
+
+def _elsewhere(value: object) -> str | None:
+    """Find a reference out of the schema: nobody is asked what a word of it means."""
+    if isinstance(value, Mapping):
+        inside = cast("Mapping[str, object]", value)
+        for word in ("$ref", "$dynamicRef"):
+            reference = inside.get(word)
+            if isinstance(reference, str) and not reference.startswith("#"):
+                return reference
+        return next((found for one in inside.values() if (found := _elsewhere(one))), None)
+    if isinstance(value, list):
+        held = cast("list[object]", value)
+        return next((found for one in held if (found := _elsewhere(one))), None)
+    return None
 
 
 def form_in_words(schema: Mapping[str, Any], choices: Sequence[object]) -> str:

@@ -73,6 +73,13 @@ from handrail.errors.ledger import (
     LedgerShrunk,
     StateBroken,
 )
+from handrail.errors.mcp import (
+    McpLockUnreadable,
+    McpNotInstalled,
+    McpServerAway,
+    McpToolsInvalid,
+    McpToolUnknown,
+)
 from handrail.errors.memory import (
     Conflict,
     KeeperSilent,
@@ -211,6 +218,11 @@ __all__ = [
     "LocalBrokerAway",
     "LocalBrokerNotInstalled",
     "LogUnknown",
+    "McpLockUnreadable",
+    "McpNotInstalled",
+    "McpServerAway",
+    "McpToolUnknown",
+    "McpToolsInvalid",
     "MembershipRefused",
     "MemoryKeyInvalid",
     "MemoryRecordInvalid",

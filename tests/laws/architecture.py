@@ -53,6 +53,7 @@ class Home:
 
     where: str
     files_max: int | None = 1
+    also: str | None = None  #: a second place, for what two rooms need
 
 
 #: Foreign library → its home. A library that is not here may not be imported by the engine.
@@ -67,7 +68,14 @@ HOMES: dict[str, Home] = {
     "jsonschema": Home("handrail/contract/json_schema.py"),
     "anthropic": Home("handrail/models/claude.py"),
     # The transport of anthropic, whose errors the SDK lets through while a stream is read.
-    "httpx2": Home("handrail/models/claude.py"),
+    # The same carries MCP; what guards its connections has to give it its own way to connect.
+    "httpx2": Home("handrail/models/claude.py", 2, also="handrail/rails/mcp/guarded_http.py"),
+    "httpcore2": Home("handrail/rails/mcp/guarded_http.py"),
+    # The SDK is streams of anyio and models of mcp_types: one file holds the connection, one the
+    # process of a server that is started here.
+    "mcp": Home("handrail/rails/mcp/*", files_max=2),
+    "mcp_types": Home("handrail/rails/mcp/*", files_max=2),
+    "anyio": Home("handrail/rails/mcp/child_stdio.py"),
     "snowballstemmer": Home("handrail/models/*"),
     "faust": Home("handrail/interop/faust.py"),
     # What a person sees in a terminal is a room of its own.
@@ -159,7 +167,7 @@ def libraries_stay_home(root: Path) -> list[str]:
             home = HOMES.get(imported.top)
             if home is None:
                 found.append(f"{path}:{imported.line}: `{imported.top}` has no home in the table")
-            elif not _matches(path, home.where):
+            elif not any(_matches(path, one) for one in (home.where, home.also) if one):
                 found.append(f"{path}:{imported.line}: `{imported.top}` lives in {home.where}")
             else:
                 users[imported.top].add(path)

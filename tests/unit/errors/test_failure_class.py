@@ -21,6 +21,7 @@ PASSING = {
     "JarsUnreachable": TRANSIENT,
     "LocalBrokerAway": OUTAGE,
     "KeeperSilent": TRANSIENT,
+    "McpServerAway": TRANSIENT,
     "MembershipRefused": TRANSIENT,
     "ModelFailed": TRANSIENT,
     "ModelOverloaded": THROTTLED,

@@ -1,0 +1,114 @@
+"""An MCP server that is started here and spoken to over its standard input and output.
+
+It gets a clean environment and a session of its own, so that it is ended with all it has started.
+A line is bounded: a server that never ends one is cut off instead of filling our memory.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import structlog
+from mcp.shared.message import SessionMessage
+from mcp_types import jsonrpc_message_adapter
+
+CLOSE_S = 2.0
+CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What to start and how much it may say in one line."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    folder: Path
+    line_bytes_max: int
+
+
+@asynccontextmanager
+async def child_stdio(what: Started) -> AsyncGenerator[tuple[Any, Any]]:
+    """Start a server; gives the streams that the SDK reads from and writes to. Raises OSError."""
+    process = await asyncio.create_subprocess_exec(
+        *what.command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={**CLEAN, **what.environment},
+        cwd=what.folder,
+        limit=what.line_bytes_max,
+        start_new_session=True,
+    )
+    try:
+        heard_in, heard = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+        said, said_out = anyio.create_memory_object_stream[SessionMessage](0)
+        async with heard_in, heard, said, said_out, anyio.create_task_group() as group:
+            group.start_soon(_hear, what, process, heard_in)
+            group.start_soon(_say, process, said_out, heard_in)
+            try:
+                yield heard, said
+            finally:
+                group.cancel_scope.cancel()
+    finally:
+        await asyncio.shield(_end(process))
+
+
+async def _hear(what: Started, process: asyncio.subprocess.Process, onward: Any) -> None:  # noqa: ANN401  a stream of anyio
+    assert process.stdout is not None
+    async with onward:
+        while True:
+            try:
+                line = await process.stdout.readuntil(b"\n")
+            except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError) as error:
+                # The end of the stream is what the session sees: whoever waits is told at once.
+                log.warning("MCP server stopped speaking", server=what.name, reason=str(error))
+                return
+            try:
+                message = SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+            except ValueError:
+                # Servers print on their standard output what belongs on the other one.
+                log.warning("MCP server said what is no message", server=what.name)
+                continue
+            try:
+                await onward.send(message)
+            except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+                return
+
+
+async def _say(process: asyncio.subprocess.Process, source: Any, heard: Any) -> None:  # noqa: ANN401  streams of anyio
+    assert process.stdin is not None
+    try:
+        async with source:
+            async for message in source:
+                text = message.message.model_dump_json(by_alias=True, exclude_unset=True)
+                process.stdin.write(text.encode() + b"\n")
+                await process.stdin.drain()
+    except OSError:
+        await heard.aclose()  # it no longer listens; a request would wait for ever
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End it and all it has started: first by the end of its input, then by force."""
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), CLOSE_S)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    # Until Python 3.12 `wait` waits for the pipes too, and nobody reads this one to its end;
+    # asyncio offers no other way to let go of it.
+    transport = getattr(process, "_transport", None)
+    if transport is not None:
+        transport.close()
+    await process.wait()

@@ -1,0 +1,251 @@
+"""One connection to an MCP server, through the official SDK.
+
+The SDK wants to be left by the task that entered it, so a task of its own holds each connection;
+calls run in the tasks of their callers, each with its own time, and none waits for another's.
+Checked against mcp 2.3, which speaks 2026-07-28 and, by the older handshake, 2025-11-25.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import (
+    CONNECTION_CLOSED,
+    REQUEST_TIMEOUT,
+    CallToolResult,
+    Implementation,
+    ListToolsResult,
+)
+from pydantic import ValidationError
+
+from handrail.errors.egress import EgressRefused
+from handrail.errors.mcp import McpServerAway, McpToolsInvalid
+from handrail.rails.mcp.child_stdio import Started, child_stdio
+from handrail.rails.mcp.definition import Definition
+from handrail.rails.mcp.guarded_http import guarded_client
+from handrail.rails.mcp.server import McpServer
+
+R = TypeVar("R")
+
+TOOLS_MAX = 512
+PAGES_MAX = 64
+BYTES_BESIDE = 64 * 1024  #: what a message holds besides a result, or a list of tools
+LIST_BYTES_MAX = 8 << 20
+END_S = 10.0
+
+
+class Silent(Exception):
+    """No answer came in time."""
+
+
+class Gone(Exception):
+    """The connection ended."""
+
+
+class Unreadable(Exception):
+    """What came is no answer."""
+
+
+class RefusedByServer(Exception):
+    """The server answered with an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What a server has said of itself; nobody acts on it."""
+
+    protocol: str
+
+
+class Connection:
+    """A server that is connected, or tried to be."""
+
+    def __init__(self, server: McpServer, project: Path) -> None:
+        """Know the server; `open` connects."""
+        self._server = server
+        self._project = project
+        self._client: Client | None = None
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether calls may be sent."""
+        held = self._task is not None and not self._task.done()
+        return held and self._client is not None and not self._stop.is_set()
+
+    async def open(self) -> Met:
+        """Connect and agree on a version of the protocol. Raises McpServerAway."""
+        opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._hold(opened), name=f"MCP {self._server.name}")
+        try:
+            async with asyncio.timeout(self._server.start_s):
+                client = await asyncio.shield(opened)
+                self._client = client
+        except TimeoutError:
+            await self.close()
+            said = f"it did not answer within {self._server.start_s:g} s."
+            raise McpServerAway(server=self._server.name, reason=said) from None
+        except BaseException:
+            await self.close()
+            raise
+        return Met(client.protocol_version)
+
+    async def _hold(self, opened: asyncio.Future[Client]) -> None:
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                transport = await self._transport(stack)
+                client = await stack.enter_async_context(self._spoken_to(transport))
+                if not opened.done():
+                    opened.set_result(client)
+                await self._stop.wait()
+        except asyncio.CancelledError:
+            if not opened.done():
+                opened.cancel()
+            raise
+        except BaseException as error:  # noqa: BLE001  told to whoever waits, in one sentence
+            if not opened.done():
+                said = f"{_in_words(error)}."
+                opened.set_exception(McpServerAway(server=self._server.name, reason=said))
+        finally:
+            self._client = None
+
+    async def _transport(self, stack: contextlib.AsyncExitStack) -> Any:  # noqa: ANN401  a protocol of the SDK that it does not export
+        server = self._server
+        if server.url is None:
+            environment = {name: os.environ[name] for name in server.env if name in os.environ}
+            line_max = max(server.result_bytes_max * 2, LIST_BYTES_MAX)
+            started = Started(server.name, server.command, environment, self._project, line_max)
+            return child_stdio(started)
+        token = os.environ.get(server.token_env or "")
+        client = await stack.enter_async_context(
+            guarded_client(
+                server.allowed,
+                {"Authorization": f"Bearer {token}"} if token else {},
+                read_s=max(server.timeout_s, server.start_s) * 2,
+                bytes_max=max(server.result_bytes_max + BYTES_BESIDE, LIST_BYTES_MAX),
+            )
+        )
+        return streamable_http_client(
+            server.url, http_client=client, max_sse_event_size=LIST_BYTES_MAX
+        )
+
+    def _spoken_to(self, transport: Any) -> Client:  # noqa: ANN401  as above
+        spec = self._server.spec
+        return Client(
+            transport,
+            mode="legacy" if spec == "2025-11-25" else spec,
+            cache=None,  # a server's word on how long its list is fresh is advice
+            client_info=Implementation(name="handrail", version="1"),
+        )
+
+    async def tools(self) -> list[Definition]:
+        """Ask what the server offers. Raises McpServerAway, McpToolsInvalid."""
+        found: list[Definition] = []
+        cursor: str | None = None
+        for _ in range(PAGES_MAX):
+            try:
+                page = await self._asked(_list_at(cursor), self._server.start_s)
+            except Unreadable as error:
+                raise McpToolsInvalid(server=self._server.name, reason=f"{error}.") from error
+            except (Silent, Gone, RefusedByServer) as error:
+                said = f"it does not list its tools: {error}."
+                raise McpServerAway(server=self._server.name, reason=said) from error
+            found += [_definition(tool) for tool in page.tools]
+            if len(found) > TOOLS_MAX:
+                break
+            cursor = page.next_cursor
+            if not cursor:
+                return found
+        said = f"it lists more than {TOOLS_MAX} tools, or never ends."
+        raise McpToolsInvalid(server=self._server.name, reason=said)
+
+    async def call(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Call a tool by the server's own name of it; gives what came, as JSON values.
+
+        Raises Silent, Gone, Unreadable, RefusedByServer.
+        """
+
+        def ask(client: Client) -> Coroutine[Any, Any, CallToolResult]:
+            return client.call_tool(tool, dict(arguments))
+
+        answered = await self._asked(ask, self._server.timeout_s)
+        raw: dict[str, Any] = answered.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return raw
+
+    async def _asked(self, ask: Callable[[Client], Coroutine[Any, Any, R]], within_s: float) -> R:
+        client, holder = self._client, self._task
+        if client is None or holder is None or holder.done():
+            raise Gone("the connection has ended")
+        asked = asyncio.ensure_future(ask(client))
+        try:
+            # A connection that ends takes its answers with it; nobody waits for them then.
+            await asyncio.wait(
+                {asked, holder}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if asked.done():
+                return asked.result()
+            if holder.done():
+                raise Gone("the connection has ended")
+            raise Silent(f"no answer within {within_s:g} s")
+        except MCPError as error:
+            match error.code:
+                case code if code == CONNECTION_CLOSED:
+                    self._stop.set()
+                    raise Gone(error.message) from error
+                case code if code == REQUEST_TIMEOUT:
+                    raise Silent(error.message) from error
+                case _:
+                    raise RefusedByServer(error.message) from error
+        except (ValidationError, RuntimeError) as error:
+            first = str(error).partition("\n")[0]
+            raise Unreadable(f"{type(error).__name__}: {first}") from error
+        finally:
+            if not asked.done():
+                asked.cancel()
+                await asyncio.wait({asked}, timeout=END_S)
+
+    async def close(self) -> None:
+        """Let go of the server; one that was started here is ended."""
+        self._stop.set()
+        task = self._task
+        if task is None:
+            return
+        await asyncio.wait({task}, timeout=END_S)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=END_S)
+
+
+def _list_at(cursor: str | None) -> Callable[[Client], Coroutine[Any, Any, ListToolsResult]]:
+    return lambda client: client.list_tools(cursor=cursor)
+
+
+def _definition(tool: Any) -> Definition:  # noqa: ANN401  a model of the SDK
+    annotations = tool.annotations
+    return Definition(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description or "",
+        input_schema=tool.input_schema,
+        output_schema=tool.output_schema,
+        annotations=None
+        if annotations is None
+        else annotations.model_dump(mode="json", by_alias=True, exclude_none=True),
+    )
+
+
+def _in_words(error: BaseException) -> str:
+    """Give the innermost reason of a group of errors."""
+    while isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        error = group.exceptions[0]
+    if isinstance(error, EgressRefused):
+        return f"{error.what} {error.why}".rstrip(".")
+    return f"{type(error).__name__}: {str(error)[:300]}".rstrip(".: ")

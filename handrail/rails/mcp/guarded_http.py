@@ -1,0 +1,113 @@
+"""HTTP to MCP servers that goes only where the operator has said, and takes only so much.
+
+Every connection is made to an address that the guard has looked at, whatever a name answers later;
+a redirect to another origin is not followed; no proxy of the environment is used.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import cast
+
+import httpcore2
+import httpx2
+
+from handrail.rails.egress import Egress
+
+CONNECT_S, WRITE_S = 10.0, 30.0
+EVENTS = "text/event-stream"
+
+
+class ResponseTooLarge(httpx2.TransportError):
+    """A server sent more than it may."""
+
+
+class _Guarded(httpcore2.AsyncNetworkBackend):
+    """Connects to addresses that the guard gives."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+        # httpcore2 2.16 exports a class whose types it hides from checkers.
+        self._onward = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  the signature is httpcore's
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        addresses = await self._egress.addresses(host, port)
+        return await self._onward.connect_tcp(
+            addresses[0], port, timeout, local_address, socket_options
+        )
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109  the signature is httpcore's
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,  # noqa: ARG002
+    ) -> httpcore2.AsyncNetworkStream:
+        raise httpcore2.ConnectError(f"{path}: no server is reached over a local socket")
+
+    async def sleep(self, seconds: float) -> None:
+        await self._onward.sleep(seconds)
+
+
+class _Counted(httpx2.AsyncByteStream):
+    """A body that ends in an error where it is longer than it may be."""
+
+    def __init__(self, inner: httpx2.AsyncByteStream, bytes_max: int) -> None:
+        self._inner = inner
+        self._left = bytes_max
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._inner:
+            self._left -= len(part)
+            if self._left < 0:
+                raise ResponseTooLarge("the response is longer than it may be")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class _Transport(httpx2.AsyncHTTPTransport):
+    """The usual transport, over guarded connections and with a bound on what comes back."""
+
+    def __init__(self, egress: Egress, bytes_max: int) -> None:
+        super().__init__(trust_env=False, retries=0)
+        # httpx2 2.16 takes no network backend itself; the pool that it would make does.
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            network_backend=_Guarded(egress),
+            max_connections=16,
+        )
+        self._bytes_max = bytes_max
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request; a body that is no stream of events is counted."""
+        # A compressed body may be small on the wire and huge in memory.
+        request.headers["Accept-Encoding"] = "identity"
+        response = await super().handle_async_request(request)
+        # A stream of events lives as long as the session; the SDK bounds each event of it.
+        if not response.headers.get("content-type", "").startswith(EVENTS):
+            assert isinstance(response.stream, httpx2.AsyncByteStream)
+            response.stream = _Counted(response.stream, self._bytes_max)
+        return response
+
+
+@asynccontextmanager
+async def guarded_client(
+    egress: Egress, headers: Mapping[str, str], *, read_s: float, bytes_max: int
+) -> AsyncGenerator[httpx2.AsyncClient]:
+    """Give a client that connects only where it may."""
+    timeout = httpx2.Timeout(CONNECT_S, read=read_s, write=WRITE_S)
+    async with httpx2.AsyncClient(
+        transport=_Transport(egress, bytes_max),
+        headers=dict(headers),
+        timeout=timeout,
+        follow_redirects=False,
+        trust_env=False,
+    ) as client:
+        yield client

@@ -1,0 +1,102 @@
+"""What an operator declares of an MCP server in handrail.toml, below `[mcp.NAME]`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from handrail.contract.effect import Effect
+from handrail.contract.explain import invalid_in_words
+from handrail.errors.egress import EgressInvalid
+from handrail.errors.settings import SettingWrong
+from handrail.rails.egress import Egress
+
+NAME_CHARS_MAX = 24
+PORTS = {"http": 80, "https": 443}
+Text = Annotated[str, StringConstraints(min_length=1, max_length=4_096)]
+NAME_PATTERN = rf"^[a-z][a-z0-9_]{{0,{NAME_CHARS_MAX - 1}}}$"
+ServerName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+#: Both ends of the protocol that the client speaks; `auto` asks the server.
+Spec = Literal["auto", "2025-11-25", "2026-07-28"]
+
+
+class McpServer(BaseModel):
+    """One server: how it is reached, what it may do, and how much of it is believed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ServerName
+    command: tuple[Text, ...] = ()  #: started here, spoken to over its standard input and output
+    url: Text | None = None  #: reached over streamable HTTP
+    spec: Spec = "auto"
+    env: tuple[Text, ...] = ()  #: names of our variables that a started server gets
+    token_env: Text | None = None  #: name of the variable that holds a bearer token for the URL
+    egress: tuple[Text, ...] = ()  #: what the URL may lead to; by default its own host and port
+    #: What each tool does to the world. A server's own hints are advice that nobody follows.
+    effects: Mapping[str, Effect] = Field(default_factory=dict[str, Effect])
+    only: tuple[Text, ...] = ()  #: the tools that are wanted; none: all
+    start_s: float = Field(30.0, gt=0, le=600)
+    timeout_s: float = Field(30.0, gt=0, le=3_600)
+    result_bytes_max: int = Field(256 * 1024, ge=1_024, le=16 << 20)
+    listed_s: float = Field(60.0, ge=0, le=86_400)  #: after which its definitions are asked again
+
+    @model_validator(mode="after")
+    def _is_reached_in_one_way(self) -> Self:
+        if bool(self.command) == (self.url is not None):
+            raise ValueError("give either `command` or `url`")
+        if self.url is not None:
+            found = urlsplit(self.url)
+            if found.scheme not in PORTS or not found.hostname or found.username:
+                raise ValueError("`url` is https://HOST[:PORT]/PATH, without a name or password")
+            if self.env:
+                raise ValueError("`env` is for servers that are started by `command`")
+        elif self.token_env or self.egress:
+            raise ValueError("`token_env` and `egress` are for servers that are reached by `url`")
+        wrong = [name for name, effect in self.effects.items() if effect in _NEEDS_MORE]
+        if wrong:
+            raise ValueError(f"effects.{wrong[0]}: use read, paid or unsafe")
+        return self
+
+    @property
+    def allowed(self) -> Egress:
+        """Whom the client may connect to for this server. Raises EgressInvalid."""
+        if self.url is None:
+            return Egress()
+        found = urlsplit(self.url)
+        host = f"[{found.hostname}]" if ":" in (found.hostname or "") else found.hostname
+        return Egress.of(self.egress or [f"{host}:{found.port or PORTS[found.scheme]}"])
+
+    def effect_of(self, tool: str) -> Effect:
+        """Give what the operator has declared; unsafe when nobody has."""
+        return self.effects.get(tool, Effect.UNSAFE)
+
+
+#: Classes that depend on more than a name, or that no tool has.
+_NEEDS_MORE = frozenset({Effect.IDEMPOTENT, Effect.QUERYABLE, Effect.ASK})
+
+
+def read_servers(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, McpServer]:
+    """Read the tables of handrail.toml. Raises SettingWrong with what is wrong."""
+    found: dict[str, McpServer] = {}
+    for name, table in tables.items():
+        try:
+            found[name] = McpServer.model_validate({**table, "name": name})
+            found[name].allowed  # noqa: B018  what is wrong with it is to be told now
+        except ValidationError as error:
+            raise _wrong(name, table, invalid_in_words(error)) from error
+        except EgressInvalid as error:
+            raise _wrong(name, table, f"{error.what} {error.why}") from error
+    return found
+
+
+def _wrong(name: str, table: Mapping[str, Any], reason: str) -> SettingWrong:
+    where = "handrail.toml"
+    return SettingWrong(key=f"mcp.{name}", value=sorted(table), where=where, reason=f"{reason}.")

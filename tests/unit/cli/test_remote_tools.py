@@ -1,0 +1,88 @@
+"""`handrail tools remote` shows what servers offer, and writes down what a person approves."""
+
+import json
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from handrail.cli.main import main
+from handrail.cli.output_schema import output_schema
+from handrail.rails.mcp.lock import LOCK, read_pins
+
+CRUDE = Path(__file__).parents[2] / "mcp_servers" / "crude.py"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a server that works and one that is not there."""
+    command = json.dumps([sys.executable, "-S", str(CRUDE), "well"])
+    (tmp_path / "handrail.toml").write_text(
+        f'[mcp.crude]\ncommand = {command}\n[mcp.gone]\ncommand = ["no-such-server"]\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def listed(capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[str, str]]:
+    """Standing and detail of each tool."""
+    capsys.readouterr()  # what was said before
+    assert main(["tools", "remote", "-o", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    jsonschema.validate(document, output_schema())
+    return {row["tool"]: (row["standing"], row["detail"]) for row in document["items"]}
+
+
+@pytest.mark.usefixtures("project")
+def test_what_nobody_has_approved_is_new_and_a_server_that_is_away_is_a_row(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = listed(capsys)
+
+    assert found["crude_echo"] == ("new", "nobody has approved it yet")
+    assert found["gone_…"][0] == "away"
+    assert "no-such-server" in found["gone_…"][1]
+
+
+def test_what_is_approved_is_written_whole_and_may_be_put_in_quarantine(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tools", "pin", "crude", "--by", "ada", "--yes"]) == 0
+    pinned = listed(capsys)
+    assert main(["tools", "quarantine", "crude_echo", "--reason", "it shouts"]) == 0
+    held = listed(capsys)
+
+    assert pinned["crude_echo"] == ("pinned", "approved by ada")
+    assert held["crude_echo"] == ("held", "quarantined: it shouts")
+    assert "Say it again." in (project / LOCK).read_text()
+    assert read_pins(project)["crude"]["echo"].by == "ada"
+
+
+@pytest.mark.usefixtures("project")
+def test_a_tool_is_shown_as_approved_and_as_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tools", "show", "crude_echo"]) == 0
+
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["approved"] is None
+    assert shown["offered"]["description"] == "Say it again."
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["pin", "crude"], "HR-CLI"),  # nobody is there to be asked
+        (["pin", "crude_shout", "--yes"], "HR-MCP-005"),
+        (["pin", "sea", "--yes"], "HR-MCP-005"),
+        (["show", "crude_shout"], "HR-MCP-005"),
+        (["quarantine", "crude_echo", "--reason", "x"], "HR-MCP-005"),
+        (["pin", "gone", "--yes"], "HR-MCP-002"),
+    ],
+)
+def test_what_cannot_be_done_is_told_with_its_code(
+    words: list[str], code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tools", *words]) != 0
+
+    assert code in capsys.readouterr().err
