@@ -22,6 +22,7 @@ from handrail.errors import RecordRefused
 from handrail.lane.journal import Entry, encode_entry
 from handrail.lane.lane import Lane
 from handrail.runtime.worker.opening import LanePlace
+from handrail.runtime.worker.traffic import Traffic
 from handrail.wire.memory import Positions, reading
 from handrail.wire.record import Outgoing
 from handrail.wire.size import record_size
@@ -64,12 +65,17 @@ class Committer:
         producer: LaneProducer,
         place: LanePlace,
         renew: Callable[[LaneProducer], Awaitable[LaneProducer]],
+        traffic: Traffic | None = None,
     ) -> None:
-        """Write through `producer`; `renew` gives another one after an aborted transaction."""
+        """Write through `producer`; `renew` gives another one after an aborted transaction.
+
+        `traffic` says when it is this lane's turn among those of its process.
+        """
         self._lane = lane
         self._producer = producer
         self._place = place
         self._renew = renew
+        self._traffic = traffic or Traffic()
         self._queue: deque[Item] = deque()
         self._batch: list[Item] = []  # what is being committed
         self._wake = asyncio.Event()
@@ -134,15 +140,16 @@ class Committer:
         while True:
             await self._woken()
             await self._running.wait()
-            # Let everything that is ready to run add its item to this batch.
-            await asyncio.sleep(0)
-            if not self._running.is_set():
-                continue
-            batch = self._next_batch()
-            if batch or self._tells_group_now(batch):
-                self._batch = batch
-                await self._commit_batch(batch)
-                self._batch = []
+            async with self._traffic.turn():
+                # Let everything that is ready to run add its item to this batch.
+                await asyncio.sleep(0)
+                if not self._running.is_set():
+                    continue
+                batch = self._next_batch()
+                if batch or self._tells_group_now(batch):
+                    self._batch = batch
+                    await self._commit_batch(batch)
+                    self._batch = []
             if not self._queue:
                 self._wake.clear()
                 self._idle.set()

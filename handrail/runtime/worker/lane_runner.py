@@ -234,7 +234,8 @@ class LaneRunner:
             worker.clock.now_ms(),
         )
         lane = opened.lane
-        committer = Committer(lane, opened.producer, self.place, self._renew)
+        traffic = worker.traffic
+        committer = Committer(lane, opened.producer, self.place, self._renew, traffic)
         on_record_count = opened.judgement.on_record_count
         carrier = Carrier(worker, self.place, lane, committer, self._partitions, on_record_count)
         carrier.tell_room(self._after_commit)

@@ -21,6 +21,7 @@ from handrail.runtime.failpoint import FailPoints, NoFailPoints
 from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.presence import Door
 from handrail.runtime.worker.provider import ProviderGates
+from handrail.runtime.worker.traffic import Traffic
 from handrail.wire.record import TopicPartition
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class WorkerPlace:
     fail_points: FailPoints = field(default_factory=NoFailPoints)
     door: Door = field(default_factory=Door)  #: who runs beside whom, in its process
     gates: ProviderGates = field(default_factory=ProviderGates)  #: of its process
+    traffic: Traffic = field(default_factory=Traffic)  #: the transactions of its process
     switches: Switches = field(default_factory=Switches)  #: what people have set, of this process
     jitter: Jitter = full_jitter  #: how much of the longest delay a try that has failed waits
     rails: Rails = field(default_factory=Rails)  #: what its acts are judged by

@@ -36,6 +36,7 @@ from handrail.runtime.worker.place import (
 from handrail.runtime.worker.presence import Door
 from handrail.runtime.worker.process_memory import MemoryPlace, ProcessMemory
 from handrail.runtime.worker.provider import ProviderGates
+from handrail.runtime.worker.traffic import Traffic
 
 WATCH_S = 0.2
 
@@ -90,7 +91,7 @@ class AgentProcess:
         """Serve `agents`, which are some or all of `team`, through `bus`."""
         self._settings = settings
         self.gates = ProviderGates()
-        door = Door()
+        door, traffic = Door(), Traffic()
         place = MemoryPlace(
             settings.namespace,
             settings.clock,
@@ -116,6 +117,7 @@ class AgentProcess:
                     rails=settings.rails,
                     gates=self.gates,
                     door=door,
+                    traffic=traffic,
                     switches=self._control.switches,
                     memory=self._memory.worker,
                     references=settings.references,
