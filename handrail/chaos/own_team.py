@@ -41,7 +41,11 @@ def own_team(folder: Path, settings: Settings, intake: str, loads: Sequence[Load
         intake=intake,
         loaded=loaded,
         loads=loads,
-        environment={"ANTHROPIC_API_KEY": "", "HANDRAIL_MODEL": MODEL_VARIABLE_VALUE},
+        environment={
+            "ANTHROPIC_API_KEY": "",
+            "HANDRAIL_MODEL": MODEL_VARIABLE_VALUE,
+            "HANDRAIL_SUBJECT_KEYS": "",
+        },
         program=(sys.executable, "-m", "handrail.chaos.member"),
         steps=tuple(outside),
     )

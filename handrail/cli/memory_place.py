@@ -92,16 +92,17 @@ async def memory_on(bus: "Bus", settings: "Settings", tenant: str) -> "AsyncGene
     """Show memory as it is now, through a connection that is there already."""
     from handrail.memory.sealing import opened
     from handrail.runtime.clock import WallClock
+    from handrail.runtime.key_store import close_keys, open_keys
     from handrail.runtime.memory_acts import OnMemory
     from handrail.runtime.memory_commands import CommandSender
     from handrail.runtime.memory_view import MemoryView, ViewSettings
-    from handrail.store.subject_keys import LocalKeys, keys_file
+    from handrail.store.subject_keys import keys_file
 
     spaces = spaces_of(settings)
     if not spaces:
         raise SpaceUnknown(space="(any)", detail="it declares none.")
     namespace = settings.namespace
-    keys = LocalKeys(keys_file(settings.project_dir))
+    keys = open_keys(keys_file(settings.project_dir), settings.project_dir)
     folder = views_folder(settings.project_dir)
     view = MemoryView(
         bus, ViewSettings(namespace, list(spaces), folder, lambda one: opened(one, keys))
@@ -112,7 +113,7 @@ async def memory_on(bus: "Bus", settings: "Settings", tenant: str) -> "AsyncGene
         yield OnMemory(bus, sender, spaces, keys, view, WallClock().now_ms())
     finally:
         await view.close()
-        keys.close()
+        close_keys(keys)
 
 
 def views_folder(project: Path) -> Path:

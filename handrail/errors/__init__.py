@@ -122,7 +122,13 @@ from handrail.errors.store import (
     StoreTooNew,
     StoreUnusable,
 )
-from handrail.errors.subject import ErasureUnfinished, KeysUnusable, SealBroken, SubjectHeld
+from handrail.errors.subject import (
+    ErasureUnfinished,
+    KeysNotInstalled,
+    KeysUnusable,
+    SealBroken,
+    SubjectHeld,
+)
 from handrail.errors.supervision import (
     AlreadyUp,
     CrashLoop,
@@ -211,6 +217,7 @@ __all__ = [
     "JournalBroken",
     "KeeperSilent",
     "KeyInvalid",
+    "KeysNotInstalled",
     "KeysUnusable",
     "LedgerCut",
     "LedgerShrunk",

@@ -51,3 +51,15 @@ class ErasureUnfinished(HandrailError):
 
     code: ClassVar[str] = "HR-KEY-004"
     failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
+
+
+class KeysNotInstalled(HandrailError):
+    """The store of the keys of subjects {named} cannot be used.
+
+    Why: {reason}
+    Do: export HANDRAIL_SUBJECT_KEYS=my_keys:open_store    what is called without arguments
+    unset HANDRAIL_SUBJECT_KEYS    uses the file in .handrail/keys
+    """
+
+    code: ClassVar[str] = "HR-KEY-005"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

@@ -224,6 +224,7 @@ def _parts(plan: Serving, bus: Bus, model: Model) -> list[Served]:
             references=folder / "references",
             memory=folder / "memory",
             subject_keys=folder / "keys" / KEYS_FILE,
+            project=plan.settings.project_dir,
         )
         parts.append(ServedAgents(AgentProcess(bus, plan.agents, plan.team, model, settings)))
     return parts

@@ -57,6 +57,7 @@ class ProcessSettings:
     memory: Path | None = None  #: folder of the machine's views; None: one that ends with it
     subject_keys: Path | None = None  #: file of the keys of those whom records are about
     memory_patience_s: float = PATIENCE_S  #: how long a read waits for what was written before it
+    project: Path | None = None  #: where a store of keys of the team's own is looked for
     references: Path | None = None  #: folder of the lanes' reference caches; None: without
 
 
@@ -98,6 +99,7 @@ class AgentProcess:
             settings.memory,
             settings.subject_keys,
             settings.memory_patience_s,
+            settings.project,
         )
         self._memory = ProcessMemory(bus, team, agents, place)
         self._control = Control(bus, f"{settings.namespace}.{CONTROL}", settings.clock)

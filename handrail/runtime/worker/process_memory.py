@@ -20,7 +20,7 @@ from handrail.runtime.worker.place import WorkerMemory
 
 if TYPE_CHECKING:
     from handrail.runtime.memory_view import MemoryView
-    from handrail.store.subject_keys import LocalKeys
+    from handrail.store.subject_keys import SubjectKeys
 
 KEYS_FILE = "subject_keys.sqlite"
 
@@ -34,6 +34,7 @@ class MemoryPlace:
     folder: Path | None = None  #: of the views of this machine's processes
     keys: Path | None = None  #: the file of keys that they share; None: one that vanishes
     patience_s: float = PATIENCE_S  #: how long a read waits for what was written before it
+    project: Path | None = None  #: where a store of keys of the team's own is looked for
 
 
 class ProcessMemory:
@@ -49,7 +50,7 @@ class ProcessMemory:
         """Open nothing but the keys; the view is filled by `start`."""
         self._opened = ExitStack()
         self._view: MemoryView | None = None
-        self._keys: LocalKeys | None = None
+        self._keys: SubjectKeys | None = None
         names = [agent.name for agent in agents]
         may_read = any(space.may_read(name) for space in team.spaces.values() for name in names)
         # All of them, or the view would never know how far commands are taken that wrote elsewhere
@@ -57,7 +58,8 @@ class ProcessMemory:
         read = sorted(team.spaces) if may_read else []
         personal = any(space.is_personal for space in team.spaces.values())
         if personal:
-            self._keys = _keys(place.keys or self._scratch() / KEYS_FILE)
+            self._keys = _keys(place.keys or self._scratch() / KEYS_FILE, place.project)
+            self._opened.callback(_close_keys, self._keys)
         if read:
             self._view = _view(bus, place, read, self._keys)
         self.worker = WorkerMemory(team.spaces, self._view, self._keys)
@@ -80,23 +82,27 @@ class ProcessMemory:
         """Give everything back."""
         if self._view is not None:
             await self._view.close()
-        if self._keys is not None:
-            self._keys.close()
-            self._keys = None
+        self._keys = None
         self._opened.close()
 
 
 # Only a team with memory pays for SQLite and for cryptography.
 
 
-def _keys(path: Path) -> "LocalKeys":
-    from handrail.store.subject_keys import LocalKeys  # noqa: PLC0415
+def _keys(path: Path, project: Path | None) -> "SubjectKeys":
+    from handrail.runtime.key_store import open_keys  # noqa: PLC0415
 
-    return LocalKeys(path)
+    return open_keys(path, project)
+
+
+def _close_keys(keys: "SubjectKeys") -> None:
+    from handrail.runtime.key_store import close_keys  # noqa: PLC0415
+
+    close_keys(keys)
 
 
 def _view(
-    bus: Bus, place: MemoryPlace, spaces: Sequence[str], keys: "LocalKeys | None"
+    bus: Bus, place: MemoryPlace, spaces: Sequence[str], keys: "SubjectKeys | None"
 ) -> "MemoryView":
     from handrail.memory.sealing import opened  # noqa: PLC0415
     from handrail.runtime.memory_view import MemoryView, ViewSettings  # noqa: PLC0415
