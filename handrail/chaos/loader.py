@@ -18,6 +18,7 @@ from handrail.chaos.lines import Lines
 from handrail.errors import HandrailError
 from handrail.runtime.worker.place import TENANT_DEFAULT
 from handrail.wire.ids import task_id_of
+from handrail.wire.priority import Priority, with_priority
 from handrail.wire.record import Outgoing
 
 AGAIN_S = 0.5
@@ -34,6 +35,7 @@ class Load:
     results: int | None = None
     may_die: bool = False
     waits_for_person: bool = False
+    priority: Priority = Priority.NORMAL  #: high only where the intake has a second inbox
 
 
 @dataclass(slots=True)
@@ -63,7 +65,8 @@ class Loader:
                 await asyncio.gather(*sending, return_exceptions=True)
 
     async def _send(self, load: Load, lines: Lines) -> None:
-        record = Outgoing(f"{self.namespace}.{self.intake}", load.reference.encode(), load.body)
+        inbox = with_priority(self.intake, load.priority)
+        record = Outgoing(f"{self.namespace}.{inbox}", load.reference.encode(), load.body)
         while True:
             try:
                 partition, offset = await self.sender.send(record)
@@ -73,7 +76,7 @@ class Loader:
         submission = Submission(
             time_ms=time.time_ns() // 1_000_000,
             task=task_id_of(TENANT_DEFAULT, load.reference),
-            topic=self.intake,
+            topic=inbox,
             partition=partition,
             offset=offset,
             reference=load.reference,

@@ -131,7 +131,8 @@ async def _rerun_agent(
     here: Reading, team: TeamDescription, agent: Agent[..., Any], had: Mapping[str, Finished]
 ) -> list[Rerun]:
     history = here.history
-    started_ms = min((r.timestamp_ms for r in history.committed(agent.reads.name)), default=0)
+    taken = [record for name in agent.reads.inboxes for record in history.committed(name)]
+    started_ms = min((record.timestamp_ms for record in taken), default=0)
     clock = StillClock(max(0, min(history.run.started_ms, started_ms)))
     broker = InProcessBroker(clock.now_ms)
     bus = InProcessBus(broker)
@@ -172,19 +173,19 @@ def _lay_out(
 ) -> None:
     """Put everything where it lay; what had not ended well leaves a gap."""
     history = here.history
-    taken = {(event.partition, event.offset) for event in had.values()}
-    for name in (agent.reads.name, BLOBS):
+    taken = {(event.topic, event.partition, event.offset) for event in had.values()}
+    for name in (*agent.reads.inboxes, BLOBS):
         for record in history.committed(name):
-            place = (record.partition, record.offset)
+            place = (name, record.partition, record.offset)
             if name == BLOBS or agent.gathers or place in taken:
                 _put(broker.log(record.where), record)
-    for where, entry in _outcomes_at_the_end(here, agent.name, had):
+    for where, entry in _outcomes_at_the_end(here, agent.lanes, had):
         broker.append(encode_entry(entry, where))
     _say_where_to_begin(here, agent, broker)
 
 
 def _outcomes_at_the_end(
-    here: Reading, agent: str, had: Mapping[str, Finished]
+    here: Reading, lanes: Sequence[str], had: Mapping[str, Finished]
 ) -> Iterable[tuple[TopicPartition, Entry]]:
     """Give the outcomes that an invocation's last run went by.
 
@@ -193,11 +194,11 @@ def _outcomes_at_the_end(
     """
     last: dict[str, int] = {}
     for line, entry in here.entries(*STEP_KINDS):
-        if line.agent == agent:
+        if line.agent in lanes:
             last[entry.invocation] = line.record.offset
     outcomes: dict[bytes, tuple[TopicPartition, Entry]] = {}
     for line in here.lines():
-        if line.agent != agent:
+        if line.agent not in lanes:
             continue
         entry_there = line.entry
         if entry_there is not None and entry_there.kind is Kind.OUTCOME:
@@ -221,13 +222,13 @@ def _say_where_to_begin(here: Reading, agent: Agent[..., Any], broker: InProcess
     """Let each lane have come nowhere yet, by its journal's word and its group's."""
     full = here.history.full
     metadata = OffsetMetadata(journal=0, epoch=0, answers=0, done=0).encode()
-    for partition in range(broker.partitions()[full(agent.reads.name)]):
-        journal = here.journal_of(agent.name, partition)
-        facts: dict[str, object] = {"low": 0, "metadata": metadata}
-        entry = Entry(Kind.PROGRESS, LANE, 0, agent.version, 0, facts=facts)
-        broker.append(encode_entry(entry, journal))
-        inbox = TopicPartition(full(agent.reads.name), partition)
-        broker.group(full(agent.name)).offsets[inbox] = Committed(0, metadata)
+    facts: dict[str, object] = {"low": 0, "metadata": metadata}
+    entry = Entry(Kind.PROGRESS, LANE, 0, agent.version, 0, facts=facts)
+    for inbox, lanes in zip(agent.reads.inboxes, agent.lanes, strict=True):
+        for partition in range(broker.partitions()[full(inbox)]):
+            broker.append(encode_entry(entry, here.journal_of(lanes, partition)))
+            where = TopicPartition(full(inbox), partition)
+            broker.group(full(agent.name)).offsets[where] = Committed(0, metadata)
 
 
 # ---- watching and reading

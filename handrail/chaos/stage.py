@@ -59,7 +59,7 @@ class Stage:
         return tuple(
             AgentFacts(
                 name=agent.name,
-                inboxes=(agent.reads.name,),
+                inboxes=agent.reads.inboxes,
                 effects=effects,
                 counter=self.counters.get(agent.name, ""),
             )

@@ -10,6 +10,7 @@ from handrail.cli.output import Column, Shape, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rows import AgentRow, LaneRow
 from handrail.errors import BrokerUnreachable
+from handrail.wire.priority import priority_in
 from handrail.wire.record import TopicPartition
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ COLUMNS = (
     Column("FILE", "file"),
 )
 LANE_COLUMNS = (
+    Column("PRIORITY", "priority"),
     Column("PARTITION", "partition", right=True),
     Column("OWNER", "owner", absent="nobody"),
     Column("FIRST", "first", right=True),
@@ -95,6 +97,11 @@ def _say_contract(team: "LoadedTeam", agent: "Agent[..., object]") -> None:
     note(f"{agent.name} (version {agent.version}):{purpose}")
     carries = ", ".join(agent.reads.models)
     note(f"It reads {agent.reads.name} ({carries}) and writes {writes}.{gathers}")
+    if agent.reads.priorities:
+        note(
+            f"Tasks of high priority come in on {agent.reads.inboxes[-1]}: of them four start for"
+            " each other one, while both wait."
+        )
     note(f"It is declared in {team.files[agent.name]}.")
 
 
@@ -132,15 +139,19 @@ async def _lanes(settings: "Settings", agent: "Agent[..., object]") -> list[Lane
 
 
 async def lanes_of(bus: "Bus", settings: "Settings", agent: "Agent[..., object]") -> list[LaneRow]:
-    """Give each partition of an agent's inbox: who owns it and how much waits there.
+    """Give each partition of an agent's inboxes: who owns it and how much waits there.
 
     What waits is counted record by record up to COUNTED_OFFSETS_MAX of a partition, since the
     markers of transactions take up offsets, too; beyond that offsets are counted.
     """
     group = f"{settings.namespace}.{agent.name}"
-    inbox = f"{settings.namespace}.{agent.reads.name}"
-    if inbox not in await bus.admin.topics():
-        return []
+    there = await bus.admin.topics()
+    inboxes = [f"{settings.namespace}.{name}" for name in agent.reads.inboxes]
+    found = [await _lanes_of(bus, group, inbox) for inbox in inboxes if inbox in there]
+    return [lane for lanes in found for lane in lanes]
+
+
+async def _lanes_of(bus: "Bus", group: str, inbox: str) -> list[LaneRow]:
     owners = {
         where.partition: member
         for member, partitions in (await bus.admin.members(group)).items()
@@ -157,6 +168,7 @@ async def lanes_of(bus: "Bus", settings: "Settings", agent: "Agent[..., object]"
     waiting = await _waiting(bus, spans)
     return [
         LaneRow(
+            priority=priority_in(inbox).value,
             partition=place,
             owner=owners.get(place),
             first=first,

@@ -22,6 +22,7 @@ from handrail.runtime.dead_letters import (
 from handrail.runtime.worker.packing import BLOBS, fetch_body, fetch_claimed, write_claim
 from handrail.wire.claim import needs_claim
 from handrail.wire.dead_letter import DeadLetter, Reason
+from handrail.wire.priority import without_priority
 from handrail.wire.settling import Edited
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ async def edited_of(
         message = f"--edit is for one dead letter, and {len(letters)} were chosen."
         raise click.UsageError(message, click.get_current_context(silent=True))
     (found,) = letters
-    (agent,) = checked_team(settings).loaded.chosen([found.id.agent])
+    (agent,) = checked_team(settings).loaded.chosen([without_priority(found.id.agent)])
     topic = agent.reads
     text = given_text(None, file, "edit")
     kind = next((v.decode() for n, v in found.letter.headers if n == "ce_type"), None)

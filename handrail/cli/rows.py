@@ -67,8 +67,9 @@ class AgentRow:
 
 @dataclass(frozen=True, slots=True)
 class LaneRow:
-    """One partition of an agent's inbox."""
+    """One partition of an inbox of an agent."""
 
+    priority: str
     partition: int
     owner: str | None
     first: int
@@ -125,6 +126,7 @@ class TaskRow:
     changed: str | None
     open: int | None
     reason: str | None
+    priority: str = "normal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ class SentRow:
     task: str
     topic: str
     reference: str | None
+    priority: str
 
 
 @dataclass(frozen=True, slots=True)

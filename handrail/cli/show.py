@@ -31,6 +31,7 @@ async def _show(settings: "Settings", wanted: str, shape: Shape) -> None:
         facts = await known_task(settings, projection, bus, wanted)
         rows = event_rows(asked_first(events(projection, facts.task_id)))
     row = task_row(facts)
-    note(f"Task {row.id}{f' ({row.reference})' if row.reference else ''}: {row.state}.")
+    urgent = f", {row.priority} priority" if row.priority != "normal" else ""
+    note(f"Task {row.id}{f' ({row.reference})' if row.reference else ''}: {row.state}{urgent}.")
     note(row.reason or "")
     show_rows("story", rows, EVENT_COLUMNS, shape, empty="Nothing has happened yet.")

@@ -44,6 +44,7 @@ class Submission:
     message: Any
     reference: str | None
     deadline_s: float | None
+    priority: str = "normal"
 
 
 @click.command()
@@ -60,6 +61,13 @@ class Submission:
 @click.option("--wait", is_flag=True, help="Follow the task and write its result.")
 @click.option("--deadline", type=Duration(), metavar="TIME", help="How long it may take: 10m, 2h.")
 @click.option("--reference", metavar="TEXT", help="Your own name; the same one is the same task.")
+@click.option(
+    "--priority",
+    type=click.Choice(["normal", "high"]),
+    default="normal",
+    show_default=True,
+    help="Whether it passes others by, on topics with priorities=True.",
+)
 @output_option
 def submit(place: Place, **given: Any) -> int:  # noqa: ANN401  # the options above
     """Give the team a task: TEXT, a file, or standard input.
@@ -78,7 +86,18 @@ def submit(place: Place, **given: Any) -> int:  # noqa: ANN401  # the options ab
     if given["docs"] is not None:
         collection = register(settings, given["docs"], collection)
     extra = {"collection": collection} if collection is not None else {}
-    task = Submission(topic, message_of(topic, text, extra), given["reference"], given["deadline"])
+    task = Submission(
+        topic,
+        message_of(topic, text, extra),
+        given["reference"],
+        given["deadline"],
+        given["priority"],
+    )
+    if task.priority == "high" and not topic.priorities:
+        note(
+            f"Topic {topic.name} has one inbox only, so this task waits its turn there; topics"
+            " that declare priorities=True serve it first."
+        )
     return run_submission(settings, task, wait=given["wait"], shape=given["shape"])
 
 
@@ -111,18 +130,26 @@ async def send_task(settings: "Settings", task: Submission) -> SentRow:
     """Submit a task; returns once the broker has it."""
     from handrail.cli.broker import connected
     from handrail.runtime.client import Client
+    from handrail.runtime.submitting import known_priority
 
     async with (
         connected(settings) as bus,
         Client(settings.project_dir, bus=bus, namespace=settings.namespace) as client,
     ):
         handle = await client.submit(
-            task.topic, task.message, reference=task.reference, deadline_s=task.deadline_s
+            task.topic,
+            task.message,
+            reference=task.reference,
+            deadline_s=task.deadline_s,
+            priority=known_priority(task.priority),
         )
+        urgent = task.priority == "high"
+        inbox = task.topic.inboxes[-1] if urgent else task.topic.name
         return SentRow(
             task=handle.id,
-            topic=f"{settings.namespace}.{task.topic.name}",
+            topic=f"{settings.namespace}.{inbox}",
             reference=task.reference,
+            priority=task.priority,
         )
 
 

@@ -41,6 +41,7 @@ def task_row(facts: "TaskFacts") -> TaskRow:
         changed=when(facts.updated_ms),
         open=facts.open,
         reason=why(facts),
+        priority=facts.priority or "normal",
     )
 
 

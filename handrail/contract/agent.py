@@ -25,6 +25,7 @@ from handrail.contract.handler_check import check_handler
 from handrail.contract.handoff import is_handoff
 from handrail.contract.topic import Topic, is_topic
 from handrail.errors.contract import AgentInvalid, NotSendable
+from handrail.wire.priority import priority_in, with_priority
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -103,6 +104,11 @@ class Agent(Generic[P, R_co]):
     def purpose(self) -> str:
         """The first sentence of the handler's docstring; empty when it has none."""
         return (inspect.getdoc(self.handler) or "").split("\n\n")[0].replace("\n", " ")
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """Name that by which its side topics are called: itself, and its high priority if any."""
+        return tuple(with_priority(self.name, priority_in(one)) for one in self.reads.inboxes)
 
     def topic_for(self, message: object) -> tuple[Topic[Any, Any], Any]:
         """Give the topic that a returned message goes to, and the message without its Handoff.

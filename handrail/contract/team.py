@@ -143,6 +143,12 @@ class TeamDescription:
                 by_name[topic.name].append(topic)
         for name, topics in sorted(by_name.items()):
             if len(topics) > 1:
+                if len({t.priorities for t in topics}) > 1:
+                    yield Problem(
+                        f"topic {name} is declared with priorities=True and without",
+                        "declare it once, in topics/, and import it",
+                    )
+                    continue
                 carried = " and ".join(", ".join(t.models) or "anything" for t in topics)
                 yield Problem(
                     f"topic {name} is declared with different messages: {carried}",
@@ -151,13 +157,25 @@ class TeamDescription:
 
     def _topics_that_collide(self) -> Iterable[Problem]:
         # Apache Kafka 4.4.0 refuses a topic whose name differs from another's by . and _ alone.
-        owners = {f"{a.name}_{side}": f"agent {a.name}" for a in self.agents for side in SIDES}
+        owners = {
+            f"{lanes}_{side}": f"agent {a.name}"
+            for a in self.agents
+            for lanes in (a.name, f"{a.name}_high")
+            for side in SIDES
+        }
         owners |= {f"{name}_high": f"topic {name}" for name in self.topics}
         for name in sorted(self.topics):
             if name in owners or name.startswith("memory_"):
                 yield Problem(
                     f"topic {name} is called like a side topic of {owners.get(name, 'the memory')}",
                     "rename the topic",
+                )
+        urgent = {f"{a.name}_high": a.name for a in self.agents if a.reads.priorities}
+        for agent in self.agents:
+            if (other := urgent.get(agent.name)) is not None:
+                yield Problem(
+                    f"agent {agent.name} is called like the lanes of high priority of {other}",
+                    "rename the agent",
                 )
 
     def _several_readers(self) -> Iterable[Problem]:

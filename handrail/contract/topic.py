@@ -21,6 +21,7 @@ from handrail.errors.contract import KeyInvalid, NotSendable, TopicInvalid
 from handrail.errors.wire import BodyNotJson, MessageInvalid, TypeUnknown
 from handrail.wire.codec import check_body, decode_body
 from handrail.wire.limits import KEY_BYTES_MAX, TOPIC_CHARS_MAX
+from handrail.wire.priority import Priority, with_priority
 
 __all__ = ["RESERVED", "MessageModel", "OpenTopic", "Topic", "is_topic", "results"]
 
@@ -44,8 +45,9 @@ class Topic(Generic[M, R]):
     `carries` is a type, or a tuple of types. `key` gives the record key of a message; without it
     the engine chooses (the task, or the part of a fan-out). With `replies` its messages are
     questions, and this is the type of the answer: whatever reads it gives its answer back to
-    whoever asked by `ctx.ask`. Two topics of one name and the same types are equal.
-    Raises TopicInvalid with its cure.
+    whoever asked by `ctx.ask`. With `priorities` it has a second full inbox, so that tasks of
+    high priority do not wait behind the others. Two topics of one name, with the same types and as
+    many inboxes, are equal. Raises TopicInvalid with its cure.
     """
 
     @overload
@@ -57,6 +59,7 @@ class Topic(Generic[M, R]):
         key: Callable[[Q], str] | None = None,
         replies: None = None,
         purpose: str = "",
+        priorities: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -67,6 +70,7 @@ class Topic(Generic[M, R]):
         key: Callable[[Q], str] | None = None,
         replies: type[A],
         purpose: str = "",
+        priorities: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -77,6 +81,7 @@ class Topic(Generic[M, R]):
         key: Callable[[A | B], str] | None = None,
         replies: None = None,
         purpose: str = "",
+        priorities: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -87,6 +92,7 @@ class Topic(Generic[M, R]):
         key: Callable[[A | B | C], str] | None = None,
         replies: None = None,
         purpose: str = "",
+        priorities: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -97,6 +103,7 @@ class Topic(Generic[M, R]):
         key: Callable[[A | B | C | D], str] | None = None,
         replies: None = None,
         purpose: str = "",
+        priorities: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -107,6 +114,7 @@ class Topic(Generic[M, R]):
         key: Callable[[Q], str] | None = None,
         replies: None = None,
         purpose: str = "",
+        priorities: bool = False,
     ) -> None: ...
 
     def __init__(
@@ -117,6 +125,7 @@ class Topic(Generic[M, R]):
         key: Callable[[Any], str] | None = None,
         replies: Any = None,
         purpose: str = "",
+        priorities: bool = False,
     ) -> None:
         """Declare a topic; nothing is created on a broker."""
         _check_name(name)
@@ -125,6 +134,7 @@ class Topic(Generic[M, R]):
         self.key = key
         self.replies = replies
         self.purpose = purpose
+        self.priorities = priorities
         self.models = models_of(name, self.carries)
         #: In what form an answer travels; None when messages of this topic are no questions.
         self.reply: Topic[Any, Any] | None = (
@@ -135,6 +145,12 @@ class Topic(Generic[M, R]):
     def is_open(self) -> bool:
         """Say whether any type may stand on the topic, as on `results`."""
         return False
+
+    @property
+    def inboxes(self) -> tuple[str, ...]:
+        """Name its inbox, and the second one if it has one; without the namespace."""
+        priorities = Priority if self.priorities else (Priority.NORMAL,)
+        return tuple(with_priority(self.name, one) for one in priorities)
 
     def model_of(self, message: object) -> MessageModel:
         """Give the model under which a message is sent; raises NotSendable."""
@@ -230,11 +246,12 @@ class Topic(Generic[M, R]):
             ) from error
 
     def __eq__(self, other: object) -> bool:
-        """Two topics are equal when name and types are."""
+        """Two topics are equal when name, types and inboxes are."""
         if not isinstance(other, Topic):
             return NotImplemented
         same = self.name == other.name and self.carries == other.carries
-        return same and self.replies == other.replies
+        alike = self.replies == other.replies and self.priorities == other.priorities
+        return same and alike
 
     def __hash__(self) -> int:
         """Topics of one name share a hash."""
@@ -256,6 +273,7 @@ class OpenTopic(Topic[Any, None]):
         self.replies = None
         self.reply = None
         self.purpose = purpose
+        self.priorities = False
         self.models = {}
 
     @property

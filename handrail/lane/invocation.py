@@ -118,13 +118,19 @@ class Mailboxes:
 
     def next_ready(self) -> Invocation | None:
         """Take the oldest invocation that nothing of its key stands before, and that may start."""
+        return self._ready.popleft() if self.has_ready else None
+
+    @property
+    def has_ready(self) -> bool:
+        """True when there is one that may start."""
         while self._ready:
-            invocation = self._ready.popleft()
+            invocation = self._ready[0]
             # One that rests, was let go on twice or has another before it may stand here too.
             waits = invocation.stage is Stage.WAITING and self.is_first(invocation)
             if waits and not self._is_blocked(invocation):
-                return invocation
-        return None
+                return True
+            self._ready.popleft()
+        return False
 
     def is_first(self, invocation: Invocation) -> bool:
         """Say whether nothing of its key stands before it."""

@@ -62,8 +62,8 @@ class Lane:
     ) -> None:
         """Take over what the journal says from the pointer to its end.
 
-        `found` has (offset, key, entry or None for a tombstone) in order. Resting invocations
-        come first in the order of their offsets; the inbox continues behind them.
+        `found` has (offset, key, entry or None for a tombstone) in order. Resting ones come first
+        in the order of their offsets; the inbox continues behind them.
         """
         entries, epoch = self._live.read(found, end)
         self.epoch = max(self.epoch, epoch)
@@ -111,10 +111,7 @@ class Lane:
     def committed(
         self, completed: Sequence[int], written: Iterable[tuple[bytes, int, bool]]
     ) -> None:
-        """A transaction has committed: offsets are finished, journal records have their place.
-
-        `written` has (key, journal offset, is tombstone) in the order of writing.
-        """
+        """A transaction has committed: offsets ended, (key, offset, is tombstone) `written`."""
         self.progress.complete(completed)
         self._live.wrote(written)
 
@@ -172,6 +169,11 @@ class Lane:
         """How many were taken in and have not ended, resting ones included."""
         return len(self._unparked) + self._parked_count
 
+    @property
+    def has_ready(self) -> bool:
+        """True when something would run if there were a place for it."""
+        return self._mailboxes.has_ready
+
     def has_room_behind(self, key: bytes) -> bool:
         """False when as many wait behind this key as may."""
         return self._mailboxes.has_room(key)
@@ -195,8 +197,8 @@ class Lane:
 
     def forget(self, invocation_id: str) -> list[bytes]:
         """Give the journal keys that go when a handoff ends that the inbox brought again."""
-        accepted = self._accepted.pop(invocation_id, None)
-        return self.steps.end(invocation_id) + ([] if accepted is None else [accepted.key])
+        gone = self._accepted.pop(invocation_id, None)
+        return self.steps.end(invocation_id) + ([gone.key] if gone else [])
 
     def take_part(
         self, record: Record, envelope: Envelope, end: PartEnd, now_ms: int
@@ -276,8 +278,7 @@ class Lane:
             return End((invocation.offset,), removed, ())
         self._parked_count -= 1
         self.handed_count += 1
-        gather = invocation.gather
-        if gather is None:
+        if (gather := invocation.gather) is None:
             return End((), (entry_key(invocation.id, Kind.PARKED), *removed), ())
         parts, closed = self._gathers.close(gather, self.epoch, now_ms)
         return End((), (*parts, *removed), (closed,))
@@ -315,8 +316,7 @@ class Lane:
         self._running.pop(invocation, None)
         self.rests.begin(invocation, why, wake_ms)
         invocation.is_on_record = True
-        version = self.settings.agent_version
-        accepted = accepted_entry(invocation, self.epoch, version, now_ms)
+        accepted = accepted_entry(invocation, self.epoch, self.settings.agent_version, now_ms)
         if briefly and not invocation.parked:
             return Rest((accepted,), (), (invocation,))
         return self._parked_rest(invocation, [accepted], now_ms)

@@ -105,6 +105,7 @@ class Submitted(Happened):
     deadline_ms: int | None = None
     text: str = ""  #: at most 200 characters, made by `summary`
     by: str = ""
+    priority: str | None = None  #: what was asked for; None is normal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,7 @@ class Accepted(AtLane):
     reference: str | None = None
     deadline_ms: int | None = None
     text: str = ""
+    priority: str | None = None  #: None is normal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,10 @@ LAYOUTS: Final = (
     DELETE FROM position; DELETE FROM task; DELETE FROM event; DELETE FROM invocation;
     DELETE FROM dead; UPDATE beginning SET token = hex(randomblob(8));
     """,
+    """
+    DELETE FROM position; DELETE FROM task; DELETE FROM event; DELETE FROM invocation;
+    DELETE FROM dead; UPDATE beginning SET token = hex(randomblob(8));
+    """,
 )
 TABLES: Final = ("position", "task", "event", "invocation", "dead")
 

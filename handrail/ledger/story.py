@@ -34,6 +34,7 @@ from handrail.ledger.memory_event import (
     MemoryWritten,
 )
 from handrail.ledger.rest import rest_in_words
+from handrail.wire.priority import without_priority
 
 
 def sentence(event: Event) -> str:  # one case per event
@@ -41,9 +42,10 @@ def sentence(event: Event) -> str:  # one case per event
     match event:
         case Submitted():
             by = f" by {event.by}" if event.by else ""
-            return f"Submitted{by} to {event.topic}{_after_colon(event.text)}."
+            at = _at(event.priority)
+            return f"Submitted{by} to {event.topic}{at}{_after_colon(event.text)}."
         case Accepted():
-            return f"{event.agent} took it in."
+            return f"{event.agent} took it in{_at(event.priority)}."
         case Rejected():
             return f"Refused at the intake ({event.reason}): {event.sentence}"
         case Finished():
@@ -92,6 +94,10 @@ def sentence(event: Event) -> str:  # one case per event
             assert_never(event)
 
 
+def _at(priority: str | None) -> str:
+    return "" if priority is None else f" with {priority} priority"
+
+
 def agent_of(event: Event) -> str | None:
     """Name the agent that an event is about; None for an event of the task as a whole."""
     agent: str | None = getattr(event, "agent", None)
@@ -105,7 +111,7 @@ def _finished(event: Finished) -> str:
     if not event.wrote:
         return f"{event.agent} finished in {took}{waited}{lost} and handed nothing on."
     if all(one.kind is WroteKind.ANSWER for one in event.wrote):
-        asker = event.wrote[0].topic.removesuffix(".answers")
+        asker = without_priority(event.wrote[0].topic.removesuffix(".answers"))
         return f"{event.agent} finished in {took}{waited}{lost} and answered {asker}."
     what = "handed" if len(event.wrote) == 1 else f"handed {len(event.wrote)} parts"
     return (

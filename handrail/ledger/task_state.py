@@ -105,6 +105,7 @@ class TaskFacts:
     ended_ms: int | None = None
     updated_ms: int = 0
     start_unknown: bool = False  #: its first events are no longer in the ledger
+    priority: str | None = None  #: None is normal
 
     @property
     def ended(self) -> bool:
@@ -257,6 +258,7 @@ def _submitted(facts: TaskFacts, event: Submitted) -> TaskFacts:
         facts,
         submitted_ms=event.time_ms,
         text=facts.text or event.text,
+        priority=event.priority,
         deadline_ms=facts.deadline_ms if facts.deadline_ms is not None else event.deadline_ms,
     )
 
@@ -275,6 +277,7 @@ def _accepted(facts: TaskFacts, event: Accepted) -> TaskFacts:
         reference=event.reference if event.reference is not None else facts.reference,
         text=event.text or facts.text or (said.text if said else ""),
         deadline_ms=event.deadline_ms if event.deadline_ms is not None else facts.deadline_ms,
+        priority=event.priority,
     )
     return _counted(opened, event.topic, closes=0, opens=1)
 

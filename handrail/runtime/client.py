@@ -36,8 +36,8 @@ from handrail.runtime.discovery import load_team, nearest_project
 from handrail.runtime.holding import halt, lift, target_of
 from handrail.runtime.people import Answered, checked, give_answer, one_request, taken
 from handrail.runtime.settling import SettledLetter, SettlingGround, Wish, settle_letters
-from handrail.runtime.submission import message_in_bytes
-from handrail.runtime.submitting import Submitting
+from handrail.runtime.submission import check_asked, message_in_bytes
+from handrail.runtime.submitting import Submitting, known_priority
 from handrail.runtime.task_handle import Submission, Task
 from handrail.runtime.task_rows import RowReader
 from handrail.runtime.worker.packing import BLOBS, write_claim
@@ -47,7 +47,7 @@ from handrail.wire.codec import CLAIM_TYPE, JSON_TYPE, encode_headers
 from handrail.wire.envelope import Envelope
 from handrail.wire.human import HUMAN
 from handrail.wire.ids import task_id_of
-from handrail.wire.limits import KEY_BYTES_MAX, REFERENCE_CHARS_MAX
+from handrail.wire.priority import Priority, with_priority
 from handrail.wire.record import Outgoing, TopicPartition
 
 if TYPE_CHECKING:
@@ -151,11 +151,13 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         message: object,
         reference: str | None,
         deadline_s: float | None,
+        priority: str,
     ) -> Task:
         topic = self._named(topic) if isinstance(topic, str) else topic
         type_name, body = message_in_bytes(topic, message)
-        _check(reference, deadline_s)
-        await self._require(topic.name, LEDGER, TASKS, RESULTS)
+        check_asked(reference, deadline_s)
+        asked = Priority(known_priority(priority))
+        await self._require(*topic.inboxes, LEDGER, TASKS, RESULTS)
         now_ms = self._clock.now_ms()
         envelope = Envelope(
             id=str(uuid.uuid4()),
@@ -167,16 +169,20 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
             reference=reference,
             deadline_ms=None if deadline_s is None else now_ms + int(deadline_s * 1000),
             asked_by=self.asked_by,
+            priority=asked.value if asked is Priority.HIGH or topic.priorities else None,
         )
+        inbox = with_priority(topic.name, asked) if topic.priorities else topic.name
+        # Of two inboxes the second knows the references; what is normal goes on from there.
+        first = topic.inboxes[-1] if reference else inbox
         rows_at = await self._end(TASKS, await self._ledger_partition(envelope.task_id))
         key = (reference or envelope.task_id).encode()
         full_results = self.full(RESULTS)
         results_at = await self._end(RESULTS, await self.bus.partition_of(full_results, key))
         # The record first: an event without its record would be a task that nobody can take.
-        _, offset = await self.bus.sender().send(await self._record(topic.name, envelope, body))
-        event = _submitted(envelope, topic.name, body)
+        _, offset = await self.bus.sender().send(await self._record(first, envelope, body))
+        event = _submitted(envelope, inbox, body)
         await self.bus.sender().send(encode(event, self.full(LEDGER)))
-        submission = Submission(envelope.id, topic.name, offset, results_at[1])
+        submission = Submission(envelope.id, first, offset, results_at[1])
         return Task(self, envelope.task_id, rows_at, submission).named(reference)
 
     async def task(self, id_or_reference: str) -> Task:
@@ -360,27 +366,6 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         return Outgoing(self.full(topic), envelope.task_id.encode(), body, headers)
 
 
-def _check(reference: str | None, deadline_s: float | None) -> None:
-    """Raise SubmissionInvalid for what no task can have."""
-    if reference is not None:
-        size = len(reference.encode(errors="replace"))
-        readable = reference.isprintable() and not _has_half_characters(reference)
-        if not (0 < len(reference) <= REFERENCE_CHARS_MAX and size <= KEY_BYTES_MAX and readable):
-            raise SubmissionInvalid(
-                detail=f"the reference {reference!r:.80} cannot be used",
-                cure=f"give 1 to {REFERENCE_CHARS_MAX} printable characters, or none at all",
-            )
-    if deadline_s is not None and not 0 < deadline_s < float("inf"):
-        raise SubmissionInvalid(
-            detail=f"a deadline of {deadline_s} s has passed already or never comes",
-            cure="give seconds from now, more than 0; without one the team's own limit counts",
-        )
-
-
-def _has_half_characters(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
-
-
 def _submitted(envelope: Envelope, topic: str, body: bytes) -> Submitted:
     return Submitted(
         task_id=envelope.task_id,
@@ -390,6 +375,7 @@ def _submitted(envelope: Envelope, topic: str, body: bytes) -> Submitted:
         topic=topic,
         reference=envelope.reference,
         deadline_ms=envelope.deadline_ms,
+        priority=None if envelope.priority == Priority.NORMAL else envelope.priority,
         text=summary(body[:TEXT_BYTES].decode(errors="replace")),
         by=envelope.asked_by or "",
     )

@@ -25,6 +25,7 @@ from handrail.ledger.event import (
     Rejected,
 )
 from handrail.wire.dead_letter import DeadLetter
+from handrail.wire.priority import priority_in, with_priority, without_priority
 from handrail.wire.record import Record, TopicPartition
 from handrail.wire.settling import Edited, Settle
 
@@ -34,7 +35,10 @@ GROUP_CHARS = 8
 
 @dataclass(frozen=True, slots=True, order=True)
 class DeadId:
-    """Where a dead letter lies, and its name for people: AGENT/PARTITION/OFFSET."""
+    """Where a dead letter lies, and its name for people: AGENT/PARTITION/OFFSET.
+
+    What died with high priority lies with those lanes of its agent, and is called AGENT.high/….
+    """
 
     agent: str
     partition: int
@@ -133,7 +137,8 @@ async def dead_records(
     own = f"{namespace}."
     for name in sorted(await bus.admin.topics()):
         of = agent_of(namespace, name)
-        if not (name.startswith(own) and name.endswith(".dead")) or agent not in (None, of):
+        named = (None, of, without_priority(of))
+        if not (name.startswith(own) and name.endswith(".dead")) or agent not in named:
             continue
         for partition, (first, end) in sorted((await bus.admin.offsets(name)).items()):
             if first == end:
@@ -144,7 +149,7 @@ async def dead_records(
 
 
 def agent_of(namespace: str, topic: str) -> str:
-    """Name the agent whose dead letters lie on a topic."""
+    """Name the lanes whose dead letters lie on a topic: the agent, or its high priority."""
     return topic.removeprefix(f"{namespace}.").removesuffix(".dead")
 
 
@@ -202,7 +207,8 @@ async def ask_to_settle(
 
 def is_about(event: Redriven | Discarded | RedriveRefused, letter: DeadId) -> bool:
     """Say whether an event tells of this dead letter."""
-    return (event.agent, event.partition, event.dead) == (
+    lanes = with_priority(event.agent, priority_in(event.topic))
+    return (lanes, event.partition, event.dead) == (
         letter.agent,
         letter.partition,
         letter.offset,

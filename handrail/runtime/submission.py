@@ -13,9 +13,11 @@ from handrail.errors import (
     MessageInvalid,
     MessageMisfit,
     NotSendable,
+    SubmissionInvalid,
     TypeUnknown,
 )
 from handrail.wire.codec import encode_body
+from handrail.wire.limits import KEY_BYTES_MAX, REFERENCE_CHARS_MAX
 
 _PLAIN: tuple[type, ...] = (dict, list, str, int, float)
 
@@ -44,3 +46,24 @@ def _fitting(topic: AnyTopic, message: object) -> Any:  # noqa: ANN401  # whatev
             raise
         return topic.decode(type_name, results.encode(message))
     return message
+
+
+def check_asked(reference: str | None, deadline_s: float | None) -> None:
+    """Raise SubmissionInvalid for what no task can have."""
+    if reference is not None:
+        size = len(reference.encode(errors="replace"))
+        readable = reference.isprintable() and not _has_half_characters(reference)
+        if not (0 < len(reference) <= REFERENCE_CHARS_MAX and size <= KEY_BYTES_MAX and readable):
+            raise SubmissionInvalid(
+                detail=f"the reference {reference!r:.80} cannot be used",
+                cure=f"give 1 to {REFERENCE_CHARS_MAX} printable characters, or none at all",
+            )
+    if deadline_s is not None and not 0 < deadline_s < float("inf"):
+        raise SubmissionInvalid(
+            detail=f"a deadline of {deadline_s} s has passed already or never comes",
+            cure="give seconds from now, more than 0; without one the team's own limit counts",
+        )
+
+
+def _has_half_characters(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)

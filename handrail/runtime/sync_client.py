@@ -16,7 +16,7 @@ from handrail.contract.topic import Topic
 from handrail.ledger.task_state import TaskState
 from handrail.runtime.people import Answered
 from handrail.runtime.settling import SettledLetter
-from handrail.runtime.submitting import Submitting
+from handrail.runtime.submitting import Submitting, known_priority
 from handrail.runtime.task_handle import Task
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ class SyncClient(Submitting[SyncTask]):
         message: object,
         reference: str | None,
         deadline_s: float | None,
+        priority: str,
     ) -> SyncTask:
         loop = self._running()
         submitting = self._client.submit(
@@ -148,6 +149,7 @@ class SyncClient(Submitting[SyncTask]):
             message,
             reference=reference,
             deadline_s=deadline_s,
+            priority=known_priority(priority),
         )
         return SyncTask(loop.run(submitting), loop)
 

@@ -94,9 +94,12 @@ def needed(team: TeamDescription, layout: Layout) -> list[NeededTopic]:
         key = "named by the topic" if topic.key else "task, or fan-out/part"
         if reader is not None and reader.gathers:
             key = "fan-out"
-        found.append(_topic(layout, name, purpose, key, _kept(kept)))
+        for inbox in topic.inboxes:
+            second = "" if inbox == name else ", high priority"
+            found.append(_topic(layout, inbox, f"{purpose}{second}", key, _kept(kept)))
     for agent in sorted(team.agents, key=lambda agent: agent.name):
-        found += _beside(layout, agent.name)
+        for lanes in agent.lanes:
+            found += _beside(layout, lanes)
     found += _of_memory(layout, team)
     found += _of_the_engine(layout)
     return found
@@ -185,7 +188,7 @@ async def apply(admin: Admin, topics: Sequence[NeededTopic]) -> list[Difference]
 
 
 def _beside(layout: Layout, agent: str) -> list[NeededTopic]:
-    """Give the three topics beside an agent's inbox."""
+    """Give the three topics beside an inbox of an agent."""
     return [
         _topic(
             layout,

@@ -86,11 +86,15 @@ async def unaccounted(bus: Bus, namespace: str, agents: Sequence[Agent[..., Any]
             books.enter(event)
     found = [f"{id_} was ended {n} times" for id_, n in books.ended.items() if n > 1]
     resting: set[bytes] = set()
-    journals = {a.name: await _live(bus, f"{namespace}.{a.name}.journal") for a in agents}
-    for live in journals.values():
+    journals = [
+        (f"{namespace}.{inbox}", await _live(bus, f"{namespace}.{lanes}.journal"))
+        for agent in agents
+        for inbox, lanes in zip(agent.reads.inboxes, agent.lanes, strict=True)
+    ]
+    for _, live in journals:
         resting |= {key for _, key in live}
-    for agent in agents:
-        found += await _lost_on_inbox(bus, namespace, agent, books, resting, journals[agent.name])
+    for inbox, live in journals:
+        found += await _lost_on_inbox(bus, inbox, books, resting, live)
     found += _lost_gathers(books, resting)
     found += _left_of_steps(books, resting)
     found += await _wrong_on_topics(bus, namespace, books)
@@ -111,13 +115,11 @@ async def _live(bus: Bus, journal: str) -> dict[tuple[int, bytes], Entry]:
 
 async def _lost_on_inbox(
     bus: Bus,
-    namespace: str,
-    agent: Agent[..., Any],
+    inbox: str,
     books: Books,
     resting: set[bytes],
     journal: Mapping[tuple[int, bytes], Entry],
 ) -> list[str]:
-    inbox = f"{namespace}.{agent.reads.name}"
     lost: list[str] = []
     for record in await read_all(bus, inbox):
         progress = journal.get((record.partition, PROGRESS_KEY))

@@ -125,7 +125,7 @@ async def _taken(
 
 def _edited(team: LetterGround, found: FoundLetter, message: object) -> Edited:
     """Check a message against the agent's topic, as `handrail dead redrive --edit` does."""
-    agent = next(one for one in team.description.agents if one.name == found.id.agent)
+    agent = next(one for one in team.description.agents if found.id.agent in one.lanes)
     topic = agent.reads
     try:
         body = topic.encode(message)

@@ -101,7 +101,8 @@ class TeamTask:
         """Give what this task left on a topic, once it has ended or waits for a person."""
         await self._wait()
         messages: list[tuple[int, M]] = []
-        for record in await read_all(self._team.bus, self._team.full(topic.name)):
+        inboxes = [self._team.full(name) for name in topic.inboxes]
+        for record in [one for name in inboxes for one in await read_all(self._team.bus, name)]:
             if record.header("ce_taskid") != self.id.encode() or decode_end(record):
                 continue
             body = await fetch_body(self._team.bus, self._team.full(BLOBS), record)
@@ -113,8 +114,8 @@ class TeamTask:
         """Give its handoffs that will not be tried again, once it has ended or waits."""
         await self._wait()
         found: list[DeadLetter] = []
-        for agent in self._team.agents:
-            for record in await read_all(self._team.bus, self._team.full(f"{agent.name}.dead")):
+        for name in [lanes for agent in self._team.agents for lanes in agent.lanes]:
+            for record in await read_all(self._team.bus, self._team.full(f"{name}.dead")):
                 letter = DeadLetter.from_record(record)
                 if ("ce_taskid", self.id.encode()) in letter.headers:
                     found.append(letter)

@@ -16,7 +16,7 @@ from handrail.wire.limits import TOPIC_CHARS_MAX
 REPLY_TYPE: Final = "handrail_reply.v1"  #: its body is the answer itself
 FAILURE_TYPE: Final = "handrail_failure.v1"  #: its body says why there is none
 
-_ADDRESS = re.compile(r"([a-z][a-z0-9_-]*\.answers)/(0|[1-9][0-9]{0,5})")
+_ADDRESS = re.compile(r"([a-z][a-z0-9_-]*(?:\.high)?\.answers)/(0|[1-9][0-9]{0,5})")
 
 
 @dataclass(frozen=True, slots=True)

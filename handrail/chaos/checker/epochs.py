@@ -12,6 +12,7 @@ from handrail.chaos.checker.violation import Violation, at
 from handrail.chaos.history import Effect, Fault, Happening, History, Phase
 from handrail.lane.journal import LANE, Entry, Kind, journaled_offset
 from handrail.ledger.event import AtLane
+from handrail.wire.priority import without_priority
 
 OPENED_KEY = f"{LANE}/end/0".encode()
 #: A fault that freezes a process stands between its last look and its act.
@@ -103,7 +104,7 @@ def _opened_for_ever(here: Reading) -> Iterator[Violation]:
         processes = {
             told.event.process
             for told in here.told
-            if isinstance(told.event, AtLane) and told.event.agent == agent
+            if isinstance(told.event, AtLane) and told.event.agent == without_priority(agent)
         }
         explained = sum(OPENINGS.get(one.fault, OPENINGS_OF_OTHERS) for one in faults)
         opened = [line.record for line in lines if line.key == OPENED_KEY]

@@ -11,6 +11,7 @@ from handrail.chaos.checker.reading import (
     Told,
     ended_id,
     reading,
+    was_forwarded,
 )
 from handrail.chaos.checker.violation import Violation, at
 from handrail.chaos.history import Fate, History
@@ -86,14 +87,13 @@ def _offsets_agree(here: Reading) -> Iterator[Violation]:
             if line.entry is not None and line.entry.kind is Kind.PARKED
         }
     for handed in here.handed:
-        agent = here.inboxes.get(handed.topic)
-        if agent is None:
+        if handed.topic not in here.inboxes:
             continue
-        where = here.journal_of(agent, handed.record.partition)
+        where = here.journal_beside(handed.topic, handed.record.partition)
         come = here.progress.get(where, ())
         finished = bool(come) and come[-1].has_finished(handed.record.offset)
         ended = handed.id in here.ends or (handed.topic, *_place(handed)) in here.copies
-        rests = handed.id in resting.get(where, ()) or _was_forwarded(here, handed)
+        rests = handed.id in resting.get(where, ()) or was_forwarded(handed, here.by_id[handed.id])
         if finished and not ended and not rests:
             sentence = f"{handed.id} counts as finished, and nothing says how it ended"
             yield Violation("I4", sentence, at(handed.record))
@@ -117,14 +117,6 @@ def _places_agree(here: Reading) -> Iterator[Violation]:
 
 def _place(handed: Handed) -> tuple[int, int]:
     return handed.record.partition, handed.record.offset
-
-
-def _was_forwarded(here: Reading, handed: Handed) -> bool:
-    """Whether a submission lies under its own id on its reference's partition too."""
-    return handed.envelope is None and any(
-        other.topic == handed.topic and other.record.partition != handed.record.partition
-        for other in here.by_id.get(handed.id, ())
-    )
 
 
 def _ended_here(here: Reading, handed: Handed) -> bool:
@@ -167,10 +159,10 @@ def _what_the_group_was_told(here: Reading) -> Iterator[Violation]:
     """What a group was told stands in the journal, word for word: both are one transaction."""
     prefix = f"{here.history.run.namespace}."
     for one in here.history.offsets:
-        agent = here.inboxes.get(one.topic.removeprefix(prefix))
-        if agent is None:
+        inbox = one.topic.removeprefix(prefix)
+        if inbox not in here.inboxes:
             continue
-        come = here.progress.get(here.journal_of(agent, one.partition), ())
+        come = here.progress.get(here.journal_beside(inbox, one.partition), ())
         if not any((c.low, c.metadata.encode()) == (one.offset, one.metadata) for c in come):
             sentence = (
                 f"group {one.group} holds offset {one.offset} of {one.topic}[{one.partition}],"

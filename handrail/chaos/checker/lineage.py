@@ -13,6 +13,7 @@ from handrail.chaos.checker.reading import (
     Told,
     ended_id,
     reading,
+    was_forwarded,
 )
 from handrail.chaos.checker.tasks import states
 from handrail.chaos.checker.violation import Violation, at
@@ -217,12 +218,7 @@ def _is_repeat_of_submission(here: Reading, one: Handed, same: Iterable[Handed])
         return False
     if (one.topic, one.record.partition, one.record.offset) in here.copies:
         return True
-    # One that lay on another partition than its reference's was forwarded under its own id.
-    task = next((other.envelope.task_id for other in same if other.envelope is not None), "")
-    return one.record.key != task.encode() and any(
-        other.record.key == task.encode() and other.record.partition != one.record.partition
-        for other in same
-    )
+    return was_forwarded(one, same)
 
 
 def _ends_twice(here: Reading) -> Iterator[Violation]:

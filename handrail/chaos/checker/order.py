@@ -1,4 +1,4 @@
-"""I8: what has one key is carried out in its order, one at a time."""
+"""I8: what has one key and one priority is carried out in its order, one at a time."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ def _finished_out_of_order(
 ) -> Iterator[Violation]:
     """By the lane's own word: whenever it says how far it has come, it is a prefix of each key."""
     for (inbox, partition, _), those in boxes.items():
-        come = here.progress.get(here.journal_of(here.inboxes[inbox], partition), ())
+        come = here.progress.get(here.journal_beside(inbox, partition), ())
         carried_out = [one for one in those if _end_of(here, one) is not None]
         waiting = list(pairwise(carried_out))
         for said in come:

@@ -4,7 +4,7 @@ Nothing here judges. What cannot be decoded is kept with its reason, for whoever
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -38,6 +38,7 @@ from handrail.ledger.task_record import RESULTS, TASK_ENDED_TYPE
 from handrail.wire.codec import decode_envelope, is_foreign
 from handrail.wire.envelope import Envelope
 from handrail.wire.ids import id_of_foreign
+from handrail.wire.priority import REFERENCE_IS_NEW, Priority, priority_in, with_priority
 from handrail.wire.record import Record, TopicPartition
 
 JOURNAL, ANSWERS, DEAD = ".journal", ".answers", ".dead"
@@ -168,9 +169,14 @@ class Reading:
             found.setdefault(line.record.where, []).append(Come(low, metadata, line))
         return found
 
-    def journal_of(self, agent: str, partition: int) -> TopicPartition:
-        """Name the journal partition of a lane."""
-        return TopicPartition(self.history.full(f"{agent}{JOURNAL}"), partition)
+    def journal_of(self, lanes: str, partition: int) -> TopicPartition:
+        """Name the journal partition of a lane: of an agent, or of its high priority."""
+        return TopicPartition(self.history.full(f"{lanes}{JOURNAL}"), partition)
+
+    def journal_beside(self, inbox: str, partition: int) -> TopicPartition:
+        """Name the journal partition of the lane that reads a partition of an inbox."""
+        lanes = with_priority(self.inboxes[inbox], priority_in(inbox))
+        return self.journal_of(lanes, partition)
 
     # ---- the ledger
 
@@ -279,6 +285,26 @@ def ended_id(event: End) -> str:
             return of
         case PartGathered(ce_id=of):
             return of
+
+
+def was_forwarded(one: Handed, same: Iterable[Handed]) -> bool:
+    """Whether a submission lies once more, under its own id, where its lane has sent it.
+
+    That is its reference's partition, the second inbox, which knows references, or from there the
+    first one, with a mark.
+    """
+    if not one.is_submission or REFERENCE_IS_NEW in one.record.headers:
+        return False
+    others = [other for other in same if other is not one]
+    if any(REFERENCE_IS_NEW in other.record.headers for other in others):
+        return True
+    if priority_in(one.topic) is Priority.NORMAL and any(o.topic != one.topic for o in others):
+        return True
+    task = next((o.envelope.task_id for o in others if o.envelope is not None), "")
+    return one.record.key != task.encode() and any(
+        other.record.key == task.encode() and other.record.partition != one.record.partition
+        for other in others
+    )
 
 
 def is_for_messages(topic: str) -> bool:

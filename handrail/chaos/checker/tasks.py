@@ -165,7 +165,7 @@ def _unfinished_records(here: Reading) -> Iterator[Violation]:
         agent = here.inboxes.get(handed.topic)
         if agent is None:
             continue
-        come = here.progress.get(here.journal_of(agent, handed.record.partition), ())
+        come = here.progress.get(here.journal_beside(handed.topic, handed.record.partition), ())
         if not come or not come[-1].has_finished(handed.record.offset):
             sentence = f"{agent} has not finished {handed.id}"
             yield Violation("I12", sentence, at(handed.record))
@@ -175,10 +175,10 @@ def _groups_that_were_not_told(here: Reading) -> Iterator[Violation]:
     prefix = f"{here.history.run.namespace}."
     last = {(one.group, one.topic, one.partition): one for one in here.history.offsets}
     for one in last.values():
-        agent = here.inboxes.get(one.topic.removeprefix(prefix))
-        if agent is None:
+        inbox = one.topic.removeprefix(prefix)
+        if inbox not in here.inboxes:
             continue
-        come = here.progress.get(here.journal_of(agent, one.partition), ())
+        come = here.progress.get(here.journal_beside(inbox, one.partition), ())
         if come and come[-1].low != one.offset:
             sentence = (
                 f"group {one.group} was told offset {one.offset} of"

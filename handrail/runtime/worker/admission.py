@@ -37,6 +37,14 @@ from handrail.wire.limits import (
     REFERENCE_CHARS_MAX,
 )
 from handrail.wire.marker import MARKER_TYPE, Marker, MarkerKind
+from handrail.wire.priority import (
+    REFERENCE_IS_NEW,
+    Priority,
+    priority_in,
+    priority_of,
+    with_priority,
+    without_priority,
+)
 from handrail.wire.record import Outgoing, Record
 from handrail.wire.size import check_room, headers_size
 
@@ -160,6 +168,7 @@ def _of_foreign(record: Record, rules: AdmissionRules, type_name: str) -> Envelo
         tenant=rules.tenant,
         reference=reference,
         deadline_ms=_latest_ms(record, rules),
+        priority=_asked_priority(record, None),
     )
 
 
@@ -187,6 +196,7 @@ def _owned(envelope: Envelope, record: Record, rules: AdmissionRules) -> Envelop
         memory_read=None,
         label=None,
         asked_by=_as_name(envelope.asked_by),
+        priority=_asked_priority(record, envelope.priority),
         fan_outs=(),
         deadline_ms=latest_ms if asked_ms is None else min(asked_ms, latest_ms),
     )
@@ -196,6 +206,13 @@ def _as_name(claimed: str | None) -> str | None:
     """Give the name that a submitter has put to its task; None for what is no name."""
     fits = claimed is not None and len(claimed) <= NAME_CHARS_MAX and claimed.isprintable()
     return claimed if fits else None
+
+
+def _asked_priority(record: Record, named: str | None) -> str | None:
+    """Give what a submission asks for: by its header, else by the inbox that it was put on."""
+    known = {one.value: one for one in Priority}
+    asked = known.get(named or "", priority_in(record.topic))
+    return asked.value if asked is Priority.HIGH else None
 
 
 def _latest_ms(record: Record, rules: AdmissionRules) -> int:
@@ -226,16 +243,36 @@ def _submission(
     seen: SeenReferences,
     now_ms: int,
 ) -> Verdict:
-    if envelope.reference is not None:
-        key = envelope.task_id.encode()
-        if rules.home_of(key) != record.partition:
-            headers = with_envelope(record, envelope).headers
-            return Forward(envelope, Outgoing(record.topic, key, record.value, headers))
+    two, here = rules.agent.reads.priorities, priority_in(record.topic)
+    if envelope.reference is not None and not (two and _is_known_new(record, here)):
+        if two and here is Priority.NORMAL:
+            # Both inboxes have one place where a reference is known, and it is never far behind.
+            return _forward(record, envelope, Priority.HIGH)
+        if rules.home_of(envelope.task_id.encode()) != record.partition:
+            return _forward(record, envelope, here)
         if not seen.take(envelope.task_id, envelope.id, record.timestamp_ms):
             return Copy(envelope)
+    if two and priority_of(envelope.priority) is not here:
+        return _forward(record, envelope, priority_of(envelope.priority), REFERENCE_IS_NEW)
     if envelope.deadline_ms is not None and now_ms > envelope.deadline_ms:
         return _too_late(envelope, submission=True)
     return Take(envelope, mailbox_of(record, envelope), submission=True)
+
+
+def _is_known_new(record: Record, here: Priority) -> bool:
+    return here is Priority.NORMAL and REFERENCE_IS_NEW in record.headers
+
+
+def _forward(
+    record: Record, envelope: Envelope, to: Priority, *marks: tuple[str, bytes]
+) -> Forward:
+    """Send a submission to the inbox of this priority, or to its home partition there."""
+    key = record.key if envelope.reference is None else envelope.task_id.encode()
+    # Said in words: without one, the inbox that it is put on would say what it asks for.
+    asked = envelope.but(priority=priority_of(envelope.priority).value)
+    headers = with_envelope(record, envelope if priority_in(record.topic) is to else asked).headers
+    topic = with_priority(without_priority(record.topic), to)
+    return Forward(envelope, Outgoing(topic, key, record.value, (*headers, *marks)))
 
 
 def _handoff(record: Record, envelope: Envelope, rules: AdmissionRules, now_ms: int) -> Verdict:

@@ -8,10 +8,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
 from handrail.bus.port import GroupConsumer, Membership
+from handrail.contract.team import SIDES
 from handrail.errors import BrokerUnreachable, PartitionCountsDiffer
 from handrail.runtime.worker.lane_runner import LaneRunner
 from handrail.runtime.worker.lane_state import LaneState
@@ -19,6 +21,7 @@ from handrail.runtime.worker.moved_acts import MovedActs
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.packing import BLOBS
 from handrail.runtime.worker.place import WorkerPlace
+from handrail.wire.priority import Priority
 from handrail.wire.record import Record, TopicPartition
 
 log = structlog.get_logger("handrail.agent")
@@ -35,6 +38,10 @@ class AgentWorker:
     def __init__(self, worker: WorkerPlace) -> None:
         """Do nothing until `start`."""
         self.worker = worker
+        self._places = {worker.inbox: worker}  # by inbox
+        if worker.agent.reads.priorities:
+            urgent = replace(worker, priority=Priority.HIGH)
+            self._places[urgent.inbox] = urgent
         self.lanes: dict[TopicPartition, LaneRunner] = {}
         self.assigned_count = 0  #: how often the group has given us partitions
         self._consumer: GroupConsumer | None = None
@@ -53,8 +60,8 @@ class AgentWorker:
         worker = self.worker
         if worker.agent.before_start is not None:
             await worker.agent.before_start()
-        self._partitions = await _checked_partitions(worker)
-        self._consumer = worker.bus.group_consumer(worker.group, [worker.inbox], self)
+        self._partitions = await _checked_partitions([*self._places.values()])
+        self._consumer = worker.bus.group_consumer(worker.group, [*self._places], self)
         await self._consumer.start()
         self._polling = asyncio.create_task(self._poll(), name=f"poll {worker.inbox}")
 
@@ -91,8 +98,9 @@ class AgentWorker:
             if known is not None:
                 known.keep(membership)
                 continue
+            worker = self._places[where.topic]
             runner = LaneRunner(
-                self.worker, self._place(where), self._consumer, self._partitions, self.moved
+                worker, _place(worker, where), self._consumer, self._partitions, self.moved
             )
             if self._draining:
                 runner.drain()
@@ -208,24 +216,27 @@ class AgentWorker:
         if self._closing.get(where) is task:
             del self._closing[where]
 
-    def _place(self, where: TopicPartition) -> LanePlace:
-        worker = self.worker
-        return LanePlace(
-            group=worker.group,
-            inbox=where,
-            answers=worker.side("answers", where.partition),
-            journal=worker.side("journal", where.partition),
-            dead=worker.side("dead", where.partition),
-        )
+
+def _place(worker: WorkerPlace, where: TopicPartition) -> LanePlace:
+    return LanePlace(
+        group=worker.group,
+        inbox=where,
+        answers=worker.side("answers", where.partition),
+        journal=worker.side("journal", where.partition),
+        dead=worker.side("dead", where.partition),
+    )
 
 
-async def _checked_partitions(worker: WorkerPlace) -> int:
-    counts: Mapping[str, int] = await worker.bus.admin.topics()
-    expected = counts.get(worker.inbox, 0)
-    for kind in ("answers", "journal", "dead"):
-        topic = worker.side(kind, 0).topic
-        if counts.get(topic, 0) != expected or not expected:
-            raise PartitionCountsDiffer(
-                topic=topic, found=counts.get(topic, 0), inbox=worker.inbox, expected=expected
-            )
+async def _checked_partitions(places: Sequence[WorkerPlace]) -> int:
+    """Give the one count of partitions that all topics of an agent's lanes have."""
+    counts: Mapping[str, int] = await places[0].bus.admin.topics()
+    inbox = places[0].inbox
+    expected = counts.get(inbox, 0)
+    for worker in places:
+        beside = [worker.side(kind, 0).topic for kind in SIDES]
+        for topic in (worker.inbox, *beside):
+            if counts.get(topic, 0) != expected or not expected:
+                raise PartitionCountsDiffer(
+                    topic=topic, found=counts.get(topic, 0), inbox=inbox, expected=expected
+                )
     return expected

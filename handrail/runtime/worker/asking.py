@@ -58,7 +58,7 @@ class Asker:
     @property
     def chain(self) -> tuple[str, ...]:
         """Those who wait for an answer to what is asked now, the newest last."""
-        own = chain_link(self.ground.worker.agent.reads.name, self.invocation.key)
+        own = chain_link(self.ground.worker.inbox_name, self.invocation.key)
         return (*self.envelope.chain, own)
 
     def question_id(self, path: str) -> str:
@@ -68,8 +68,8 @@ class Asker:
     @property
     def reply_to(self) -> str:
         """Where its lane reads answers."""
-        agent, place = self.ground.worker.agent, self.ground.place
-        return str(ReplyAddress(f"{agent.name}.answers", place.answers.partition))
+        lanes, place = self.ground.worker.lanes_name, self.ground.place
+        return str(ReplyAddress(f"{lanes}.answers", place.answers.partition))
 
 
 # ---- sleep
@@ -160,7 +160,7 @@ class UntilReply:
             trace_parent=parent.trace_parent,
         )
         body = topic.encode(self.message)
-        outbound = Outbound(topic.name, envelope, key, body, WroteKind.QUESTION)
+        outbound = Outbound(self._inbox, envelope, key, body, WroteKind.QUESTION)
         record = await ground.packer.pack(outbound)
         event = ground.saying.asked(asker.invocation, parent, self.asked, outbound.wrote)
         facts: dict[str, object] = {"waits": WAITS_FOR_AGENT, "until_ms": until_ms}
@@ -177,8 +177,14 @@ class UntilReply:
         del until_ms
         return now_ms + IN_MEMORY_MS_MAX
 
+    @property
+    def _inbox(self) -> str:
+        """Where it is asked: what is of high priority asks with that priority."""
+        priority = self.asker.envelope.priority
+        return self.asker.ground.worker.team.inbox_of(self.topic.name, priority)
+
     def _check_no_cycle(self, key: bytes) -> None:
-        chain, link = self.asker.chain, chain_link(self.topic.name, key)
+        chain, link = self.asker.chain, chain_link(self._inbox, key)
         if link in chain:
             raise AskCycle(step=self.asked.shown, chain=" → ".join([*chain, link]))
 

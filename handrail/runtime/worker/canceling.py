@@ -146,7 +146,7 @@ class Canceling:
             agent=worker.agent.name,
             agent_version=worker.agent.version,
             process=worker.process,
-            topic=worker.agent.reads.name,
+            topic=worker.inbox_name,
             partition=self._place.inbox.partition,
             offset=offset,
             ce_id=ended,

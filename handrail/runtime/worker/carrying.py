@@ -31,6 +31,7 @@ from handrail.runtime.worker.presence import Presence
 from handrail.runtime.worker.saying import Saying
 from handrail.runtime.worker.taking import Taking
 from handrail.wire.dead_letter import Reason
+from handrail.wire.priority import Priority
 from handrail.wire.record import Record
 
 
@@ -126,16 +127,46 @@ class Carrier:
     def stop_starting(self) -> None:
         """Let what runs end, and start nothing more."""
         self._starting = False
+        self.start_ready()  # nobody's turn has to wait for ours
 
     def start_ready(self) -> None:
-        """Start every handler that may run now."""
-        while self._starting:
-            invocation = self._lane.start_next(self._worker.clock.now_ms())
-            if invocation is None:
-                return
-            self._handlers[invocation] = asyncio.create_task(
-                self._carry_out(invocation), name=f"handler {invocation.id}"
-            )
+        """Start every handler that may run now, in turn where there are priorities."""
+        turns = self._worker.turns
+        if turns is not None:
+            turns.ask(self)
+            return
+        while self.start_one():
+            pass
+
+    def start_one(self) -> bool:
+        """Start the next handler that may run now; False when there is none."""
+        invocation = self._lane.start_next(self._worker.clock.now_ms()) if self._starting else None
+        if invocation is None:
+            return False
+        self._handlers[invocation] = asyncio.create_task(
+            self._carry_out(invocation), name=f"handler {invocation.id}"
+        )
+        return True
+
+    @property
+    def priority(self) -> Priority:
+        """Of its inbox."""
+        return self._worker.priority
+
+    @property
+    def waits_for_turn(self) -> bool:
+        """True while something would start if there were a place, and it were its turn."""
+        return self._starting and self._lane.has_ready
+
+    @property
+    def has_place(self) -> bool:
+        """True while one more handler may run."""
+        return self._lane.running_count < self._lane.settings.bounds.running
+
+    @property
+    def handlers_count(self) -> int:
+        """How many handlers run."""
+        return self._lane.running_count
 
     async def _carry_out(self, invocation: Invocation) -> None:
         try:
@@ -316,6 +347,8 @@ class Carrier:
         self._starting = False
         self._closing = True
         self._worker.switches.listeners.discard(self._switched)
+        if self._worker.turns is not None:
+            self._worker.turns.leave(self)
         if self._alarm is not None:
             self._alarm.cancel()
         await self._handing.close([*self._handlers.values()])

@@ -151,7 +151,8 @@ class LaneRunner:
         carrier, committer = self._carrier, self._committer
         if self.state is not LaneState.OPEN or carrier is None or committer is None:
             return False
-        return carrier.running_count == 0 and committer.is_idle
+        waits = self._worker.turns is not None and carrier.waits_for_turn
+        return carrier.running_count == 0 and committer.is_idle and not waits
 
     def admit(self, records: list[Record]) -> None:
         """Take in what was read, in order, and start what may start."""

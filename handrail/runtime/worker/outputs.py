@@ -16,6 +16,7 @@ from handrail.runtime.worker.place import TeamPlace
 from handrail.wire.envelope import Envelope, FanOutHeader
 from handrail.wire.ids import fan_out_id, handoff_id
 from handrail.wire.marker import MARKER_TYPE, Marker, MarkerKind
+from handrail.wire.priority import without_priority
 
 RETURN_PATH = "return"
 MARKER_INDEX = -1  #: place of the marker that an invocation leaves when it returns nothing
@@ -77,7 +78,7 @@ def outputs_of(
     ]
     no_parts = all(slot.part is None for slot in slots)
     if many and no_parts and place.gather_of is not None and fan_out is not None:
-        header = FanOutHeader(place.gather_of, fan_out, 0, 0)
+        header = FanOutHeader(_gather_of(place, origin), fan_out, 0, 0)
         envelope = replace(origin.envelope, fan_outs=(*origin.envelope.fan_outs, header))
         messages.append(marker(agent, place, replace(origin, envelope=envelope), NO_PARTS))
     elif origin.envelope.fan_outs and not any(m.envelope.fan_outs for m in messages):
@@ -153,11 +154,11 @@ def _message(
     inherited = _carried_on(place, topic, origin.envelope.fan_outs)
     fan_outs = inherited
     if slot.fan_out is not None and slot.part is not None and place.gather_of is not None:
-        opened = FanOutHeader(place.gather_of, slot.fan_out, slot.part, slot.parts)
+        opened = FanOutHeader(_gather_of(place, origin), slot.fan_out, slot.part, slot.parts)
         fan_outs = (*origin.envelope.fan_outs, opened)
     envelope = _child(agent, place, origin, slot.index, topic.type_of(message), fan_outs)
     return Outbound(
-        topic.name,
+        _inbox(place, topic.name, envelope),
         envelope,
         _key(topic, message, envelope, slot).encode(),
         topic.encode(message),
@@ -165,12 +166,26 @@ def _message(
     )
 
 
+def _gather_of(place: TeamPlace, origin: Origin) -> str:
+    """Name the very inbox on which all parts meet; they have one priority, that of the task."""
+    assert place.gather_of is not None
+    return place.inbox_of(place.gather_of, origin.envelope.priority)
+
+
+def _inbox(place: TeamPlace, topic: str, envelope: Envelope) -> str:
+    """Say where a message goes; a part to where the fan-out was to meet when it was opened."""
+    innermost = envelope.fan_outs[-1] if envelope.fan_outs else None
+    if innermost is not None and without_priority(innermost.gather) == topic:
+        return innermost.gather
+    return place.inbox_of(topic, envelope.priority)
+
+
 def _carried_on(
     place: TeamPlace, topic: Topic[Any, Any], fan_outs: tuple[FanOutHeader, ...]
 ) -> tuple[FanOutHeader, ...]:
     """A message carries its fan-outs on only where they can still meet again."""
     reachable = place.leads_to.get(topic.name, frozenset())
-    if fan_outs and fan_outs[-1].gather in reachable:
+    if fan_outs and without_priority(fan_outs[-1].gather) in reachable:
         return fan_outs
     return ()
 
@@ -179,7 +194,7 @@ def _key(topic: Topic[Any, Any], message: object, envelope: Envelope, slot: _Slo
     if topic.name == results.name:
         return envelope.reference or envelope.task_id
     innermost = envelope.fan_outs[-1] if envelope.fan_outs else None
-    if innermost is not None and innermost.gather == topic.name:
+    if innermost is not None and without_priority(innermost.gather) == topic.name:
         return innermost.fan_out
     own = topic.key_of(message)
     if own is not None:

@@ -22,9 +22,11 @@ from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.presence import Door
 from handrail.runtime.worker.provider import ProviderGates
 from handrail.runtime.worker.traffic import Traffic
+from handrail.wire.priority import Priority, priority_of, with_priority
 from handrail.wire.record import TopicPartition
 
 if TYPE_CHECKING:
+    from handrail.runtime.worker.turns import Turns
     from handrail.store.subject_keys import SubjectKeys
 
 DRAIN_S = 120.0
@@ -54,6 +56,13 @@ class TeamPlace:
     gather_of: str | None  #: where the parts meet that this agent's lists open
     leads_to: Mapping[str, frozenset[str]]  #: topic → gathering topics that can follow it
     is_entry: bool = True  #: work enters the team on this agent's inbox: no agent writes to it
+    urgent: frozenset[str] = frozenset()  #: topics that have a second inbox, for high priority
+
+    def inbox_of(self, topic: str, priority: str | None) -> str:
+        """Name the inbox on which what has this priority is written; every topic has one."""
+        if topic not in self.urgent:
+            return topic
+        return with_priority(topic, priority_of(priority))
 
     def full(self, name: str) -> str:
         """The name of a topic as the broker knows it."""
@@ -110,6 +119,8 @@ class WorkerPlace:
     rails: Rails = field(default_factory=Rails)  #: what its acts are judged by
     memory: WorkerMemory = field(default_factory=WorkerMemory)
     references: Path | None = None  #: where its lanes keep their reference caches; None: nowhere
+    priority: Priority = Priority.NORMAL  #: of its inbox
+    turns: "Turns | None" = None  #: of its process; None: nothing is of high priority there
 
     def reference_cache(self, lane: str) -> Path | None:
         """The file of one lane, named by its transactional id."""
@@ -121,13 +132,23 @@ class WorkerPlace:
         return self.team.full(self.agent.name)
 
     @property
+    def inbox_name(self) -> str:
+        """The inbox, without namespace."""
+        return with_priority(self.agent.reads.name, self.priority)
+
+    @property
     def inbox(self) -> str:
         """The inbox as the broker knows it."""
-        return self.team.full(self.agent.reads.name)
+        return self.team.full(self.inbox_name)
+
+    @property
+    def lanes_name(self) -> str:
+        """The agent, or its lanes of high priority: what the side topics are named by."""
+        return with_priority(self.agent.name, self.priority)
 
     def side(self, kind: str, partition: int) -> TopicPartition:
-        """The same partition of the agent's `answers`, `journal` or `dead`."""
-        return TopicPartition(self.team.full(f"{self.agent.name}.{kind}"), partition)
+        """The same partition of the lanes' `answers`, `journal` or `dead`."""
+        return TopicPartition(self.team.full(f"{self.lanes_name}.{kind}"), partition)
 
     @property
     def lane_settings(self) -> LaneSettings:
@@ -135,7 +156,7 @@ class WorkerPlace:
         within_s = self.agent.within_s
         return LaneSettings(
             agent_version=self.agent.version,
-            inbox=self.agent.reads.name,
+            inbox=self.inbox_name,
             within_ms=None if within_s is None else int(within_s * 1000),
             bounds=self.limits.lane,
         )

@@ -37,6 +37,7 @@ from handrail.runtime.worker.presence import Door
 from handrail.runtime.worker.process_memory import MemoryPlace, ProcessMemory
 from handrail.runtime.worker.provider import ProviderGates
 from handrail.runtime.worker.traffic import Traffic
+from handrail.runtime.worker.turns import Turns
 
 WATCH_S = 0.2
 
@@ -93,6 +94,7 @@ class AgentProcess:
         self._settings = settings
         self.gates = ProviderGates()
         door, traffic = Door(), Traffic()
+        turns = Turns() if any(agent.reads.priorities for agent in agents) else None
         place = MemoryPlace(
             settings.namespace,
             settings.clock,
@@ -123,6 +125,7 @@ class AgentProcess:
                     switches=self._control.switches,
                     memory=self._memory.worker,
                     references=settings.references,
+                    turns=turns,
                 )
             )
             for agent in agents
@@ -210,6 +213,7 @@ def team_place(namespace: str, team: TeamDescription, agent: Agent[..., Any]) ->
         is_entry=not agent.gathers
         and (agent.reads.name == team.intake or not team.writers_of(agent.reads)),
         leads_to={name: _gathers_behind(team, name) for name in team.topics},
+        urgent=frozenset(name for name, topic in team.topics.items() if topic.priorities),
     )
 
 

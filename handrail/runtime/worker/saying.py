@@ -70,6 +70,7 @@ class Saying:
             reference=envelope.reference,
             deadline_ms=envelope.deadline_ms,
             text=_text(record),
+            priority=envelope.priority,
         )
 
     def copy(self, record: Record, envelope: Envelope) -> Event:
@@ -275,7 +276,7 @@ class Saying:
             invocation=invocation.id,
             agent=self._worker.agent.name,
             act=doubt.name,
-            reply_to=f"{self._worker.agent.name}.answers/{self._partition}",
+            reply_to=f"{self._worker.lanes_name}.answers/{self._partition}",
         )
 
     def decided(self, held: Invocation, decision: Decision) -> Event:
@@ -291,9 +292,7 @@ class Saying:
 
     def gather_missed(self, envelope: Envelope, words: str) -> GatherMissed:
         """The error for a part that does not count."""
-        return GatherMissed(
-            inbox=self._worker.agent.reads.name, detail=words, task=envelope.task_id
-        )
+        return GatherMissed(inbox=self._worker.inbox_name, detail=words, task=envelope.task_id)
 
     def _lane(self, envelope: Envelope, offset: int) -> dict[str, Any]:
         return self._of_task(envelope.task_id, envelope.tenant, offset)
@@ -306,7 +305,7 @@ class Saying:
             "agent": self._worker.agent.name,
             "agent_version": self._worker.agent.version,
             "process": self._worker.process,
-            "topic": self._worker.agent.reads.name,
+            "topic": self._worker.inbox_name,
             "partition": self._partition,
             "offset": offset,
         }

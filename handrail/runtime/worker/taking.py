@@ -139,7 +139,7 @@ class Taking:
             case PartRefused(reason, words):
                 error = self._saying.gather_missed(envelope, words)
                 header = envelope.fan_outs[-1] if envelope.fan_outs else None
-                ours = header is not None and header.gather == self._worker.agent.reads.name
+                ours = header is not None and header.gather == self._worker.inbox_name
                 buried = Buried(record, envelope, Reason(reason), error, absorbed=ours)
                 self._bury(record, buried)
 

@@ -128,6 +128,7 @@ def test_json_is_one_document_of_the_published_form(capsys: pytest.CaptureFixtur
     assert document["items"][0] == {
         "id": "t1",
         "reference": "invoice-7",
+        "priority": "normal",
         "state": "working",
         "submitted": "2026-01-02T03:04:05.678Z",
         "changed": None,

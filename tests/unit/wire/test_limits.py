@@ -5,6 +5,7 @@ from pathlib import Path
 
 from handrail.wire import codec
 from handrail.wire.dead_letter import Reason
+from handrail.wire.priority import REFERENCE_IS_NEW
 from tests.unit.wire.test_dead_letter import LISTED
 
 GUIDE = (Path(__file__).resolve().parents[3] / "docs/guide/wire.md").read_text()
@@ -20,6 +21,7 @@ def test_the_guide_lists_every_header_once_and_no_other() -> None:
     listed = [row[0].strip("` |") for row in rows("Every header")]
 
     beside = {"chunk", "chunks", "dlq.claim", "dlq.key-claim", "dlq.headers-left-out"}
+    beside |= {REFERENCE_IS_NEW[0]}
     assert sorted(listed) == sorted(codec.KNOWN_HEADERS | set(LISTED) | beside)
 
 
