@@ -22,7 +22,7 @@ from handrail.lane.journal import Entry
 from handrail.lane.steps import ANEW, StepLog, StepRecord, StepState
 
 #: Refusals that say that nothing has happened.
-_NOTHING_HAPPENED = frozenset(
+NOTHING_HAPPENED = frozenset(
     {
         State.RATE_LIMITED,
         State.QUOTA_EXCEEDED,
@@ -52,7 +52,7 @@ class StepFailure:
             if unknown and effect in _REPEATABLE | _RECEIVER_KNOWS:
                 # It can be found out, or does not matter: the next try does.
                 failure = replace(failure, failure_class=FailureClass.TRANSIENT)
-            return cls(failure, error.state in _NOTHING_HAPPENED)
+            return cls(failure, error.state in NOTHING_HAPPENED)
         return cls(failure, nothing_happened=False)
 
     def facts(self) -> dict[str, object]:

@@ -87,6 +87,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         self._given = bus
         self._clock = clock or WallClock()
         self.asked_by = asked_by or who()  #: whose rights count for what is submitted
+        self.budget: str | None = None  #: what a task that is submitted may spend, such as `5.00`
         self._bus: Bus | None = None
         self._readers: dict[int, RowReader] = {}
         self._seen_topics: set[str] = set()
@@ -170,6 +171,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
             deadline_ms=None if deadline_s is None else now_ms + int(deadline_s * 1000),
             asked_by=self.asked_by,
             priority=asked.value if asked is Priority.HIGH or topic.priorities else None,
+            budget=self.budget,
         )
         inbox = with_priority(topic.name, asked) if topic.priorities else topic.name
         # Of two inboxes the second knows the references; what is normal goes on from there.

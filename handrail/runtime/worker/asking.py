@@ -150,7 +150,8 @@ class UntilReply:
             causation_id=asker.invocation.id,
             hop=parent.hop + 1,
             deadline_ms=min(deadlines, default=None),
-            budget=parent.budget,
+            # What was given away with a question could not be taken back by the run that asks.
+            budget=None if parent.budget is None else "0",
             priority=parent.priority,
             reply_to=asker.reply_to,
             chain=asker.chain,
@@ -293,7 +294,7 @@ class UntilPerson:
         }
         human = ground.worker.team.full(HUMAN)
         records = [request.outgoing(human)]
-        if asker.invocation.run_of(int(path)):
+        if asker.invocation.run_of(int(path.partition(".")[0])):
             # It was asked and closed before its handoff was sent back to ask it again.
             records.append(Outgoing(human, closed_key(request.id), None))
         return Opening(facts, records, [event])

@@ -22,6 +22,7 @@ from handrail.lane.gather import Gather, PartEnd
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import Kind, entry_key
 from handrail.lane.steps import Doubt
+from handrail.rails.budget import together
 from handrail.runtime.worker.burial import Buried, record_of_parts
 from handrail.runtime.worker.canceling import Canceled
 from handrail.runtime.worker.context import RunContext
@@ -134,7 +135,8 @@ class Execution:
         if failure is not None:
             run = FailedRun(seen.record, seen.envelope, steps, failure)
             return after_failure(self._ground, invocation, run)
-        return await self._packed(invocation, seen, steps.memory, (returned, spent))
+        left = replace(seen, envelope=steps.budget.carried_on(seen.envelope))
+        return await self._packed(invocation, left, steps.memory, (returned, spent))
 
     async def _packed(
         self,
@@ -363,4 +365,5 @@ def _in_common(envelopes: list[Envelope]) -> Envelope:
         fan_outs=first.fan_outs[:-1],
         hop=max(envelope.hop for envelope in envelopes),
         memory_read=joined(envelope.memory_read for envelope in envelopes),
+        budget=together(envelope.budget for envelope in envelopes),
     )

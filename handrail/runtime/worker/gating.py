@@ -8,9 +8,10 @@ very arguments, contract and rules that the person saw, before it expires, and o
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 import structlog
+from pydantic import Field
 
 from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
@@ -21,16 +22,20 @@ from handrail.contract.tool import Tool
 from handrail.lane.steps import StepRecord
 from handrail.models.port import JsonObject
 from handrail.rails.binding import Binding
-from handrail.rails.gateway import Call, NeedsApproval, Stopped, judge
+from handrail.rails.budget import micros_of, written
+from handrail.rails.gateway import Call, NeedsApproval, Stopped, Verdict, judge
 from handrail.runtime.worker.approving import Decided, approval_wait, expired
-from handrail.runtime.worker.asking import Asker
+from handrail.runtime.worker.asking import Asker, ask_person_wait
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.requests import request_id
+from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
 
 log = structlog.get_logger("handrail.rails")
 
 R = TypeVar("R")
+
+Amount = Annotated[float, Field(ge=0, le=1e6)]  #: by which a person raises a budget
 
 #: Makes the act of a call with these arguments.
 MakeAct = Callable[[JsonObject], Act[R]]
@@ -48,21 +53,25 @@ class Gate:
     ) -> R:
         """Carry an act out if it may take place; raises Refused in one of the 23 states."""
         steps = self.steps
+        cost = 0 if tool.terms.cost is None else tool.terms.cost.micros
+        if cost:
+            await self._cover(tool.name, cost, path)
         call = original = self._call(tool, arguments)
         ask_path, rails = approval_path(path), self.steps.ground.worker.rails
-        approval = self._asked_for(ask_path, path, call)
-        if approval is not None:
-            wait = approval_wait(self.asker, ask_path, call, *approval)
-            decided = await steps.wait_for(wait)
+        verdict = None if self._is_settled(path) else judge(call, rails)
+        approved = self._is_settled(ask_path) or isinstance(verdict, NeedsApproval)
+        if approved:
+            decided = await steps.wait_for(self._approval(ask_path, call, verdict))
             if not decided.approve:
                 raise _rejected(tool.name, decided)
             changed = decided.arguments
             if changed is not None:
                 arguments = tool.checked(changed)
             call = replace(call, arguments=arguments, approved=True, now_ms=steps.now_ms())
-        if self._is_settled(path):
-            return await steps.carry_out(act(arguments))
-        verdict = judge(call, rails)
+            verdict = None if self._is_settled(path) else judge(call, rails)
+        if verdict is None:
+            with steps.budget.covering(cost, again=True):
+                return await steps.carry_out(act(arguments))
         if isinstance(verdict, Stopped):
             trace = self.asker.envelope.trace_parent or self.asker.invocation.id
             problem = Problem.of(verdict.refused, owner=tool.terms.owner, trace=trace)
@@ -73,16 +82,40 @@ class Gate:
             why = "what it does now needs an approval that nobody was asked for"
             return await steps.carry_out(_refusing(act(arguments), expired(tool.name, why)))
         made = replace(act(arguments), do=act(dict(verdict.arguments)).do)
-        if approval is not None:
+        if approved:
             licence, lost = self._licence(ask_path, original, call.now_ms)
             if lost is not None:
                 return await steps.carry_out(_refusing(made, expired(tool.name, lost)))
             made = replace(made, licence=licence)
+        if not steps.budget.account.fits(cost):
+            return await steps.carry_out(_refusing(made, _used_up(tool.name)))
         limit = tool.terms.limit
-        with rails.limits.running(tool.name, call.tenant, limit, call.now_ms):
+        with (
+            steps.budget.covering(cost),
+            rails.limits.running(tool.name, call.tenant, limit, call.now_ms),
+        ):
             return await steps.carry_out(made)
 
     # ---- inside
+
+    async def _cover(self, tool: str, cost: int, path: str) -> None:
+        """Ask a person for more where an act costs more than is left; `Refused` for nothing."""
+        steps, ask_path = self.steps, _beside(path, "b")
+        covered = self._is_settled(path) or steps.budget.account.fits(cost)
+        if covered and not self._is_settled(ask_path):
+            return
+        wait = ask_person_wait(
+            self.asker,
+            ask_path,
+            f"The budget of this task is used up, and {tool} costs {written(cost)}."
+            " By how much is it raised? 0 refuses it.",
+            returns=Amount,
+            choices=(),
+            within_s=None,
+        )
+        steps.budget.account = steps.budget.account.raised(micros_of(await steps.wait_for(wait)))
+        if not self._is_settled(path) and not steps.budget.account.fits(cost):
+            raise _used_up(tool)
 
     def _call(self, tool: Tool[Any, Any], arguments: JsonObject) -> Call:
         envelope = self.asker.envelope
@@ -96,18 +129,11 @@ class Gate:
             now_ms=self.steps.now_ms(),
         )
 
-    def _asked_for(
-        self, ask_path: str, path: str, call: Call
-    ) -> tuple[Approval, Mapping[str, Any]] | None:
-        """Say whether a person was asked, or is to be."""
-        if self._is_settled(ask_path):
-            return call.tool.terms.approval or Approval(), call.arguments
-        if self._is_settled(path):
-            return None
-        verdict = judge(call, self.steps.ground.worker.rails)
+    def _approval(self, path: str, call: Call, verdict: Verdict | None) -> Wait[Decided]:
+        """Give the step that waits for it; what was asked before stands in its intent."""
         if isinstance(verdict, NeedsApproval):
-            return verdict.approval, verdict.arguments
-        return None
+            return approval_wait(self.asker, path, call, verdict.approval, verdict.arguments)
+        return approval_wait(self.asker, path, call, Approval(), call.arguments)
 
     def _licence(
         self, ask_path: str, call: Call, now_ms: int
@@ -152,8 +178,16 @@ class Gate:
 
 def approval_path(path: str) -> str:
     """Name the step in which the act of a step is approved."""
+    return _beside(path, "a")
+
+
+def _beside(path: str, letter: str) -> str:
     step, _, index = path.partition(".")
-    return f"{step}.a{index or 0}"
+    return f"{step}.{letter}{index or 0}"
+
+
+def _used_up(tool: str) -> Refused:
+    return Refused(State.BUDGET_EXHAUSTED, f"{tool} costs more than is left of the task's budget")
 
 
 def _rejected(tool: str, decided: Decided) -> Refused:

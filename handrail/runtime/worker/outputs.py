@@ -12,6 +12,7 @@ from handrail.contract.agent import Agent
 from handrail.contract.topic import Topic, results
 from handrail.errors.lane import FanOutRefused
 from handrail.ledger.event import Wrote, WroteKind
+from handrail.rails.budget import share
 from handrail.runtime.worker.place import TeamPlace
 from handrail.wire.envelope import Envelope, FanOutHeader
 from handrail.wire.ids import fan_out_id, handoff_id
@@ -83,7 +84,7 @@ def outputs_of(
         messages.append(marker(agent, place, replace(origin, envelope=envelope), NO_PARTS))
     elif origin.envelope.fan_outs and not any(m.envelope.fan_outs for m in messages):
         messages.append(marker(agent, place, origin, EMPTY))
-    return Outputs(messages, fan_out)
+    return Outputs(_with_shares(messages, origin.envelope.budget), fan_out)
 
 
 EMPTY = Marker(kind=MarkerKind.EMPTY)
@@ -204,6 +205,17 @@ def _key(topic: Topic[Any, Any], message: object, envelope: Envelope, slot: _Slo
     if slot.fan_out is not None:
         return f"{slot.fan_out}/{slot.index}"
     return envelope.task_id
+
+
+def _with_shares(messages: list[Outbound], budget: str | None) -> list[Outbound]:
+    """Split what is left of the budget among those who get something to do."""
+    if budget is None or not messages:
+        return messages
+    count = len(messages)
+    return [
+        replace(one, envelope=one.envelope.but(budget=share(budget, index, count)))
+        for index, one in enumerate(messages)
+    ]
 
 
 def _kind(place: TeamPlace, topic: Topic[Any, Any]) -> WroteKind:

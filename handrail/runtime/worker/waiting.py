@@ -27,6 +27,7 @@ from handrail.runtime.worker.ground import Act, LaneGround
 from handrail.runtime.worker.holding import before_step
 from handrail.runtime.worker.provider import Provider, ProviderCall
 from handrail.runtime.worker.recorded_error import encode_error
+from handrail.runtime.worker.run_budget import RunBudget
 from handrail.runtime.worker.run_memory import RunMemory
 from handrail.runtime.worker.stepping import Stepper
 from handrail.runtime.worker.wait import Closing, Wait, Waiting
@@ -60,6 +61,7 @@ class RunSteps(Stepper):
         self.ground = ground
         self.invocation = invocation
         self.memory = RunMemory(envelope.memory_read)
+        self.budget = RunBudget(envelope)
         self._task = asyncio.current_task()
         self._busy = 0  # steps under way that do not wait
         self._waits: dict[str, Waiting] = {}

@@ -1,0 +1,106 @@
+"""Measures the gateway and races about approvals: `python -m bench.rails [--trials N]`.
+
+Exit code 1 says that a figure is not what is promised.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from decimal import Decimal
+from pathlib import Path
+
+import click
+import structlog
+
+from bench.engine.figure import Figure, machine
+from bench.rails.races import RACES, race
+from handrail import Approval, Effect, Limit, Reach, tool
+from handrail.rails.gateway import Call, Rails, judge
+from handrail.rails.policy_files import policy_in
+from handrail.testing.tools import unconfined
+
+RESULTS = Path(__file__).with_name("results.json")
+POLICY = Path(__file__).parents[2] / "deploy" / "policy"
+CALLS_COUNT = 10_000
+TRIALS_COUNT = 1_000
+
+
+@tool(
+    effect=Effect.UNSAFE,
+    reach=Reach.EXTERNAL,
+    permission="billing:refund",
+    approval=Approval(when="amount > 100", by="role:finance"),
+    limit=Limit(per_tenant=2, rate="1000000/s"),
+)
+async def refund(order: str, amount: Decimal) -> str:
+    """Send money back for one order."""
+    return f"{order} {amount}"
+
+
+def _gate(what: str, rails: Rails) -> list[Figure]:
+    call = Call(
+        tool=refund,
+        arguments={"order": "42", "amount": "20"},
+        agent="clerk",
+        asked_by="ben",
+        tenant="default",
+        task_id="t1",
+        now_ms=1,
+    )
+    took_ms, spent_ms = _timed(lambda: judge(call, rails))
+    count = len(took_ms)
+    return [
+        Figure(f"gateway, {what}, median", took_ms[count // 2], "ms", count, 1),
+        Figure("the same, 99th percentile", took_ms[count * 99 // 100], "ms", count, 3),
+        Figure("the same, of the processor's time", spent_ms[count * 99 // 100], "ms", count, 3),
+    ]
+
+
+def _timed(act: Callable[[], object]) -> tuple[list[float], list[float]]:
+    """Give what each call took, and what it took of the processor: others may use that as well."""
+    took_ms: list[float] = []
+    spent_ms: list[float] = []
+    for _ in range(CALLS_COUNT):
+        spent_s, began_s = time.thread_time(), time.perf_counter()
+        act()
+        took_ms.append((time.perf_counter() - began_s) * 1000)
+        spent_ms.append((time.thread_time() - spent_s) * 1000)
+    return sorted(took_ms), sorted(spent_ms)
+
+
+async def _races(trials: int) -> list[Figure]:
+    found: list[Figure] = []
+    for name in RACES:
+        came = await race(name, trials)
+        beside = f"{came.approved} approved, {came.acts} acts"
+        found += [
+            Figure(f"race: {name}, acts nobody approved", came.unauthorised, "", trials, 0),
+            Figure("the same, double acts", came.double, "", trials, 0, beside=beside),
+        ]
+    return found
+
+
+@click.command()
+@click.option("--trials", default=TRIALS_COUNT, show_default=True, help="Of each race.")
+@click.option("--gate-only", is_flag=True, help="Leave the races out.")
+def measure(trials: int, *, gate_only: bool) -> None:
+    """Measure, print and write the figures."""
+    on = machine()
+    figures = _gate("no policy", unconfined())
+    figures += _gate("with the example's policy", unconfined(policy_in(POLICY)))
+    if not gate_only:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+        figures += asyncio.run(_races(trials))
+    for figure in figures:
+        click.echo(str(figure))
+    if not gate_only:
+        written = {"machine": on, "figures": [asdict(figure) for figure in figures]}
+        RESULTS.write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+    raise SystemExit(0 if all(figure.kept for figure in figures) else 1)
+
+
+if __name__ == "__main__":
+    measure()

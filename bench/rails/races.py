@@ -1,0 +1,228 @@
+"""Races about approvals, in one process: what an adversary or a crash can make of them.
+
+Each trial is a task whose refund needs an approval. Many of them stand at once, the race is run on
+all, and what the tool was called with is held against what was approved.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from handrail import Approval, Context, Effect, Refused, Topic, agent, results, tool
+from handrail.rails.cedar import CedarPolicy
+from handrail.runtime.approvals import approval_of, denial_of
+from handrail.testing import Team
+from handrail.testing.accounting import read_all
+from handrail.testing.tools import unconfined
+from handrail.wire.human import HUMAN, REQUEST_TYPE, PersonsAnswer, Request
+
+AT_ONCE = 50  #: tasks that stand at a time
+PARTITIONS = 1
+LIMIT_S = 600
+BY = "role:finance"  #: whoever of that role decides
+
+jobs = Topic("jobs", carries=str)
+
+
+@tool(
+    effect=Effect.UNSAFE,
+    approval=Approval(by=BY, expires_s=LIMIT_S, text="Refund {amount} for order {order}"),
+)
+async def refund(order: str, amount: Decimal) -> str:
+    """Send money back for one order."""
+    return f"{order} {amount}"
+
+
+@agent(reads=jobs, writes=results)
+async def clerk(text: str, ctx: Context) -> str:
+    """Refund, or say why not."""
+    order, _, amount = text.partition(" ")
+    try:
+        return await ctx.call(refund, order=order, amount=Decimal(amount))
+    except Refused as no:
+        return no.state.value
+
+
+@dataclass(slots=True)
+class Result:
+    """What a race has come to."""
+
+    race: str
+    trials: int = 0
+    approved: int = 0  #: acts that a person has let through
+    acts: int = 0
+    unauthorised: int = 0  #: acts with arguments that nobody has approved
+    double: int = 0
+
+
+@dataclass(slots=True)
+class Stand:
+    """A team whose tasks all wait, and what a race may do to them."""
+
+    team: Team
+    requests: list[Request]
+    draw: random.Random
+    allowed: Counter[tuple[str, str]]
+    second: CedarPolicy  #: the rules after a change of them
+
+    def approve(self, request: Request) -> bytes:
+        """Approve, and note that this act may happen once."""
+        arguments: Any = (request.act or {})["arguments"]
+        self.allowed[(arguments["order"], str(arguments["amount"]))] = 1
+        return approval_of(request)
+
+    async def send(self, request: Request, value: bytes, *, by: str = BY) -> None:
+        """Write a decision to the lane as anybody could who may write there."""
+        number = self.draw.getrandbits(64)
+        answer = PersonsAnswer(request.id, f"a-{number:x}", value, by)
+        topic, _, partition = request.reply_to.rpartition("/")
+        full = self.team.full(topic)
+        await self.team.bus.sender().send(answer.outgoing(full, int(partition), 1))
+
+
+async def _swap_arguments(stand: Stand) -> None:
+    for request in stand.requests:
+        act = {**(request.act or {}), "arguments": {"order": "thief", "amount": "9999"}}
+        forged = replace(request, act=act, schema={"type": "object"})
+        swapped, honest = approval_of(forged), stand.draw.random() < 0.5  # noqa: PLR2004 - a coin
+        if honest and stand.draw.random() < 0.5:  # noqa: PLR2004 - a coin
+            await stand.send(request, stand.approve(request))
+            await stand.send(request, swapped)
+        else:
+            await stand.send(request, swapped)
+            if honest:
+                await stand.send(request, stand.approve(request))
+
+
+async def _swap_target(stand: Stand) -> None:
+    others = stand.requests[1:] + stand.requests[:1]
+    for request, other in zip(stand.requests, others, strict=True):
+        # What somebody has approved for one task is sent to another one.
+        await stand.send(other, approval_of(request))
+
+
+async def _change_policy(stand: Stand) -> None:
+    await stand.team.kill(clerk)
+    for request in stand.requests:
+        await stand.send(request, approval_of(request))
+    stand.team.rails = unconfined(stand.second)
+    await stand.team.restart(clerk)
+
+
+async def _expire(stand: Stand) -> None:
+    await stand.team.kill(clerk)
+    for request in stand.requests:
+        await stand.send(request, approval_of(request))
+    await stand.team.advance(seconds=LIMIT_S + 1)
+    await stand.team.restart(clerk)
+
+
+async def _replay(stand: Stand) -> None:
+    for request in stand.requests:
+        value = stand.approve(request)
+        for _ in range(stand.draw.randrange(2, 5)):
+            await stand.send(request, value)
+    await stand.team.advance(seconds=2)
+    for request in stand.requests:
+        await stand.send(request, approval_of(request))
+
+
+async def _consume_twice(stand: Stand) -> None:
+    for request in stand.requests:
+        deciders = [stand.approve(request), approval_of(request), denial_of(request, "no")]
+        stand.draw.shuffle(deciders)
+        for value in deciders:
+            await stand.send(request, value)
+        if stand.draw.random() < 0.5:  # noqa: PLR2004 - a coin
+            await stand.send(request, stand.approve(request), by=f"somebody ({BY})")
+
+
+async def _crash_between(stand: Stand) -> None:
+    moments = (
+        "before_intent/refund",
+        "after_intent_commit/refund",
+        "after_act/refund",
+        "after_outcome/refund",
+        "after_outcome_commit/refund",
+        "before_final",
+        "after_final_commit",
+    )
+    for request in stand.requests:
+        await stand.send(request, stand.approve(request))
+    for moment in stand.draw.sample(moments, 3):
+        count = stand.draw.randrange(1, 4)
+        await stand.team.kill(clerk, at=f"{moment}:{count}")
+        await stand.team.advance(seconds=2)
+        member = stand.team.members[0]
+        if member.kill_point.reached_it.is_set():
+            await stand.team.restart(clerk)
+        else:
+            member.kill_point.countdown = None
+        await stand.team.advance(seconds=3)
+
+
+RACES: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
+    "swap arguments": _swap_arguments,
+    "swap target": _swap_target,
+    "change policy": _change_policy,
+    "expire": _expire,
+    "replay": _replay,
+    "consume twice": _consume_twice,
+    "crash between": _crash_between,
+}
+
+
+async def race(
+    name: str, trials: int, *, seed: int = 1, at_once: int = AT_ONCE, second: str = "second"
+) -> Result:
+    """Run a race so many times, and count; `second` names the rules after a change of them."""
+    result = Result(name)
+    while result.trials < trials:
+        count = min(at_once, trials - result.trials)
+        await _round(name, result, count, seed + result.trials, _rules(second))
+    return result
+
+
+async def _round(name: str, result: Result, count: int, seed: int, second: CedarPolicy) -> None:
+    draw = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    done: list[tuple[str, str]] = []
+    team = Team(clerk, tools=[refund], partitions=PARTITIONS)
+    team.rails = unconfined(_rules("first"))
+    async with team:
+
+        def paid(order: str, amount: Decimal) -> str:
+            done.append((order, str(amount)))
+            return order
+
+        team.fake(refund, does=paid)
+        for number in range(count):
+            await team.submit(jobs, f"{seed}-{number} {draw.randrange(1, 1_000)}")
+        await team.advance(seconds=2)
+        requests = await _open(team)
+        assert len(requests) == count, f"{len(requests)} of {count} wait"
+        stand = Stand(team, requests, draw, Counter(), second)
+        await RACES[name](stand)
+        await team.advance(seconds=5)
+        result.trials += count
+        result.approved += len(stand.allowed)
+        result.acts += len(done)
+        result.unauthorised += sum(1 for act in done if act not in stand.allowed)
+        result.double += sum(many - 1 for many in Counter(done).values())
+
+
+async def _open(team: Team) -> list[Request]:
+    found: dict[bytes, Request] = {}
+    for record in await read_all(team.bus, team.full(HUMAN)):
+        if record.value is None:
+            found.pop(record.key or b"", None)
+        elif record.header("ce_type") == REQUEST_TYPE.encode():
+            found[record.key or b""] = Request.from_record(record)
+    return list(found.values())
+
+
+def _rules(rule: str) -> CedarPolicy:
+    text = f'@id("{rule}") permit (principal, action, resource);'
+    return CedarPolicy.of(text, {"finance": ["finance"]})

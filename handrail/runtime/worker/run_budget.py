@@ -1,0 +1,69 @@
+"""What one run of a handler may spend, and what it hands on of it.
+
+The balance is not stored: each costed step that is recorded is spent again when its run is
+repeated, so a restart refills nothing. Guarantee: no costed act begins that is not covered.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import structlog
+
+from handrail.contract.failure import Refused, State
+from handrail.lane.trying_again import NOTHING_HAPPENED
+from handrail.rails.budget import Account, read_budget, written
+from handrail.wire.envelope import Envelope
+
+#: Refusals before the act, or of an act that did nothing: they cost nothing.
+_FREE = NOTHING_HAPPENED | {
+    State.INVALID_INPUT,
+    State.DENIED_BY_POLICY,
+    State.TAINTED_INPUT,
+    State.APPROVAL_REJECTED,
+    State.APPROVAL_EXPIRED,
+    State.BUDGET_EXHAUSTED,
+    State.SANDBOX_UNAVAILABLE,
+}
+
+log = structlog.get_logger("handrail.rails")
+
+
+class RunBudget:
+    """The budget of one run."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        """Begin with what the handoff brought."""
+        self.account = Account(read_budget(envelope.budget))
+        self._task = envelope.task_id
+
+    @contextmanager
+    def covering(self, cost: int, *, again: bool = False) -> Generator[None]:
+        """Set aside what an act may cost while it runs; it is spent unless nothing happened.
+
+        What was begun before was covered then, and is only counted `again`.
+        """
+        warned = self.account.warns
+        account = self.account
+        reserved = account.reserved + cost
+        self.account = replace(account, reserved=reserved) if again else account.reserve(cost)
+        if self.account.warns and not warned:
+            left = written(self.account.left)
+            log.warning("most of the budget is used", task=self._task, left=left)
+        try:
+            yield
+        except Refused as refused:
+            if refused.state in _FREE:
+                self.account = self.account.release(cost)
+            else:
+                self.account = self.account.commit(cost)
+            raise
+        except BaseException:
+            self.account = self.account.commit(cost)
+            raise
+        else:
+            self.account = self.account.commit(cost)
+
+    def carried_on(self, envelope: Envelope) -> Envelope:
+        """Give the envelope with what is left of its budget."""
+        return envelope.but(budget=written(self.account.left))
