@@ -8,6 +8,7 @@ import pytest
 from handrail import (
     NEW,
     Access,
+    Conflict,
     Context,
     Memory,
     MemoryClass,
@@ -25,7 +26,7 @@ from handrail.ledger.memory_event import MemoryRecalled, MemoryRefused
 from handrail.testing import Team
 from handrail.testing.accounting import read_all
 from handrail.testing.model import says
-from tests.promises.memory import TeamOf, facts, note, reader
+from tests.promises.memory import TeamOf, facts, note, reader, told
 from tests.promises.step_tools import jobs, ledger
 
 lore = Memory("lore", carries=str, keeps=MemoryClass.FACT)
@@ -36,7 +37,21 @@ BRIDGE = "The new bridge over the river is closed until the end of March"
 NEWS = "Nobody has repaired the bridge yet and the town council argues about the costs"
 
 
-@agent(reads=jobs, writes=results)
+@agent(reads=jobs, writes=told)
+async def teller(text: str, ctx: Context) -> str:
+    """Have something remembered before the scribe is asked, whose view then has to hold it."""
+    known = (
+        {"bridge": BRIDGE}
+        if "bridge" in text
+        else {f"r/{n}": f"{RIVER}, {n} times" for n in range(9)}
+    )
+    for key, value in known.items():
+        with suppress(Conflict):
+            await ctx.memory(lore).put(key, value, expect=NEW)
+    return text
+
+
+@agent(reads=told, writes=results)
 async def scribe(text: str, ctx: Context) -> str:
     """Have a model answer from memory, and keep what it says."""
     known = await ctx.recall(Recall(lore, query=text), budget_tokens=200)
@@ -55,10 +70,8 @@ async def given(team: Team) -> list[MemoryRecalled]:
 async def test_what_a_model_is_given_is_told_once_and_made_again_byte_for_byte(
     team_of: TeamOf,
 ) -> None:
-    async with team_of(scribe, tools=[note], memory=[lore, log]) as team:
+    async with team_of(teller, scribe, tools=[note], memory=[lore, log]) as team:
         team.allow(note)
-        for number in range(9):
-            await team.memory(lore).put(f"r/{number}", f"{RIVER}, {number} times", expect=NEW)
         team.model.script(says(NEWS))
         # What is recalled is recorded before the model is asked, and its run begins once more.
         await team.kill(scribe, at="after_outcome_commit/note")
@@ -84,9 +97,8 @@ async def test_what_a_model_is_given_is_told_once_and_made_again_byte_for_byte(
 async def test_a_model_that_says_only_what_memory_gave_it_is_refused_counted_and_told(
     team_of: TeamOf,
 ) -> None:
-    async with team_of(scribe, tools=[note], memory=[lore, log]) as team:
+    async with team_of(teller, scribe, tools=[note], memory=[lore, log]) as team:
         team.allow(note)
-        await team.memory(lore).put("bridge", BRIDGE, expect=NEW)
         team.model.script(says(f"Well: {BRIDGE}.", when="one"))
         team.model.script(says(f"They said: {BRIDGE}.", when="two"))
         team.model.script(says(f"{BRIDGE.replace('March', 'June')}.", when="three"))
@@ -95,7 +107,8 @@ async def test_a_model_that_says_only_what_memory_gave_it_is_refused_counted_and
             assert await (await team.submit(jobs, wish)).result(str)
         assert await team.memory(lore).get("said") is None
         assert await team.memory(log).get("scribe") is None
-        refused = [event for event in await ledger(team) if isinstance(event, MemoryRefused)]
+        told_of = [event for event in await ledger(team) if isinstance(event, MemoryRefused)]
+        refused = [event for event in told_of if event.by == "scribe"]
         assert sorted((e.reason, e.space) for e in refused) == [
             ("echo", "log"),
             ("echo", "log"),
@@ -120,9 +133,11 @@ async def test_what_is_about_a_person_is_read_by_the_model_alone(team_of: TeamOf
         access=Access(personal=PersonalData.SUBJECT),
     )
     states: list[State] = []
+    meal = "canary soup without any salt on every Monday"
 
     @agent(reads=jobs, writes=results)
     async def host(text: str, ctx: Context) -> int:
+        await ctx.memory(wishes).put("meal", meal, expect=NEW, subject="Ada")
         part = Recall(wishes, keys=["meal", "drink"], subject="Ada", heading="What she likes:")
         known = await ctx.recall(part, budget_tokens=100)
         said = await ctx.model(text, returns=str, context=known)
@@ -133,8 +148,6 @@ async def test_what_is_about_a_person_is_read_by_the_model_alone(team_of: TeamOf
         return known.tokens
 
     async with team_of(host, memory=[wishes]) as team:
-        meal = "canary soup without any salt on every Monday"
-        await team.memory(wishes).put("meal", meal, expect=NEW, subject="Ada")
         team.model.script(says(meal))
         task = await team.submit(jobs, "dinner")
 
@@ -159,6 +172,7 @@ async def test_what_cannot_be_recalled_is_refused_before_anything_is_read(
 
     @agent(reads=jobs, writes=results)
     async def asker(text: str, ctx: Context) -> str:
+        await ctx.memory(lore).put("a", RIVER, expect=NEW)
         for parts, budget in (
             ([Recall(secret, query=text)], 10),
             ([Recall(lore, keys=["no@key"])], 10),
@@ -177,7 +191,6 @@ async def test_what_cannot_be_recalled_is_refused_before_anything_is_read(
         return empty.text
 
     async with team_of(asker, reader, memory=[lore, log, facts, secret]) as team:
-        await team.memory(lore).put("a", RIVER, expect=NEW)
         task = await team.submit(jobs, "ferry")
 
         assert await task.result(str) == ""
