@@ -33,6 +33,7 @@ from handrail.rails.gateway import Rails
 from handrail.rails.policy_files import policy_of
 from handrail.runtime.child import NOTE_VARIABLE
 from handrail.runtime.clock import WallClock
+from handrail.runtime.confining import Confining, confining
 from handrail.runtime.departed import bury_predecessors
 from handrail.runtime.keeper import KEEPER, keeper
 from handrail.runtime.note import ProcessNote, ProcessState, note_path, read_note, write_note
@@ -194,7 +195,8 @@ async def serve(plan: Serving) -> None:
     try:
         await bus.start()
         await bury_predecessors(bus, plan.settings.project_dir, noted.predecessor)
-        await _serve_all(_parts(plan, bus, model), plan, noted, stop)
+        async with confining(plan.settings.project_dir, plan.team.tools) as confined:
+            await _serve_all(_parts(plan, bus, model, confined), plan, noted, stop)
         noted.say(ProcessState.STOPPED)
     finally:
         await close_model(model)
@@ -203,7 +205,7 @@ async def serve(plan: Serving) -> None:
         path.unlink(missing_ok=True)
 
 
-def _parts(plan: Serving, bus: Bus, model: Model) -> list[Served]:
+def _parts(plan: Serving, bus: Bus, model: Model, confined: Confining) -> list[Served]:
     parts: list[Served] = []
     if REGISTRAR in plan.writers:
         parts.append(ServedWriter(registrar(bus, plan.settings.namespace, WallClock())))
@@ -220,7 +222,8 @@ def _parts(plan: Serving, bus: Bus, model: Model) -> list[Served]:
                 fan_out_parts_max=plan.settings.fan_out_parts_max,
             ),
             drain_s=plan.settings.drain_s,
-            rails=Rails(policy=policy_of(plan.settings.project_dir)),
+            steps=confined.steps,
+            rails=Rails(policy_of(plan.settings.project_dir), confines=confined.confines),
             references=folder / "references",
             memory=folder / "memory",
             subject_keys=folder / "keys" / KEYS_FILE,

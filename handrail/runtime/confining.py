@@ -1,0 +1,136 @@
+"""Has the tools that ask for it run in the sandbox of their process, or says why they are not run.
+
+Guarantee: a tool that declares a level is run with it or not at all, whatever becomes of the
+sandbox; a process whose tools ask for none starts none.
+"""
+
+import contextlib
+import math
+from collections.abc import AsyncGenerator, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import orjson
+import structlog
+from pydantic import ValidationError
+
+from handrail.contract.canonical import plain
+from handrail.contract.confinement import Level, Limits
+from handrail.contract.failure import Refused, State
+from handrail.contract.tool import Tool, ToolContext
+from handrail.errors.sandbox import SandboxBroken
+from handrail.models.port import JsonObject, Model
+from handrail.rails.egress import Egress
+from handrail.rails.sandbox.outcome import Ending, Outcome
+from handrail.runtime.worker.acting import StepRunner
+
+if TYPE_CHECKING:
+    # The rest of the sandbox is loaded by processes that start one.
+    from handrail.rails.sandbox.sandbox import Sandbox
+
+log = structlog.get_logger("handrail.sandbox")
+
+R = TypeVar("R")
+
+HARMLESS: Final = ("pure", "read")
+
+
+class Confining:
+    """What the gateway and the steps of one process ask about its sandbox."""
+
+    def __init__(self, sandbox: "Sandbox | None", why_not: str) -> None:
+        """Use this sandbox; where there is none, `why_not` says why."""
+        self._sandbox = sandbox
+        self._why_not = why_not
+
+    def confines(self, level: Level) -> str | None:
+        """Say why a level is not to be had here; None when it is."""
+        if level is Level.NONE:
+            return None
+        if self._sandbox is None:
+            return self._why_not
+        proof = self._sandbox.proof
+        if proof.level.holds(level):
+            return None
+        why = " ".join(proof.leaks.values())
+        return f"level {level} does not hold here, only {proof.level}. {why} {proof.cure or ''}"
+
+    def steps(self, model: Model) -> StepRunner:
+        """Make what carries out the steps of one invocation."""
+        return ConfinedSteps(model, self._sandbox, self._why_not)
+
+
+class ConfinedSteps(StepRunner):
+    """Carries steps out; a tool that declares a level, in the sandbox."""
+
+    def __init__(self, model: Model, sandbox: "Sandbox | None", why_not: str) -> None:
+        """Use this sandbox."""
+        super().__init__(model)
+        self._sandbox = sandbox
+        self._why_not = why_not
+
+    async def tool(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:
+        """Carry a tool out once, confined as it declares. Raises Refused."""
+        level = tool.terms.sandbox
+        if level is Level.NONE:
+            return await super().tool(tool, ctx, arguments)
+        if self._sandbox is None:
+            raise Refused(State.SANDBOX_UNAVAILABLE, f"{tool.name}: {self._why_not}")
+        from handrail.rails.sandbox.sandbox import Call  # noqa: PLC0415  it is loaded by now
+        from handrail.rails.sandbox.tool_body import call_of  # noqa: PLC0415  the same
+
+        call = Call(tool.name, call_of(orjson.dumps(plain(arguments)), ctx))
+        limits = Limits(wall_s=tool.timeout_s, cpu_s=math.ceil(tool.timeout_s))
+        try:
+            outcome = await self._sandbox.run(call, level, limits, Egress.of(tool.terms.egress))
+        except SandboxBroken as error:
+            said = f"{tool.name}: {error.what} {error.why}"
+            raise Refused(State.SANDBOX_UNAVAILABLE, said) from error
+        if outcome.log:
+            log.info("tool said", tool=tool.name, task=ctx.task_id, text=outcome.log)
+        return _result(tool, outcome)
+
+
+def _result(tool: Tool[Any, R], outcome: Outcome) -> R:
+    if outcome.ending is Ending.DONE:
+        try:
+            # What comes out of a sandbox is read as if anybody had written it.
+            return tool.from_record(outcome.result)
+        except ValidationError as error:
+            said = f"{tool.name}: what it gave back is not what it promises"
+            raise Refused(State.OUTPUT_INVALID, said) from error
+    state = outcome.state or State.INTERNAL
+    if state is State.OUTCOME_UNKNOWN and tool.effect in HARMLESS:
+        # It changes nothing, so that there is nothing to find out at the other side.
+        timed_out = outcome.ending is Ending.TIMED_OUT
+        state = State.TIMEOUT_NO_EFFECT if timed_out else State.INTERNAL
+        raise Refused(state, f"{tool.name}: {outcome.detail}")
+    refused = outcome.ending is Ending.REFUSED
+    raise Refused(
+        state,
+        outcome.detail if refused else f"{tool.name}: {outcome.detail}",
+        title=outcome.title,
+        remedy=outcome.remedy,
+        retry_after_s=outcome.retry_after_s,
+    )
+
+
+@contextlib.asynccontextmanager
+async def confining(project: Path, tools: Iterable[Tool[..., Any]]) -> AsyncGenerator[Confining]:
+    """Start the sandbox where a tool asks for it. One that does not start is told by each call."""
+    if all(tool.terms.sandbox is Level.NONE for tool in tools):
+        yield Confining(None, "no tool of this team asked for a sandbox when it was started")
+        return
+    from handrail.rails.sandbox.probe import proved  # noqa: PLC0415  only where a sandbox is wanted
+    from handrail.runtime.sandboxed_tools import setting  # noqa: PLC0415  the same
+
+    async with contextlib.AsyncExitStack() as stack:
+        sandbox, why_not = None, ""
+        try:
+            sandbox = await stack.enter_async_context(proved(setting(project)))
+        except SandboxBroken as error:
+            why_not = f"{error.what} {error.why}"
+            log.warning("sandbox did not start", reason=error.why)
+        else:
+            log.info("sandbox proved", level=sandbox.proof.level, leaks=dict(sandbox.proof.leaks))
+        yield Confining(sandbox, why_not)

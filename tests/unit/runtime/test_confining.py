@@ -1,0 +1,183 @@
+"""A tool that declares a level runs in the sandbox of its process, or is refused in words."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from handrail.contract.confinement import Level
+from handrail.contract.failure import Refused, State
+from handrail.contract.tool import Tool, ToolContext
+from handrail.models.extractive import ExtractiveModel
+from handrail.runtime.confining import Confining, confining
+from handrail.runtime.team_imports import close_projects, load_file
+
+TOOLS = '''
+import os
+from decimal import Decimal
+
+from pydantic import BaseModel
+
+from handrail import Effect, Level, Refused, State, tool
+
+
+class Sum(BaseModel):
+    amount: Decimal
+    pid: int
+
+
+@tool(effect=Effect.PURE, sandbox=Level.STANDARD)
+async def add(first: Decimal, more: list[Decimal]) -> Sum:
+    """Add amounts."""
+    return Sum(amount=first + sum(more), pid=os.getpid())
+
+
+@tool(effect=Effect.READ, sandbox=Level.STANDARD)
+async def look(path: str) -> str:
+    """Read a file."""
+    with open(path) as file:
+        return file.read()
+
+
+@tool(effect=Effect.READ, sandbox=Level.STANDARD, timeout_s=0.5)
+async def linger() -> None:
+    """Never end."""
+    while True:
+        pass
+
+
+@tool(effect=Effect.UNSAFE, sandbox=Level.STANDARD, timeout_s=0.5)
+async def pay() -> None:
+    """Pay, and never end."""
+    while True:
+        pass
+
+
+@tool(effect=Effect.PURE, sandbox=Level.STANDARD)
+async def miss() -> None:
+    """Find nothing."""
+    raise Refused(State.NOT_FOUND, "There is no order 42.")
+
+
+@tool(effect=Effect.PURE)
+async def free() -> int:
+    """Say which process it runs in."""
+    return os.getpid()
+'''
+CONTEXT = ToolContext(idem_key="k", task_id="t-1", tenant="acme", deadline_ms=1)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project with tools and a password."""
+    made = tmp_path_factory.mktemp("project")
+    (made / "tools").mkdir()
+    (made / "handrail.toml").write_text('password = "s3cret"')
+    (made / "tools" / "sums.py").write_text(TOOLS)
+    yield made
+    close_projects(made)
+
+
+@pytest.fixture(scope="module")
+def tools(folder: Path) -> dict[str, Tool[..., Any]]:
+    """Its tools, by name."""
+    found = vars(load_file(folder, folder / "tools" / "sums.py")).values()
+    return {one.name: one for one in found if isinstance(one, Tool)}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def confined(folder: Path, tools: dict[str, Tool[..., Any]]) -> AsyncIterator[Confining]:
+    """What a process that serves the project starts."""
+    async with confining(folder, tools.values()) as made:
+        yield made
+
+
+def offered(confined: Confining) -> bool:
+    """Say whether this machine holds level `standard`, as the gateway is told."""
+    return confined.confines(Level.STANDARD) is None
+
+
+async def ran(confined: Confining, tool: Tool[..., Any], **arguments: Any) -> Any:
+    """Carry a tool out as a worker does; gives its result, or the refusal."""
+    try:
+        return await confined.steps(ExtractiveModel()).tool(tool, CONTEXT, arguments)
+    except Refused as refused:
+        return refused
+
+
+async def test_the_gateway_is_told_which_level_is_to_be_had(confined: Confining) -> None:
+    assert confined.confines(Level.NONE) is None
+    assert offered(confined) or "does not hold here" in (confined.confines(Level.STANDARD) or "")
+
+
+async def test_a_confined_tool_gives_its_result_with_its_types_from_another_process(
+    confined: Confining, tools: dict[str, Tool[..., Any]]
+) -> None:
+    found = await ran(confined, tools["add"], first=Decimal("1.10"), more=[Decimal("2.20")])
+
+    if not offered(confined):
+        assert found.state is State.SANDBOX_UNAVAILABLE
+        return
+    assert found.amount == Decimal("3.30")
+    assert found.pid != os.getpid()
+
+
+async def test_a_tool_that_asks_for_no_level_runs_where_it_always_did(
+    confined: Confining, tools: dict[str, Tool[..., Any]]
+) -> None:
+    assert await ran(confined, tools["free"]) == os.getpid()
+
+
+async def test_a_confined_tool_does_not_read_the_settings_of_its_project(
+    confined: Confining, tools: dict[str, Tool[..., Any]], folder: Path
+) -> None:
+    found = await ran(confined, tools["look"], path=str(folder / "handrail.toml"))
+
+    assert isinstance(found, Refused)
+    assert "s3cret" not in str(found)
+    assert found.state in {State.INTERNAL, State.SANDBOX_UNAVAILABLE}
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("linger", State.TIMEOUT_NO_EFFECT),
+        ("pay", State.OUTCOME_UNKNOWN),
+        ("miss", State.NOT_FOUND),
+    ],
+)
+async def test_what_a_confined_tool_ends_in_follows_from_its_effect(
+    confined: Confining, tools: dict[str, Tool[..., Any]], name: str, state: State
+) -> None:
+    found = await ran(confined, tools[name])
+
+    assert found.state is (state if offered(confined) else State.SANDBOX_UNAVAILABLE)
+    assert found.remedy
+
+
+async def test_without_a_sandbox_its_tools_are_refused_with_the_reason(
+    tools: dict[str, Tool[..., Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "broken.py").write_text("raise OSError('no such printer')")
+
+    async with confining(tmp_path, tools.values()) as broken:
+        found = await ran(broken, tools["add"], first=1, more=[])
+        beside = await ran(broken, tools["free"])
+
+    assert "no such printer" in (broken.confines(Level.STANDARD) or "")
+    assert (found.state, "no such printer" in found.detail) == (State.SANDBOX_UNAVAILABLE, True)
+    assert beside == os.getpid()
+
+
+async def test_a_team_whose_tools_ask_for_none_starts_none(
+    tools: dict[str, Tool[..., Any]], folder: Path
+) -> None:
+    async with confining(folder, [tools["free"]]) as none:
+        assert none._sandbox is None
+        assert none.confines(Level.STANDARD)
