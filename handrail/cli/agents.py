@@ -60,10 +60,11 @@ def list_agents(place: Place, shape: Shape) -> int:
     rows = asyncio.run(_list(settings))
     show_rows("agents", rows, COLUMNS, shape, empty="This team has no agents.")
     for row in rows:
-        if row.processes is not None and row.processes > settings.partitions:
+        shared = settings.partitions * row.inboxes
+        if row.processes is not None and row.processes > shared:
             note(
-                f"{row.name}: {row.processes} processes share {settings.partitions} partitions;"
-                f" {row.processes - settings.partitions} of them are idle."
+                f"{row.name}: {row.processes} processes share {shared} partitions;"
+                f" {row.processes - shared} of them are idle."
             )
     return 0
 
@@ -126,6 +127,7 @@ async def _list(settings: "Settings") -> list[AgentRow]:
             file=str(team.files[agent.name].relative_to(team.folder)),
             processes=seen[agent.name][0] if agent.name in seen else None,
             waiting=seen[agent.name][1] if agent.name in seen else None,
+            inboxes=len(agent.reads.inboxes),
         )
         for agent in team.agents.values()
     ]

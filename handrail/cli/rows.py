@@ -63,6 +63,7 @@ class AgentRow:
     file: str
     processes: int | None
     waiting: int | None
+    inboxes: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,9 @@ async def test_what_died_of_high_priority_is_sent_back_there_and_others_do_not_w
 
         assert await bad.result(str) == "BAD"
         assert len(await read_all(team.bus, team.full("worker.high.dead"))) == 1
+        (status,) = team.members[0].process.status()
+        assert set(status.partitions.values()) == {"open"}
+        assert len(status.partitions) == 2
 
 
 async def test_a_task_of_high_priority_is_canceled_like_any_other(team_of: TeamOf) -> None:

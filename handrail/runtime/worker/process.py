@@ -38,6 +38,7 @@ from handrail.runtime.worker.process_memory import MemoryPlace, ProcessMemory
 from handrail.runtime.worker.provider import ProviderGates
 from handrail.runtime.worker.traffic import Traffic
 from handrail.runtime.worker.turns import Turns
+from handrail.wire.record import TopicPartition
 
 WATCH_S = 0.2
 
@@ -69,7 +70,7 @@ class AgentStatus:
     agent: str
     group: str
     member_id: str | None
-    partitions: Mapping[int, str]  #: number → state of its lane, in words
+    partitions: Mapping[TopicPartition, str]  #: of its inboxes → state of the lane, in words
     running: int
     waiting: int
     parked: int
@@ -192,7 +193,7 @@ def _status(worker: AgentWorker) -> AgentStatus:
         agent=worker.worker.agent.name,
         group=worker.worker.group,
         member_id=membership.member_id if membership else None,
-        partitions={where.partition: str(runner.state) for where, runner in runners},
+        partitions={where: str(runner.state) for where, runner in runners},
         running=sum(lane.running_count for lane in lanes) + worker.moved.count,
         waiting=sum(lane.waiting_count for lane in lanes),
         parked=sum(lane.parked_count for lane in lanes),
