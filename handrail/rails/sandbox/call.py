@@ -180,7 +180,9 @@ class OneCall:
         if status is None:
             return ended(Ending.DIED, "the sandbox itself was stopped", log)
         number = -status if status < 0 else status - SIGNALLED
-        if number in {signal.SIGXCPU, signal.SIGKILL} and self._cpu_s >= self.limits.cpu_s:
+        # The kernel warns by one signal and, a second later, kills by the other.
+        used_up = number == signal.SIGKILL and self._cpu_s >= self.limits.cpu_s
+        if number == signal.SIGXCPU or used_up:
             return ended(Ending.OUT_OF_CPU, self.limits.cpu_s, log)
         if number > 0:
             with contextlib.suppress(ValueError):
