@@ -7,6 +7,8 @@ more. First it becomes a suspect: suspects run one at a time, beside innocents. 
 runs alone: nothing else runs in its whole process meanwhile (`Turnstile`). What dies alone three
 times without surviving a trial in between is quarantined: a dead letter with the reason `poison`.
 
+It is a suspect until it has ended or has come to rest by itself.
+
 Guarantees: an invocation is quarantined only after three unclean ends during each of which the
 journal shows it alone. So a poison handoff never takes an innocent one with it, whatever runs
 beside it, and kills from outside harm nobody until three of them have hit the same invocation while
@@ -97,7 +99,15 @@ class Standing:
         return replace(self, presence=Presence.RUNNING, lonely_count=0)
 
     def rested(self) -> "Standing":
-        """Give what is committed in the transaction in which it parks without code running."""
+        """Give what is committed in the transaction in which it parks without code running.
+
+        A run that came to its rest has killed nobody, and is no suspect any more. One that only
+        goes on resting, as it did before its process died, has shown nothing.
+        """
+        return Standing() if self.presence is not Presence.WAITING else self
+
+    def unfinished(self) -> "Standing":
+        """Give the standing of a run that was cut off in words, not by a death."""
         return replace(self, presence=Presence.WAITING)
 
     def after(self, end: EpochEnd) -> "Standing":
@@ -106,7 +116,7 @@ class Standing:
             case EpochEnd.CONTINUED:
                 return self
             case EpochEnd.NONE | EpochEnd.CLEAN:
-                return self.rested()
+                return self.unfinished()
             case EpochEnd.UNCLEAN:
                 ran = self.presence is not Presence.WAITING
                 alone = self.presence is Presence.ALONE

@@ -2,8 +2,9 @@
 
 Guarantees: while one runs alone, no other runs; of those in turn one runs at a time. One that
 wants to be alone keeps newcomers out for a while, so that it gets its turn; when those that run
-do not end in that time, work flows again, and it tries later with more patience. One that rests
-(an answer, a sleep, a person) does not run.
+do not end in that time, work flows again, and it tries later with more patience. However many want
+to be alone, one after the other, the rest gets half of the time: for as long as somebody was kept
+out, nobody is let in alone afterwards. One that rests (an answer, a sleep, a person) does not run.
 """
 
 from handrail.lane.gate import Go, Wait
@@ -28,6 +29,10 @@ class Turnstile:
         self._barrier_until_ms = 0
         self._barrier_ms = BARRIER_MS_MIN
         self._flow_until_ms = 0
+        self._lonely_since_ms: int | None = None  # since when newcomers would be kept out
+        self._lonely_over = False  # and no longer are
+        self._kept_out = False  # somebody was
+        self._owed_until_ms = 0  # nobody is let in alone before that
 
     @property
     def running_count(self) -> int:
@@ -44,21 +49,26 @@ class Turnstile:
             self._barrier = None
             self._barrier_ms = min(self._barrier_ms * 2, BARRIER_MS_MAX)
             self._flow_until_ms = now_ms + FLOW_MS
+            self._lonely_over = True
+        self._give_back(now_ms)
         if self._alone is not None or self._barrier not in (None, who):
+            self._kept_out = self._kept_out or company is not Company.ALONE
             return Wait(now_ms + ASK_AGAIN_MS)
-        if company is Company.ALONE and self._running:
-            if self._barrier is None and now_ms >= self._flow_until_ms:
+        if company is Company.ALONE and (self._running or now_ms < self._owed_until_ms):
+            if self._barrier is None and now_ms >= max(self._flow_until_ms, self._owed_until_ms):
                 self._barrier = who
                 self._barrier_until_ms = now_ms + self._barrier_ms
+                self._lonely_since_ms = now_ms
             return Wait(now_ms + ASK_AGAIN_MS)
         if company is Company.IN_TURN and self._in_turn is not None:
             return Wait(now_ms + ASK_AGAIN_MS)
-        self._let_in(who, company)
+        self._let_in(who, company, now_ms)
         return Go()
 
     def let_out(self, who: str) -> None:
         """Its trial is over and it runs on; that it survived is committed already."""
-        self._alone = None if self._alone == who else self._alone
+        if self._alone == who:
+            self._alone, self._lonely_over = None, True
         self._in_turn = None if self._in_turn == who else self._in_turn
 
     def left(self, who: str) -> None:
@@ -69,14 +79,25 @@ class Turnstile:
         """
         self.let_out(who)
         self._running.discard(who)
-        self._barrier = None if self._barrier == who else self._barrier
+        if self._barrier == who:
+            self._barrier, self._lonely_over = None, True
 
-    def _let_in(self, who: str, company: Company) -> None:
+    def _give_back(self, now_ms: int) -> None:
+        """Let work flow for as long as it was held up."""
+        if not self._lonely_over:
+            return
+        if self._kept_out and self._lonely_since_ms is not None:
+            self._owed_until_ms = 2 * now_ms - self._lonely_since_ms
+        self._lonely_over, self._kept_out, self._lonely_since_ms = False, False, None
+
+    def _let_in(self, who: str, company: Company, now_ms: int) -> None:
         self._running.add(who)
         if self._barrier == who:
             self._barrier = None
         if company is Company.ALONE:
             self._alone = who
             self._barrier_ms = BARRIER_MS_MIN
+            if self._lonely_since_ms is None:
+                self._lonely_since_ms = now_ms
         elif company is Company.IN_TURN:
             self._in_turn = who

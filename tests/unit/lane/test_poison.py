@@ -105,6 +105,14 @@ def test_a_survived_trial_clears_the_lonely_deaths() -> None:
     assert Standing(ALONE, 3, 2).survived() == Standing(RUNNING, 3, 0)
 
 
+def test_a_run_that_comes_to_its_rest_is_no_suspect_any_more() -> None:
+    assert Standing(ALONE, 3, 2).rested() == Standing(RUNNING, 1, 0).rested() == Standing()
+
+
+def test_what_only_goes_on_resting_has_shown_nothing() -> None:
+    assert Standing(Presence.WAITING, 3, 2).rested() == Standing(Presence.WAITING, 3, 2)
+
+
 def test_trials_grow_to_a_bound() -> None:
     trials_s = [Standing(involved_count=count).trial_ms // 1_000 for count in range(1, 6)]
 

@@ -1,5 +1,7 @@
 """Who may run beside whom in one process."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -117,3 +119,49 @@ def test_nobody_ever_runs_beside_one_that_is_alone_and_suspects_never_run_togeth
         assert turnstile.running_count == len(running)
         assert ALONE not in running.values() or len(running) == 1
         assert list(running.values()).count(IN_TURN) <= 1
+
+
+def flow(lonely_count: int, handler_ms: int, trial_ms: int, until_ms: int) -> tuple[list[int], int]:
+    """Let suspects that run long ask beside innocents that come and go, one at a time.
+
+    Gives when each of those began, and the last suspect. All ask again every 100 ms, the suspects
+    first, which is the worst order.
+    """
+    turnstile, began, last_ms = Turnstile(), list[int](), 0
+    waiting = [f"s{number}" for number in range(lonely_count)]
+    started: dict[str, int] = {}
+    innocent = "a0"
+    for now_ms in range(0, until_ms, 100):
+        for who, at_ms in list(started.items()):
+            if who[0] == "s" and now_ms == at_ms + trial_ms:
+                turnstile.let_out(who)
+            if now_ms >= at_ms + (handler_ms if who[0] == "s" else 100):
+                turnstile.left(who)
+                del started[who]
+        for who in list(waiting):
+            if goes(turnstile, who, ALONE, now_ms):
+                waiting.remove(who)
+                started[who] = last_ms = now_ms
+        if innocent not in started and goes(turnstile, innocent, ANY, now_ms):
+            began.append(now_ms)
+            started[innocent] = now_ms
+            innocent = f"a{len(began)}"
+    assert not waiting, "every suspect has had its trial"
+    return began, last_ms
+
+
+def test_beside_many_that_want_to_be_alone_the_others_get_half_of_the_time() -> None:
+    began, last_ms = flow(lonely_count=20, handler_ms=5_000, trial_ms=2_000, until_ms=400_000)
+
+    under_trial = [at_ms for at_ms in began if at_ms < last_ms]
+    assert len(under_trial) >= 0.4 * last_ms / 100, "each innocent takes 100 ms"
+    assert max(later - one for one, later in itertools.pairwise(began)) <= 10_000
+    assert [at_ms for at_ms in began if at_ms >= last_ms + 5_000][:2], "work flows afterwards"
+
+
+def test_without_anybody_to_be_kept_out_suspects_follow_one_another_at_once() -> None:
+    turnstile = Turnstile()
+
+    for number in range(10):
+        assert goes(turnstile, f"s{number}", ALONE, number)
+        turnstile.left(f"s{number}")
