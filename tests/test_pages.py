@@ -10,8 +10,11 @@ import pytest
 
 import handrail.errors
 from handrail.cli.main import root as command_line
+from handrail.runtime.failpoint import Moment
 from tests.laws import pages as law
 
+#: What stands in the last cell of a row in place of a test: heads, and the test of the row above.
+OF = ("---", "the same", "the test", "the test that fails without it")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -41,6 +44,27 @@ def test_every_link_between_pages_leads_somewhere() -> None:
 
 def test_every_test_that_a_page_names_exists() -> None:
     assert law.missing_tests(ROOT) == []
+
+
+def test_every_moment_at_which_a_process_can_die_is_told_with_what_follows() -> None:
+    guide = (ROOT / "docs/guide/testing.md").read_text(encoding="utf-8")
+    table = (ROOT / "docs/why/guarantees.md").read_text(encoding="utf-8")
+
+    untold = [moment for moment in Moment if f"`{moment}`" not in guide]
+    assert untold == [], "docs/guide/testing.md names every moment"
+    untold = [moment for moment in Moment if f"`{moment}`" not in table]
+    assert untold == [], "docs/why/guarantees.md has each in a row of what a crash leaves behind"
+
+
+def test_every_row_of_the_guarantees_names_a_test() -> None:
+    page = (ROOT / "docs/why/guarantees.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    bare = [row for row in rows if "::test_" not in row and row.rsplit("|", 2)[1].strip() not in OF]
+
+    assert bare == []
+    assert [row.split("|")[1].strip() for row in rows if row.startswith("| T")] == [
+        f"T{number}" for number in range(1, 12)
+    ]
 
 
 async def test_the_agent_of_the_front_page_runs() -> None:

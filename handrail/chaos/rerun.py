@@ -71,6 +71,9 @@ class Refusing:
         if moment is Moment.BEFORE_INTENT:
             raise self.refuse(step)
 
+    def struck(self, moment: Moment, step: str = "") -> None:
+        """Let it be: nothing is written here."""
+
     async def respond(self, request: ModelRequest) -> ModelReply:
         """Refuse a turn."""
         del request

@@ -5,7 +5,6 @@ moment for the third time; with `after_intent_commit/refund:3` only steps called
 Without the variable nothing is counted and nothing happens.
 """
 
-import asyncio
 import os
 import signal
 from dataclasses import dataclass
@@ -18,14 +17,23 @@ VARIABLE = "HANDRAIL_FAIL_AT"
 class Moment(StrEnum):
     """Where a process may die; each is a row of what a crash can leave behind."""
 
+    AFTER_POLL = "after_poll"  #: records were read, nothing is known of them
+    AFTER_ACCEPTED_COMMIT = "after_accepted_commit"  #: it is on record that a suspect runs
     BEFORE_INTENT = "before_intent"  #: a step was asked for, nothing is written
+    AFTER_INTENT_PRODUCED = "after_intent_produced"  #: on the broker, and its transaction is open
     AFTER_INTENT_COMMIT = "after_intent_commit"  #: licensed to act, and has not acted
     AFTER_ACT = "after_act"  #: has acted, and nothing about it is written
     AFTER_OUTCOME = "after_outcome"  #: the outcome is on its way to the broker
+    AFTER_OUTCOME_PRODUCED = "after_outcome_produced"  #: on the broker, not decided
     AFTER_OUTCOME_COMMIT = "after_outcome_commit"  #: the outcome is committed
     AFTER_BLOB_COMMIT = "after_blob_commit"  #: a large outcome's bytes are, the outcome is not
+    AFTER_ANSWER = "after_answer"  #: the answer to a question was read, it is not recorded
     BEFORE_FINAL = "before_final"  #: the handler has returned, nothing of its end is written
+    AFTER_FINAL_PRODUCED = "after_final_produced"  #: everything is on the broker, not decided
     AFTER_FINAL_COMMIT = "after_final_commit"  #: everything is committed
+    AFTER_FENCE = "after_fence"  #: the owner before is fenced, no epoch is written
+    AFTER_EPOCH_COMMIT = "after_epoch_commit"  #: the lane is ours, its answers are not read
+    AFTER_ANSWERS_READ = "after_answers_read"  #: they are, and nothing that was begun is judged
     AFTER_RELEASED = "after_released"  #: the lane was let go in words, not yet in deed
     AFTER_LATE_OUTCOME = "after_late_outcome"  #: what came late is committed, its step not judged
     AFTER_IN_DOUBT_COMMIT = "after_in_doubt_commit"  #: a doubt has been put to people
@@ -45,6 +53,10 @@ class FailPoints(Protocol):
         """Tell that the process has come there, with which step; may never return."""
         ...
 
+    def struck(self, moment: Moment, step: str = "") -> None:
+        """Tell the same from where nobody can wait: within a transaction."""
+        ...
+
 
 class NoFailPoints:
     """Nothing happens anywhere."""
@@ -55,6 +67,9 @@ class NoFailPoints:
         return False
 
     async def reached(self, moment: Moment, step: str = "") -> None:
+        """Go on."""
+
+    def struck(self, moment: Moment, step: str = "") -> None:
         """Go on."""
 
 
@@ -101,9 +116,12 @@ class KillAt:
 
     async def reached(self, moment: Moment, step: str = "") -> None:
         """Count it, and die when the count is full."""
+        self.struck(moment, step)
+
+    def struck(self, moment: Moment, step: str = "") -> None:
+        """Count it, and die when the count is full: no line of it runs after that."""
         if self._countdown.runs_out(moment, step):
             os.kill(os.getpid(), signal.SIGKILL)
-            await asyncio.Event().wait()
 
 
 def fail_points(setting: str | None) -> FailPoints:

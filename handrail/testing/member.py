@@ -34,10 +34,15 @@ class KillPoint:
 
     async def reached(self, moment: Moment, step: str = "") -> None:
         """End the process there: what would have followed never happens."""
+        self.struck(moment, step)
+        if self.reached_it.is_set():
+            await asyncio.Event().wait()
+
+    def struck(self, moment: Moment, step: str = "") -> None:
+        """End the process there, within a transaction that is never decided."""
         if self.countdown is not None and self.countdown.runs_out(moment, step):
             self.end()
             self.reached_it.set()
-            await asyncio.Event().wait()
 
 
 @dataclass(slots=True, eq=False)
@@ -58,7 +63,7 @@ class Member:
             self.process.run(self.stop), name=f"process of {self.agent.name}"
         )
         async with asyncio.timeout(within_s):
-            while not self.process.is_ready:
+            while not (self.process.is_ready or self.kill_point.reached_it.is_set()):
                 if self.running.done():
                     await self.running
                 await asyncio.sleep(POLL_S)

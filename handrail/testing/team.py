@@ -134,10 +134,11 @@ class Team(LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, T
         finally:
             await self._close()
 
-    async def start(self, agent: AnyAgent) -> None:
-        """Start one more process of an agent, and wait until its lanes are open."""
+    async def start(self, agent: AnyAgent, *, dies_at: str | None = None) -> None:
+        """Start one more process of an agent, and wait until its lanes are open, or it has died."""
         bus = await self._ground.connect()
-        kill_point = KillPoint(lambda: self._ground.kill(bus))
+        countdown = None if dies_at is None else Countdown.of(dies_at)
+        kill_point = KillPoint(lambda: self._ground.kill(bus), countdown)
         settings = ProcessSettings(
             namespace=self.namespace,
             process=f"{agent.name}-{len(self.members) + 1}",
@@ -155,6 +156,8 @@ class Team(LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, T
         member = Member(agent, bus, process, kill_point)
         self.members.append(member)
         await member.begin(self.patience_s)
+        if kill_point.reached_it.is_set():
+            await self._killed(member)
 
     async def kill(self, agent: AnyAgent, *, at: str | None = None) -> None:
         """End the oldest process of an agent as kill -9 does: it commits nothing any more.
@@ -183,12 +186,12 @@ class Team(LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, T
         self.members.remove(member)
         await member.end()
 
-    async def restart(self, agent: AnyAgent) -> None:
+    async def restart(self, agent: AnyAgent, *, dies_at: str | None = None) -> None:
         """Start a process of an agent whose process was killed or stopped, or is to be killed."""
         for member in [one for one in self.members if one.agent is agent]:
             if member.kill_point.countdown is not None:
                 await self._dead(member)
-        await self.start(agent)
+        await self.start(agent, dies_at=dies_at)
 
     async def _dead(self, member: Member) -> None:
         """Wait until a process has come to the moment at which it was to be killed."""

@@ -35,6 +35,13 @@ STEPS = {"look": "1", "think": "2", "pay": "3"}  #: tool → the path of its ste
 MOMENTS = [
     f"{moment}:{count}"
     for moment, counts in {
+        Moment.AFTER_POLL: (1,),
+        Moment.AFTER_FENCE: (1, 2),
+        Moment.AFTER_EPOCH_COMMIT: (1, 2),
+        Moment.AFTER_ANSWERS_READ: (1, 2),
+        Moment.AFTER_INTENT_PRODUCED: (1, 2),
+        Moment.AFTER_OUTCOME_PRODUCED: (1, 2),
+        Moment.AFTER_FINAL_PRODUCED: (1,),
         Moment.AFTER_INTENT_COMMIT: (1, 2, 3, 4),
         Moment.AFTER_ACT: (2, 3, 5, 6),
         Moment.AFTER_OUTCOME: (2, 4, 5, 6),

@@ -15,6 +15,7 @@ import structlog
 from handrail.bus.port import GroupConsumer, Membership
 from handrail.contract.team import SIDES
 from handrail.errors import BrokerUnreachable, PartitionCountsDiffer
+from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.lane_runner import LaneRunner
 from handrail.runtime.worker.lane_state import LaneState
 from handrail.runtime.worker.moved_acts import MovedActs
@@ -145,6 +146,8 @@ class AgentWorker:
                 log.warning("this process was silent", seconds=round(silent_s, 1))
                 for runner in self.lanes.values():
                     runner.check()
+            if records:
+                await self.worker.fail_points.reached(Moment.AFTER_POLL)
             self._deliver(records)
 
     def _deliver(self, records: Sequence[Record]) -> None:

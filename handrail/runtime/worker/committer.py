@@ -21,7 +21,9 @@ from handrail.bus.port import Ahead, LaneProducer, OffsetCommit, Written
 from handrail.errors import RecordRefused
 from handrail.lane.journal import Entry, encode_entry
 from handrail.lane.lane import Lane
+from handrail.runtime.failpoint import FailPoints, NoFailPoints
 from handrail.runtime.worker.opening import LanePlace
+from handrail.runtime.worker.produced import PRODUCED, commit_produced
 from handrail.runtime.worker.traffic import Traffic
 from handrail.wire.memory import Positions, reading
 from handrail.wire.record import Outgoing
@@ -66,11 +68,13 @@ class Committer:
         place: LanePlace,
         renew: Callable[[LaneProducer], Awaitable[LaneProducer]],
         traffic: Traffic | None = None,
+        points: FailPoints | None = None,
     ) -> None:
         """Write through `producer`; `renew` gives another one after an aborted transaction.
 
         `traffic` says when it is this lane's turn among those of its process.
         """
+        self._points = points or NoFailPoints()
         self._lane = lane
         self._producer = producer
         self._place = place
@@ -232,6 +236,8 @@ class Committer:
                 if any(item.commands for item in batch):
                     ahead = _ahead(batch, records)
                     offsets = await self._producer.commit_ahead(ahead, commit)
+                elif any(map(self._points.wants, PRODUCED)):
+                    offsets = await commit_produced(self._producer, self._points, records, commit)
                 else:
                     offsets = await self._producer.commit(records, commit)
             finally:

@@ -233,10 +233,10 @@ class LaneRunner:
             self.place,
             replace(worker.lane_settings, owner=self._moved.life),
             worker.clock.now_ms(),
+            lambda: worker.fail_points.reached(Moment.AFTER_FENCE),
         )
-        lane = opened.lane
-        traffic = worker.traffic
-        committer = Committer(lane, opened.producer, self.place, self._renew, traffic)
+        lane, traffic, points = opened.lane, worker.traffic, worker.fail_points
+        committer = Committer(lane, opened.producer, self.place, self._renew, traffic, points)
         on_record_count = opened.judgement.on_record_count
         carrier = Carrier(worker, self.place, lane, committer, self._partitions, on_record_count)
         carrier.tell_room(self._after_commit)
@@ -256,6 +256,7 @@ class LaneRunner:
 
     async def _until_trouble(self, committer: Committer, carrier: Carrier) -> None:
         assert self.lane is not None
+        await self._worker.fail_points.reached(Moment.AFTER_EPOCH_COMMIT)
         tasks = [self._spawn(committer.run(), "commit")]
         try:
             # What was told late counts before any step is judged by its class.
@@ -263,6 +264,7 @@ class LaneRunner:
             tasks.append(reading)
             await _first_end([*tasks, carrier.trouble])
             tasks.remove(reading)
+            await self._worker.fail_points.reached(Moment.AFTER_ANSWERS_READ)
             self._begin(carrier, self.lane)
             tasks += [
                 self._spawn(self._tick(carrier), "time"),

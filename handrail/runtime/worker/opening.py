@@ -15,7 +15,7 @@ look. And the end of the journal is not asked for but made: a record of our own,
 has an offset below which everything of our predecessors lies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -76,6 +76,7 @@ async def open_lane(
     place: LanePlace,
     settings: LaneSettings,
     now_ms: int,
+    on_fenced: Callable[[], Awaitable[None]],
 ) -> Opened:
     """Open the lane or raise; after an error nothing of it is left open.
 
@@ -86,6 +87,7 @@ async def open_lane(
     producer = bus.lane_producer(place.transactional_id)
     try:
         await producer.init(deadline_s=INIT_DEADLINE_S)
+        await on_fenced()
         await consumer.prove_membership(membership, place.answers, deadline_s=PROOF_DEADLINE_S)
         end = await _made_end(producer, place)
         lane, judgement, changed = await _restored_lane(bus, place, settings, end, now_ms)

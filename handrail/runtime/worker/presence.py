@@ -19,6 +19,7 @@ from handrail.lane.poison import Company
 from handrail.lane.resting import accepted_entry
 from handrail.lane.turnstile import Turnstile
 from handrail.runtime.clock import Clock
+from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.committer import Item
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class Presence:
             ground.committer.hand(item)
             return True
         await ground.committer.commit(item)
+        await ground.worker.fail_points.reached(Moment.AFTER_ACCEPTED_COMMIT)
         if company in _SUSPECTED:
             inside.trial = asyncio.create_task(
                 self._trial(invocation, inside), name=f"trial {invocation.id}"

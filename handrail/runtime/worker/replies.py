@@ -16,6 +16,7 @@ from handrail.errors.asking import QuestionFailed
 from handrail.errors.wire import WireError
 from handrail.lane.journal import Entry, Kind, encode_entry
 from handrail.lane.steps import WAITS_FOR_AGENT, WAITS_FOR_PERSON, lean
+from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.approving import decision_body, no_decision
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.ground import LaneGround
@@ -92,6 +93,8 @@ class Replies:
     async def _record(self, outcome: Entry, others: Sequence[Outgoing] = ()) -> None:
         """Commit what was answered as the outcome of its step, with what belongs to it."""
         ground = self._ground
+        name = str(outcome.facts.get("name", ""))
+        await ground.worker.fail_points.reached(Moment.AFTER_ANSWER, name)
         ground.lane.steps.of(outcome.invocation).put(lean(outcome))
         records = [encode_entry(outcome, ground.place.journal), *others]
         await ground.committer.commit(Item(records))

@@ -112,6 +112,15 @@ def test_no_more_handlers_run_than_the_bound_says() -> None:
     assert len(started(lane)) == 2
 
 
+def test_behind_one_key_only_so_many_may_wait_and_other_keys_have_room() -> None:
+    lane = a_lane(per_key=3)
+    for offset in range(3):
+        put(lane, offset, "busy")
+
+    assert not lane.has_room_behind(b"busy")
+    assert lane.has_room_behind(b"idle")
+
+
 def test_a_lane_is_full_until_what_it_holds_has_committed() -> None:
     lane = a_lane(buffered=2)
     invocation = put(lane, 0, "a")

@@ -45,6 +45,13 @@ def test_only_the_moment_and_the_step_that_are_meant_count() -> None:
     assert came == [False, False, False, True, False]
 
 
+def test_without_a_setting_nothing_happens_within_a_transaction() -> None:
+    points = NoFailPoints()
+
+    assert not any(map(points.wants, Moment))
+    points.struck(Moment.AFTER_INTENT_PRODUCED, "refund")
+
+
 async def test_a_process_that_is_not_meant_lives_on() -> None:
     points = KillAt(Countdown.of("after_act:2"))
 
