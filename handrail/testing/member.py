@@ -28,6 +28,11 @@ class KillPoint:
     countdown: Countdown | None = None
     reached_it: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @classmethod
+    def of(cls, end: Callable[[], None], at: str | None) -> "KillPoint":
+        """End it by `end` when it comes to this moment; None: nowhere yet."""
+        return cls(end, None if at is None else Countdown.of(at))
+
     def wants(self, moment: Moment) -> bool:
         """Say whether the test waits for it."""
         return self.countdown is not None and moment is self.countdown.moment
@@ -56,8 +61,8 @@ class Member:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     running: "asyncio.Task[None] | None" = None
 
-    async def begin(self, within_s: float) -> None:
-        """Join, and wait until every partition that the group gave is open."""
+    async def begin(self, within_s: float) -> bool:
+        """Join, and wait until every partition that the group gave is open; False if it died."""
         await self.process.start()
         self.running = asyncio.create_task(
             self.process.run(self.stop), name=f"process of {self.agent.name}"
@@ -67,6 +72,7 @@ class Member:
                 if self.running.done():
                     await self.running
                 await asyncio.sleep(POLL_S)
+        return not self.kill_point.reached_it.is_set()
 
     async def end(self) -> None:
         """Drain and leave in order. Raises what had ended it before."""

@@ -137,8 +137,7 @@ class Team(LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, T
     async def start(self, agent: AnyAgent, *, dies_at: str | None = None) -> None:
         """Start one more process of an agent, and wait until its lanes are open, or it has died."""
         bus = await self._ground.connect()
-        countdown = None if dies_at is None else Countdown.of(dies_at)
-        kill_point = KillPoint(lambda: self._ground.kill(bus), countdown)
+        kill_point = KillPoint.of(lambda: self._ground.kill(bus), dies_at)
         settings = ProcessSettings(
             namespace=self.namespace,
             process=f"{agent.name}-{len(self.members) + 1}",
@@ -155,17 +154,15 @@ class Team(LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, T
         process = AgentProcess(bus, [agent], self.description, self._model, settings)
         member = Member(agent, bus, process, kill_point)
         self.members.append(member)
-        await member.begin(self.patience_s)
-        if kill_point.reached_it.is_set():
+        if not await member.begin(self.patience_s):
             await self._killed(member)
 
     async def kill(self, agent: AnyAgent, *, at: str | None = None) -> None:
         """End the oldest process of an agent as kill -9 does: it commits nothing any more.
 
         With `at` it ends when it next comes to that moment, such as `after_intent_commit` or, for
-        the second call of a tool, `after_act/refund:2`; `restart` waits for that.
-        The group hears of it at once, as from a supervisor. On Kafka the process lets go by
-        itself; a transaction in flight may still be decided either way, as after a real kill.
+        the second call of a tool, `after_act/refund:2`; `restart` waits for that. The group hears
+        of it at once. On Kafka it lets go by itself; its last transaction may be decided either way.
         """
         if at is not None:
             self._oldest(agent).kill_point.countdown = Countdown.of(at)
@@ -195,13 +192,13 @@ class Team(LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, T
 
     async def _dead(self, member: Member) -> None:
         """Wait until a process has come to the moment at which it was to be killed."""
-        point = member.kill_point
         try:
             async with asyncio.timeout(self.patience_s):
-                await point.reached_it.wait()
+                await member.kill_point.reached_it.wait()
         except TimeoutError:
             self.check()
-            message = f"{member.agent.name} never came to {point.countdown}:\n{self.in_words()}"
+            name, at = member.agent.name, member.kill_point.countdown
+            message = f"{name} never came to {at}:\n{self.in_words()}"
             raise AssertionError(message) from None
         await self._killed(member)
 
