@@ -58,7 +58,10 @@ class Integrity(StrEnum):
     @property
     def rank(self) -> int:
         """0 is the most trusted."""
-        return list(Integrity).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {integrity: rank for rank, integrity in enumerate(Integrity)}
 
 
 class PersonalData(StrEnum):

@@ -70,8 +70,9 @@ class Shelf:
         self._classes = classes
         self._database = Database.scratch(_LAYOUT)
         self._in_batch = False
-        self._rows: dict[Place, Row | None] = {}  #: of this batch
+        self._rows: dict[Place, Row | None] = {}  #: of this batch and just before
         self._usage: dict[tuple[str, str], Usage] = {}  #: of this batch, written at its end
+        self._ever_held = False  #: whether any legal hold was ever taken in
 
     def close(self) -> None:
         """Give the file back."""
@@ -80,7 +81,6 @@ class Shelf:
     def begin(self) -> None:
         """Begin a batch."""
         assert not self._in_batch, "one batch at a time"
-        self._end_batch()
         self._database.execute("BEGIN")
         self._in_batch = True
 
@@ -250,12 +250,15 @@ class Shelf:
     def hold(self, subject: str, *, held: bool) -> None:
         """Take in that a legal hold is on a subject, or no longer."""
         if held:
+            self._ever_held = True
             self._database.execute("INSERT OR IGNORE INTO held VALUES (?)", (subject,))
         else:
             self._database.execute("DELETE FROM held WHERE subject = ?", (subject,))
 
     def is_held(self, subject: str) -> bool:
         """Say whether a legal hold is on a subject (as it stands before a key)."""
+        if not self._ever_held:
+            return False
         return self._database.first("SELECT 1 FROM held WHERE subject = ?", (subject,)) is not None
 
     def of_subject(self, subject: str) -> list[Place]:

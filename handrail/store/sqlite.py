@@ -65,6 +65,7 @@ class Database:
         """Wrap an open connection; use `open` or `scratch`."""
         self._connection = connection
         self.path = path  #: None for a scratch database
+        self._border = _Border(path)
         self.moved_aside: Path | None = None  #: where a damaged predecessor lies now
 
     @classmethod
@@ -98,11 +99,11 @@ class Database:
 
     @classmethod
     def _opened(cls, path: Path, migrations: Sequence[str], busy_wait_ms: int) -> "Database":
-        with _border(path):
+        with _Border(path):
             connection = cast("_Connection", apsw.Connection(str(path)))
         database = cls(connection, path)
         try:
-            with _border(path):
+            with _Border(path):
                 connection.set_busy_timeout(busy_wait_ms)
                 connection.execute("PRAGMA journal_mode = wal")
                 connection.execute("PRAGMA synchronous = normal")
@@ -126,7 +127,7 @@ class Database:
     def scratch(cls, migrations: Sequence[str]) -> "Database":
         """Open a database of this process alone that vanishes with it; it may grow past memory."""
         # SQLite 3.54: an empty name is a private database that spills into a temporary file.
-        with _border(None):
+        with _Border(None):
             database = cls(cast("_Connection", apsw.Connection("")), None)
             database._connection.execute("PRAGMA journal_mode = memory")
             database._connection.execute("PRAGMA synchronous = off")
@@ -155,11 +156,11 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Generator[None]:
         """Write all or nothing; other writers wait. What is read inside is current."""
-        with _border(self.path):
+        with self._border:
             self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
-            with _border(self.path):
+            with self._border:
                 self._connection.execute("COMMIT")
         except BaseException:
             # SQLite rolls back by itself after some errors; a second one would be another error.
@@ -169,19 +170,19 @@ class Database:
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> None:
         """Run one statement, or a script of several that takes no values."""
-        with _border(self.path):
+        with self._border:
             for _ in self._connection.execute(sql, values or None):
                 pass
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         """Run one statement for each row of values."""
-        with _border(self.path):
+        with self._border:
             for _ in self._connection.executemany(sql, rows):
                 pass
 
     def rows(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Give all rows of a query; the query says its own limit."""
-        with _border(self.path):
+        with self._border:
             return list(self._connection.execute(sql, values or None))
 
     def first(self, sql: str, values: Sequence[Value] = ()) -> Row | None:
@@ -194,16 +195,30 @@ class Database:
         self._connection.close(force=True)
 
 
-@contextlib.contextmanager
-def _border(path: Path | None) -> Generator[None]:
-    try:
-        yield
-    except _DAMAGE as error:
-        raise StoreDamaged(path=path, reason=str(error)) from error
-    except apsw.Error as error:
-        reason = _REASONS.get(type(error), str(error))
-        folder = path.parent if path else tempfile.gettempdir()
-        raise StoreUnusable(path=path or "(scratch)", folder=folder, reason=reason) from error
+class _Border:
+    """Turns what SQLite raises into the store's own errors. Entered for each statement."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        del kind, trace
+        if error is None:
+            return
+        path = self._path
+        if isinstance(error, _DAMAGE):
+            raise StoreDamaged(path=path, reason=str(error)) from error
+        if isinstance(error, apsw.Error):
+            reason = _REASONS.get(type(error), str(error))
+            folder = path.parent if path else tempfile.gettempdir()
+            raise StoreUnusable(path=path or "(scratch)", folder=folder, reason=reason) from error
 
 
 _REASONS: Final[dict[type[Exception], str]] = {

@@ -53,6 +53,7 @@ TEXT_HEADERS: Final = (
 )
 _texts_of: Final = attrgetter(*(attribute for attribute, _ in TEXT_HEADERS))
 REQUIRED: Final = frozenset({"id", "type", "source", "task_id", "tenant"})
+_TEXT_NAMES: Final = tuple((name, attribute in REQUIRED) for attribute, name in TEXT_HEADERS)
 FAN_OUT_HEADERS: Final = ("ce_gather", "ce_fanout", "ce_part", "ce_parts")
 KNOWN_HEADERS: Final = frozenset(
     {name for _, name in TEXT_HEADERS}
@@ -96,10 +97,13 @@ def encode_headers(envelope: Envelope, content_type: str = JSON_TYPE) -> Headers
     """
     headers = [("ce_specversion", SPEC_VERSION)]
     values: tuple[str | None, ...] = _texts_of(envelope)
-    for (attribute, name), value in zip(TEXT_HEADERS, values, strict=True):
+    for (name, required), value in zip(_TEXT_NAMES, values, strict=True):
         if value:
-            headers.append((name, _utf8(value, name)))
-        elif attribute in REQUIRED:
+            try:
+                headers.append((name, value.encode()))
+            except UnicodeEncodeError as error:
+                raise EnvelopeInvalid(header=name, detail="it holds half a character") from error
+        elif required:
             raise EnvelopeInvalid(header=name, detail="every message has one")
     headers.append(("ce_time", encode_time(envelope.time_ms).encode()))
     headers.append(("ce_hop", str(envelope.hop).encode()))
@@ -115,9 +119,7 @@ def encode_headers(envelope: Envelope, content_type: str = JSON_TYPE) -> Headers
 
 
 def _check_size(headers: Iterable[tuple[str, bytes | None]]) -> None:
-    size = 0
-    for name, value in headers:
-        size += len(name) + len(value or b"")
+    size = sum([len(name) + len(value or b"") for name, value in headers])
     if size > HEADERS_BYTES_MAX:
         raise TooLarge(what_is_large="headers", size=size, limit=HEADERS_BYTES_MAX)
 
@@ -139,7 +141,13 @@ def decode_envelope(record: Record) -> Envelope:
     _check_size(found.items())
     if found.get("ce_specversion") != SPEC_VERSION:
         raise EnvelopeInvalid(header="ce_specversion", detail="it must be 1.0")
-    texts = {name: _text(value, name) for name, value in found.items() if value}
+    texts: dict[str, str] = {}
+    for name, value in found.items():
+        if value:
+            try:
+                texts[name] = value.decode()
+            except UnicodeDecodeError as error:
+                raise EnvelopeInvalid(header=name, detail="it is not UTF-8") from error
     fields = {attribute: texts.get(name) for attribute, name in TEXT_HEADERS}
     for attribute, name in TEXT_HEADERS[: len(REQUIRED)]:
         if fields[attribute] is None:
@@ -212,20 +220,6 @@ def _depth(body: bytes) -> int:
     plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     brackets = b"".join(plain.split(b'"')[::2]).translate(_STEPS, _NOT_BRACKETS)
     return max(accumulate(memoryview(brackets).cast("b")), default=0)
-
-
-def _utf8(value: str, header: str) -> bytes:
-    try:
-        return value.encode()
-    except UnicodeEncodeError as error:
-        raise EnvelopeInvalid(header=header, detail="it holds half a character") from error
-
-
-def _text(value: bytes, header: str) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise EnvelopeInvalid(header=header, detail="it is not UTF-8") from error
 
 
 def _number(text: str, header: str) -> int:

@@ -26,7 +26,8 @@ def headers_size(headers: Headers) -> int:
     size = HEADER_OVERHEAD_BYTES * len(headers)
     for name, value in headers:
         # A name that is no UTF-8 was read with half characters in it.
-        size += len(name.encode(errors="surrogatepass")) + len(value or b"")
+        text = name if name.isascii() else name.encode(errors="surrogatepass")
+        size += len(text) + len(value or b"")
     return size
 
 
@@ -40,8 +41,11 @@ def check_room(record: Record) -> None:
     """Raise TooLarge when a lane could not write this record again together with its own words."""
     room = REQUEST_BYTES_MAX - OWN_BYTES_MAX - RECORD_OVERHEAD_BYTES
     keys = KEY_WEIGHT * max(len(record.key or b""), TASK_ID_BYTES)
+    all_headers = headers_size(record.headers)
+    if len(record.value or b"") + all_headers + keys <= room:
+        return  # whichever of its headers are ours
     own = headers_size(tuple(pair for pair in record.headers if pair[0] in KNOWN_HEADERS))
-    others = headers_size(record.headers) - own
+    others = all_headers - own
     # What a lane adds has room for our attributes: with or without them a record counts alike, so
     # that one which is forwarded is not refused where it arrives.
     size = len(record.value or b"") + others + keys + max(0, own - HEADERS_BYTES_MAX)
