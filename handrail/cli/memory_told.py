@@ -39,7 +39,13 @@ REFUSED = (
 @click.argument("task", metavar="ID|REFERENCE")
 @place_options
 @tenant_option
-@click.option("--text", "number", metavar="PROMPT", type=click.IntRange(min=1))
+@click.option(
+    "--text",
+    "number",
+    metavar="PROMPT",
+    type=click.IntRange(min=1),
+    help="Make the text of this prompt again.",
+)
 @output_option
 def manifest(place: Place, task: str, tenant: str, number: int | None, shape: Shape) -> int:
     """Show what of memory the models of a task were given, and what was left out and why.

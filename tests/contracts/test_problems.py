@@ -11,7 +11,7 @@ import orjson
 from handrail.contract.failure import Refused, State
 from handrail.contract.problem import TEXT_CHARS_MAX, Problem
 
-GOLDEN = Path(__file__).parent / "golden" / "problems.json"
+GOLDEN = Path(__file__).with_name("problems.json")
 
 
 def problems() -> dict[str, Any]:
