@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anthropic  # noqa: F401 - it takes seconds to load, which no task is to wait for
 import pytest
 
 from handrail.models.claude import ClaudeModel, ClaudeSettings
