@@ -10,13 +10,14 @@ import weakref
 from contextvars import ContextVar
 from typing import Any
 
-from aiokafka import client as aiokafka_client
+from aiokafka import client as _module
 
 from handrail.bus.kafka_producer import CHECKED_VERSIONS
 from handrail.errors.transport import AiokafkaUnchecked
 
-_Client: Any = aiokafka_client.AIOKafkaClient  #: aiokafka 0.14 types little of what follows
-_create_conn = aiokafka_client.create_conn
+aiokafka_client: Any = _module  #: aiokafka 0.14 types little of what follows
+_Client: Any = aiokafka_client.AIOKafkaClient
+_create_conn: Any = aiokafka_client.create_conn
 _bootstrap, _close = _Client.bootstrap, _Client.close
 
 _closed: "weakref.WeakSet[Any]" = weakref.WeakSet()
@@ -32,7 +33,7 @@ def leave_no_connection(version: str) -> None:
     if version not in CHECKED_VERSIONS:
         raise AiokafkaUnchecked(version=version, checked=", ".join(sorted(CHECKED_VERSIONS)))
     _Client.bootstrap, _Client.close = _tidy_bootstrap, _tidy_close
-    vars(aiokafka_client)["create_conn"] = _noted_conn
+    aiokafka_client.create_conn = _noted_conn
 
 
 def is_closed(client: Any) -> bool:
