@@ -33,6 +33,7 @@ from handrail.testing.accounting import Books
 from handrail.wire.human import HUMAN
 from handrail.wire.marker import MARKER_TYPE
 from handrail.wire.record import Record, TopicPartition
+from tests.simulation.derived import underived
 from tests.simulation.kafka import Written
 from tests.simulation.lane_book import LaneBook
 from tests.simulation.processes import NAMESPACE
@@ -129,7 +130,8 @@ class Judge:
         for where in touched:
             self._pointer_holds(where, written)
         for event in events:
-            self._end_is_whole(event, here, written)
+            self._end_is_whole(event, here)
+            self.problems += underived(event)
         for book in self._lanes.values():
             self._finished_is_ended(book, written)
         self._group_knows_no_more(written)
@@ -216,7 +218,7 @@ class Judge:
             if entry_key(gather, Kind.GATHERED, part) not in keys:
                 self.problems.append(f"part {part} of {gather} was counted and is not kept")
 
-    def _end_is_whole(self, event: Ending, here: set[str], written: Written) -> None:
+    def _end_is_whole(self, event: Ending, here: set[str]) -> None:
         """An end is decided together with what it wrote and with its offset."""
         wrote = () if isinstance(event, Rejected) else event.wrote
         torn = [one.id for one in wrote if one.id not in here]
@@ -225,7 +227,6 @@ class Judge:
         inbox = TopicPartition(f"{NAMESPACE}.{event.topic}", event.partition)
         if event.offset >= 0 and not self._inboxes[inbox].is_finished(event.offset):
             self.problems.append(f"{inbox}@{event.offset} has ended and is not finished")
-        del written
 
     def _finished_is_ended(self, book: LaneBook, written: Written) -> None:
         """No offset counts as finished whose handoff has neither ended nor rests."""
@@ -330,14 +331,7 @@ class Judge:
                     one.order < act.decided and one.process == act.process.name for one in intents
                 ):
                     self.problems.append(f"{words} had no licence of its process")
-            opened = max(
-                (
-                    one.order
-                    for one in lane.epochs
-                    if one.process == act.process.name and one.order < act.decided
-                ),
-                default=-1,
-            )
+            opened = lane.last_opened(act.process.name, act.decided)
             for outcome in lane.outcomes.get(step, []):
                 known = outcome.order < opened or outcome.process == act.process.name
                 if outcome.order < act.decided and (known or act.tool in LICENSED):

@@ -30,3 +30,8 @@ class LaneBook:
     def is_finished(self, offset: int) -> bool:
         """Say whether the lane counts this offset as finished."""
         return offset < self.low or bool(self.done >> (offset - self.low) & 1)
+
+    def last_opened(self, process: str, before: int) -> int:
+        """Give when a process last opened the lane before a decision; -1 for never."""
+        own = (one.order for one in self.epochs if one.process == process and one.order < before)
+        return max(own, default=-1)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 
+from handrail.bus.in_process_consumer import InProcessTail
 from handrail.bus.port import TRANSACTION_DEADLINE_S, GroupListener, OffsetCommit
 from handrail.errors import CommitDoubtful
 from handrail.lane.journal import PROGRESS_KEY, Kind, decode_entry, encode_entry
@@ -16,8 +17,11 @@ from handrail.lane.progress import OffsetMetadata
 from handrail.wire.record import Outgoing, Record, TopicPartition
 from tests.simulation.bus import SimBus, SimConsumer, SimLaneProducer
 from tests.simulation.kafka import SimBroker
-from tests.simulation.loop import SimLoop
+from tests.simulation.loop import SimLoop, current_process
 from tests.simulation.processes import MakeBus
+
+FAR = 1 << 40
+SENT = (".orders", ".queries", ".pieces", ".prices", ".results")  #: what agents hand on
 
 Commit = tuple[list[Outgoing], OffsetCommit | None]
 
@@ -280,6 +284,58 @@ class AnswersSkipped(Planted):
         return 0 if where.topic.endswith(".answers") else end
 
 
+class RandomIds(Planted):
+    """What is handed on has an id of its own each time, whatever it follows from."""
+
+    made = 0
+
+    def changed(self, records: list[Outgoing], offsets: OffsetCommit | None) -> Commit:
+        """Put another id in the place of each, wherever the transaction names it."""
+        known = {value for one in records if one.topic.endswith(SENT) for value in _ids(one)}
+        for old in sorted(known):
+            self.made += 1
+            new = f"{current_process().name}-{self.made}".encode()
+            records = [_renamed(one, old, new) for one in records]
+        return records, offsets
+
+
+class AnswersInMailboxes(Planted):
+    """Answers wait behind what the lane carries out, and so behind what waits for them."""
+
+    def __init__(self, broker: SimBroker, loop: SimLoop, weather: object) -> None:
+        """Begin with nothing let through."""
+        super().__init__(broker, loop, weather)  # type: ignore[arg-type]
+        self._let_through: dict[TopicPartition, int] = {}
+
+    async def tail(self, positions: Mapping[TopicPartition, int]) -> InProcessTail:
+        """Hear of no answer as it comes."""
+        answers = all(where.topic.endswith(".answers") for where in positions)
+        return await super().tail(dict.fromkeys(positions, FAR) if answers else positions)
+
+    async def end_offset(self, where: TopicPartition) -> int:
+        """Show answers while the lane has nothing in hand."""
+        end = await super().end_offset(where)
+        if not where.topic.endswith(".answers"):
+            return end
+        journal = where.topic.removesuffix("answers") + "journal"
+        live: dict[bytes, bool] = {}
+        for entry in self.sim.log(TopicPartition(journal, where.partition)).entries:
+            live[entry.key or b""] = entry.value is not None
+        if not any(held and b"/intent/" in key for key, held in live.items()):
+            self._let_through[where] = end
+        return self._let_through.get(where, 0)
+
+
+def _ids(one: Outgoing) -> list[bytes]:
+    return [value for name, value in one.headers if name == "ce_id"]
+
+
+def _renamed(one: Outgoing, old: bytes, new: bytes) -> Outgoing:
+    headers = tuple((name, value.replace(old, new)) for name, value in one.headers)
+    value = None if one.value is None else one.value.replace(old, new)
+    return replace(one, value=value, headers=headers)
+
+
 def _with_metadata(
     records: list[Outgoing],
     offsets: OffsetCommit | None,
@@ -321,4 +377,6 @@ FIRST_PLANTS: Mapping[str, MakeBus] = {
     "what has ended is not removed": NothingIsTidied,
     "a licence does not grow old while its process is frozen": ClocksStop,
     "handoffs of one key run side by side": NoKeys,
+    "ids are made by chance": RandomIds,
+    "answers wait in the mailboxes": AnswersInMailboxes,
 }

@@ -58,14 +58,22 @@ class Moments:
 
     async def reached(self, moment: Moment, step: str = "") -> None:
         """Let happen what is due there, before the process goes on."""
+        if self._is_due(moment):
+            await self.loop.pause(0.0)  # Whoever was killed or frozen comes no further.
+
+    def struck(self, moment: Moment, step: str = "") -> None:
+        """Let it happen within a transaction, of which the next request is never sent."""
+        self._is_due(moment)
+
+    def _is_due(self, moment: Moment) -> bool:
         if moment not in self.wanted:
-            return
+            return False
         left, harm = self.wanted.pop(moment)
         if left > 1:
             self.wanted[moment] = (left - 1, harm)
-            return
+            return False
         harm()
-        await self.loop.pause(0.0)  # Whoever was killed or frozen comes no further.
+        return True
 
 
 @dataclass(slots=True, eq=False)
