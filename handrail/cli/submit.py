@@ -1,6 +1,5 @@
 """`handrail submit`: gives the team a task, and waits for its result when asked to."""
 
-import asyncio
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from handrail.cli.interrupted import run_until_interrupted
 from handrail.cli.output import Shape, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rows import SentRow
@@ -105,7 +105,7 @@ def run_submission(settings: "Settings", task: Submission, *, wait: bool, shape:
     """Submit a task; with `wait`, follow it to its end and write its result. Give the exit code."""
     sent: list[SentRow] = []
     try:
-        return asyncio.run(_submit(settings, task, sent, wait=wait, shape=shape))
+        return run_until_interrupted(_submit(settings, task, sent, wait=wait, shape=shape))
     except KeyboardInterrupt:
         if not sent:
             raise

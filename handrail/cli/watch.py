@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from handrail.cli.interrupted import run_until_interrupted
 from handrail.cli.live_task import PAINT_EVERY_S, LiveTask
 from handrail.cli.output import Shape, inert, note, on_terminal, output_option, show_line
 from handrail.cli.place import Place, place_options
@@ -29,7 +30,7 @@ def watch(place: Place, task: str, shape: Shape) -> int:
     """Follow a task until it has ended; Ctrl-C stops looking, not the task."""
     found: list[str] = []
     try:
-        return asyncio.run(_watch(place.settings(), task, shape, found))
+        return run_until_interrupted(_watch(place.settings(), task, shape, found))
     except KeyboardInterrupt:
         if not found:
             raise

@@ -13,6 +13,7 @@ from handrail.ledger.task_state import TaskFacts
 from handrail.testing import Team
 from handrail.testing.accounting import read_all
 from handrail.testing.task import TeamTask
+from handrail.wire.record import Record
 from tests.promises.gate import Gate
 from tests.promises.step_tools import TOOLS, Acts, jobs, ledger, left_of_steps, real, worker
 from tests.waiting import until
@@ -64,8 +65,13 @@ def waiting_at(team: Team, who: object) -> int:
 
 
 async def facts_of(team: Team, task: TeamTask) -> TaskFacts:
-    rows = [r for r in await read_all(team.bus, team.full("tasks")) if r.key == task.id.encode()]
-    return decode_row(rows[-1]).facts
+    async def row() -> Record | None:
+        rows = await read_all(team.bus, team.full("tasks"))
+        return next((one for one in reversed(rows) if one.key == task.id.encode()), None)
+
+    found: Record | None = await until(row, within_s=team.patience_s, what="the task has a row")
+    assert found is not None
+    return decode_row(found).facts
 
 
 async def has_nothing_open(team: Team, task: TeamTask) -> None:
