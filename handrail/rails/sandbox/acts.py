@@ -8,6 +8,7 @@ They stay within bounds of their own, so that one that succeeds harms nobody.
 import contextlib
 import ctypes
 import errno
+import fcntl
 import mmap
 import os
 import shutil
@@ -23,6 +24,7 @@ from typing import NamedTuple
 import orjson
 
 TOOL = "handrail: probe"
+DATAGRAM = ".datagram"  #: ends the name of the socket that takes datagrams
 PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
 PROCESSES_TRIED, PROCESSES_ALLOWED = 16, 0
 BLOCK_BYTES = 1 << 20
@@ -37,7 +39,8 @@ class Ground(NamedTuple):
     secret: str
     tcp: int  #: a port of this machine that listens
     udp: int
-    unix: str  #: the path of a listening socket; one with the same name is in the abstract space
+    unix: str  #: the path of a listening socket; one with the same name is in the abstract space,
+    #: and one beside it, with DATAGRAM behind its name, takes datagrams
     victim: int  #: a process of the same user, with the secret in its environment
     memory_bytes: int  #: more than may be had
     disk_bytes: int  #: the same
@@ -105,7 +108,7 @@ def udp(ground: Ground) -> str | None:
 
 
 def unix_socket(ground: Ground) -> str | None:
-    """Connect to a socket of another process on this machine."""
+    """Connect to a socket of another process on this machine, or send to one."""
 
     def connect(name: str) -> Callable[[], None]:
         def go() -> None:
@@ -115,7 +118,17 @@ def unix_socket(ground: Ground) -> str | None:
 
         return go
 
-    ways = [("by its path", connect(ground.unix)), ("by its name", connect(f"\0{ground.unix}"))]
+    def send() -> None:
+        # Needs no `socket()`: one end of a pair sends to whom it likes.
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with ours, theirs:
+            ours.sendto(b"x", ground.unix + DATAGRAM)
+
+    ways = [
+        ("by its path", connect(ground.unix)),
+        ("by its name", connect(f"\0{ground.unix}")),
+        ("by a datagram", send),
+    ]
     return _first(ways, "a socket of another process was reached {}")
 
 
@@ -125,9 +138,16 @@ def other_processes(ground: Ground) -> str | None:
     if libc.ptrace(PTRACE_SEIZE, ground.victim, None, None) == 0:
         libc.ptrace(PTRACE_DETACH, ground.victim, None, None)
         return "another process was traced"
+
+    def own() -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            fcntl.fcntl(ours, fcntl.F_SETOWN, ground.victim)
+
     ways: list[tuple[str, Callable[[], object]]] = [
         ("signalled", lambda: os.kill(ground.victim, signal.SIGURG)),
         ("given another priority", lambda: os.setpriority(os.PRIO_PROCESS, ground.victim, 1)),
+        ("made to be signalled by a descriptor", own),
     ]
     return _first(ways, "another process was {}")
 

@@ -103,6 +103,7 @@ def ground_for(setting: Setting) -> Generator[acts.Ground]:
             _door(stack, socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
             _door(stack, socket.AF_UNIX, socket.SOCK_STREAM, path),
             _door(stack, socket.AF_UNIX, socket.SOCK_STREAM, f"\0{path}"),
+            _door(stack, socket.AF_UNIX, socket.SOCK_DGRAM, path + acts.DATAGRAM),
         ]
         victim = subprocess.Popen(
             ["cat"], stdin=subprocess.PIPE, env={**CLEAN, "HANDRAIL_PROBE": secret}

@@ -20,6 +20,8 @@ CLONE_THREAD = 0x10000
 CLONE_NAMESPACES = 0x7E020080
 AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
 SOCK_KIND, SOCK_STREAM = 0xF, 1
+F_SETOWN, F_SETSIG, F_SETOWN_EX = 8, 10, 15
+FIOSETOWN, SIOCSPGRP = 0x8901, 0x8902
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP = 1, 4, 22
 
 #: Architecture → the kernel's name for it and the place of each call: x86_64, then the generic
@@ -173,6 +175,8 @@ JUDGED: dict[str, Numbers] = {
     "tgkill": (234, 131),
     "prlimit64": (302, 261),
     "prctl": (157, 167),
+    "fcntl": (72, 25),
+    "ioctl": (16, 29),
 }
 
 Instruction = tuple[int, int, int, int]
@@ -268,7 +272,18 @@ def _judge(call: str, wanted: Filter) -> list[Instruction]:
                 _ALLOW,
             ]
         case "socketpair":
-            return [_argument(0), (JUMP_EQUAL, 1, 0, AF_UNIX), _refuse(errno.EACCES), _ALLOW]
+            # A datagram socket sends to any path whatever its other end is, and Landlock does not
+            # judge that; one of a stream is connected for good.
+            return [
+                _argument(0),
+                (JUMP_EQUAL, 1, 0, AF_UNIX),
+                _refuse(errno.EACCES),
+                _argument(1),
+                (AND, 0, 0, SOCK_KIND),
+                (JUMP_EQUAL, 1, 0, SOCK_STREAM),
+                _refuse(errno.EACCES),
+                _ALLOW,
+            ]
         case "kill" | "tgkill" if not wanted.processes:
             return [_argument(0), (JUMP_EQUAL, 1, 0, wanted.pid), no, _ALLOW]
         case "tkill":
@@ -278,10 +293,19 @@ def _judge(call: str, wanted: Filter) -> list[Instruction]:
             return [_argument(0), own, (JUMP_EQUAL, 1, 0, 0), no, _ALLOW]
         case "prctl":
             # Outliving the engine, being looked into again, and a second filter are not its to ask.
-            ways = (PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP)
-            asked = [_argument(0)]
-            for left, way in zip(range(len(ways), 0, -1), ways, strict=True):
-                asked.append((JUMP_EQUAL, left, 0, way))
-            return [*asked, _ALLOW, no]
+            return _all_but(0, PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP)
+        case "fcntl":
+            # Whom a descriptor tells of its news gets a signal from here, of any number.
+            return _all_but(1, F_SETOWN, F_SETSIG, F_SETOWN_EX)
+        case "ioctl":
+            return _all_but(1, FIOSETOWN, SIOCSPGRP)
         case _:
             return []
+
+
+def _all_but(place: int, *words: int) -> list[Instruction]:
+    """Allow a call unless an argument is one of these."""
+    asked = [_argument(place)]
+    for left, word in zip(range(len(words), 0, -1), words, strict=True):
+        asked.append((JUMP_EQUAL, left, 0, word))
+    return [*asked, _ALLOW, _refuse(errno.EPERM)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import tempfile
 from pathlib import Path
 
@@ -59,6 +60,17 @@ def test_an_act_succeeds_where_nothing_forbids_it(probed: tuple[Machine, Found],
     assert said is not None
     assert "it failed otherwise" not in said
     assert "did not end" not in said
+
+
+def test_a_socket_that_takes_nothing_but_datagrams_is_found() -> None:
+    with probe.ground_for(SETTING) as ground, tempfile.TemporaryDirectory() as folder:
+        beside = ground._replace(unix=f"{folder}/socket")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
+            door.bind(beside.unix + acts.DATAGRAM)
+
+            said = acts.unix_socket(beside)
+
+    assert said == "a socket of another process was reached by a datagram"
 
 
 async def test_a_level_that_leaks_is_not_published_and_its_tools_are_not_run() -> None:
