@@ -296,23 +296,25 @@ class RunContext:
     async def _call(self, tool: Tool[Any, R], arguments: JsonObject, step: int, index: int) -> R:
         path = f"{step}.{index}" if index else str(step)
 
-        def act(given: JsonObject) -> Act[R]:
-            return self._act(tool, given, path, self._tool_context(step, index))
+        def act(asked: JsonObject, read: JsonObject) -> Act[R]:
+            return self._act(tool, asked, read, self._tool_context(step, index), path)
 
         return await Gate(self._steps, self._asker).through(tool, arguments, path, act)
 
     def _act(
-        self, tool: Tool[Any, R], arguments: JsonObject, path: str, ctx: ToolContext
+        self, tool: Tool[Any, R], given: JsonObject, read: JsonObject, ctx: ToolContext, path: str
     ) -> Act[R]:
+        """Make one act: what was given names the step, and what is read of it is done."""
         declared, key = tool.contract.effect, tool.terms.idempotency
         if key is not None and self._steps.begun_key(path) is None:
-            own = key.of(tool.name, arguments, self.tenant, self.task_id)
+            # Of what is done, so that the intent and the act have one key, however it was given.
+            own = key.of(tool.name, read, self.tenant, self.task_id)
             ctx = replace(ctx, idem_key=own)
         asked = Asked(
             path=path,
             name=tool.name,
-            digest=digest_of(arguments),
-            shown=call_in_words(tool.name, arguments),
+            digest=digest_of(given),
+            shown=call_in_words(tool.name, given),
             effect=tool.effect,
             key_ttl_s=declared.ttl_s if isinstance(declared, Idempotent) else None,
         )
@@ -320,7 +322,7 @@ class RunContext:
             asked=asked,
             declared=declared,
             idem_key=ctx.idem_key,
-            do=lambda: self._acting.tool(tool, ctx, arguments),
+            do=lambda: self._acting.tool(tool, ctx, read),
             encode=tool.as_record,
             decode=tool.from_record,
             accept=tool.result_of,

@@ -37,8 +37,8 @@ R = TypeVar("R")
 
 Amount = Annotated[float, Field(ge=0, le=1e6)]  #: by which a person raises a budget
 
-#: Makes the act of a call with these arguments.
-MakeAct = Callable[[JsonObject], Act[R]]
+#: Makes the act of a call, from its arguments as given and as the contract reads them.
+MakeAct = Callable[[JsonObject, JsonObject], Act[R]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +71,19 @@ class Gate:
             verdict = None if self._is_settled(path) else judge(call, rails)
         if verdict is None:
             with steps.budget.covering(cost, again=True):
-                return await steps.carry_out(act(arguments))
+                return await steps.carry_out(act(arguments, _as_read(tool, arguments)))
+        made = act(
+            arguments, dict(arguments if isinstance(verdict, Stopped) else verdict.arguments)
+        )
         if isinstance(verdict, Stopped):
             trace = self.asker.envelope.trace_parent or self.asker.invocation.id
             problem = Problem.of(verdict.refused, owner=tool.terms.owner, trace=trace)
             log.info("act refused", tool=tool.name, stage=verdict.stage, **problem.for_operator())
-            return await steps.carry_out(_refusing(act(arguments), verdict.refused))
+            return await steps.carry_out(_refusing(made, verdict.refused))
         if isinstance(verdict, NeedsApproval):
             # It was none when the run began to ask, so nobody has decided on it.
             why = "what it does now needs an approval that nobody was asked for"
-            return await steps.carry_out(_refusing(act(arguments), expired(tool.name, why)))
-        made = replace(act(arguments), do=act(dict(verdict.arguments)).do)
+            return await steps.carry_out(_refusing(made, expired(tool.name, why)))
         if approved:
             licence, lost = self._licence(ask_path, original, call.now_ms)
             if lost is not None:
@@ -184,6 +186,14 @@ def approval_path(path: str) -> str:
 def _beside(path: str, letter: str) -> str:
     step, _, index = path.partition(".")
     return f"{step}.{letter}{index or 0}"
+
+
+def _as_read(tool: Tool[Any, Any], arguments: JsonObject) -> JsonObject:
+    """Give the arguments as the act had them when it began; what is refused never began."""
+    try:
+        return tool.checked(arguments)
+    except Refused:
+        return arguments
 
 
 def _used_up(tool: str) -> Refused:
