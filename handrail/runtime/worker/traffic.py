@@ -5,13 +5,14 @@ has dozens of lanes. Where all commit at once what little they have, most of two
 into transactions of one handoff. So a lane that finds enough of them under way waits for its turn,
 and what its handlers end meanwhile goes into the same transaction.
 Guarantees: nobody waits while fewer are under way; turns are given in the order of asking; nobody
-waits for longer than a few transactions have lately taken, whatever has become of those before.
+waits for longer than a few transactions have lately taken, whatever has become of those before;
+whoever no longer waits leaves nothing behind.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 UNDER_WAY_COUNT_MAX = 3  #: beyond it a transaction waits for its turn
 WAIT_TIMES_MAX = 3  #: as long as so many transactions one after the other
@@ -28,6 +29,11 @@ class Traffic:
         self._count_max = count_max
         self._usual_s = 0.0
         self._waiting: deque[asyncio.Future[bool]] = deque()
+
+    @property
+    def waiting_count(self) -> int:
+        """How many wait for a turn."""
+        return len(self._waiting)
 
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[None]:
@@ -55,11 +61,14 @@ class Traffic:
             if not await called:
                 self.under_way_count += 1
         except asyncio.CancelledError:
-            if not called.cancelled():
+            if called.done() and not called.cancelled() and called.result():
                 self._leave()  # its turn was given to one that does not come any more
             raise
         finally:
             alarm.cancel()
+            # Turns may not be given for as long as the broker is slow: it takes itself out.
+            with suppress(ValueError):
+                self._waiting.remove(called)
 
     def _leave(self) -> None:
         """Give a turn back, and on to the first that still waits for one."""

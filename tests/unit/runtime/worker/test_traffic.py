@@ -2,7 +2,7 @@
 
 import asyncio
 
-from handrail.runtime.worker.traffic import Traffic
+from handrail.runtime.worker.traffic import WAIT_S_MAX, Traffic
 from tests.waiting import until
 
 
@@ -97,4 +97,44 @@ async def test_the_turn_of_a_lane_that_is_closed_goes_to_the_next_one() -> None:
 
     assert lanes.begun == ["runs", "next"]
     await lanes.end("next")
+    assert lanes.traffic.under_way_count == 0
+
+
+async def test_who_has_waited_long_enough_waits_no_longer_however_slow_the_broker_is() -> None:
+    lanes = Lanes(Traffic(1))
+    for number in range(9):
+        lanes.begin(str(number))
+
+    await until(lambda: len(lanes.begun) == 9)
+
+    assert lanes.traffic.waiting_count == 0
+    assert lanes.traffic.under_way_count == 9
+    await lanes.end(*lanes.begun)
+    assert lanes.traffic.under_way_count == 0
+
+
+async def test_a_lane_closed_as_its_patience_ends_gives_back_no_turn_that_it_never_had() -> None:
+    lanes = Lanes(await slow(Traffic(1)))
+    loop = asyncio.get_running_loop()
+    lanes.begin("runs")
+    lanes.begin("closed")
+    await asyncio.sleep(0)
+    patience_over = loop.time() + WAIT_S_MAX
+    closing: asyncio.Future[None] = loop.create_future()
+
+    def close() -> None:
+        lanes.tasks["closed"].cancel()
+        closing.set_result(None)
+
+    # Due later than the alarm, and held up until both are due: one turn of the loop has both.
+    loop.call_at(patience_over + 0.01, close)
+    while loop.time() < patience_over + 0.02:
+        pass
+    await closing
+    await asyncio.wait({lanes.tasks["closed"]})
+
+    assert lanes.begun == ["runs"]
+    assert lanes.traffic.under_way_count == 1
+    assert lanes.traffic.waiting_count == 0
+    await lanes.end("runs")
     assert lanes.traffic.under_way_count == 0
