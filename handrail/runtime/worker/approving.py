@@ -26,7 +26,7 @@ from handrail.rails.gateway import Call
 from handrail.runtime.worker.asking import Asker
 from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ground import LaneGround
-from handrail.runtime.worker.requests import NOBODY, request_closed, request_id
+from handrail.runtime.worker.requests import NOBODY, request_closed, request_id, request_of
 from handrail.runtime.worker.wait import Closing, Opening, Wait
 from handrail.runtime.worker.waiting import waiting_act
 from handrail.wire.human import HUMAN, Closed, Request, closed_key
@@ -57,14 +57,14 @@ class UntilApproved:
     arguments: Mapping[str, Any]  #: as the contract reads them
     why: Why = Why.PERSON
 
-    async def opening(self, now_ms: int) -> Opening:
+    async def opening(self, now_ms: int, attempt: int) -> Opening:
         """Give the request, and the event by which its task waits for somebody."""
-        asker, call, path = self.asker, self.call, self.asked.path
+        asker, call = self.asker, self.call
         parent, ground = asker.envelope, asker.ground
         until_ms = now_ms + math.ceil(self.approval.expires_s * 1000)
         if parent.deadline_ms is not None:
             until_ms = min(until_ms, parent.deadline_ms)
-        bound = self._bound(until_ms)
+        bound = self._bound(until_ms, attempt)
         text = self.approval.in_words(self.asked.shown, self.arguments)
         request = Request(
             id=bound.request,
@@ -94,15 +94,15 @@ class UntilApproved:
         )
         human = ground.worker.team.full(HUMAN)
         records = [request.outgoing(human)]
-        if asker.invocation.run_of(int(path.partition(".")[0])):
-            # It was asked and closed before its handoff was sent back to ask it again.
+        if asker.invocation.redrive_count:
+            # It may have been asked and closed before its handoff was sent back to ask it again.
             records.append(Outgoing(human, closed_key(request.id), None))
         return Opening(self._facts(request, bound.digest), records, [event])
 
-    def _bound(self, until_ms: int) -> Binding:
+    def _bound(self, until_ms: int, attempt: int) -> Binding:
         call, parent = self.call, self.asker.envelope
         return Binding(
-            request=f"{self.asker.invocation.id}/{self.asked.path}/1",
+            request=request_of(self.asker.invocation.id, self.asked.path, attempt),
             tool=call.tool.name,
             tool_version=call.tool.version,
             policy_version=self.asker.ground.worker.rails.policy.version,

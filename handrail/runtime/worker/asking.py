@@ -24,7 +24,7 @@ from handrail.ledger.event import PersonAsked, RequestKind, WroteKind
 from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.outputs import Outbound
-from handrail.runtime.worker.requests import NOBODY, request_closed, request_id
+from handrail.runtime.worker.requests import NOBODY, request_closed, request_id, request_of
 from handrail.runtime.worker.run_memory import RunMemory
 from handrail.runtime.worker.wait import Closing, Opening, Wait
 from handrail.runtime.worker.waiting import IN_MEMORY_S_MAX, waiting_act
@@ -82,8 +82,9 @@ class UntilTime:
     duration_ms: int
     why: Why = Why.SLEEP
 
-    async def opening(self, now_ms: int) -> Opening:
+    async def opening(self, now_ms: int, attempt: int) -> Opening:
         """Say until when."""
+        del attempt
         return Opening({"waits": WAITS_FOR_TIME, "until_ms": now_ms + self.duration_ms})
 
     def closing(self, intent: Entry) -> Closing:
@@ -130,8 +131,9 @@ class UntilReply:
     within_ms: int | None
     why: Why = Why.ANSWER
 
-    async def opening(self, now_ms: int) -> Opening:
+    async def opening(self, now_ms: int, attempt: int) -> Opening:
         """Give the question. Raises AskCycle, AskInvalid and what its topic will not carry."""
+        del attempt
         asker, topic = self.asker, self.topic
         ground, parent = asker.ground, asker.envelope
         question = asker.question_id(self.asked.path)
@@ -253,15 +255,14 @@ class UntilPerson:
     within_ms: int | None
     why: Why = Why.PERSON
 
-    async def opening(self, now_ms: int) -> Opening:
+    async def opening(self, now_ms: int, attempt: int) -> Opening:
         """Give the request, and the event by which its task waits for somebody."""
         asker, parent = self.asker, self.asker.envelope
         ground, path = asker.ground, self.asked.path
         until_ms = None if self.within_ms is None else now_ms + self.within_ms
         deadlines = [ms for ms in (until_ms, parent.deadline_ms) if ms is not None]
-        attempt = 1
         request = Request(
-            id=f"{asker.invocation.id}/{path}/{attempt}",
+            id=request_of(asker.invocation.id, path, attempt),
             task_id=parent.task_id,
             tenant=parent.tenant,
             agent=ground.worker.agent.name,
@@ -294,8 +295,8 @@ class UntilPerson:
         }
         human = ground.worker.team.full(HUMAN)
         records = [request.outgoing(human)]
-        if asker.invocation.run_of(int(path.partition(".")[0])):
-            # It was asked and closed before its handoff was sent back to ask it again.
+        if asker.invocation.redrive_count:
+            # It may have been asked and closed before its handoff was sent back to ask it again.
             records.append(Outgoing(human, closed_key(request.id), None))
         return Opening(facts, records, [event])
 

@@ -30,8 +30,9 @@ class UntilKeeper:
     make: Callable[[], Command]  #: called once, when the step begins
     why: Why = Why.ANSWER
 
-    async def opening(self, now_ms: int) -> Opening:
+    async def opening(self, now_ms: int, attempt: int) -> Opening:
         """Give the command. Raises what sealing it raises, and TooLarge."""
+        del attempt  # its id has it
         asker = self.asker
         worker = asker.ground.worker
         sender = CommandSender(worker.agent.name, worker.team)

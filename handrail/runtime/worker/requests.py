@@ -21,7 +21,12 @@ NOBODY = "handrail"  #: who closes what no person has answered
 
 def request_id(intent: Entry) -> str:
     """Name the request that a step has opened."""
-    return f"{intent.invocation}/{intent.path}/{intent.facts['attempt']}"
+    return request_of(intent.invocation, intent.path, int(str(intent.facts["attempt"])))
+
+
+def request_of(invocation: str, path: str, attempt: int) -> str:
+    """Name the request that a step opens at this attempt: an answer counts for its own only."""
+    return f"{invocation}/{path}/{attempt}"
 
 
 def answered_event(ground: "LaneGround", intent: Entry, closed: Closed) -> Event:

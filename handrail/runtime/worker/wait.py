@@ -40,8 +40,11 @@ class WaitsUntil(Protocol):
         """What its invocation rests for."""
         ...
 
-    async def opening(self, now_ms: int) -> Opening:
-        """Give what is written when it begins; `until_ms` among the facts bounds the waiting."""
+    async def opening(self, now_ms: int, attempt: int) -> Opening:
+        """Give what is written when it begins; `until_ms` among the facts bounds the waiting.
+
+        `attempt` is the number that its intent has: more than 1 once it is asked for anew.
+        """
         ...
 
     def closing(self, intent: Entry) -> Closing:

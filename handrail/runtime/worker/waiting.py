@@ -168,14 +168,15 @@ class RunSteps(Stepper):
         """Commit the intent with what belongs to it; for a person it parks the run as well."""
         ground, asked, now_ms = self._ground, wait.act.asked, self.now_ms()
         await self._reached(Moment.BEFORE_INTENT, asked)
-        opening = await wait.until.opening(now_ms)
+        attempt = self.next_attempt(asked.path)
+        opening = await wait.until.opening(now_ms, attempt)
         facts: dict[str, object] = {
             "name": asked.name,
             "digest": asked.digest,
             "shown": asked.shown,
             "effect": str(asked.effect),
             "idem_key": wait.act.idem_key,
-            "attempt": self.next_attempt(asked.path),
+            "attempt": attempt,
             "first_ms": now_ms,
             "key_ttl_s": None,
             **opening.facts,
