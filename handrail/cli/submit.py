@@ -45,6 +45,15 @@ class Submission:
     reference: str | None
     deadline_s: float | None
     priority: str = "normal"
+    asked_by: str | None = None  #: None: whoever runs the command
+
+
+as_option = click.option(
+    "--as",
+    "asked_by",
+    metavar="NAME",
+    help="On whose behalf: their rights count; it is believed.  [default: your login]",
+)
 
 
 @click.command()
@@ -68,6 +77,7 @@ class Submission:
     show_default=True,
     help="Whether it passes others by, on topics with priorities=True.",
 )
+@as_option
 @output_option
 def submit(place: Place, **given: Any) -> int:  # noqa: ANN401  # the options above
     """Give the team a task: TEXT, a file, or standard input.
@@ -92,6 +102,7 @@ def submit(place: Place, **given: Any) -> int:  # noqa: ANN401  # the options ab
         given["reference"],
         given["deadline"],
         given["priority"],
+        given["asked_by"],
     )
     if task.priority == "high" and not topic.priorities:
         note(
@@ -132,9 +143,10 @@ async def send_task(settings: "Settings", task: Submission) -> SentRow:
     from handrail.runtime.client import Client
     from handrail.runtime.submitting import known_priority
 
+    folder, namespace, asked_by = settings.project_dir, settings.namespace, task.asked_by
     async with (
         connected(settings) as bus,
-        Client(settings.project_dir, bus=bus, namespace=settings.namespace) as client,
+        Client(folder, bus=bus, namespace=namespace, asked_by=asked_by) as client,
     ):
         handle = await client.submit(
             task.topic,
@@ -147,7 +159,7 @@ async def send_task(settings: "Settings", task: Submission) -> SentRow:
         inbox = task.topic.inboxes[-1] if urgent else task.topic.name
         return SentRow(
             task=handle.id,
-            topic=f"{settings.namespace}.{inbox}",
+            topic=f"{namespace}.{inbox}",
             reference=task.reference,
             priority=task.priority,
         )

@@ -86,7 +86,9 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         self._namespace = namespace
         self._given = bus
         self._clock = clock or WallClock()
-        self.asked_by = asked_by or who()  #: whose rights count for what is submitted
+        self.asked_by = (
+            who() if asked_by is None else asked_by
+        )  #: whose rights count for what is submitted
         self.budget: str | None = None  #: what a task that is submitted may spend, such as `5.00`
         self._bus: Bus | None = None
         self._readers: dict[int, RowReader] = {}
@@ -100,12 +102,14 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         *,
         broker: str | None = None,
         namespace: str | None = None,
+        asked_by: str | None = None,
     ) -> "SyncClient":
         """Give the same without `await`, for scripts and notebooks: `with Client.sync() as hr:`."""
         # The front door stays light: scripts alone need threads.
         from handrail.runtime.sync_client import SyncClient  # noqa: PLC0415
 
-        return SyncClient(Client(project, broker=broker, namespace=namespace))
+        client = Client(project, broker=broker, namespace=namespace, asked_by=asked_by)
+        return SyncClient(client)
 
     async def __aenter__(self) -> Self:
         """Connect. Raises BrokerUnreachable and what is wrong with the settings."""
@@ -156,7 +160,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
     ) -> Task:
         topic = self._named(topic) if isinstance(topic, str) else topic
         type_name, body = message_in_bytes(topic, message)
-        check_asked(reference, deadline_s)
+        check_asked(reference, deadline_s, self.asked_by)
         asked = Priority(known_priority(priority))
         await self._require(*topic.inboxes, LEDGER, TASKS, RESULTS)
         now_ms = self._clock.now_ms()

@@ -17,7 +17,7 @@ from handrail.errors import (
     TypeUnknown,
 )
 from handrail.wire.codec import encode_body
-from handrail.wire.limits import KEY_BYTES_MAX, REFERENCE_CHARS_MAX
+from handrail.wire.limits import ASKED_BY_CHARS_MAX, KEY_BYTES_MAX, REFERENCE_CHARS_MAX
 
 _PLAIN: tuple[type, ...] = (dict, list, str, int, float)
 
@@ -48,7 +48,7 @@ def _fitting(topic: AnyTopic, message: object) -> Any:  # noqa: ANN401  # whatev
     return message
 
 
-def check_asked(reference: str | None, deadline_s: float | None) -> None:
+def check_asked(reference: str | None, deadline_s: float | None, asked_by: str) -> None:
     """Raise SubmissionInvalid for what no task can have."""
     if reference is not None:
         size = len(reference.encode(errors="replace"))
@@ -62,6 +62,11 @@ def check_asked(reference: str | None, deadline_s: float | None) -> None:
         raise SubmissionInvalid(
             detail=f"a deadline of {deadline_s} s has passed already or never comes",
             cure="give seconds from now, more than 0; without one the team's own limit counts",
+        )
+    if not (0 < len(asked_by) <= ASKED_BY_CHARS_MAX and asked_by.isprintable()):
+        raise SubmissionInvalid(
+            detail=f"{asked_by!r:.80} names nobody on whose behalf it could be asked for",
+            cure=f"give 1 to {ASKED_BY_CHARS_MAX} printable characters, or no name for your own",
         )
 
 

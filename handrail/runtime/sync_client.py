@@ -135,6 +135,11 @@ class SyncClient(Submitting[SyncTask]):
             self._loop = None
             loop.close()
 
+    @property
+    def asked_by(self) -> str:
+        """The person whose rights count for what is submitted; see `Client`."""
+        return self._client.asked_by
+
     def _submit(
         self,
         topic: Topic[Any, Any] | str,

@@ -16,6 +16,7 @@ HEADERS_BYTES_MAX = 4 * KIB  #: the attributes of one message, names included
 KEY_BYTES_MAX = KIB  #: a longer key is refused
 REFERENCE_CHARS_MAX = 256  #: the caller's own name for a task
 TENANT_CHARS_MAX = 64
+ASKED_BY_CHARS_MAX = 60  #: the name of the person on whose behalf a task is
 TOPIC_CHARS_MAX = 100  #: without namespace; Kafka itself allows 249 for the whole name
 HOP_COUNT_MAX = 16
 MEMORY_PARTITIONS_MAX = 64  #: of each topic of memory: a message says how far each was read

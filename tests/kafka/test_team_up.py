@@ -99,7 +99,7 @@ def test_a_team_is_up_answers_survives_a_kill_and_goes_down_in_order(project: Pr
     assert "greeter took it in." in answer.stderr
 
     os.kill(first["greeter"].pid, signal.SIGKILL)
-    submitted = project.run("submit", "Bob", "--reference", "r2")
+    submitted = project.run("submit", "Bob", "--reference", "r2", "--as", "ben")
     assert submitted.returncode == 0
     until_now(
         lambda: project.ready().get("greeter", first["greeter"]).pid != first["greeter"].pid,
@@ -107,6 +107,7 @@ def test_a_team_is_up_answers_survives_a_kill_and_goes_down_in_order(project: Pr
     )
     watched = project.run("watch", "r2")
     assert watched.returncode == 0
+    assert "by ben" in watched.stderr + watched.stdout
     found = project.run("result", "r2", "-o", "json")
     assert json.loads(found.stdout)["items"][0]["result"] == {"greeting": "Hello, Bob"}
     assert project.run("topics", "plan").stderr == "Every topic is as it should be.\n"

@@ -30,6 +30,7 @@ from handrail.wire.dead_letter import Reason
 from handrail.wire.envelope import Envelope
 from handrail.wire.ids import id_of_foreign, task_id_of
 from handrail.wire.limits import (
+    ASKED_BY_CHARS_MAX,
     HEADERS_BYTES_MAX,
     HOP_COUNT_MAX,
     KEY_BYTES_MAX,
@@ -204,7 +205,7 @@ def _owned(envelope: Envelope, record: Record, rules: AdmissionRules) -> Envelop
 
 def _as_name(claimed: str | None) -> str | None:
     """Give the name that a submitter has put to its task; None for what is no name."""
-    fits = claimed is not None and len(claimed) <= NAME_CHARS_MAX and claimed.isprintable()
+    fits = claimed is not None and len(claimed) <= ASKED_BY_CHARS_MAX and claimed.isprintable()
     return claimed if fits else None
 
 

@@ -38,7 +38,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     "arguments",
     [
         ["submit", "Ada"],
-        ["send", "names", "Ada"],
+        ["submit", "Ada", "--as", "ben"],
+        ["send", "names", "Ada", "--as", "ben"],
         ["list"],
         ["show", "t1"],
         ["watch", "t1"],
@@ -83,6 +84,7 @@ def test_what_the_files_say_is_shown_without_a_broker(capsys: pytest.CaptureFixt
         "file": "agents/greeter.py",
         "processes": None,
         "waiting": None,
+        "inboxes": 1,
     }
 
     assert main(["topics", "list", "-o", "json"]) == 0
