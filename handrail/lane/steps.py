@@ -269,6 +269,13 @@ class StepBook:
         intents = [one.intent for one in records if one.intent is not None]
         return any(intent.facts.get("idem_key") == question for intent in intents)
 
+    def was_answered_by(self, invocation: str, answer: str) -> bool:
+        """Say whether a step of an invocation that has not ended has this very answer."""
+        log = self._logs.get(invocation)
+        records = () if log is None else log.records.values()
+        outcomes = [one.outcome for one in records if one.outcome is not None]
+        return any(outcome.facts.get("answer") == answer for outcome in outcomes)
+
     def waits_for(self, request: str) -> bool:
         """Say whether a person was asked this and nobody has answered."""
         invocation, path, attempt = request.rsplit("/", 2)

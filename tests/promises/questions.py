@@ -90,6 +90,7 @@ async def test_a_submitted_question_is_answered_on_results(team_of: TeamOf) -> N
         ("buyer", "before_intent/ctx.ask"),
         ("buyer", "after_intent_commit/ctx.ask"),
         ("buyer", "after_outcome_commit/note"),
+        ("buyer", "before_intent/note"),
         ("buyer", "after_final_commit"),
         ("pricer", "after_outcome_commit/note"),
         ("pricer", "after_final_commit"),
@@ -108,6 +109,7 @@ async def test_a_question_is_asked_once_and_answered_once_whoever_is_killed(
         assert await task.result(int) == 500
         assert sorted(call["text"] for call in team.calls(note)) == ["bought chair", "chair"]
         assert await on(team, "prices") == 1
+        assert not [e for e in await ledger(team) if isinstance(e, AnswerDropped)]
 
 
 async def test_an_answer_that_comes_while_nobody_is_there_is_found_by_the_next_owner(

@@ -91,9 +91,13 @@ class Answering:
     def _settle(self) -> None:
         # What is settled may be forgotten once a transaction has said so; whoever waits for it
         # goes on only then, so that its end is never committed before that is said.
-        self._ground.lane.answers = self._unsettled[0].offset if self._unsettled else self.next
+        self._ground.lane.answers = self._settled
         if self._replies.tell():
             self.on_woken()
+
+    @property
+    def _settled(self) -> int:
+        return self._unsettled[0].offset if self._unsettled else self.next
 
     async def _take_all(self, records: Sequence[Record]) -> bool:
         """Take these in; replies that follow one another commit together. False when it is full."""
@@ -102,6 +106,10 @@ class Answering:
             if are_replies:
                 await asyncio.gather(*(self._take(one) for one in batch))
                 self.next = batch[-1].offset + 1
+                # How far was read commits with what was dropped, so that the next owner of the lane
+                # does not meet the same answer and tell of it again.
+                self._ground.lane.answers = self._settled
+                await self._replies.tell_dropped()
                 continue
             for one in batch:
                 if len(self._unsettled) >= UNSETTLED_COUNT_MAX:

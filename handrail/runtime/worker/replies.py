@@ -49,6 +49,7 @@ class Replies:
         self._ground = ground
         self._running = running
         self._answered: list[tuple[str, str]] = []  # (invocation, path), not told yet
+        self._dropped: list[Outgoing] = []  # events, not committed yet
 
     async def take(self, record: Record) -> bool:
         """Take an answer in; settled once that is committed. Raises a WireError for no answer."""
@@ -56,12 +57,13 @@ class Replies:
         question, invocation = envelope.answers or "", (record.key or b"").decode(errors="replace")
         intent = self._open_question(invocation, question)
         if intent is None:
-            await self._drop(envelope, self._why_not(invocation, question))
+            if not self._ground.lane.steps.was_answered_by(invocation, envelope.id):
+                self._drop(envelope, self._why_not(invocation, question))
             return True
         try:
             outcome = self._outcome(intent, envelope, record)
         except WireError as error:
-            await self._drop(envelope, f"it cannot be read: {error.what}")
+            self._drop(envelope, f"it cannot be read: {error.what}")
             return True
         await self._record(outcome)
         return True
@@ -99,6 +101,12 @@ class Replies:
         records = [encode_entry(outcome, ground.place.journal), *others]
         await ground.committer.commit(Item(records))
         self._answered.append((outcome.invocation, outcome.path))
+
+    async def tell_dropped(self) -> None:
+        """Commit what the ledger is told of answers that nobody waits for, and how far was read."""
+        dropped, self._dropped = self._dropped, []
+        if dropped:
+            await self._ground.committer.commit(Item(dropped))
 
     def tell(self) -> bool:
         """Tell the invocations that were answered; True when one that rested may start again."""
@@ -174,7 +182,6 @@ class Replies:
             body=body,
         )
 
-    async def _drop(self, envelope: Envelope, why: str) -> None:
+    def _drop(self, envelope: Envelope, why: str) -> None:
         saying = self._ground.saying
-        event = saying.record(saying.answer_dropped(envelope, why))
-        await self._ground.committer.commit(Item([event]))
+        self._dropped.append(saying.record(saying.answer_dropped(envelope, why)))
