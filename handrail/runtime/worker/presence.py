@@ -47,17 +47,17 @@ class Door:
             if isinstance(asked, Go):
                 return True
             await self._change_or_time(clock, (asked.until_ms - now_ms) / 1_000)
-        self._turnstile.left(who)
+        self._turnstile.left(who, clock.now_ms())
         return False
 
-    def let_out(self, who: str) -> None:
+    def let_out(self, who: str, now_ms: int) -> None:
         """Let others start beside it: it has survived its trial."""
-        self._turnstile.let_out(who)
+        self._turnstile.let_out(who, now_ms)
         self._tell()
 
-    def leave(self, who: str) -> None:
+    def leave(self, who: str, now_ms: int) -> None:
         """Let it go: it has ended, or rests."""
-        self._turnstile.left(who)
+        self._turnstile.left(who, now_ms)
         self._tell()
 
     def _tell(self) -> None:
@@ -135,7 +135,7 @@ class Presence:
         if inside.trial is not None:
             inside.trial.cancel()
         if inside.company not in _SUSPECTED:
-            self._door.leave(inside.who)
+            self._door.leave(inside.who, self._now_ms())
             return
         self._leaving.add(inside.who)
         self._handing.aside(self._leave(inside.who))
@@ -145,9 +145,9 @@ class Presence:
         for inside in self._inside.values():
             if inside.trial is not None:
                 inside.trial.cancel()
-            self._door.leave(inside.who)
+            self._door.leave(inside.who, self._now_ms())
         for who in self._leaving:
-            self._door.leave(who)
+            self._door.leave(who, self._now_ms())
         self._inside.clear()
         self._leaving.clear()
 
@@ -155,7 +155,7 @@ class Presence:
         await self._ground.committer.flush()
         if who in self._leaving:
             self._leaving.discard(who)
-            self._door.leave(who)
+            self._door.leave(who, self._now_ms())
 
     async def _trial(self, invocation: Invocation, inside: _Inside) -> None:
         try:
@@ -167,7 +167,10 @@ class Presence:
         except Exception as error:  # noqa: BLE001 - told to the lane, which opens anew
             self._handing.tell_trouble(error)
             return
-        self._door.let_out(inside.who)
+        self._door.let_out(inside.who, self._now_ms())
+
+    def _now_ms(self) -> int:
+        return self._ground.worker.clock.now_ms()
 
     def _accepted(self, invocation: Invocation) -> Item:
         ground = self._ground

@@ -113,7 +113,7 @@ class World:
         if old is not new:
             old.partitions.remove(partition)
             for work in partition.running.values():
-                old.turnstile.left(work.id)
+                old.turnstile.left(work.id, self.now_ms)
                 work.ran_ms = 0
             partition.running.clear()
         self.open(partition, new)
@@ -148,10 +148,10 @@ class World:
                     return False
                 if work.ran_ms >= work.lasts_ms:
                     del partition.works[work.id], partition.running[work.id]
-                    process.turnstile.left(work.id)
+                    process.turnstile.left(work.id, self.now_ms)
                 elif work.standing is not None and work.ran_ms == work.standing.trial_ms:
                     work.standing = work.standing.survived()
-                    process.turnstile.let_out(work.id)
+                    process.turnstile.let_out(work.id, self.now_ms)
         return True
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from handrail.lane.gate import Go, Wait
 from handrail.lane.poison import Company
-from handrail.lane.turnstile import BARRIER_MS_MIN, FLOW_MS, Turnstile
+from handrail.lane.turnstile import ASK_AGAIN_MS, BARRIER_MS_MIN, FLOW_MS, Turnstile
 
 ANY, IN_TURN, ALONE = Company.ANY, Company.IN_TURN, Company.ALONE
 
@@ -23,7 +23,7 @@ def test_suspects_run_one_at_a_time_beside_innocents() -> None:
     assert goes(turnstile, "s1", IN_TURN)
     assert not goes(turnstile, "s2", IN_TURN)
     assert goes(turnstile, "b", Company.ON_RECORD)
-    turnstile.let_out("s1")
+    turnstile.let_out("s1", 0)
     assert goes(turnstile, "s2", IN_TURN)
     assert turnstile.running_count == 4
 
@@ -33,7 +33,7 @@ def test_who_runs_alone_keeps_all_others_out() -> None:
 
     assert goes(turnstile, "s", ALONE)
     assert not goes(turnstile, "a", ANY)
-    turnstile.left("s")
+    turnstile.left("s", 0)
     assert goes(turnstile, "a", ANY)
 
 
@@ -41,7 +41,7 @@ def test_after_its_trial_others_run_beside_it() -> None:
     turnstile = Turnstile()
     turnstile.ask("s", ALONE, 0)
 
-    turnstile.let_out("s")
+    turnstile.let_out("s", 0)
 
     assert goes(turnstile, "a", ANY)
     assert not goes(turnstile, "s2", ALONE)
@@ -53,7 +53,7 @@ def test_newcomers_are_kept_out_until_it_can_be_alone() -> None:
 
     assert not goes(turnstile, "s", ALONE)
     assert not goes(turnstile, "b", ANY)
-    turnstile.left("a")
+    turnstile.left("a", 0)
     assert not goes(turnstile, "b", ANY)
     assert goes(turnstile, "s", ALONE)
 
@@ -79,7 +79,7 @@ def test_one_that_gives_up_waiting_lets_the_others_in() -> None:
     turnstile.ask("a", ANY, 0)
     turnstile.ask("s", ALONE, 0)
 
-    turnstile.left("s")
+    turnstile.left("s", 0)
 
     assert goes(turnstile, "b", ANY)
 
@@ -103,10 +103,10 @@ def test_nobody_ever_runs_beside_one_that_is_alone_and_suspects_never_run_togeth
     for number, company, what, gap_ms in events:
         who, now_ms = str(number), now_ms + gap_ms
         if what == "left":
-            turnstile.left(who)
+            turnstile.left(who, now_ms)
             running.pop(who, None)
         elif what == "let_out" and who in running:
-            turnstile.let_out(who)
+            turnstile.let_out(who, now_ms)
             running[who] = ANY
         elif what == "ask" and who not in running:
             gate = turnstile.ask(who, company, now_ms)
@@ -134,9 +134,9 @@ def flow(lonely_count: int, handler_ms: int, trial_ms: int, until_ms: int) -> tu
     for now_ms in range(0, until_ms, 100):
         for who, at_ms in list(started.items()):
             if who[0] == "s" and now_ms == at_ms + trial_ms:
-                turnstile.let_out(who)
+                turnstile.let_out(who, now_ms)
             if now_ms >= at_ms + (handler_ms if who[0] == "s" else 100):
-                turnstile.left(who)
+                turnstile.left(who, now_ms)
                 del started[who]
         for who in list(waiting):
             if goes(turnstile, who, ALONE, now_ms):
@@ -164,4 +164,43 @@ def test_without_anybody_to_be_kept_out_suspects_follow_one_another_at_once() ->
 
     for number in range(10):
         assert goes(turnstile, f"s{number}", ALONE, number)
-        turnstile.left(f"s{number}")
+        turnstile.left(f"s{number}", number)
+
+
+def test_time_is_owed_for_how_long_somebody_was_kept_out_not_for_how_long_nobody_asked() -> None:
+    turnstile = Turnstile()
+    assert goes(turnstile, "s1", ALONE, 0)
+    assert not goes(turnstile, "a", ANY, 1_000)
+    turnstile.left("s1", 2_000)
+    assert goes(turnstile, "a", ANY, 2_000)
+
+    assert not goes(turnstile, "s2", ALONE, 3_999), "as long as it was held up"
+    assert not goes(turnstile, "s2", ALONE, 4_000), "and then until it can be alone"
+    turnstile.left("a", 4_100)
+    turnstile.left("s2", 4_100)
+
+    hour_ms = 3_600_000
+    assert goes(turnstile, "s3", ALONE, hour_ms)
+
+
+def test_an_hour_alone_is_owed_to_nobody_once_nothing_runs() -> None:
+    turnstile, hour_ms = Turnstile(), 3_600_000
+    assert goes(turnstile, "s1", ALONE, 0)
+    assert not goes(turnstile, "a", ANY, 1_000)
+    turnstile.left("s1", hour_ms)
+    turnstile.left("a", hour_ms)
+
+    assert not goes(turnstile, "s2", ALONE, hour_ms), "whoever was kept out may ask first"
+    assert goes(turnstile, "s2", ALONE, hour_ms + ASK_AGAIN_MS + 1)
+
+
+def test_a_barrier_that_was_in_vain_ended_at_its_time_and_not_when_somebody_asked() -> None:
+    turnstile, hour_ms = Turnstile(), 3_600_000
+    assert goes(turnstile, "long", ANY, 0)
+    assert not goes(turnstile, "s", ALONE, 0)
+    assert not goes(turnstile, "a", ANY, 1)
+
+    assert goes(turnstile, "a", ANY, hour_ms)
+    turnstile.left("a", hour_ms)
+    turnstile.left("long", hour_ms)
+    assert goes(turnstile, "s", ALONE, hour_ms)
