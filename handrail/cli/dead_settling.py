@@ -290,7 +290,7 @@ def _in_words(count: int, settlement: "Settlement") -> str:
 def _confirm(count: int) -> None:
     if not sys.stdin.isatty():
         raise ConfirmationNeeded(
-            action=f"giving {count} dead letters up",
+            action=f"giving {count} dead letters up cannot be taken back",
             command="handrail dead discard … --why TEXT",
         )
     note(f"This gives {count} dead letters up for good; none can be sent back any more.")

@@ -50,7 +50,8 @@ def _confirm(name: str) -> None:
     """Ask for the project's name before its data are removed."""
     if not sys.stdin.isatty():
         raise ConfirmationNeeded(
-            action="removing the local Kafka's data", command="handrail down --wipe"
+            action="removing the local Kafka's data cannot be taken back",
+            command="handrail down --wipe",
         )
     note(f"This removes every task, result and log of {name} on this machine.")
     if click.prompt(f"Type {name} to go on", err=True, default="", show_default=False) != name:

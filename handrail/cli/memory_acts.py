@@ -185,7 +185,8 @@ async def _offer(acts: "MemoryActs", plan: "Plan", shape: Shape, wish: Wish, not
     if not wish.yes:
         if not sys.stdin.isatty():
             raise ConfirmationNeeded(
-                action="changing memory", command=" ".join(["handrail", *sys.argv[1:]])
+                action="changing memory wants a confirmation",
+                command=" ".join(["handrail", *sys.argv[1:]]),
             )
         show_rows("memory-changes", rows, CHANGES, Shape.TABLE, empty="")
         click.confirm(f"Change {len(plan.changes)} records?", abort=True, err=True)
@@ -243,7 +244,8 @@ def _preview(subject: str, plan: "Forgetting") -> None:
 def _confirm(subject: str) -> None:
     if not sys.stdin.isatty():
         raise ConfirmationNeeded(
-            action=f"forgetting {subject}", command=f"handrail memory forget {subject}"
+            action=f"forgetting {subject} cannot be taken back",
+            command=f"handrail memory forget {subject}",
         )
     text = f"This cannot be taken back. Type {subject} to go on"
     if click.prompt(text, err=True, default="", show_default=False) != subject:

@@ -51,7 +51,8 @@ def manifest(place: Place, task: str, tenant: str, number: int | None, shape: Sh
     """Show what of memory the models of a task were given, and what was left out and why.
 
     With --text 1 the text of prompt 1 is made again, byte for byte, from the versions that are
-    kept. Ends with 3 when the task was given nothing.
+    kept; ends with 3 when the task was given no such prompt. A task that was given nothing has an
+    empty list, and ends with 0.
     """
     asyncio.run(_manifest(place.settings(), task, tenant, number, shape))
     return 0

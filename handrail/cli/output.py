@@ -108,7 +108,7 @@ def _cell(value: object, column: Column) -> str:
         return column.absent
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return inert(", ".join(map(str, cast("list[object]", value)))) or column.absent
     if isinstance(value, float):
         return f"{value:.1f}"

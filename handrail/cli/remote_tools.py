@@ -177,7 +177,7 @@ async def _pin(settings: "Settings", name: str, by: str, shape: Shape, *, yes: b
     if not yes:
         if not sys.stdin.isatty():
             command = " ".join(["handrail", *sys.argv[1:]])
-            raise ConfirmationNeeded(action="approving tools", command=command)
+            raise ConfirmationNeeded(action="approving tools wants a confirmation", command=command)
         click.confirm(f"Approve these {len(changing)} tools?", abort=True, err=True)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     pins: dict[str, dict[str, Pin]] = read_pins(settings.project_dir)

@@ -13,7 +13,7 @@ COLUMNS = (
     Column("REACHES", "reach"),
     Column("APPROVAL", "approval"),
     Column("OWNER", "owner", absent="not said"),
-    Column("LEAVES OUT", "missing"),
+    Column("LEAVES OUT", "missing", absent="–"),
 )
 
 

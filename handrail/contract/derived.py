@@ -58,7 +58,8 @@ def retry_in_words(tool: Tool[..., Any]) -> str:
     """Say how often a call is tried, and after what."""
     retry = tool.terms.retry
     if retry is None:
-        return "as its effect allows"
+        never = tool.effect is Effect.UNSAFE
+        return "no, unless nothing has happened yet" if never else "as its effect allows"
     return f"at most {retry.max} times, after {', '.join(sorted(retry.on))}"
 
 

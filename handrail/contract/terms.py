@@ -4,8 +4,9 @@ Every term is a frozen value that is checked when it is made, and every one may 
 is left out is read in the safe way: reaches outside, is not tried again, is confined, has 10 s.
 """
 
+import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -248,6 +249,24 @@ class Terms(TypedDict, total=False):
     egress: Sequence[str]
     examples: Sequence[Example]
     owner: str
+
+
+#: What `@tool` takes by names of its own.
+_BESIDE = ("effect", "timeout_s", "name", "failures", "reconcile")
+
+
+def unknown_terms(given: Iterable[str]) -> tuple[str, str] | None:
+    """Say which names are no terms of a tool, and what was meant; None when all are known."""
+    known = (*_BESIDE, *Terms.__annotations__)
+    found = [name for name in given if name not in known]
+    if not found:
+        return None
+    said = " and ".join(f"`{name}=`" for name in found)
+    near = [one for name in found for one in difflib.get_close_matches(name, known, n=1)]
+    meant = " and ".join(f"`{name}=`" for name in near)
+    are = "is no term" if len(found) == 1 else "are no terms"
+    detail = f"{said} {are} of a tool" + (f"; did you mean {meant}?" if meant else "")
+    return detail, f"correct it, or leave it out; the terms are {', '.join(known)}"
 
 
 def agreed_terms(given: Terms, said: "set[str]") -> ToolTerms:

@@ -1,7 +1,8 @@
 """What a tool declares: its effect, its arguments, its result, and how it may fail.
 
-Guarantee: a registered tool has an effect class, a description, an annotated result and a JSON
-schema of its arguments; anything less raises ToolInvalid with its cure when it is declared.
+Guarantee: a registered tool has an effect class, a description, an annotated result, a JSON schema
+of its arguments and no term that nobody knows; anything else raises ToolInvalid with its cure when
+it is declared.
 """
 
 import hashlib
@@ -35,7 +36,7 @@ from handrail.contract.effect import (
 )
 from handrail.contract.explain import invalid_in_words
 from handrail.contract.failure import Refused, State
-from handrail.contract.terms import Terms, ToolTerms, agreed_terms
+from handrail.contract.terms import Terms, ToolTerms, agreed_terms, unknown_terms
 from handrail.errors.contract import ToolInvalid
 
 P = ParamSpec("P")
@@ -183,6 +184,11 @@ class Register(Protocol):
     def __call__(self, function: Callable[P, Awaitable[R]], /) -> Tool[P, R]: ...
 
 
+@overload
+def tool(function: Callable[Concatenate[ToolContext, P], Awaitable[R]], /) -> Tool[P, R]: ...
+@overload
+def tool(function: Callable[P, Awaitable[R]], /) -> Tool[P, R]: ...
+@overload
 def tool(
     *,
     effect: EffectDeclaration | None = None,
@@ -191,8 +197,19 @@ def tool(
     failures: Iterable[State] = (),
     reconcile: Callable[[str], Awaitable[Any]] | None = None,
     **terms: Unpack[Terms],
-) -> Register:
-    """Register an async function as a tool of agents.
+) -> Register: ...
+def tool(
+    function: Callable[..., Awaitable[Any]] | None = None,
+    /,
+    *,
+    effect: EffectDeclaration | None = None,
+    timeout_s: float = TOOL_TIMEOUT_S_DEFAULT,
+    name: str | None = None,
+    failures: Iterable[State] = (),
+    reconcile: Callable[[str], Awaitable[Any]] | None = None,
+    **terms: Unpack[Terms],
+) -> Register | Tool[..., Any]:
+    """Register an async function as a tool of agents: `@tool`, or `@tool(...)` with its terms.
 
     `effect` says what a crash in the middle leaves behind; a tool that leaves it out is unsafe,
     needs an approval for every call and is confined. `reconcile` makes an unsafe tool one whose
@@ -209,6 +226,8 @@ def tool(
 
     def register(function: Callable[..., Awaitable[Any]]) -> Tool[..., Any]:
         tool_name: str = name or str(getattr(function, "__name__", function))
+        if (unfit := unknown_terms(terms)) is not None:
+            raise ToolInvalid(tool=tool_name, detail=unfit[0], cure=unfit[1])
         try:
             agreed = agreed_terms(terms, said)
         except ValueError as error:
@@ -217,7 +236,7 @@ def tool(
             ) from error
         return Tool(function, _contract(function, tool_name, declared, timeout_s, failing, agreed))
 
-    return cast("Register", register)
+    return cast("Register", register) if function is None else register(function)
 
 
 def _contract(

@@ -107,7 +107,7 @@ from handrail.errors.model import (
     ModelTimedOut,
     ModelUnreachable,
 )
-from handrail.errors.policy import PolicyInvalid
+from handrail.errors.policy import PolicyInvalid, PolicyNotInstalled
 from handrail.errors.root import FailureClass, HandrailError, every_error, message_parts
 from handrail.errors.sandbox import SandboxBroken
 from handrail.errors.settings import (
@@ -260,6 +260,7 @@ __all__ = [
     "PartitionCountsDiffer",
     "PartitionsFixed",
     "PolicyInvalid",
+    "PolicyNotInstalled",
     "PortsTaken",
     "ProducerFenced",
     "ProjectNotFound",

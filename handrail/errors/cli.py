@@ -30,7 +30,7 @@ class InternalFailure(HandrailError):
 
 
 class ConfirmationNeeded(HandrailError):
-    """Nothing was done: {action} cannot be taken back and nobody is here to confirm it.
+    """Nothing was done: {action}, and nobody is here to say yes.
 
     Why: there is no terminal to ask on.
     Do: {command} --yes    says yes beforehand

@@ -37,7 +37,7 @@ class AgentInvalid(DeclarationInvalid):
 class ToolInvalid(DeclarationInvalid):
     """The tool {tool} cannot be registered: {detail}.
 
-    Why: without effect, result and description nobody can say what a crash leaves behind.
+    Why: a contract is checked whole before the first call; nothing in it is guessed or passed over.
     Do: {cure}
     """
 

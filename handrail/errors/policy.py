@@ -16,3 +16,15 @@ class PolicyInvalid(HandrailError):
     code: ClassVar[str] = "HR-POL-001"
     exit_code: ClassVar[int] = 2
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class PolicyNotInstalled(HandrailError):
+    """The team has a policy, and the language that it is written in is not installed.
+
+    Why: {reason}; nothing runs under rules that nobody can read.
+    Do: pip install cedarpy    in the environment in which the agents run
+    """
+
+    code: ClassVar[str] = "HR-POL-002"
+    exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

@@ -22,7 +22,7 @@ class TeamFileFailed(HandrailError):
     """{file} could not be loaded.
 
     Why: line {line}: {kind}: {detail}
-    Do: python -m py_compile {file}    checks its syntax alone
+    Do: {check}
     handrail agents list    tries again once it is mended
     """
 

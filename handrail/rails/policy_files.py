@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from handrail.errors.policy import PolicyInvalid
+from handrail.errors.policy import PolicyInvalid, PolicyNotInstalled
 from handrail.rails.policy import NoPolicy, Policy
 
 FOLDER = "policy"
@@ -16,17 +16,20 @@ PEOPLE = "people.toml"
 
 
 def policy_of(project: Path) -> Policy:
-    """Give the policy of a project folder. Raises PolicyInvalid."""
+    """Give the policy of a project folder. Raises PolicyInvalid or PolicyNotInstalled."""
     return policy_in(project / FOLDER)
 
 
 def policy_in(folder: Path) -> Policy:
-    """Give the policy that a folder holds. Raises PolicyInvalid."""
+    """Give the policy that a folder holds. Raises PolicyInvalid or PolicyNotInstalled."""
     files = sorted(folder.glob("*.cedar"))
     if not files:
         return NoPolicy()
     # Only a team that has rules needs the language.
-    from handrail.rails.cedar import CedarPolicy  # noqa: PLC0415
+    try:
+        from handrail.rails.cedar import CedarPolicy  # noqa: PLC0415
+    except ImportError as error:
+        raise PolicyNotInstalled(reason=str(error)) from error
 
     return CedarPolicy.of(text_of(files), roles_in(folder))
 

@@ -162,8 +162,15 @@ def _load(project: Path, file: Path) -> types.ModuleType:
             line=line or "(unknown)",
             kind=type(error).__name__,
             detail=detail,
+            check=_check(error, _shown(project, file)),
             traceback=own_traceback(error, project, package),
         ) from error
+
+
+def _check(error: Exception, file: str) -> str:
+    """Give the command that finds it alone; only Python's own syntax has one."""
+    alone = isinstance(error, SyntaxError)
+    return f"python -m py_compile {file}    checks its syntax alone" if alone else ""
 
 
 def own_traceback(error: BaseException, project: Path, package: str) -> str:

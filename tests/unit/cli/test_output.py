@@ -10,6 +10,7 @@ import pytest
 
 from handrail.cli.output import Column, Shape, show_line, show_rows
 from handrail.cli.output_schema import KINDS, output_schema, schema_text
+from handrail.cli.rail_rows import ToolRow
 from handrail.cli.rows import (
     AgentRow,
     Row,
@@ -18,6 +19,7 @@ from handrail.cli.rows import (
     TopicRow,
     VersionRow,
 )
+from handrail.cli.tools import COLUMNS as TOOL_COLUMNS
 from handrail.cli.topics import COLUMNS as TOPIC_COLUMNS
 from tests.unit.cli.screen import Screen
 
@@ -48,6 +50,21 @@ def test_a_table_is_aligned_inert_and_says_what_is_unknown(
         "t1    working    invoice-7     3  unknown                   Working: 3 at x\\x1b[2J\n"
         "t2    completed  –             0  2026-01-02T03:04:06.000Z  Completed.\n"
     )
+
+
+def test_a_column_of_several_words_joins_them_and_has_a_dash_for_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [
+        ToolRow("refund", "unsafe", "external", "none", None, "1", ("owner=", "retry=")),
+        ToolRow("find", "read", "external", "none", None, "1", ()),
+    ]
+
+    show_rows("tools", rows, TOOL_COLUMNS, Shape.TABLE, empty="")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].endswith("not said  owner=, retry=")
+    assert lines[2].endswith("not said  –")
 
 
 LONG_TASKS = [

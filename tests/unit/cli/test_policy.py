@@ -1,6 +1,7 @@
 """`handrail policy` and `handrail can`, on a project folder with the example's rules."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,11 +87,30 @@ def test_check_lists_the_rules_and_names_what_is_wrong(
 
 
 @pytest.mark.usefixtures("project")
+def test_a_language_that_is_not_installed_is_said_with_its_cure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "handrail.rails.cedar", raising=False)
+    monkeypatch.setitem(sys.modules, "cedarpy", None)
+
+    assert main(["policy", "check"]) == 2
+
+    shown = capsys.readouterr().err
+    assert "HR-POL-002" in shown
+    assert "pip install cedarpy" in shown
+
+
+@pytest.mark.usefixtures("project")
 def test_tools_are_listed_with_what_they_leave_out_and_shown_as_a_page(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["tools", "list", "-o", "json"]) == 0
     assert "failures=, the states in which it may fail" in capsys.readouterr().out
+
+    assert main(["tools", "list"]) == 0
+    row = capsys.readouterr().out.splitlines()[-1]
+    assert "fail, owner=, who answers for it, examples=" in row
+    assert "(" not in row
 
     assert main(["tools", "show", "refund"]) == 0
     assert capsys.readouterr().out.startswith("# refund\n\nSend money back.")

@@ -49,6 +49,10 @@ def test_an_incomplete_one_is_told_each_missing_word() -> None:
     assert "approval= or undo=" in said
 
 
+def test_the_page_of_a_bare_tool_says_that_it_is_not_tried_again() -> None:
+    assert "| tried again | no, unless nothing has happened yet |" in page(bare)
+
+
 def test_the_hints_for_mcp_follow_from_effect_and_reach() -> None:
     assert mcp_annotations(refund) == {
         "title": "Refund",
@@ -140,7 +144,7 @@ def test_terms_that_do_not_fit_are_refused_with_the_word(
         """Do something."""
 
     with pytest.raises(ToolInvalid, match=said):
-        tool(effect=Effect.READ, **terms)(act)  # type: ignore[arg-type]  # whatever is planted
+        tool(effect=Effect.READ, **terms)(act)  # type: ignore[call-overload]  # what is planted
 
 
 @pytest.mark.parametrize(

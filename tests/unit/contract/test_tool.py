@@ -169,6 +169,13 @@ async def odd_argument(order: Odd) -> Receipt:
         (good, {"effect": Effect.IDEMPOTENT}, "leaves out what it depends on"),
         (good, {"effect": Effect.QUERYABLE}, "leaves out what it depends on"),
         (good, {"name": "Find Order"}, "no name that every model accepts"),
+        (good, {"aproval": 1}, "`aproval=` is no term of a tool; did you mean `approval=`\\?"),
+        (good, {"wall_s": 5}, "`wall_s=` is no term of a tool"),
+        (
+            good,
+            {"aproval": 1, "timeout": 5},
+            "`timeout=` are no terms .* `approval=` and `timeout_s=`",
+        ),
         (good, {"timeout_s": 0}, "out of bounds"),
         (good, {"timeout_s": float("nan")}, "out of bounds"),
     ],
@@ -189,8 +196,9 @@ def test_a_tool_that_leaves_everything_out_is_read_the_safe_way() -> None:
         """Do something."""
         return order
 
-    undeclared = tool()(act)
+    undeclared, bare = tool()(act), tool(act)
 
+    assert (bare.name, bare.version) == (undeclared.name, undeclared.version)
     terms = undeclared.terms
     assert (undeclared.effect, undeclared.timeout_s) == (Effect.UNSAFE, 10)
     assert (terms.reach, terms.sandbox, terms.retry, terms.idempotency) == (

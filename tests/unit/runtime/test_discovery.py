@@ -187,6 +187,7 @@ def test_a_missing_module_is_named_as_the_user_wrote_it(tmp_path: Path) -> None:
         load_team(tmp_path)
 
     assert failure.value.why == "line 1: ModuleNotFoundError: No module named 'topics.absent'"
+    assert failure.value.do == ("handrail agents list    tries again once it is mended",)
 
 
 def test_a_syntax_error_names_its_line(tmp_path: Path) -> None:
@@ -196,6 +197,7 @@ def test_a_syntax_error_names_its_line(tmp_path: Path) -> None:
         load_team(tmp_path)
 
     assert failure.value.why.startswith("line 2: SyntaxError")
+    assert failure.value.do[0].startswith("python -m py_compile agents/broken.py")
 
 
 def test_a_refused_declaration_keeps_its_own_name_and_shows_where_it_stands(
