@@ -2,10 +2,24 @@
 
 The form is a JSON Schema, as pydantic gives it for a type. Checks that a type makes in code of its
 own are not in its schema; they are made by the handler that gets the answer.
+
+A schema that somebody else has written may be one that never comes to an end: it is judged in
+bounded steps, by `foreign_misfit`, and whatever goes wrong meanwhile is a misfit in words.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from functools import lru_cache
+from itertools import islice
+from typing import Annotated, Any, cast
+
+from pydantic import StringConstraints, TypeAdapter, ValidationError
+from pydantic_core import SchemaError as PatternError
+
+STEPS_MAX = 200_000  #: words of a schema that are asked about a value; some seconds
+ERRORS_MAX = 64  #: that are looked at for the one that is told
+PATTERN_TEXT_CHARS_MAX = 8_192
+_left: ContextVar[list[int]] = ContextVar("steps that are left")
 
 
 def misfit(schema: Mapping[str, Any], choices: Sequence[object], value: object) -> str | None:
@@ -16,11 +30,108 @@ def misfit(schema: Mapping[str, Any], choices: Sequence[object], value: object) 
     if choices and value not in choices:
         return f"it is none of {', '.join(str(choice) for choice in choices)}"
     judge: Any = Draft202012Validator(dict(schema))  # its types are those of another package
-    errors = sorted(judge.iter_errors(value), key=_depth)
+    return _in_words(sorted(judge.iter_errors(value), key=_depth))
+
+
+def foreign_misfit(
+    schema: Mapping[str, Any], value: object, *, steps_max: int = STEPS_MAX
+) -> str | None:
+    """Say the same by a schema of somebody else, in bounded steps; never raises.
+
+    It still takes up to some seconds: to be called in a thread.
+    """
+    _left.set([steps_max])
+    try:
+        judge: Any = _bounded()(_of_one_dialect(schema))
+        return _in_words(sorted(islice(judge.iter_errors(value), ERRORS_MAX), key=_depth))
+    except RecursionError:
+        return "its schema leads back to itself without end"
+    except Exception as error:  # noqa: BLE001  what a stranger's schema makes the library raise is told
+        return f"it cannot be judged by its schema: {str(error)[:200]}"
+
+
+def _in_words(errors: Sequence[Any]) -> str | None:
     if not errors:
         return None
     where = "".join(f".{part}" for part in errors[0].absolute_path).lstrip(".")
     return f"{where + ': ' if where else ''}{errors[0].message[:300]}"
+
+
+class _Endless(Exception):
+    """More steps than anybody's schema needs."""
+
+
+def _spend(steps: int) -> None:
+    left = _left.get()
+    left[0] -= steps
+    if left[0] < 0:
+        raise _Endless("that takes too many steps")
+
+
+@lru_cache(maxsize=1)
+def _bounded() -> Any:  # noqa: ANN401  as above
+    """Give the judge that counts its steps and has no pattern but those of bounded time."""
+    from jsonschema import Draft202012Validator, validators  # noqa: PLC0415  as above
+
+    judges: dict[str, Any] = {**Draft202012Validator.VALIDATORS, "pattern": _pattern}
+    counted = {word: _counted(judge) for word, judge in judges.items()}
+    extend = cast("Any", validators).extend
+    return extend(Draft202012Validator, counted)
+
+
+def _counted(judge: Any) -> Any:  # noqa: ANN401  as above
+    def judged(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[Any]:  # noqa: ANN401  as above
+        _spend(1 + _effort(wanted, value, schema))
+        for error in judge(validator, wanted, value, schema) or ():
+            _spend(len(error.message) // 64)  # it may hold the whole value, once for each error
+            yield error
+
+    return judged
+
+
+def _effort(wanted: object, value: object, schema: Mapping[str, Any]) -> int:
+    if not isinstance(value, list | dict):
+        return 0
+    held = cast("list[object] | dict[str, object]", value)
+    if wanted is True and schema.get("uniqueItems") is True and isinstance(held, list):
+        # jsonschema 4.26 compares each with each where they have no order.
+        plain = all(isinstance(one, str | int | float) for one in held)
+        return len(held) if plain else len(held) ** 2
+    return len(held) // 8
+
+
+def _pattern(validator: Any, wanted: str, value: Any, _: Any) -> Iterator[Any]:  # noqa: ANN401  as above
+    from jsonschema import ValidationError as Misfit  # noqa: PLC0415  as above
+
+    if not validator.is_type(value, "string"):
+        return
+    if len(value) > PATTERN_TEXT_CHARS_MAX:
+        yield Misfit(f"it is longer than {PATTERN_TEXT_CHARS_MAX} characters, and has a pattern")
+        return
+    try:
+        _compiled(wanted).validate_python(value)
+    except ValidationError:
+        yield Misfit(f"it does not match {wanted!r}")
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> TypeAdapter[str]:
+    """Compile a pattern for pydantic's own engine, which never goes back: a time that is linear."""
+    return TypeAdapter(Annotated[str, StringConstraints(pattern=pattern)])
+
+
+def _of_one_dialect(value: Any) -> Any:  # noqa: ANN401  any JSON value
+    """Leave out which dialect is spoken: the library would take a judge that does not count."""
+    if isinstance(value, Mapping):
+        inside = cast("Mapping[str, object]", value)
+        return {
+            word: _of_one_dialect(one)
+            for word, one in inside.items()
+            if word != "$schema" or not isinstance(one, str)
+        }
+    if isinstance(value, list):
+        return [_of_one_dialect(one) for one in cast("list[object]", value)]
+    return value
 
 
 def unusable(schema: Mapping[str, Any]) -> str | None:
@@ -33,6 +144,25 @@ def unusable(schema: Mapping[str, Any]) -> str | None:
         return str(error.message)[:300]
     if reference := _elsewhere(schema):
         return f"it refers to {reference[:100]}"
+    return _endless(schema)
+
+
+def _endless(value: object) -> str | None:
+    """Find a pattern that a value could make run for ever; names of fields have none either."""
+    if isinstance(value, Mapping):
+        inside = cast("Mapping[str, object]", value)
+        if isinstance(inside.get("patternProperties"), Mapping):
+            return "it has patternProperties, which are not judged in bounded time"
+        pattern = inside.get("pattern")
+        if isinstance(pattern, str):
+            try:
+                _compiled(pattern)
+            except PatternError:
+                return f"its pattern {pattern[:80]!r} is not judged in bounded time"
+        return next((found for one in inside.values() if (found := _endless(one))), None)
+    if isinstance(value, list):
+        held = cast("list[object]", value)
+        return next((found for one in held if (found := _endless(one))), None)
     return None
 
 

@@ -55,6 +55,7 @@ class Wayward:
     hangs: bool = False
     hangs_in_lists: bool = False
     endless: bool = False
+    page_s: float = 0.0  #: what each page of a list takes
     calls: list[dict[str, Any] | None] = field(default_factory=list)
 
     def server(self) -> Server[Any]:
@@ -63,6 +64,8 @@ class Wayward:
         async def list_tools(context: Any, params: Any) -> types.ListToolsResult:
             if self.hangs_in_lists:
                 await asyncio.Event().wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), self.page_s)
             cursor = "more" if self.endless else None
             return types.ListToolsResult(tools=self.tools, next_cursor=cursor)
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import orjson
 
 from handrail.contract.failure import State
-from handrail.contract.json_schema import misfit
+from handrail.contract.json_schema import foreign_misfit
 from handrail.rails.mcp.definition import Definition, without_hidden
 
 SAID_CHARS_MAX = 500  #: of a server's own words in an ending
@@ -117,7 +117,10 @@ def told(ending: Ending, tool: str, fact: object) -> Answer:
 
 
 def read_result(tool: str, pinned: Definition, raw: Mapping[str, Any], bytes_max: int) -> Answer:
-    """Read what a server has answered, as JSON values; believes nothing of it."""
+    """Read what a server has answered, as JSON values; believes nothing of it.
+
+    The schema and the values are the server's: to be called in a thread.
+    """
     content = _blocks(raw.get("content"))
     if content is None:
         return told(Ending.MALFORMED, tool, "its content is no list of texts, images or resources")
@@ -129,7 +132,7 @@ def read_result(tool: str, pinned: Definition, raw: Mapping[str, Any], bytes_max
     if pinned.output_schema is not None:
         if structured is None:
             return told(Ending.MALFORMED, tool, "it promises a structured result and gave none")
-        if wrong := misfit(pinned.output_schema, (), structured):
+        if wrong := foreign_misfit(pinned.output_schema, structured):
             return told(Ending.MALFORMED, tool, wrong)
     value = structured if structured is not None else [_plain(block) for block in content]
     return Answer(ending=Ending.DONE, result=orjson.dumps(_visible(value)))

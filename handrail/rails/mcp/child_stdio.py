@@ -1,7 +1,8 @@
 """An MCP server that is started here and spoken to over its standard input and output.
 
 It gets a clean environment and a session of its own, so that it is ended with all it has started.
-A line is bounded: a server that never ends one is cut off instead of filling our memory.
+A line is bounded: a server that never ends one is cut off instead of filling our memory. So is one
+that says line after line what is no message, and until then every other task has its turn.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
 CLOSE_S = 2.0
+BAD_LINES_MAX = 256  #: one after the other, of what is no message
 CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 log = structlog.get_logger(__name__)
@@ -65,8 +67,11 @@ async def child_stdio(what: Started) -> AsyncGenerator[tuple[Any, Any]]:
 
 async def _hear(what: Started, process: asyncio.subprocess.Process, onward: Any) -> None:  # noqa: ANN401  a stream of anyio
     assert process.stdout is not None
+    bad, told = 0, False
     async with onward:
         while True:
+            # Python 3.11: a line that has come already is given without a turn for anybody else.
+            await asyncio.sleep(0)
             try:
                 line = await process.stdout.readuntil(b"\n")
             except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError) as error:
@@ -77,8 +82,15 @@ async def _hear(what: Started, process: asyncio.subprocess.Process, onward: Any)
                 message = SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
             except ValueError:
                 # Servers print on their standard output what belongs on the other one.
-                log.warning("MCP server said what is no message", server=what.name)
+                bad += 1
+                if not told:
+                    log.warning("MCP server said what is no message", server=what.name)
+                    told = True
+                if bad > BAD_LINES_MAX:
+                    log.warning("MCP server says nothing else, cut off", server=what.name)
+                    return
                 continue
+            bad = 0
             try:
                 await onward.send(message)
             except (anyio.ClosedResourceError, anyio.BrokenResourceError):

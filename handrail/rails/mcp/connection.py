@@ -146,15 +146,20 @@ class Connection:
         )
 
     async def tools(self) -> list[Definition]:
-        """Ask what the server offers. Raises McpServerAway, McpToolsInvalid."""
+        """Ask what the server offers, all of it in time. Raises McpServerAway, McpToolsInvalid."""
+        loop = asyncio.get_running_loop()
+        over_s = loop.time() + self._server.start_s
         found: list[Definition] = []
         cursor: str | None = None
         for _ in range(PAGES_MAX):
             try:
-                page = await self._asked(_list_at(cursor), self._server.start_s)
+                page = await self._asked(_list_at(cursor), max(0.0, over_s - loop.time()))
             except Unreadable as error:
                 raise McpToolsInvalid(server=self._server.name, reason=f"{error}.") from error
-            except (Silent, Gone, RefusedByServer) as error:
+            except Silent as error:
+                said = f"it does not list its tools within {self._server.start_s:g} s."
+                raise McpServerAway(server=self._server.name, reason=said) from error
+            except (Gone, RefusedByServer) as error:
                 said = f"it does not list its tools: {error}."
                 raise McpServerAway(server=self._server.name, reason=said) from error
             found += [_definition(tool) for tool in page.tools]

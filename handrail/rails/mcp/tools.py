@@ -17,7 +17,7 @@ from typing import Protocol, Self
 import orjson
 
 from handrail.contract.effect import Effect
-from handrail.contract.json_schema import misfit
+from handrail.contract.json_schema import foreign_misfit
 from handrail.errors.mcp import (
     McpNotInstalled,
     McpServerAway,
@@ -155,7 +155,8 @@ class ServerTools:
             given = orjson.loads(arguments)
         except orjson.JSONDecodeError as error:
             return told(Ending.ARGUMENTS_UNFIT, name, str(error))
-        if wrong := misfit(pinned.input_schema, (), given):
+        # Judging by what a server has written may take a while; nobody else waits for it.
+        if wrong := await asyncio.to_thread(foreign_misfit, pinned.input_schema, given):
             return told(Ending.ARGUMENTS_UNFIT, name, wrong)
         try:
             raw = await connection.call(pinned.name, given)
@@ -167,7 +168,7 @@ class ServerTools:
             return told(Ending.MALFORMED, name, error)
         except RefusedByServer as error:
             return told(Ending.SERVER_REFUSED, name, error)
-        return read_result(name, pinned, raw, self.server.result_bytes_max)
+        return await asyncio.to_thread(read_result, name, pinned, raw, self.server.result_bytes_max)
 
     async def close(self) -> None:
         """Let go of the server."""

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from handrail.contract.json_schema import form_in_words, misfit
+from handrail.contract.json_schema import foreign_misfit, form_in_words, misfit
+
+#: Each is twice the next one: it comes to an end, a long time after everybody has left.
+DOUBLING: dict[str, object] = {
+    f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]}
+    for n in range(60)
+} | {"d60": {}}
+DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 
 
 class Sign(BaseModel):
@@ -30,6 +37,17 @@ def test_a_value_fits_or_it_is_said_what_does_not(
     returns: Any, choices: list[object], value: object, problem: str | None
 ) -> None:
     assert misfit(TypeAdapter(returns).json_schema(), choices, value) == problem
+
+
+@pytest.mark.parametrize("said", [{}, {"$schema": DRAFT_7}])
+def test_a_strangers_schema_is_judged_in_bounded_steps(said: dict[str, object]) -> None:
+    inner = {"d": {**said, "$ref": "#/$defs/d0"}}
+    schema = {**said, "$defs": DOUBLING, "properties": inner}
+
+    found = foreign_misfit(schema, {"d": {}}, steps_max=1_000)
+
+    assert found is not None
+    assert "too many steps" in found
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ SCHEMA = {
     "required": ["path"],
 }
 READ = Definition("read_file", None, "Read a file.", SCHEMA, None, {"readOnlyHint": True})
+SCALARS_ONCE = {"type": "array", "uniqueItems": True}
 PIN = Pin(READ, "ada", "2026-11-29T00:00:00Z")
 
 
@@ -70,6 +71,8 @@ def test_the_order_of_keys_is_no_change() -> None:
         ({"input_schema": {"type": "string"}}, "does not describe an object"),
         ({"input_schema": {"type": "object", "$ref": "file:///etc/passwd"}}, "refers to file"),
         ({"output_schema": {"allOf": [{"$ref": "https://evil.example"}]}}, "refers to https"),
+        ({"output_schema": {"allOf": [{"pattern": "(a)\\1"}]}}, "bounded time"),
+        ({"output_schema": {"patternProperties": {"^(a+)+$": {}}}}, "bounded time"),
     ],
 )
 def test_a_definition_that_no_approval_could_help_is_unusable(change: dict, words: str) -> None:
@@ -195,6 +198,41 @@ def test_a_name_of_a_server_that_could_not_begin_a_tools_name_is_refused(name: s
 )
 def test_an_answer_is_read_without_believing_it(raw: dict, ending: Ending) -> None:
     assert read_result("files_read_file", READ, raw, 1_024).ending is ending
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "words"),
+    [
+        ({"allOf": [{"$ref": "#"}]}, {}, "without end"),
+        ({"$ref": "#/nowhere"}, {}, "cannot be judged"),
+        ({"properties": {"a": {"pattern": "^(a+)+$"}}}, {"a": "a" * 4_000 + "b"}, "not match"),
+        ({"properties": {"a": {"pattern": "a"}}}, {"a": "a" * 9_000}, "longer than"),
+        ({"properties": {"a": SCALARS_ONCE}}, {"a": [{"b": n} for n in range(600)]}, "too many"),
+        ({"properties": {"a": SCALARS_ONCE}}, {"a": [1, 2, 1]}, "non-unique"),
+    ],
+)
+def test_a_schema_that_was_approved_ends_the_call_in_words_whatever_it_is(
+    schema: dict, value: dict, words: str
+) -> None:
+    pinned = replace(READ, output_schema=schema)
+    raw = {"content": [], "structuredContent": value}
+
+    found = read_result("files_read_file", pinned, raw, 1 << 20)
+
+    assert problem(pinned) is None
+    assert found.ending is Ending.MALFORMED
+    assert words in found.detail
+
+
+def test_patterns_and_large_values_that_fit_are_let_through() -> None:
+    item = {"type": "object", "properties": {"id": {"type": "string", "pattern": "^[a-z]+$"}}}
+    schema = {"properties": {"all": {"type": "array", "items": item}}}
+    value = {"all": [{"id": "abc", "n": n} for n in range(10_000)]}
+    raw = {"content": [], "structuredContent": value}
+
+    found = read_result("files_read_file", replace(READ, output_schema=schema), raw, 1 << 20)
+
+    assert found.ending is Ending.DONE
 
 
 def test_what_a_server_adds_for_clients_is_left_out_of_a_result() -> None:

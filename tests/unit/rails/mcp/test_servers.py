@@ -286,6 +286,7 @@ async def test_a_server_that_hangs_longer_than_it_may_is_told(
     [
         ({"hangs_in_lists": True}, 1.0, McpServerAway),
         ({"endless": True}, 120.0, McpToolsInvalid),
+        ({"endless": True, "page_s": 0.5}, 1.0, McpServerAway),
     ],
 )
 async def test_a_server_whose_list_never_ends_is_told_and_others_are_served(
@@ -392,8 +393,7 @@ async def test_a_started_server_gets_no_variable_that_was_not_declared(
 
 
 async def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
-    server = declared(command=["no-such-server"])
-    async with McpTools({"sky": server}, tmp_path, {}) as tools:
+    async with McpTools({"sky": declared(command=["no-such-server"])}, tmp_path, {}) as tools:
         answer = await tools.call("sky_echo", b"{}")
 
     assert answer.ending is Ending.AWAY
