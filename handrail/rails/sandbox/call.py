@@ -17,7 +17,9 @@ from handrail.rails.sandbox.outcome import Ending, Outcome, ended, unavailable
 
 CONFINED_S_MAX = 30.0  #: a machine that is far too busy; the body's own time begins afterwards
 CONFINED_BYTES_MAX = 4_096
+TOLD_S_MAX = 5.0
 LOG_BYTES_MAX = 8_192
+READS_AT_END_MAX = 32  #: twice what the largest pipe of an ordinary user holds
 ANSWER_BYTES_BESIDE = 64 * 1024  #: what an answer holds besides its result
 
 
@@ -40,6 +42,7 @@ class OneCall:
         self.gone = asyncio.Event()  #: no process of this call is alive
         self._status: int | None = None
         self._cpu_s = 0.0
+        self._unseen: str | None = None  # why the process that forks knows of no end
         self._ours, self._theirs = socket.socketpair()
         self._log, self._log_end = os.pipe()
         os.set_blocking(self._log, False)
@@ -65,16 +68,16 @@ class OneCall:
         asyncio.get_running_loop().remove_reader(self._log)
         os.close(self._log)
 
-    def ended(self, status: int | None, cpu_s: float = 0.0) -> None:
-        """Learn how the process ended; None: nobody can say any more."""
-        self._status, self._cpu_s = status, cpu_s
+    def ended(self, status: int | None, cpu_s: float = 0.0, why: str | None = None) -> None:
+        """Learn how the process ended; None: nobody can say any more, or it was never forked."""
+        self._status, self._cpu_s, self._unseen = status, cpu_s, why
         self.gone.set()
 
     async def answered(self, request: dict[str, Any]) -> RanAtAll | Outcome:
         """Wait for the confinement, hand over the call, and wait for its answer."""
         try:
             async with asyncio.timeout(CONFINED_S_MAX), contextlib.AsyncExitStack() as stack:
-                said, descriptors = await self._confined()
+                answered, descriptors = await self._confined()
                 for one in descriptors[1:]:
                     os.close(one)
                 door = socket.socket(fileno=descriptors[0]) if descriptors else None
@@ -83,14 +86,19 @@ class OneCall:
                     stack.enter_context(door)
                 rest = stack.pop_all()
         except (TimeoutError, OSError, frames.FrameBroken) as error:
+            if isinstance(error, frames.FrameBroken):
+                # Its socket may be closed before it is told why.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.gone.wait(), TOLD_S_MAX)
+            said = self._unseen or str(error) or type(error).__name__
             return unavailable(
-                f"The sandbox could not be set up: {str(error) or type(error).__name__}.",
+                f"The sandbox could not be set up: {said}.",
                 "Run `handrail doctor`; the log of this agent may say more.",
             )
         async with rest:
-            if "unconfined" in said:
+            if "unconfined" in answered:
                 return unavailable(
-                    f"The sandbox could not be set up: {said['unconfined']}.",
+                    f"The sandbox could not be set up: {answered['unconfined']}.",
                     "Run `handrail doctor`, and this agent where the level holds.",
                 )
             return await self._body(request, door)
@@ -139,7 +147,9 @@ class OneCall:
 
     def outcome(self, ran: RanAtAll) -> Outcome:
         """Say what came of the body, once its processes are gone."""
-        self._hear()
+        for _ in range(READS_AT_END_MAX):
+            if not self._hear():
+                break
         log = self._said.decode("utf-8", "replace")
         if ran.timed_out:
             return ended(Ending.TIMED_OUT, f"{self.limits.wall_s:g}", log)
@@ -178,7 +188,7 @@ class OneCall:
     def _death(self, log: str) -> Outcome:
         status = self._status
         if status is None:
-            return ended(Ending.DIED, "the sandbox itself was stopped", log)
+            return ended(Ending.DIED, self._unseen or "the sandbox itself was stopped", log)
         number = -status if status < 0 else status - SIGNALLED
         # The kernel warns by one signal and, a second later, kills by the other.
         used_up = number == signal.SIGKILL and self._cpu_s >= self.limits.cpu_s
@@ -189,14 +199,21 @@ class OneCall:
                 return ended(Ending.DIED, f"signal {signal.Signals(number).name}", log)
         return ended(Ending.DIED, f"exit code {status}", log)
 
-    def _hear(self) -> None:
-        """Keep the end of what the body prints."""
-        with contextlib.suppress(BlockingIOError):
-            while data := os.read(self._log, 1 << 16):
-                self._said += data
-                del self._said[:-LOG_BYTES_MAX]
+    def _hear(self) -> bool:
+        """Keep the end of what the body prints; False when there is nothing to read.
+
+        One read at a time: a body that prints without end is heard between the turns of others.
+        """
+        try:
+            data = os.read(self._log, 1 << 16)
+        except BlockingIOError:
+            return False
+        self._said += data
+        del self._said[:-LOG_BYTES_MAX]
+        if not data:
             # Nobody holds the other end any more; a reader would be called without end.
             asyncio.get_running_loop().remove_reader(self._log)
+        return bool(data)
 
 
 async def _readable(sock: socket.socket) -> None:

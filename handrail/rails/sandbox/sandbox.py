@@ -234,7 +234,7 @@ class Sandbox:
             while data := await loop.sock_recv(control, frames.CONTROL_BYTES_MAX):
                 said = frames.parsed(data)
                 if one := self._calls.get(said["number"]):
-                    one.ended(said["status"], said["cpu_s"])
+                    one.ended(said["status"], said["cpu_s"], said.get("why"))
         except (OSError, frames.FrameBroken):
             pass
         finally:

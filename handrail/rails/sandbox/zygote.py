@@ -7,6 +7,7 @@ process passes on unread, so that no later child can find them in its memory.
 
 import asyncio
 import contextlib
+import errno
 import gc
 import importlib
 import os
@@ -28,6 +29,7 @@ from handrail.rails.sandbox.machine import look_around
 from handrail.rails.sandbox.means import Confinement
 
 Opener = Callable[[str], Opened]
+DESCRIPTORS_OF_A_CALL = 2  #: its socket, and where it prints
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,22 @@ class Zygote:
             if known := self._children.get(asked["kill"]):
                 _kill(known[0])
             return True
-        body, log = descriptors
-        self._fork(asked["number"], Order.of(asked), body, log)
+        number, order = asked["number"], Order.of(asked)
+        try:
+            if len(descriptors) != DESCRIPTORS_OF_A_CALL:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            self._fork(number, order, *descriptors)
+        except OSError as error:
+            # Too many processes or open files now: that is this call's end, and no other one's.
+            why = f"its process was not started: {error}"
+            self._tell({"number": number, "status": None, "cpu_s": 0.0, "why": why})
+        finally:
+            for one in descriptors:
+                os.close(one)
         return True
 
     def _fork(self, number: int, order: Order, body: int, log: int) -> None:
+        """Fork one child; raises OSError, and then there is none."""
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
@@ -100,11 +113,14 @@ class Zygote:
                 os._exit(1)
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)  # the child does the same; whoever is first
-        os.close(body)
-        os.close(log)
-        watched = os.pidfd_open(pid)
+        try:
+            watched = os.pidfd_open(pid)
+            self._selector.register(watched, selectors.EVENT_READ, number)
+        except OSError:
+            _kill(pid)
+            os.waitpid(pid, 0)
+            raise
         self._children[number] = (pid, watched)
-        self._selector.register(watched, selectors.EVENT_READ, number)
 
     def _ended(self, number: int) -> None:
         pid, watched = self._children.pop(number)
@@ -114,7 +130,10 @@ class Zygote:
         self._selector.unregister(watched)
         os.close(watched)
         code, cpu_s = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
-        self._control.send(orjson.dumps({"number": number, "status": code, "cpu_s": cpu_s}))
+        self._tell({"number": number, "status": code, "cpu_s": cpu_s})
+
+    def _tell(self, said: dict[str, Any]) -> None:
+        self._control.send(orjson.dumps(said))
 
 
 def _kill(group: int) -> None:

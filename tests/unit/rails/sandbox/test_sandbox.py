@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import fcntl
+import os
+import resource
 import signal
 import socket
 import threading
@@ -17,6 +20,7 @@ from handrail.contract.confinement import MIB, Level, Limits
 from handrail.contract.failure import State
 from handrail.errors import SandboxBroken
 from handrail.rails.egress import Egress
+from handrail.rails.sandbox.call import OneCall, RanAtAll
 from handrail.rails.sandbox.means import Unavailable, decide, holds
 from handrail.rails.sandbox.outcome import Ending, Outcome
 from handrail.rails.sandbox.sandbox import Call, Proof, Sandbox, Setting
@@ -123,6 +127,51 @@ async def test_a_body_that_prints_without_end_keeps_the_end_of_it(
     assert outcome.ending is Ending.DONE
     assert outcome.log.endswith("the end")
     assert len(outcome.log) <= 8_192
+
+
+async def test_what_a_body_prints_is_read_in_turns_and_at_its_end_to_the_last() -> None:
+    one = OneCall(1, Limits(), Egress())
+    _, printing = one.for_the_child()
+    fcntl.fcntl(printing, fcntl.F_SETPIPE_SZ, 8 << 16)
+    os.write(printing, b"-" * (4 << 16))
+    os.write(printing, b"the end")
+
+    one._hear()
+    after_one = bytes(one._said)
+    outcome = one.outcome(RanAtAll({"kind": "done", "result": "1"}))
+    one.close()
+
+    assert not after_one.endswith(b"the end"), "everybody else waited for it"
+    assert outcome.log.endswith("the end")
+
+
+def open_files(pid: int) -> int:
+    """Count what a process holds open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+async def test_a_call_that_cannot_be_forked_ends_alone(sandbox: Sandbox, best: Level) -> None:
+    task = asyncio.create_task(sandbox.run(Call("hang", b"null"), best, Limits(wall_s=60)))
+    (one,) = await until(lambda: sandbox._calls.values())
+    await until(lambda: one._said)
+    assert sandbox._zygote is not None
+    zygote = sandbox._zygote.pid
+    held = open_files(zygote)
+    before = resource.prlimit(zygote, resource.RLIMIT_NOFILE)
+
+    resource.prlimit(zygote, resource.RLIMIT_NOFILE, (held + 1, before[1]))
+    refused = await sandbox.run(Call("echo", b"1"), best, Limits())
+    resource.prlimit(zygote, resource.RLIMIT_NOFILE, before)
+    after = await sandbox.run(Call("echo", b"1"), best, Limits())
+    hangs_on = not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert hangs_on
+    assert after.ending is Ending.DONE
+    assert refused.ending is Ending.UNAVAILABLE
+    assert "Too many open files" in refused.detail
+    assert open_files(zygote) < held, "all that was given is closed"
 
 
 @pytest.mark.parametrize(
