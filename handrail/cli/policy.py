@@ -87,7 +87,7 @@ def explain(place: Place, who: str, what: str, on: str, **more: str | bool) -> i
     click.echo(f"denied by {denied.rule}: {inert(denied.title)}")
     note(f"  Do: {inert(denied.remedy)}")
     if denied.approval_by is not None:
-        note(f"  An approval helps, by {denied.approval_by}.")
+        note(f"  An approval helps, by {denied.approvers}.")
     return DENIED
 
 
@@ -105,7 +105,7 @@ def _yes_or_no(denied: "Denied | None") -> str:
     if denied is None:
         return "yes"
     if denied.approval_by is not None:
-        return f"after an approval by {denied.approval_by}: {denied.rule}, {inert(denied.title)}"
+        return f"after an approval by {denied.approvers}: {denied.rule}, {inert(denied.title)}"
     return f"no: {denied.rule}, {inert(denied.title)}"
 
 

@@ -141,7 +141,9 @@ class CedarPolicy:
         # An approval helps only where each rule that forbids it says so.
         lasting = [rule for rule in forbidding if rule.approval_by is None]
         first = (lasting or forbidding)[0]
-        return Denied(first.id, first.title, first.remedy, None if lasting else first.approval_by)
+        by = () if lasting else tuple(rule.approval_by or "" for rule in forbidding)
+        named = tuple(dict.fromkeys(by))
+        return Denied(first.id, first.title, first.remedy, named[0] if named else None, named[1:])
 
 
 def _rule(name: str, form: Mapping[str, Any]) -> Rule:

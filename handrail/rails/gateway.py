@@ -6,8 +6,8 @@ every no is one of the 23 states with words a person can act on; a stage that fa
 no as well.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ from handrail.contract.terms import Approval
 from handrail.contract.tool import Tool
 from handrail.rails.limits import CallLimits
 from handrail.rails.policy import ANONYMOUS, Access, NoPolicy, Policy
+
+ROLE = "role:"
 
 
 class Stage(StrEnum):
@@ -63,10 +65,11 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class NeedsApproval:
-    """A person has to approve it first."""
+    """A person has to approve it first, who is every one of `by`."""
 
     approval: Approval
     arguments: Mapping[str, Any]
+    by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,8 @@ def judge(call: Call, rails: Rails) -> Verdict:
             found = check(call, arguments, rails)
             if isinstance(found, Refused):
                 return Stopped(stage, found)
-            if isinstance(found, Approval) and not call.approved:
-                return NeedsApproval(found, arguments)
+            if isinstance(found, NeedsApproval) and not call.approved:
+                return _by_another(call, found)
     except Refused as refused:
         return Stopped(stage, refused)
     except Exception as error:  # noqa: BLE001 - answered by a refusal
@@ -119,7 +122,9 @@ def _labels(call: Call, arguments: Mapping[str, Any], rails: Rails) -> None:
     del call, arguments, rails
 
 
-def _policy(call: Call, arguments: Mapping[str, Any], rails: Rails) -> Refused | Approval | None:
+def _policy(
+    call: Call, arguments: Mapping[str, Any], rails: Rails
+) -> Refused | NeedsApproval | None:
     tool = call.tool
     denied = rails.policy.judge(
         Access(
@@ -139,7 +144,13 @@ def _policy(call: Call, arguments: Mapping[str, Any], rails: Rails) -> Refused |
     if denied is None:
         return None
     if denied.approval_by is not None:
-        return tool.terms.approval or Approval(by=denied.approval_by)
+        own, wanted = tool.terms.approval, (denied.approval_by, *denied.also_by)
+        if own is None:
+            return NeedsApproval(Approval(by=denied.approval_by), arguments, wanted)
+        # The words and the time are the contract's. Whom the rule names it cannot replace, nor
+        # can it let the asker approve what a rule has forbidden.
+        by = (*wanted, own.by) if own.is_needed(arguments) else wanted
+        return NeedsApproval(replace(own, by=by[0], by_asker=False), arguments, by)
     return Refused(
         State.DENIED_BY_POLICY,
         f"{tool.name}: {denied.title} (rule {denied.rule})",
@@ -160,10 +171,28 @@ def _limits(call: Call, arguments: Mapping[str, Any], rails: Rails) -> Refused |
     )
 
 
-def _approval(call: Call, arguments: Mapping[str, Any], rails: Rails) -> Approval | None:
+def _approval(call: Call, arguments: Mapping[str, Any], rails: Rails) -> NeedsApproval | None:
     del rails
     approval = call.tool.terms.approval
-    return approval if approval is not None and approval.is_needed(arguments) else None
+    if approval is None or not approval.is_needed(arguments):
+        return None
+    return NeedsApproval(approval, arguments, (approval.by,))
+
+
+def _by_another(call: Call, needed: NeedsApproval) -> NeedsApproval | Stopped:
+    """Ask nobody where no decision could count: whoever asked might be the one who approves."""
+    if not unknown_asker(needed.by, call.asked_by, by_asker=needed.approval.by_asker):
+        return needed
+    by = " and ".join(needed.by)
+    detail = (
+        f"{call.tool.name} needs an approval by {by}, not by whoever asked, and nobody said who"
+    )
+    return Stopped(Stage.APPROVAL, Refused(State.UNAUTHENTICATED, detail))
+
+
+def unknown_asker(wanted: Sequence[str], asked_by: str | None, *, by_asker: bool) -> bool:
+    """Say whether nobody can know that the one with a role is not the one who asked."""
+    return asked_by is None and not by_asker and any(one.startswith(ROLE) for one in wanted)
 
 
 def _sandbox(call: Call, arguments: Mapping[str, Any], rails: Rails) -> Refused | None:
@@ -178,7 +207,7 @@ def _no_sandbox(level: Level) -> str | None:
     return None if level is Level.NONE else f"nothing here confines a tool at level {level}"
 
 
-_Check = Callable[[Call, Mapping[str, Any], Rails], Refused | Approval | None]
+_Check = Callable[[Call, Mapping[str, Any], Rails], Refused | NeedsApproval | None]
 
 _CHECKS: Final[tuple[tuple[Stage, _Check], ...]] = (
     (Stage.LABELS, _labels),

@@ -32,6 +32,12 @@ class Denied:
     title: str
     remedy: str
     approval_by: str | None = None  #: who may approve it all the same
+    also_by: tuple[str, ...] = ()  #: what that person has to be as well, by other rules
+
+    @property
+    def approvers(self) -> str:
+        """Who may approve it, in words."""
+        return " and ".join((self.approval_by or "nobody", *self.also_by))
 
 
 class Policy(Protocol):

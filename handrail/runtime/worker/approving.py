@@ -7,7 +7,7 @@ decision in time is a refusal. Nothing that stands on `human` alone licenses any
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from handrail.lane.journal import Entry
 from handrail.lane.steps import WAITS_FOR_PERSON, Asked, shortened
 from handrail.ledger.event import PersonAsked, RequestKind
 from handrail.rails.binding import Binding
-from handrail.rails.gateway import Call
+from handrail.rails.gateway import ROLE, Call, NeedsApproval, unknown_asker
 from handrail.runtime.worker.asking import Asker
 from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ground import LaneGround
@@ -32,7 +32,6 @@ from handrail.runtime.worker.waiting import waiting_act
 from handrail.wire.human import HUMAN, Closed, Request, closed_key
 from handrail.wire.record import Outgoing
 
-ROLE = "role:"
 ANYONE = "anyone"
 
 
@@ -53,8 +52,7 @@ class UntilApproved:
     asker: Asker
     asked: Asked
     call: Call
-    approval: Approval
-    arguments: Mapping[str, Any]  #: as the contract reads them
+    needed: NeedsApproval  #: with the arguments as the contract reads them
     why: Why = Why.PERSON
 
     async def opening(self, now_ms: int, attempt: int) -> Opening:
@@ -65,7 +63,7 @@ class UntilApproved:
         if parent.deadline_ms is not None:
             until_ms = min(until_ms, parent.deadline_ms)
         bound = self._bound(until_ms, attempt)
-        text = self.approval.in_words(self.asked.shown, self.arguments)
+        text = self.approval.in_words(self.asked.shown, self.needed.arguments)
         request = Request(
             id=bound.request,
             task_id=parent.task_id,
@@ -99,6 +97,11 @@ class UntilApproved:
             records.append(Outgoing(human, closed_key(request.id), None))
         return Opening(self._facts(request, bound.digest), records, [event])
 
+    @property
+    def approval(self) -> Approval:
+        """The terms on which it is asked for."""
+        return self.needed.approval
+
     def _bound(self, until_ms: int, attempt: int) -> Binding:
         call, parent = self.call, self.asker.envelope
         return Binding(
@@ -106,7 +109,7 @@ class UntilApproved:
             tool=call.tool.name,
             tool_version=call.tool.version,
             policy_version=self.asker.ground.worker.rails.policy.version,
-            arguments=cast("Mapping[str, Any]", plain(self.arguments)),
+            arguments=cast("Mapping[str, Any]", plain(self.needed.arguments)),
             task=parent.task_id,
             tenant=parent.tenant,
             expires_ms=until_ms,
@@ -122,7 +125,7 @@ class UntilApproved:
             "tenant": request.tenant,
             "approval": {
                 "digest": digest,
-                "by": self.approval.by,
+                "by": self.needed.by[0] if len(self.needed.by) == 1 else [*self.needed.by],
                 "by_asker": self.approval.by_asker,
                 "asked_by": self.asker.envelope.asked_by,
             },
@@ -140,14 +143,12 @@ class UntilApproved:
         return now_ms
 
 
-def approval_wait(
-    asker: Asker, path: str, call: Call, approval: Approval, arguments: Mapping[str, Any]
-) -> Wait[Decided]:
+def approval_wait(asker: Asker, path: str, call: Call, needed: NeedsApproval) -> Wait[Decided]:
     """Give the step that waits for the approval of a call."""
-    shown = call_in_words(call.tool.name, arguments)
+    shown = call_in_words(call.tool.name, needed.arguments)
     digest = digest_of(call.arguments)
     asked = Asked(path, f"approval of {call.tool.name}", digest, shown, Effect.ASK)
-    until = UntilApproved(asker, asked, call, approval, arguments)
+    until = UntilApproved(asker, asked, call, needed)
     return Wait(waiting_act(asked, f"{asker.invocation.id}/{path}", _decided), until)
 
 
@@ -181,10 +182,22 @@ def no_decision(ground: LaneGround, intent: Entry, by: str, now_ms: int) -> str 
     approval: Mapping[str, Any] = facts["approval"]
     if now_ms >= int(facts["until_ms"]):
         return "it came too late"
-    asked_by = approval["asked_by"]
-    if asked_by is not None and by == asked_by and not approval["by_asker"]:
+    named = approval["by"]
+    wanted = (named,) if isinstance(named, str) else tuple(map(str, named))
+    by_asker = bool(approval["by_asker"])
+    return may_not_decide(ground, wanted, by, asked_by=approval["asked_by"], by_asker=by_asker)
+
+
+def may_not_decide(
+    ground: LaneGround, wanted: Sequence[str], by: str, *, asked_by: str | None, by_asker: bool
+) -> str | None:
+    """Say why somebody may not decide what needs all of `wanted`; None for whoever may."""
+    if unknown_asker(wanted, asked_by, by_asker=by_asker):
+        return "nobody knows who has asked for the task, and whoever did may not approve it"
+    claimed, _, _ = by.partition(f" ({ROLE}")
+    if asked_by is not None and asked_by in (by, claimed, by.removeprefix(ROLE)) and not by_asker:
         return f"{by} has asked for the task, and nobody approves what they have asked for"
-    return not_entitled(ground, str(approval["by"]), by)
+    return next((why for one in wanted if (why := not_entitled(ground, one, by))), None)
 
 
 def not_entitled(ground: LaneGround, wanted: str, by: str) -> str | None:

@@ -23,8 +23,8 @@ from handrail.lane.steps import StepRecord
 from handrail.models.port import JsonObject
 from handrail.rails.binding import Binding
 from handrail.rails.budget import micros_of, written
-from handrail.rails.gateway import Call, NeedsApproval, Stopped, Verdict, judge
-from handrail.runtime.worker.approving import Decided, approval_wait, expired
+from handrail.rails.gateway import Call, NeedsApproval, Stage, Stopped, Verdict, judge
+from handrail.runtime.worker.approving import Decided, approval_wait, expired, may_not_decide
 from handrail.runtime.worker.asking import Asker, ask_person_wait
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.requests import request_id
@@ -64,11 +64,10 @@ class Gate:
             decided = await steps.wait_for(self._approval(ask_path, call, verdict))
             if not decided.approve:
                 raise _rejected(tool.name, decided)
-            changed = decided.arguments
-            if changed is not None:
-                arguments = tool.checked(changed)
-            call = replace(call, arguments=arguments, approved=True, now_ms=steps.now_ms())
-            verdict = None if self._is_settled(path) else judge(call, rails)
+            if decided.arguments is not None:
+                arguments = tool.checked(decided.arguments)
+            call = replace(call, arguments=arguments, now_ms=steps.now_ms())
+            verdict = None if self._is_settled(path) else self._judged_anew(call, decided)
         if verdict is None:
             with steps.budget.covering(cost, again=True):
                 return await steps.carry_out(act(arguments, _as_read(tool, arguments)))
@@ -134,8 +133,34 @@ class Gate:
     def _approval(self, path: str, call: Call, verdict: Verdict | None) -> Wait[Decided]:
         """Give the step that waits for it; what was asked before stands in its intent."""
         if isinstance(verdict, NeedsApproval):
-            return approval_wait(self.asker, path, call, verdict.approval, verdict.arguments)
-        return approval_wait(self.asker, path, call, Approval(), call.arguments)
+            return approval_wait(self.asker, path, call, verdict)
+        known = NeedsApproval(Approval(), call.arguments, ())
+        return approval_wait(self.asker, path, call, known)
+
+    def _judged_anew(self, call: Call, decided: Decided) -> Verdict:
+        """Judge an act that was approved.
+
+        What a person has made of its arguments has to be what that very person may approve.
+        """
+        rails, ground = self.steps.ground.worker.rails, self.steps.ground
+        if decided.arguments is not None:
+            asked = judge(call, rails)
+            if isinstance(asked, Stopped):
+                return asked
+            if isinstance(asked, NeedsApproval):
+                why = may_not_decide(
+                    ground,
+                    asked.by,
+                    decided.by,
+                    asked_by=call.asked_by,
+                    by_asker=asked.approval.by_asker,
+                )
+                if why is not None:
+                    detail = (
+                        f"{call.tool.name} is not approved as {decided.by} has changed it: {why}"
+                    )
+                    return Stopped(Stage.APPROVAL, Refused(State.APPROVAL_REJECTED, detail))
+        return judge(replace(call, approved=True), rails)
 
     def _licence(
         self, ask_path: str, call: Call, now_ms: int

@@ -10,6 +10,7 @@ import pytest
 
 from handrail import Approval, Effect, Level, Limit, Reach, State, tool
 from handrail.contract.failure import Refused, RetryClass
+from handrail.rails.cedar import CedarPolicy
 from handrail.rails.gateway import Call, Go, NeedsApproval, Rails, Stage, Stopped, judge
 from handrail.rails.limits import CallLimits
 from handrail.rails.policy import Access, Denied, NoPolicy
@@ -48,6 +49,16 @@ class Refusing(NoPolicy):
         if self._error is not None:
             raise self._error
         return Denied("r1", f"Not {access.action}", "Ask.")
+
+
+class Approving(NoPolicy):
+    """Says that somebody has to approve everything."""
+
+    def __init__(self, by: str) -> None:
+        self._by = by
+
+    def judge(self, access: Access) -> Denied | None:
+        return None if access.context["approved"] else Denied("r2", "No", "Ask.", self._by)
 
 
 def call(**changes: Any) -> Call:
@@ -122,6 +133,54 @@ def test_an_approval_that_the_policy_asks_for_is_asked_by_the_contract_or_by_the
     assert isinstance(found, NeedsApproval)
     assert found.approval.by == "role:finance"
     assert isinstance(approved, Go)
+
+
+@pytest.mark.parametrize(
+    ("terms", "by"),
+    [
+        ({"approval": Approval(by="anyone", by_asker=True)}, ("role:cfo", "anyone")),
+        ({"approval": Approval(when="amount > 200", by="role:finance")}, ("role:cfo",)),
+        ({"approval": Approval(by="role:finance")}, ("role:cfo", "role:finance")),
+        ({"effect": None}, ("role:cfo", "anyone")),
+        ({}, ("role:cfo",)),
+    ],
+)
+def test_whom_a_rule_names_the_contract_cannot_replace(
+    terms: dict[str, Any], by: tuple[str, ...]
+) -> None:
+    said: dict[str, Any] = {"effect": Effect.UNSAFE, "name": "refund", **terms}
+
+    @tool(**said)
+    async def other(order: str, amount: Decimal) -> str:
+        """Send money back."""
+        return f"{order} {amount}"
+
+    found = judge(call(tool=other), unconfined(Approving("role:cfo")))
+
+    assert isinstance(found, NeedsApproval)
+    assert (found.by, found.approval.by, found.approval.by_asker) == (by, "role:cfo", False)
+
+
+def test_where_several_rules_ask_for_an_approval_all_of_them_are_met() -> None:
+    rules = '@id("all") permit (principal, action, resource);' + "".join(
+        f'@id("{role}") @title("No") @remedy("Ask.") @approval("role:{role}")'
+        " forbid (principal, action, resource)"
+        " unless { context.approved };"
+        for role in ("clerk", "cfo")
+    )
+
+    found = judge(call(), unconfined(CedarPolicy.of(rules, {})))
+
+    assert isinstance(found, NeedsApproval)
+    assert set(found.by) == {"role:clerk", "role:cfo"}
+
+
+def test_what_a_role_has_to_approve_and_nobody_has_asked_for_by_name_is_refused_in_words() -> None:
+    found = judge(call(arguments={"order": "42", "amount": 250}, asked_by=None), unconfined())
+
+    assert list(stopped(found)) == [Stage.APPROVAL, State.UNAUTHENTICATED]
+    assert isinstance(found, Stopped)
+    assert "nobody said who" in found.refused.detail
 
 
 def test_a_tool_that_asks_for_an_approval_needs_it_though_the_policy_permits() -> None:
