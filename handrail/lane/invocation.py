@@ -37,6 +37,10 @@ class Why(StrEnum):
 #: What whoever opens a lane finds out by starting it.
 JUDGED_ANEW = frozenset({Why.IN_DOUBT, Why.VERSION, Why.PAUSED})
 
+#: What its own code has come to. For the rest it may never have started: a pause, another version
+#: and a provider that is away stop it from outside, and a doubt is found before its code runs.
+CAME_BY_ITSELF = frozenset({Why.RETRY, Why.SLEEP, Why.ANSWER, Why.PERSON})
+
 
 @dataclass(slots=True, eq=False)
 class Invocation:

@@ -7,7 +7,8 @@ more. First it becomes a suspect: suspects run one at a time, beside innocents. 
 runs alone: nothing else runs in its whole process meanwhile (`Turnstile`). What dies alone three
 times without surviving a trial in between is quarantined: a dead letter with the reason `poison`.
 
-It is a suspect until it has ended or has come to rest by itself.
+It is a suspect until it has ended or its own code has come to a rest: a sleep, a question, a next
+try. What rests for a pause, a provider or another version stays what it was.
 
 Guarantees: an invocation is quarantined only after three unclean ends during each of which the
 journal shows it alone. So a poison handoff never takes an innocent one with it, whatever runs
@@ -99,7 +100,7 @@ class Standing:
         return replace(self, presence=Presence.RUNNING, lonely_count=0)
 
     def rested(self) -> "Standing":
-        """Give what is committed in the transaction in which it parks without code running.
+        """Give what is committed in the transaction in which it parks, by its own code.
 
         A run that came to its rest has killed nobody, and is no suspect any more. One that only
         goes on resting, as it did before its process died, has shown nothing.

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterator
 
-from handrail.lane.invocation import Invocation, Stage, Why
+from handrail.lane.invocation import CAME_BY_ITSELF, Invocation, Stage, Why
 
 
 class Rests:
@@ -32,7 +32,9 @@ class Rests:
         if why is not Why.IN_DOUBT and deadline_ms is not None:
             wake_ms = deadline_ms if wake_ms is None else min(wake_ms, deadline_ms)
         invocation.stage = Stage.RESTING
-        invocation.standing = invocation.standing.rested()
+        standing = invocation.standing
+        came = why in CAME_BY_ITSELF
+        invocation.standing = standing.rested() if came else standing.unfinished()
         invocation.why, invocation.wake_ms = why, wake_ms
         self._all[invocation.id] = invocation
         if wake_ms is not None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from handrail.lane.bounds import BUFFERED_COUNT_MAX
 from handrail.lane.gate import Go, Wait
+from handrail.lane.invocation import Invocation, Why
 from handrail.lane.poison import (
     TRIAL_MS_MAX,
     Company,
@@ -17,6 +18,7 @@ from handrail.lane.poison import (
     Standing,
     judge,
 )
+from handrail.lane.rests import Rests
 from handrail.lane.turnstile import Turnstile
 from tests.unit.lane.poison_world import (
     WORLD_MS_MAX,
@@ -111,6 +113,35 @@ def test_a_run_that_comes_to_its_rest_is_no_suspect_any_more() -> None:
 
 def test_what_only_goes_on_resting_has_shown_nothing() -> None:
     assert Standing(Presence.WAITING, 3, 2).rested() == Standing(Presence.WAITING, 3, 2)
+
+
+def rest_of(standing: Standing, why: Why) -> Standing:
+    invocation = Invocation("x", b"key", 0, 0, None, None)
+    invocation.standing = standing
+    Rests().begin(invocation, why, None)
+    return invocation.standing
+
+
+@pytest.mark.parametrize("why", Why)
+def test_only_what_its_own_code_has_come_to_clears_a_suspect(why: Why) -> None:
+    came = why in {Why.SLEEP, Why.ANSWER, Why.PERSON, Why.RETRY}
+
+    rested = rest_of(Standing(ALONE, 3, 2), why)
+
+    assert rested == (Standing() if came else Standing(Presence.WAITING, 3, 2))
+
+
+@pytest.mark.parametrize("why", [Why.PAUSED, Why.VERSION, Why.PROVIDER])
+def test_what_is_held_up_before_its_code_runs_still_comes_to_its_three_lonely_deaths(
+    why: Why,
+) -> None:
+    standing, deaths = Standing(), 0
+    while not standing.is_poison and deaths < 9:
+        standing = rest_of(standing.started(), why)  # and then it goes on, and kills
+        standing = standing.started().after(EpochEnd.UNCLEAN)
+        deaths += 1
+
+    assert deaths == 5, "once unseen, once in turn, and three times alone"
 
 
 def test_trials_grow_to_a_bound() -> None:
