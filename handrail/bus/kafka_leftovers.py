@@ -3,11 +3,13 @@
 aiokafka 0.14 loses sight of two: the one with which a client introduces itself, when whoever
 started the client is cancelled while the broker has yet to answer, and one that is made while its
 client is being closed. Each stays open, with a task that reads from it, until the garbage
-collector comes by. Guarantees: a client that failed to start, or that was closed, has none.
+collector comes by. Guarantees: a client that failed to start, or that was closed, has none;
+what a client has let go of is kept by nobody.
 """
 
 import weakref
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import client as _module
@@ -21,7 +23,17 @@ _create_conn: Any = aiokafka_client.create_conn
 _bootstrap, _close = _Client.bootstrap, _Client.close
 
 _closed: "weakref.WeakSet[Any]" = weakref.WeakSet()
-_made: ContextVar[list[Any] | None] = ContextVar("connections of a client that starts")
+
+
+@dataclass(slots=True)
+class _Start:
+    """What a client has made while it started; what it made later it looks after itself."""
+
+    made: list[Any] = field(default_factory=list[Any])
+    is_over: bool = False
+
+
+_start: ContextVar[_Start | None] = ContextVar("start of a client")
 
 
 def leave_no_connection(version: str) -> None:
@@ -51,21 +63,24 @@ def unless_closed(client: Any, connection: Any) -> Any:
 
 async def _noted_conn(*where: Any, **how: Any) -> Any:
     connection = await _create_conn(*where, **how)
-    made = _made.get(None)
-    if made is not None:
-        made.append(connection)
+    start = _start.get(None)
+    # The task that keeps up with the cluster was begun within the start, and inherits it for good.
+    if start is not None and not start.is_over:
+        start.made.append(connection)
     return connection
 
 
 async def _tidy_bootstrap(self: Any) -> None:
-    made: list[Any] = []
-    token = _made.set(made)
+    start = _Start()
+    token = _start.set(start)
     try:
         await _bootstrap(self)
     finally:
-        _made.reset(token)
+        _start.reset(token)
+        start.is_over = True
         kept = list(self._conns.values())
-        for connection in made:
+        while start.made:
+            connection = start.made.pop()
             if connection not in kept or is_closed(self):
                 connection.close()
 

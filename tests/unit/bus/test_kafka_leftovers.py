@@ -1,7 +1,9 @@
 """What a client leaves open once it failed to start or was closed: nothing."""
 
 import asyncio
+import gc
 import struct
+import weakref
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ from typing import Any
 import aiokafka
 import pytest
 from aiokafka.client import AIOKafkaClient
-from aiokafka.protocol.metadata import MetadataResponse_v0
+from aiokafka.protocol.metadata import MetadataResponse_v0, MetadataResponse_v1
 
 from handrail.bus.kafka_leftovers import leave_no_connection
 from handrail.bus.kafka_reconnect import reconnect_patiently
@@ -22,27 +24,32 @@ API_VERSIONS, METADATA = 18, 3
 
 @dataclass(slots=True)
 class Reticent:
-    """A broker that says what it speaks, and answers nothing else."""
+    """A broker that says what it speaks and, once it is open, that it is the whole cluster."""
 
     address: tuple[str, int] = ("", 0)
     greets: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[int] = field(default_factory=list)
     open: int = 0
+    is_open: bool = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer the first request of a connection, and wait until the client hangs up."""
+        """Answer until the client hangs up."""
         self.open += 1
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 (size,) = struct.unpack(">i", await reader.readexactly(4))
                 key, _, correlation = struct.unpack(">hhi", (await reader.readexactly(size))[:8])
                 self.asked.append(key)
-                if key != API_VERSIONS:
+                if key == API_VERSIONS:
+                    await self.greets.wait()
+                    spoken = struct.pack(">hhhhhh", API_VERSIONS, 0, 0, METADATA, 0, 1)
+                    answer = struct.pack(">hi", 0, 2) + spoken
+                elif self.is_open:
+                    cluster = MetadataResponse_v1([(1, *self.address, None)], 1, [])
+                    answer = cluster.encode()
+                else:
                     continue
-                await self.greets.wait()
-                spoken = struct.pack(">hhhhhh", API_VERSIONS, 0, 0, METADATA, 0, 1)
-                answer = struct.pack(">ihi", correlation, 0, 2) + spoken
-                writer.write(struct.pack(">i", len(answer)) + answer)
+                writer.write(struct.pack(">ii", len(answer) + 4, correlation) + answer)
         self.open -= 1
         writer.close()
 
@@ -91,6 +98,28 @@ async def test_a_connection_that_is_made_while_its_client_closes_is_closed_too()
         assert not await asking
         await until(lambda: broker.open == 0, what="the connection is closed")
         assert not await client.ready(1), "a closed client makes no connection"
+
+
+async def test_a_connection_that_was_lost_after_the_start_is_kept_by_nobody() -> None:
+    async with reticent() as broker:
+        broker.greets.set()
+        broker.is_open = True
+        client = client_of(broker)
+        await client.bootstrap()
+        lost: list[weakref.ref[Any]] = []
+
+        for _ in range(3):
+            assert await client.force_metadata_update()
+            ((_, connection),) = client._conns.items()
+            lost.append(weakref.ref(connection))
+            connection.close()
+        del connection
+        await client.close()
+
+        await until(lambda: broker.open == 0, what="the connections are closed")
+        gc.collect()
+        client._conns.clear()
+        assert [one() for one in lost] == [None] * 3
 
 
 def test_a_version_that_was_not_checked_is_refused() -> None:
