@@ -131,6 +131,8 @@ class Carrier:
 
     def start_ready(self) -> None:
         """Start every handler that may run now, in turn where there are priorities."""
+        if self._closing:
+            return  # what ends late starts nothing, and brings a closed lane back to nobody
         turns = self._worker.turns
         if turns is not None:
             turns.ask(self)
