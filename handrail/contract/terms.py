@@ -28,6 +28,10 @@ _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,4})M)?(?:(\
 _FIELD = re.compile(r"\{([a-z_][a-z0-9_.]*)\}")
 _ANYBODY = "anyone"
 
+PRIVATE = "private:"  #: before a destination that may lie in a private network
+PORT_MAX = 65_535
+DESTINATION = re.compile(r"(\*\.)?([A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})")
+
 
 class Reach(StrEnum):
     """How far the effect of a tool goes."""
@@ -221,15 +225,17 @@ class ToolTerms:
             return "undo_within= says until when, and undo= does not say by what", "name the tool"
         if (wrong := [one for one in self.secrets if not one.startswith("secret://")]) != []:
             return f"{wrong[0]!r} is no name of a secret", "write secret://TENANT/NAME, no value"
-        if (wrong := [one for one in self.egress if not _HOST.fullmatch(one)]) != []:
+        if (wrong := [one for one in self.egress if not _is_destination(one)]) != []:
             return (
                 f"{wrong[0]!r} is no place to send to",
-                "write host:port, such as api.example:443",
+                "write HOST:PORT, *.DOMAIN:PORT or private:HOST:PORT, such as api.example:443",
             )
         return None
 
 
-_HOST = re.compile(r"[a-z0-9.-]{1,253}:[0-9]{1,5}")
+def _is_destination(written: str) -> bool:
+    found = DESTINATION.fullmatch(written.removeprefix(PRIVATE))
+    return found is not None and 0 < int(found[3]) <= PORT_MAX
 
 
 class Terms(TypedDict, total=False):

@@ -8,19 +8,16 @@ link-local ones, where clouds keep their credentials, never.
 
 import asyncio
 import ipaddress
-import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from handrail.contract.terms import DESTINATION, PORT_MAX, PRIVATE
 from handrail.errors.egress import EgressInvalid, EgressRefused
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
-PORT_MAX = 65_535
-PRIVATE = "private:"
-_ENTRY = re.compile(r"(\*\.)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -112,7 +109,7 @@ async def resolved(host: str, port: int) -> list[str]:
 
 def _entry(written: str) -> Entry:
     private = written.startswith(PRIVATE)
-    match = _ENTRY.fullmatch(written.removeprefix(PRIVATE))
+    match = DESTINATION.fullmatch(written.removeprefix(PRIVATE))
     if match is None:
         raise EgressInvalid(entry=repr(written), reason="it is not written as HOST:PORT.")
     host, port = canonical(match[2]), int(match[3])

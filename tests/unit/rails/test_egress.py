@@ -4,6 +4,7 @@ import ipaddress
 
 import pytest
 
+from handrail.contract.terms import ToolTerms
 from handrail.errors import EgressInvalid, EgressRefused
 from handrail.rails.egress import Egress, forbidden
 
@@ -116,3 +117,34 @@ def test_what_is_no_address_is_refused_in_words(written: str) -> None:
 
 def test_an_empty_list_allows_nothing() -> None:
     assert not Egress()
+
+
+@pytest.mark.parametrize(
+    ("written", "is_one"),
+    [
+        ("api.psp.example:443", True),
+        ("API.psp.example:443", True),
+        ("*.psp.example:443", True),
+        ("private:db.inside.example:5432", True),
+        ("private:*.inside.example:5432", True),
+        ("[2606:2800:21f::1]:443", True),
+        ("10.0.0.7:443", True),
+        ("api.psp.example", False),
+        ("api.psp.example:0", False),
+        ("api.psp.example:70000", False),
+        ("https://api.psp.example:443", False),
+        ("*:443", False),
+        ("", False),
+    ],
+)
+def test_a_contract_takes_the_same_entries_as_the_list_that_is_made_of_them(
+    written: str, is_one: bool
+) -> None:
+    try:
+        of_list = bool(Egress.of([written]))
+    except EgressInvalid:
+        of_list = False
+
+    of_contract = ToolTerms(egress=(written,)).problem(frozenset()) is None
+
+    assert (of_contract, of_list) == (is_one, is_one)
