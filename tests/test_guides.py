@@ -1,27 +1,38 @@
-"""The Python on the guide's pages runs, and both type checkers accept it."""
+"""The Python on the guide's pages runs, does what its page says, and type checkers accept it."""
 
+import asyncio
 import re
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from handrail.contract.agent import Agent
+from handrail.contract.memory import Memory
 from handrail.contract.team import TeamDescription
+from handrail.contract.tool import Tool
+from handrail.testing import Team
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "guide" / "agents.md"
+GUIDE = ROOT / "docs" / "guide"
+WHOLE = ("agents", "tools", "sandbox", "memory")  #: pages whose blocks make one file
 
 
 def code_of(page: Path) -> str:
     return "\n\n".join(re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL))
 
 
-def test_the_agents_of_the_guide_can_be_declared_and_make_a_team() -> None:
-    names: dict[str, object] = {"__name__": "guide"}
+def names_of(page: str) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "guide"}
+    exec(compile(code_of(GUIDE / f"{page}.md"), page, "exec"), names)
+    return names
 
-    exec(compile(code_of(PAGE), str(PAGE), "exec"), names)
+
+def test_the_agents_of_the_guide_can_be_declared_and_make_a_team() -> None:
+    names = names_of("agents")
 
     agents = {value.name: value for value in names.values() if isinstance(value, Agent)}
     wanted = {"thanker", "splitter", "judge", "counter", "clerk", "reader", "refunder"}
@@ -31,15 +42,43 @@ def test_the_agents_of_the_guide_can_be_declared_and_make_a_team() -> None:
     assert team.gather_of(agents["splitter"]) == agents["counter"].reads
 
 
+def test_the_tool_of_the_guide_keeps_its_contract_by_the_test_beside_it() -> None:
+    names = names_of("tools")
+
+    asyncio.run(names["test_refund_keeps_its_contract"]())
+
+
+async def test_the_first_walk_of_the_guide_ends_with_the_receipt() -> None:
+    names = names_of("tools")
+    async with Team(names["cashier"], tools=[names["refund"]]) as team:
+        team.allow(names["refund"])
+        claim = names["Claim"](order="42", amount=Decimal(250))
+        task = await team.submit(names["claims"], claim)
+        await task.until("auth_required")
+
+        await team.approve(task, by="role:finance")
+
+        assert await task.result(names["Receipt"]) == names["Receipt"](id="r-42")
+        assert names["Bank"].paid == ["42 250"]
+
+
+def test_the_tools_and_the_space_of_the_guide_can_be_declared_in_any_team() -> None:
+    tools = {value.name for value in names_of("sandbox").values() if isinstance(value, Tool)}
+    spaces = [value.name for value in names_of("memory").values() if isinstance(value, Memory)]
+
+    assert (tools, spaces) == ({"convert", "fetched"}, ["facts"])
+
+
 @pytest.mark.parametrize(
     "checker", [["mypy", "--strict"], ["pyright"]], ids=["mypy strict", "pyright"]
 )
 def test_the_python_of_the_guide_is_well_typed(checker: list[str], tmp_path: Path) -> None:
-    page = tmp_path / "guide.py"
-    page.write_text(code_of(PAGE), "utf-8")
+    pages = [tmp_path / f"guide_{page}.py" for page in WHOLE]
+    for name, page in zip(WHOLE, pages, strict=True):
+        page.write_text(code_of(GUIDE / f"{name}.md"), "utf-8")
 
     checked = subprocess.run(
-        [sys.executable, "-m", *checker, str(page)],
+        [sys.executable, "-m", *checker, *map(str, pages)],
         cwd=ROOT,
         capture_output=True,
         text=True,

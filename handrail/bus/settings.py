@@ -243,8 +243,8 @@ class Described(NamedTuple):
     secret: bool
 
 
-#: Variables that are not simply named after their setting.
-VARIABLES = {"broker.bootstrap": "HANDRAIL_BOOTSTRAP"}
+#: Variables that are not simply named after their setting; empty for what the file alone says.
+VARIABLES = {"broker.bootstrap": "HANDRAIL_BOOTSTRAP", "mcp": ""}
 TABLES = frozenset({"scale", "documents", "mcp"})  #: settings whose keys a project chooses itself
 
 
@@ -260,7 +260,7 @@ def _describe(model: type[BaseModel], prefix: str) -> list[Described]:
         if key == "broker":
             listed.extend(_describe(BrokerSettings, "broker."))
             continue
-        variable = VARIABLES.get(key) or f"HANDRAIL_{key.replace('.', '_').upper()}"
+        variable = VARIABLES.get(key, f"HANDRAIL_{key.replace('.', '_').upper()}")
         default = "" if key in TABLES or field.default is None else f"{field.default}"
         secret = "SecretStr" in str(field.annotation)
         listed.append(Described(key, default, field.description or "", variable, secret))

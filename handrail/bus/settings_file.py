@@ -74,7 +74,7 @@ def _of_file(path: Path) -> Iterator[tuple[str, tuple[Any, Found]]]:
 def _of_environment(variables: Mapping[str, str]) -> Iterator[tuple[str, tuple[Any, Found]]]:
     for key, setting in described().items():
         # A variable that is set to nothing is how containers say that it is not set.
-        if text := variables.get(setting.variable):
+        if text := setting.variable and variables.get(setting.variable):
             place = Found(Origin.ENVIRONMENT, setting.variable)
             if key in TABLES:
                 for name, value in _pairs(key, text, setting.variable):

@@ -29,7 +29,11 @@ def _deciding(command: F) -> F:
         click.argument("task", metavar="ID|REFERENCE"),
         place_options,
         click.option("--step", metavar="STEP", help="Which act, if several of the task wait."),
-        click.option("--by", metavar="NAME", help="Who decides.  [default: your login]"),
+        click.option(
+            "--by",
+            metavar="NAME",
+            help="Who decides; it is believed, also as role:NAME.  [default: your login]",
+        ),
     )
     for option in reversed(options):
         decorated = option(decorated)
@@ -49,7 +53,8 @@ def approve(place: Place, task: str, step: str | None, by: str | None, edit: Pat
 
     The approval is for this very act, as `handrail people` shows it: its tool, its arguments, the
     rules of now; for this task, once, and until it expires. The first decision that the agent
-    records counts, and whoever asked for the task cannot approve it.
+    records counts. A decision in the name of whoever asked for the task is not taken; but names
+    are believed, so whoever can write to the team's broker can give another one.
     """
     arguments = None if edit is None else _object(edit)
 

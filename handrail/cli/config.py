@@ -50,7 +50,7 @@ def explain(place: Place, key: str, shape: Shape) -> int:
     click.echo(f"{found.key}: {value}")
     click.echo(f"  From:     {found.origin}{place_of_it}")
     click.echo(f"  Meaning:  {found.meaning}")
-    click.echo(f"  Variable: {found.variable}")
+    click.echo(f"  Variable: {found.variable or 'none; the file alone says it'}")
     return 0
 
 

@@ -96,8 +96,9 @@ def undo(place: Place, task: str, shape: Shape, **wish: object) -> int:
 def retract(place: Place, message: str, shape: Shape, **wish: object) -> int:
     """Take back what memory holds because of a message, across all agents.
 
-    MESSAGE is the id of a handoff, as `handrail trace` and `handrail memory history` show it. What
-    was handed on because of it counts too. What its task has published already is listed.
+    MESSAGE is the id of a handoff: `message` of `handrail memory history SPACE KEY -o json`, or
+    `ce_id` of `handrail show TASK -o json`. What was handed on because of it counts too. What its
+    task has published already is listed.
     """
     return asyncio.run(_retract(place.settings(), message, shape, Wish(**wish)))  # type: ignore[arg-type]  # the options of `_wish`
 

@@ -290,7 +290,7 @@ class Applied:
 
     version: int
     same_as: str | None = None  #: the key that already held the very same, where nothing was added
-    quarantined: bool = False  #: kept where only people see it, until somebody endorses it
+    quarantined: bool = False  #: kept where only people see it, until a person writes it anew
 
 
 class MemoryHandle(Protocol[M]):

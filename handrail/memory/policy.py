@@ -92,9 +92,9 @@ def _changes(space: Memory[Any]) -> str:
 def _untrusted(space: Memory[Any]) -> str:
     if space.rules.untrusted:
         return "What comes from untrusted input is stored with a label that says so"
-    if space.keeps is MemoryClass.PROCEDURE:
+    if space.keeps is not MemoryClass.FACT:
         return "What comes from untrusted input is never stored"
-    return "What comes from untrusted input waits in quarantine until a person endorses it"
+    return "What comes from untrusted input is in quarantine until a person writes it anew"
 
 
 def _personal(space: Memory[Any]) -> str:
