@@ -71,7 +71,7 @@ def test_the_policy_of_every_space_is_told_in_words(capsys: pytest.CaptureFixtur
         "  Changed only by whoever names the version that they change.",
         "  Never expires; wants a look after 180 days.",
         "  Read by every agent; written by greeter.",
-        "  What comes from untrusted input is in quarantine until a person writes it anew.",
+        "  What comes from untrusted input is never stored.",
         "  About a person: sealed with that person's key, and gone when they are forgotten.",
         "  At most 1000000 records and 1024 MiB for each tenant.",
     ]

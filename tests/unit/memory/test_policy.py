@@ -33,6 +33,8 @@ def test_every_class_has_its_words() -> None:
     assert "wants a look after 90 days" in said[MemoryClass.PROCEDURE]
     assert "written by people" in said[MemoryClass.PROCEDURE]
     assert "never stored" in said[MemoryClass.PROCEDURE]
+    assert "never stored" in said[MemoryClass.PREFERENCE]
+    assert "in quarantine until a person" in said[MemoryClass.FACT]
     assert "it may be removed" in said[MemoryClass.ARTIFACT]
 
 
