@@ -373,9 +373,8 @@ def _key_good_until_ms(first_ms: int, ttl_s: object) -> float:
 
 def lean(entry: Entry) -> Entry:
     """Leave a large result in the journal, from where it is read back when it is asked for."""
-    if len(entry.body or b"") <= OUTCOME_IN_MEMORY_BYTES_MAX:
-        return entry
-    return replace(entry, body=None)
+    large = len(entry.body or b"") > OUTCOME_IN_MEMORY_BYTES_MAX
+    return replace(entry, body=None) if large else entry
 
 
 def shortened(call: str) -> str:
@@ -386,19 +385,14 @@ def shortened(call: str) -> str:
 
 def _diverged(known: Entry, now: str, agent: str, version: str) -> Diverged:
     then = known.agent_version
-    changed = then != version
     because = (
         f"the code changed between {then} and {version}"
-        if changed
+        if then != version
         else f"the code took another way, in the same version {version}: it changed without a new"
         " version, or it depends on time, chance or its surroundings outside of a step"
     )
-    return Diverged(
-        agent=agent,
-        path=known.path,
-        what_differs=f"step {known.path} was `{known.facts['shown']}` and {now}",
-        because=because,
-    )
+    differs = f"step {known.path} was `{known.facts['shown']}` and {now}"
+    return Diverged(agent=agent, path=known.path, what_differs=differs, because=because)
 
 
 def _in_order(path: str) -> tuple[tuple[int, str], ...]:
