@@ -6,7 +6,7 @@ destroyed, `opened` gives None for every version of every record about them, whe
 """
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -16,6 +16,29 @@ from handrail.store.subject_keys import SubjectKeys
 from handrail.wire.memory import Command, StoredRecord, key_in_words
 
 SUBJECT_MARK: Final = "~"  #: before the digest of a subject, in a full key
+
+
+class Finds(Protocol):
+    """All that opening needs of a store of keys."""
+
+    def find(self, digest: str) -> bytes | None:
+        """Give a subject's key; None when there is none, or none any more."""
+        ...
+
+
+class FoundOnce:
+    """Asks a store once for each subject: for one read, and no longer."""
+
+    def __init__(self, keys: Finds) -> None:
+        """Ask this store."""
+        self._keys = keys
+        self._found: dict[str, bytes | None] = {}
+
+    def find(self, digest: str) -> bytes | None:
+        """Give what the store gave when it was first asked."""
+        if digest not in self._found:
+            self._found[digest] = self._keys.find(digest)
+        return self._found[digest]
 
 
 def subject_of(full: str) -> str | None:
@@ -39,7 +62,7 @@ def sealed(command: Command, keys: SubjectKeys) -> Command:
     return replace(command, value=seal(keys.key(digest), plain, bound), sealed=True)
 
 
-def opened(record: StoredRecord, keys: SubjectKeys) -> StoredRecord | None:
+def opened(record: StoredRecord, keys: Finds) -> StoredRecord | None:
     """Give a record with its value in the clear; None when its subject was forgotten.
 
     Raises SealBroken for a value that was changed, moved here from another key, or sealed with a

@@ -13,6 +13,7 @@ from handrail.lane.invocation import Why
 from handrail.lane.journal import Entry
 from handrail.lane.steps import WAITS_FOR_AGENT, Asked
 from handrail.runtime.worker.asking import IN_MEMORY_MS_MAX, Asker
+from handrail.runtime.worker.memory_reads import beside_the_loop
 from handrail.runtime.worker.run_memory import CommandSender
 from handrail.runtime.worker.wait import Closing, Opening, Wait
 from handrail.runtime.worker.waiting import waiting_act
@@ -38,7 +39,8 @@ class UntilKeeper:
         sender = CommandSender(worker.agent.name, worker.team)
         envelope = sender.envelope(asker.envelope, asker.invocation.id, now_ms)
         addressed = replace(envelope, id=self.command_id, reply_to=asker.reply_to)
-        record = sender.record(self.make(), addressed)
+        command = await beside_the_loop(worker.memory.keys, self.make)
+        record = sender.record(command, addressed)
         facts: dict[str, object] = {"waits": WAITS_FOR_AGENT, "until_ms": None, "topic": COMMANDS}
         return Opening(facts, [record])
 

@@ -30,7 +30,9 @@ from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.memory_reads import (
     WhatWasRead,
-    as_given,
+    all_as_given,
+    aware,
+    beside_the_loop,
     in_ms,
     key_of,
     positions_of,
@@ -113,7 +115,7 @@ class SpaceHandle(Generic[M]):
         step = self._numbered.next_step(shown)
 
         async def look(reader: MemoryReader, wanted: Positions) -> Sequence[Found]:
-            full = self._full_key(key, subject)
+            full = await self._whole(key, subject)
             records = await reader.history(self._space.name, full, wanted=wanted)
             return [Found(one, 0.0) for one in records]
 
@@ -136,7 +138,7 @@ class SpaceHandle(Generic[M]):
         step = self._numbered.next_step(shown)
 
         async def look(reader: MemoryReader, wanted: Positions) -> Sequence[Found]:
-            whose = self._full_key("", subject)
+            whose = await self._whole("", subject)
             return await reader.search(self._space.name, whose, text, k, wanted=wanted)
 
         async def work() -> list[Hit[M]]:
@@ -162,7 +164,7 @@ class SpaceHandle(Generic[M]):
         """Write a version if the present one is `expect` (NEW: there is none), and wait for it."""
         self._check(Right.WRITE, subject, key)
         shown = self._shown("put", key)
-        observed_ms = None if observed_at is None else in_ms(_aware(observed_at, shown))
+        observed_ms = None if observed_at is None else in_ms(aware(observed_at, shown))
         change = _Change(key, value, expect, subject, tuple(derived_from), confidence, observed_ms)
         step = self._numbered.next_step(shown)
         return self._numbered.step(shown, lambda: self._put(str(step), shown, change))
@@ -207,7 +209,7 @@ class SpaceHandle(Generic[M]):
         as_of: AsOf = NEWEST,
     ) -> Record[M] | None:
         async def look(reader: MemoryReader, wanted: Positions) -> Sequence[Found]:
-            full = self._full_key(key, subject)
+            full = await self._whole(key, subject)
             record = await reader.get(self._space.name, full, wanted=wanted, as_of=as_of)
             return [] if record is None else [Found(record, 0.0)]
 
@@ -248,8 +250,8 @@ class SpaceHandle(Generic[M]):
         read = await self._steps.carry_out(act)
         memory.see(read.positions)
         given: list[tuple[Record[M], float]] = []
-        for one in read.found:
-            record = as_given(self._space, one.record, keys)
+        records = await all_as_given(self._space, [one.record for one in read.found], keys)
+        for record, one in zip(records, read.found, strict=True):
             if record is not None:
                 memory.read_at.setdefault((self._space.name, record.key), asked.path)
                 given.append((record, one.score))
@@ -259,7 +261,7 @@ class SpaceHandle(Generic[M]):
 
     async def _put(self, path: str, shown: str, change: _Change[M]) -> Applied:
         body = self._space.encode(change.value)
-        full = self._full_key(change.key, change.subject)
+        full = await self._whole(change.key, change.subject)
         plain: object = orjson.loads(body)
         seen = self._steps.memory.echoed(plain)
         content = Content(plain, full, change.derived_from, seen, is_change=bool(change.expect))
@@ -380,6 +382,10 @@ class SpaceHandle(Generic[M]):
     def _full_key(self, key: str, subject: str | None) -> str:
         return key_of(self._asker, self._space, key, subject)
 
+    async def _whole(self, key: str, subject: str | None) -> str:
+        keys = self._worker.memory.keys if subject is not None else None
+        return await beside_the_loop(keys, lambda: self._full_key(key, subject))
+
     def _shown(self, what: str, key: str) -> str:
         return call_in_words(f"memory.{what}", [f"{self._space.name}/{key}"])
 
@@ -388,13 +394,5 @@ def _as_of(wanted: datetime | int | None, shown: str) -> AsOf:
     if wanted is None:
         return NEWEST
     if isinstance(wanted, datetime):
-        return AsOf(at_ms=in_ms(_aware(wanted, shown)))
+        return AsOf(at_ms=in_ms(aware(wanted, shown)))
     return AsOf(version=wanted)
-
-
-def _aware(moment: datetime, shown: str) -> datetime:
-    if moment.tzinfo is None:
-        raise StepInvalid(
-            step=shown, detail="its time names no time zone", cure="give one, as ctx.now() does"
-        )
-    return moment

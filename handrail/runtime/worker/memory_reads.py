@@ -4,7 +4,8 @@ A record is kept as it stands in its topic, sealed where it is sealed there. Wit
 commands have come in it, so that those who are told of it later never see less.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -13,8 +14,9 @@ import orjson
 
 from handrail.contract.memory import Memory, Provenance, Record
 from handrail.contract.memory_reader import Found
+from handrail.errors.steps import StepInvalid
 from handrail.memory.derivation import reference
-from handrail.memory.sealing import opened
+from handrail.memory.sealing import Finds, FoundOnce, opened
 from handrail.wire.memory import Positions, StoredRecord, full_key, key_in_words
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from handrail.store.subject_keys import SubjectKeys
 
 M = TypeVar("M")
+R = TypeVar("R")
 
 
 class WhatWasRead:
@@ -55,7 +58,7 @@ def positions_of(records: Sequence[StoredRecord], partitions: Sequence[int]) -> 
     return str(none.joined(Positions({partition: one.applied}) for partition, one in seen))
 
 
-def as_given(space: Memory[M], kept: StoredRecord, keys: "SubjectKeys | None") -> Record[M] | None:
+def as_given(space: Memory[M], kept: StoredRecord, keys: Finds | None) -> Record[M] | None:
     """Give a record as a handler sees it; None once its subject was forgotten.
 
     Raises SealBroken, and what the space raises for an unfit value.
@@ -85,6 +88,34 @@ def as_given(space: Memory[M], kept: StoredRecord, keys: "SubjectKeys | None") -
     )
 
 
+async def all_as_given(
+    space: Memory[M], kept: Sequence[StoredRecord], keys: "SubjectKeys | None"
+) -> list[Record[M] | None]:
+    """Give records as a handler sees them; None for each whose subject was forgotten.
+
+    Raises what `as_given` raises.
+    """
+    once = None if keys is None else FoundOnce(keys)
+    return await beside_the_loop(keys, lambda: [as_given(space, one, once) for one in kept])
+
+
+async def beside_the_loop(keys: "SubjectKeys | None", work: Callable[[], R]) -> R:
+    """Do what asks a store of keys; one of the team's own may be far away, and nobody waits for it.
+
+    The project's own file answers at once.
+    """
+    if keys is None or _is_local(keys):
+        return work()
+    return await asyncio.to_thread(work)
+
+
+def _is_local(keys: "SubjectKeys") -> bool:
+    # Only a team with memory pays for SQLite; whoever has keys has loaded it.
+    from handrail.store.subject_keys import LocalKeys  # noqa: PLC0415
+
+    return isinstance(keys, LocalKeys)
+
+
 def key_of(asker: "Asker", space: Memory[Any], key: str, subject: str | None) -> str:
     """Give a key as it stands in topics: whose it is, is said by the engine alone."""
     keys, envelope = asker.ground.worker.memory.keys, asker.envelope
@@ -98,6 +129,15 @@ def key_of(asker: "Asker", space: Memory[Any], key: str, subject: str | None) ->
 def in_ms(moment: datetime) -> int:
     """Give a time as topics hold it."""
     return round(moment.timestamp() * 1000)
+
+
+def aware(moment: datetime, shown: str) -> datetime:
+    """Give a time that names its zone. Raises StepInvalid."""
+    if moment.tzinfo is None:
+        raise StepInvalid(
+            step=shown, detail="its time names no time zone", cure="give one, as ctx.now() does"
+        )
+    return moment
 
 
 def _time(at_ms: int | None) -> datetime | None:

@@ -7,7 +7,7 @@ and exactly where the handler was given it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import orjson
 
@@ -25,18 +25,20 @@ from handrail.errors.steps import StepInvalid
 from handrail.lane.steps import Asked
 from handrail.ledger.memory_event import MemoryRecalled
 from handrail.memory.assembly import Assembly, Slot, assemble
-from handrail.memory.sealing import opened
+from handrail.memory.sealing import Finds, FoundOnce, opened
 from handrail.runtime.worker.asking import Asker
 from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ground import Act
-from handrail.runtime.worker.memory_reads import as_given, key_of, positions_of
+from handrail.runtime.worker.memory_reads import (
+    as_given,
+    beside_the_loop,
+    key_of,
+    positions_of,
+)
 from handrail.runtime.worker.memory_rights import Right, check_right, check_subject, known_space
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.memory import COMMANDS, Positions, StoredRecord, key_in_words
 from handrail.wire.record import Outgoing
-
-if TYPE_CHECKING:
-    from handrail.store.subject_keys import SubjectKeys
 
 Kept = Sequence[Sequence[Found]]  #: what was found for each part, as it stands in topics
 
@@ -91,7 +93,7 @@ class Recalling:
 
         async def do() -> WhatWasRecalled:
             found = await self._look()
-            told.append(self._manifest(path, self._assembled(found.kept)))
+            told.append(self._manifest(path, await self._assembled(found.kept)))
             return found
 
         def accept(value: Any) -> WhatWasRecalled:  # noqa: ANN401 - a READ step has no receiver to ask
@@ -108,7 +110,7 @@ class Recalling:
             beside=lambda: told,
         )
         found = await self._steps.carry_out(act)
-        memory, assembly = self._steps.memory, self._assembled(found.kept)
+        memory, assembly = self._steps.memory, await self._assembled(found.kept)
         memory.see(found.positions)
         memory.tell(*(record.value for record in assembly.taken))
         return Recalled(
@@ -132,19 +134,30 @@ class Recalling:
     async def _part(self, reader: MemoryReader, part: Recall, wanted: Positions) -> Sequence[Found]:
         found: list[Found] = []
         for key in part.keys:
-            full = key_of(self._asker, part.space, key, part.subject)
+            full = await self._whole(part, key)
             record = await reader.get(part.space.name, full, wanted=wanted)
             found += [] if record is None else [Found(record, 0.0)]
         if part.query and part.k:
-            whose = key_of(self._asker, part.space, "", part.subject)
+            whose = await self._whole(part, "")
             found += await reader.search(part.space.name, whose, part.query, part.k, wanted=wanted)
         return found
 
-    def _assembled(self, kept: Kept) -> Assembly:
+    async def _whole(self, part: Recall, key: str) -> str:
+        keys = self._worker.memory.keys if part.subject is not None else None
+        return await beside_the_loop(
+            keys, lambda: key_of(self._asker, part.space, key, part.subject)
+        )
+
+    async def _assembled(self, kept: Kept) -> Assembly:
         keys = self._worker.memory.keys
+        once = None if keys is None else FoundOnce(keys)
+
+        def readable() -> list[list[Found]]:
+            return [_readable(found, once) for found in kept]
+
         slots = [
-            Slot(part.space.name, part.title, _readable(found, keys), part.tokens_max)
-            for part, found in zip(self._parts, kept, strict=True)
+            Slot(part.space.name, part.title, found, part.tokens_max)
+            for part, found in zip(self._parts, await beside_the_loop(keys, readable), strict=True)
         ]
         return assemble(self._budget, slots)
 
@@ -216,7 +229,7 @@ def _check_bounds(shown: str, parts: Sequence[Recall], budget_tokens: int) -> No
         raise StepInvalid(step=shown, detail=detail, cure="give headings of one line")
 
 
-def _readable(found: Sequence[Found], keys: "SubjectKeys | None") -> list[Found]:
+def _readable(found: Sequence[Found], keys: Finds | None) -> list[Found]:
     """Give what can still be read; whom was forgotten meanwhile is in no text."""
     clear = ((one.record if keys is None else opened(one.record, keys), one) for one in found)
     return [
