@@ -61,9 +61,32 @@ def approve(place: Place, task: str, step: str | None, by: str | None, edit: Pat
     def decision(request: "Request") -> bytes:
         from handrail.runtime.approvals import approval_of
 
-        return approval_of(request, arguments=arguments)
+        value = approval_of(request, arguments=arguments)
+        if arguments is not None:
+            check_by_contract(place.settings().project_dir, request, arguments)
+        return value
 
     return _decide(place, task, step, by, decision)
+
+
+def check_by_contract(project: Path, request: "Request", arguments: dict[str, Any]) -> None:
+    """Refuse changed arguments that the tool would refuse, where its contract is at hand."""
+    from handrail.contract.failure import Refused
+    from handrail.errors import AnswerRefused, ProjectNotFound
+    from handrail.runtime.discovery import load_team
+
+    try:
+        tools = load_team(project).tools
+    except ProjectNotFound:
+        return  # decided from elsewhere: the schema of the request is all that is known here
+    tool = tools.get(str((request.act or {}).get("tool")))
+    if tool is None:
+        return
+    try:
+        tool.checked(arguments)
+    except Refused as no:
+        detail = f"the changed arguments: {no.detail}"
+        raise AnswerRefused(detail=detail, asked=request.text) from no
 
 
 @click.command()
@@ -91,14 +114,15 @@ def _decide(
     request, taken = asyncio.run(_sent(place.settings(), (task, step), name, decision))
     note(inert(_act_in_words(request)))
     if taken is None:
-        note("It is on its way; it counts once the agent has taken it.")
-        note("An agent takes no decision of whoever asked for the task, or has not the role.")
+        note("It is on its way; it counts once the agent has taken it, when it runs again.")
         return NOT_TAKEN_YET
     word = "approved" if taken.value.get("approve") else "denied"
     if not taken.is_ours:
         note(f"{inert(taken.by)} was first: it is {word}. Your decision is not used.")
         return SOMEBODY_WAS_FIRST
     note(f"It is {word}, by {inert(taken.by)}. The task goes on.")
+    if "arguments" in taken.value:
+        note(f"What runs is {inert(_call(request, taken.value['arguments']))}")
     return 0
 
 
@@ -138,8 +162,11 @@ def _object(file: Path) -> dict[str, Any]:
 
 
 def _act_in_words(request: "Request") -> str:
+    act: Any = request.act or {}
+    return f"{request.text}\n  {_call(request, act.get('arguments'))}"
+
+
+def _call(request: "Request", arguments: object) -> str:
     import orjson
 
-    act: Any = request.act or {}
-    arguments = orjson.dumps(act.get("arguments")).decode()
-    return f"{request.text}\n  {act.get('tool')} {arguments}"
+    return f"{(request.act or {}).get('tool')} {orjson.dumps(arguments).decode()}"

@@ -12,13 +12,16 @@ Refuse = Callable[[str, str], Exception]
 _DEPTH_MAX = 12
 
 
-def annotations_of(function: Callable[..., Any], refuse: Refuse) -> dict[str, Any]:
+def annotations_of(
+    function: Callable[..., Any], refuse: Refuse, *, with_bounds: bool = False
+) -> dict[str, Any]:
     """Give the annotations of a function, names resolved; raises what `refuse` makes.
 
     Names that are local to the place where the function is being decorated are found as well.
+    With bounds, `Annotated` keeps what it says beside the type.
     """
     try:
-        return get_type_hints(function, localns=_names_in_sight())
+        return get_type_hints(function, localns=_names_in_sight(), include_extras=with_bounds)
     except NameError as error:
         raise refuse(
             f"its annotation names {error.name!r}, which is not there when the program runs",

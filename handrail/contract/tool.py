@@ -251,7 +251,7 @@ def _contract(
     problem = _problem(function, tool_name, description, effect, timeout_s)
     if problem:
         raise ToolInvalid(tool=tool_name, detail=problem[0], cure=problem[1])
-    hints = annotations_of(function, _refuse(tool_name))
+    hints = annotations_of(function, _refuse(tool_name), with_bounds=True)
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())
     wants_context = bool(parameters) and hints.get(parameters[0].name) is ToolContext

@@ -97,3 +97,17 @@ class AnswerRefused(HandrailError):
     code: ClassVar[str] = "HR-ASK-008"
     exit_code: ClassVar[int] = 2
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class DecisionNotTaken(HandrailError):
+    """Not taken: {why}.
+
+    Why: the agent takes only what is asked for, in time, from somebody who may decide it; whoever
+    asked for a task approves nothing of it. The request stays open.
+    Do: {again}
+    handrail people    what waits, for whom, and until when
+    """
+
+    code: ClassVar[str] = "HR-ASK-009"
+    exit_code: ClassVar[int] = 4
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

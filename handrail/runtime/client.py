@@ -221,7 +221,8 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
 
         Gives the answer that its lane took, which is somebody else's if that came first; None when
         no lane has taken one within 15 s: it will once its agent runs. Raises TaskUnknown,
-        RequestUnknown when the task asks nothing, and AnswerRefused for what is no answer to it.
+        RequestUnknown when the task asks nothing, AnswerRefused for what is no answer to it,
+        and DecisionNotTaken when the lane says that this one does not count.
         """
         found = await self.task(task) if isinstance(task, str) else task
         facts = await found.facts()

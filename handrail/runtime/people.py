@@ -16,12 +16,21 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from handrail.bus.port import Bus
 from handrail.contract.json_schema import form_in_words, misfit
-from handrail.errors import AnswerRefused, RequestUnknown
+from handrail.errors import AnswerRefused, DecisionNotTaken, RequestUnknown
 from handrail.errors.wire import WireError
 from handrail.ledger.event import RequestKind
 from handrail.ledger.task_state import TaskFacts
 from handrail.runtime.one_commit import commit_together
-from handrail.wire.human import HUMAN, Closed, PersonsAnswer, Request, closed_key, request_key
+from handrail.wire.human import (
+    HUMAN,
+    Closed,
+    NotTaken,
+    PersonsAnswer,
+    Request,
+    closed_key,
+    decision_key,
+    request_key,
+)
 from handrail.wire.record import Record, TopicPartition
 
 TAKEN_WITHIN_S = 15.0  #: how long a lane may take to say what it took
@@ -135,23 +144,56 @@ async def give_answer(
 async def taken(
     bus: Bus, namespace: str, answer: PersonsAnswer, *, within_s: float = TAKEN_WITHIN_S
 ) -> Answered | None:
-    """Wait until the lane has said which answer counts; None when it has not said so in time."""
-    topic, key = f"{namespace}.{HUMAN}", closed_key(answer.request)
-    found, end = await _newest(bus, topic, key, None)
-    if found is not None and found.value is not None:
-        return _answered(found, answer)
-    where = TopicPartition(topic, await bus.partition_of(topic, key))
-    tail = await bus.tail({where: end})
+    """Wait until the lane has said which answer counts; None when it has not said so in time.
+
+    Raises DecisionNotTaken when it has said that this one does not, and RequestUnknown when the
+    request was closed without an answer.
+    """
+    topic = f"{namespace}.{HUMAN}"
+    keys = (closed_key(answer.request), decision_key(answer.request))
+    places = [TopicPartition(topic, await bus.partition_of(topic, key)) for key in keys]
+    starts: dict[TopicPartition, int] = {}
+    for where in dict.fromkeys(places):
+        starts[where] = await bus.end_offset(where)
+        first = await bus.begin_offset(where)
+        async with aclosing(bus.fetch(where, first, starts[where])) as records:
+            async for record in records:
+                if (found := _told(record, answer)) is not None:
+                    return found
+    tail = await bus.tail(starts)
     try:
         async with asyncio.timeout(within_s):
             while True:
                 for record in await tail.poll(timeout_s=POLL_S):
-                    if record.key == key and record.value is not None:
-                        return _answered(record, answer)
+                    if (found := _told(record, answer)) is not None:
+                        return found
     except TimeoutError:
         return None
     finally:
         await tail.close()
+
+
+def _told(record: Record, answer: PersonsAnswer) -> Answered | None:
+    """Give what a record says of an answer; None when it says nothing of it."""
+    if record.value is None:
+        return None
+    if record.key == closed_key(answer.request):
+        return _answered(record, answer)
+    if record.key == decision_key(answer.request):
+        told = NotTaken.from_record(record)
+        if told is not None and told.answer == answer.id:
+            raise DecisionNotTaken(why=told.why, again=_again(told, answer))
+    return None
+
+
+def _again(told: NotTaken, answer: PersonsAnswer) -> str:
+    """Give the command by which somebody else, or another answer, would count."""
+    value: object = orjson.loads(answer.value)
+    place = f"{told.task_id} --step {step_of(told.request)}"
+    if isinstance(value, dict) and "approve" in value:
+        verb = "approve" if value["approve"] else "deny"
+        return f"handrail {verb} {place} --by NAME    for somebody else, who may decide it"
+    return f"handrail answer {place} VALUE    with what is asked for"
 
 
 def _answered(record: Record, answer: PersonsAnswer) -> Answered:

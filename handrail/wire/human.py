@@ -2,7 +2,8 @@
 
 Requests stand on the compacted topic `human`, each under its own key, and go when they are closed.
 An answer goes to the lane that waits for it and is noted on `human` in the same transaction; only
-what the lane has journaled counts, and the lane says on `human` what that was.
+what the lane has journaled counts, and the lane says on `human` what that was, or why an answer
+does not count.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ HUMAN: Final = "human"  #: name of the topic, without the namespace
 REQUEST_TYPE: Final = "handrail_request.v1"
 ANSWER_TYPE: Final = "handrail_answer.v1"
 CLOSED_TYPE: Final = "handrail_closed.v1"
+NOT_TAKEN_TYPE: Final = "handrail_not_taken.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,34 @@ class Closed:
         ):
             raise MessageInvalid(topic=HUMAN, type=CLOSED_TYPE, detail="it closes nothing")
         return cls((record.header("ce_for") or b"").decode(errors="replace"), by, decision, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """Why an answer does not count; what it was given to stays open."""
+
+    request: str
+    answer: str  #: id of the answer
+    task_id: str
+    why: str
+
+    def outgoing(self, topic: str, now_ms: int) -> Outgoing:
+        """Give the record: it takes the place of the note of the answer, and goes as that would."""
+        body = {"id": self.answer, "task": self.task_id, "why": self.why}
+        headers = _headers(NOT_TAKEN_TYPE, self.request, now_ms)
+        return Outgoing(topic, decision_key(self.request), encode_body(body), headers)
+
+    @classmethod
+    def from_record(cls, record: Record) -> "NotTaken | None":
+        """Read it; None for a record that says something else. Raises a WireError for a bad one."""
+        if record.header("ce_type") != NOT_TAKEN_TYPE.encode():
+            return None
+        fields = decode_object(record.value)
+        answer, task, why = (fields.get(name) for name in ("id", "task", "why"))
+        if not isinstance(answer, str) or not isinstance(task, str) or not isinstance(why, str):
+            detail = "it does not say which answer is not taken, and why"
+            raise MessageInvalid(topic=HUMAN, type=NOT_TAKEN_TYPE, detail=detail)
+        return cls((record.header("ce_for") or b"").decode(errors="replace"), answer, task, why)
 
 
 _SLASHES_MIN: Final = 2

@@ -13,7 +13,7 @@ from handrail.wire.claim import Claim, chunk, claim_of
 from handrail.wire.codec import CLAIM_TYPE, encode_headers
 from handrail.wire.dead_letter import DeadLetter, Failure, Reason
 from handrail.wire.envelope import Envelope, FanOutHeader
-from handrail.wire.human import Closed, PersonsAnswer, Request
+from handrail.wire.human import Closed, NotTaken, PersonsAnswer, Request
 from handrail.wire.key import record_key
 from handrail.wire.marker import MARKER_TYPE, Marker, MarkerKind
 from handrail.wire.record import Outgoing, Record
@@ -195,6 +195,12 @@ def closed_request() -> Outgoing:
     return closed.outgoing("handrail.human", 1_767_225_602_000)[-1]
 
 
+def not_taken() -> Outgoing:
+    """Why an answer does not count."""
+    told = NotTaken(REQUEST, "5c3d2a1b-0000-4000-8000-000000000001", "t-1", "it came too late")
+    return told.outgoing("handrail.human", 1_767_225_602_000)
+
+
 KINDS = {
     kind.__name__: kind
     for kind in (
@@ -211,6 +217,7 @@ KINDS = {
         request,
         persons_answer,
         closed_request,
+        not_taken,
         *MEMORY_KINDS,
     )
 }

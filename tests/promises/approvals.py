@@ -8,11 +8,11 @@ import pytest
 from pydantic import BaseModel
 
 from handrail import Approval, Context, Effect, Refused, ToolContext, agent, results, tool
-from handrail.errors import AnswerRefused
+from handrail.errors import AnswerRefused, DecisionNotTaken
 from handrail.ledger.event import PersonAnswered, PersonAsked, RequestKind
 from handrail.rails.cedar import CedarPolicy
 from handrail.runtime.approvals import approval_of
-from handrail.runtime.people import give_answer, one_request
+from handrail.runtime.people import give_answer, one_request, taken
 from handrail.testing import Team, TeamTask
 from handrail.testing.tools import unconfined
 from handrail.wire.human import Request
@@ -126,9 +126,13 @@ async def test_a_decision_of_whoever_may_not_decide_changes_nothing(
         task = await team.submit(jobs, "42 150")
         await task.until("auth_required")
         request = await request_of(team, task)
-        await give_answer(team.bus, team.namespace, request, approval_of(request), by, 1)
+        bus, namespace = team.bus, team.namespace
+        given = await give_answer(bus, namespace, request, approval_of(request), by, 1)
         await team.advance(seconds=2)
 
+        with pytest.raises(DecisionNotTaken, match=f"Not taken: {by} (has asked|is not)") as told:
+            await taken(bus, namespace, given)
+        assert f"handrail approve {request.task_id} --step 1.a0 --by NAME" in told.value.do[0]
         assert await task.state() == "auth_required"
         assert acts.done == []
         await team.approve(task, by="role:finance")

@@ -27,7 +27,7 @@ from handrail.wire.answer import FAILURE_TYPE, REPLY_TYPE, FailedAnswer
 from handrail.wire.claim import Claim, is_claim
 from handrail.wire.codec import decode_envelope
 from handrail.wire.envelope import Envelope
-from handrail.wire.human import Closed, PersonsAnswer
+from handrail.wire.human import HUMAN, Closed, NotTaken, PersonsAnswer
 from handrail.wire.record import Outgoing, Record
 
 if TYPE_CHECKING:
@@ -79,17 +79,25 @@ class Replies:
         facts = cast("Mapping[str, Any]", intent.facts)
         if (problem := misfit(facts["schema"], facts["choices"], value)) is not None:
             log.warning("this is no answer", request=answer.request, by=answer.by, why=problem)
-            return True
+            return await self._not_taken(answer, intent, problem)
         told, body = answer.value.decode(), answer.value
         if "approval" in facts:
             why = no_decision(ground, intent, answer.by, ground.worker.clock.now_ms())
             if why is not None:
                 log.warning("this decides nothing", request=answer.request, by=answer.by, why=why)
-                return True
+                return await self._not_taken(answer, intent, why)
             body = decision_body(answer.value, answer.by)
         outcome = self._entry(intent, outcome_facts(intent, ok=True) | {"by": answer.by}, body)
         closed = Closed(answer.request, answer.by, told, answer.id)
         await self._record(outcome, request_closed(ground, intent, closed))
+        return True
+
+    async def _not_taken(self, answer: PersonsAnswer, intent: Entry, why: str) -> bool:
+        """Tell whoever has answered that it does not count; settled once that is committed."""
+        ground = self._ground
+        told = NotTaken(answer.request, answer.id, str(intent.facts["task"]), why)
+        topic, now_ms = ground.worker.team.full(HUMAN), ground.worker.clock.now_ms()
+        await ground.committer.commit(Item([told.outgoing(topic, now_ms)]))
         return True
 
     async def _record(self, outcome: Entry, others: Sequence[Outgoing] = ()) -> None:

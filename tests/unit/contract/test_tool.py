@@ -4,10 +4,10 @@
 # mypy: disable-error-code="empty-body,no-untyped-def"
 
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from handrail import (
     Effect,
@@ -80,6 +80,17 @@ def test_arguments_of_a_model_are_converted_or_refused() -> None:
 def test_arguments_of_a_call_that_do_not_fit_are_refused() -> None:
     with pytest.raises(Refused, match="missing a required argument: 'amount'"):
         refund.bind("42")  # type: ignore[call-arg]  # what a caller without type checker does
+
+
+def test_what_an_annotation_says_beside_its_type_is_checked() -> None:
+    @tool
+    async def pay(amount: Annotated[int, Field(gt=0)]) -> None:
+        """Pay."""
+
+    assert pay.checked({"amount": 1}) == {"amount": 1}
+    assert pay.args_schema["properties"]["amount"]["exclusiveMinimum"] == 0
+    with pytest.raises(Refused, match="greater than 0"):
+        pay.checked({"amount": -5})
 
 
 async def test_a_result_of_another_type_is_refused() -> None:
