@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from handrail import Context, Effect, Parts, Topic, agent, results
 from handrail.runtime.worker.lane_runner import LaneRunner
-from handrail.runtime.worker.packing import BLOBS
-from handrail.runtime.worker.renewing import DAY_MS, RENEWED_AFTER_MS, renew_claims
+from handrail.runtime.worker.packing import BLOBS, DAY_MS, RENEWED_AFTER_MS
+from handrail.runtime.worker.renewing import renew_claims
 from handrail.testing import Team
 from handrail.wire.limits import CLAIM_OVER_BYTES
 from handrail.wire.record import TopicPartition

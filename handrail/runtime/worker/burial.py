@@ -2,7 +2,7 @@
 
 The dead letter keeps the original bytes. A dead part of a fan-out tells its gather, so that
 nobody waits for it; a dead question tells its asker. What the handoff itself has asked of people
-is asked no longer.
+is asked no longer. A large body that is old is stored again, so that it outlives its dead letter.
 """
 
 import traceback
@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 import orjson
 import structlog
 
+from handrail.errors.wire import WireError
 from handrail.lane.journal import encode_entry
 from handrail.lane.retry import Tries
 from handrail.ledger.event import Event, Wrote
 from handrail.runtime.worker.keeping import Keeping
 from handrail.runtime.worker.outputs import Origin, marker
+from handrail.runtime.worker.packing import RENEWED_AFTER_MS
 from handrail.runtime.worker.replying import NoAnswer, failed_answer
 from handrail.runtime.worker.requests import all_closed
+from handrail.wire.claim import Claim, is_claim
 from handrail.wire.dead_letter import (
     DeadLetter,
     Failure,
@@ -84,7 +87,7 @@ class Burial:
             why=str(buried.error),
             exc_info=buried.error if buried.reason in _TOLD_WHOLE else None,
         )
-        record, claim, key_claim = buried.record, None, None
+        record, claim, key_claim = await self._lasting(buried.record, now_ms), None, None
         if needs_body_claim(record):
             claim = await self._packer.store(record.value or b"")
         if needs_key_claim(record):
@@ -125,6 +128,17 @@ class Burial:
         records += all_closed(self._ground, ended, because)
         event = self._saying.dead(buried, invocation, wrote, str(buried.error))
         return records, [event]
+
+    async def _lasting(self, record: Record, now_ms: int) -> Record:
+        """Give a record whose stored body is kept for as long as a dead letter of today."""
+        if not is_claim(record) or now_ms - record.timestamp_ms < RENEWED_AFTER_MS:
+            return record
+        try:
+            body = await self._packer.claimed(Claim.decode(record.value))
+        except WireError as gone:
+            log.warning("a claimed body is gone", offset=record.offset, why=str(gone))
+            return record
+        return replace(record, value=(await self._packer.store(body)).encode())
 
     def blocks(self, buried: Buried, invocation: "Invocation | None") -> list[Outgoing]:
         """Hold back what follows of its key, if its agent says so; give what says it.

@@ -19,6 +19,10 @@ from handrail.wire.limits import BLOB_CHUNK_BYTES
 from handrail.wire.record import Outgoing, Record, TopicPartition
 
 BLOBS = "blobs"
+DAY_MS = 24 * 3_600_000
+RENEWED_AFTER_MS = (
+    6 * DAY_MS
+)  #: with the day between two looks: 37 days less those of a dead letter
 HIDDEN_S_MAX = 15.0  #: longer than a transaction may stay open (10 s)
 LOOK_AGAIN_S = 0.1
 

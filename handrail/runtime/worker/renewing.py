@@ -7,6 +7,8 @@ afterwards leaves a dead letter whose bytes outlive it, for that is kept for 30 
 
 A crash in between leaves bytes that nobody claims. Bytes that are gone already are said in the log;
 whoever is carried out with them says so in a dead letter.
+
+What has not been taken from the inbox by then is not written again: nobody has looked at it yet.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,15 +22,10 @@ from handrail.lane.claimed import claim_in, claiming
 from handrail.lane.journal import Entry, Kind, decode_entry, encode_entry
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.ground import LaneGround
-from handrail.runtime.worker.packing import BLOBS
+from handrail.runtime.worker.packing import BLOBS, RENEWED_AFTER_MS
 from handrail.wire.record import Outgoing, Record, TopicPartition
 
 log = structlog.get_logger("handrail.lane")
-
-DAY_MS = 24 * 3_600_000
-RENEWED_AFTER_MS = (
-    6 * DAY_MS
-)  #: with the day between two looks: 37 days less those of a dead letter
 
 
 async def renew_claims(ground: LaneGround, now_ms: int) -> int:
