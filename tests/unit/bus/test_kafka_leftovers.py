@@ -28,7 +28,7 @@ class Reticent:
 
     address: tuple[str, int] = ("", 0)
     greets: asyncio.Event = field(default_factory=asyncio.Event)
-    asked: list[int] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list[int])
     open: int = 0
     is_open: bool = False
 
@@ -100,6 +100,13 @@ async def test_a_connection_that_is_made_while_its_client_closes_is_closed_too()
         assert not await client.ready(1), "a closed client makes no connection"
 
 
+def lose_connection(client: Any) -> weakref.ref[Any]:
+    """Close the one connection of a client, and keep no hold of it."""
+    (connection,) = client._conns.values()
+    connection.close()
+    return weakref.ref(connection)
+
+
 async def test_a_connection_that_was_lost_after_the_start_is_kept_by_nobody() -> None:
     async with reticent() as broker:
         broker.greets.set()
@@ -110,10 +117,7 @@ async def test_a_connection_that_was_lost_after_the_start_is_kept_by_nobody() ->
 
         for _ in range(3):
             assert await client.force_metadata_update()
-            ((_, connection),) = client._conns.items()
-            lost.append(weakref.ref(connection))
-            connection.close()
-        del connection
+            lost.append(lose_connection(client))
         await client.close()
 
         await until(lambda: broker.open == 0, what="the connections are closed")

@@ -12,7 +12,7 @@ from handrail.testing import Team
 from tests.promises.priority import *  # noqa: F403 - every test of it is a test of this file
 from tests.waiting import until
 
-WORDS = tuple(f"word {number}" for number in range(6))
+KEYS = tuple(f"word {number}" for number in range(6))
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def test_a_lane_that_has_moved_is_forgotten_though_its_handlers_end_late()
     async def stubborn(text: str) -> str:
         began.append(text)
         try:
-            if len(began) <= 2 * len(WORDS):
+            if len(began) <= 2 * len(KEYS):
                 await asyncio.Event().wait()
         except asyncio.CancelledError:
             cut_off.append(text)  # and it returns as if nothing had been
@@ -42,9 +42,9 @@ async def test_a_lane_that_has_moved_is_forgotten_though_its_handlers_end_late()
         tasks = [
             await team.submit(lasting, word, priority=priority)
             for priority in ("normal", "high")
-            for word in WORDS
+            for word in KEYS
         ]
-        await until(lambda: len(began) == 2 * len(WORDS), what="all of them have begun")
+        await until(lambda: len(began) == 2 * len(KEYS), what="all of them have begun")
         await team.start(stubborn)
         await team.advance(seconds=30)
         assert cut_off, "a lane has moved"
