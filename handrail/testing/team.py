@@ -162,7 +162,7 @@ class Team(LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, T
 
         With `at` it ends when it next comes to that moment, such as `after_intent_commit` or, for
         the second call of a tool, `after_act/refund:2`; `restart` waits for that. The group hears
-        of it at once. On Kafka it lets go by itself; what it writes last may be decided either way.
+        of it at once. On Kafka the transaction that is under way may be decided either way.
         """
         if at is not None:
             self._oldest(agent).kill_point.countdown = Countdown.of(at)

@@ -272,7 +272,7 @@ async def test_a_decision_says_nothing_about_a_later_attempt(team_of: TeamOf, ac
         await decide(team.bus, team.namespace, first, None, "an echo", team.clock.now_ms())
         await team.advance(seconds=3)
 
-        assert await task.state() == "input_required"
+        await task.until("input_required")
         assert acts.done == ["look x", "pay x"], "the echo repeats nothing"
 
 
