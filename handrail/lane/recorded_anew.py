@@ -16,7 +16,7 @@ import orjson
 from handrail.contract.effect import Effect
 from handrail.contract.failure import State
 from handrail.lane.journal import STEP_KINDS, Entry
-from handrail.lane.steps import StepRecord, StepState
+from handrail.lane.steps import ANEW, StepRecord, StepState
 
 #: A second time does no harm, or costs money and is worth it: nothing of an attempt is kept.
 _LEAVES_NOTHING: Final = frozenset({Effect.PURE, Effect.READ, Effect.PAID})
@@ -54,7 +54,7 @@ def recorded_anew(entries: Sequence[Entry], from_step: int | None = None) -> lis
         in_range = from_step is not None and _top(path) >= from_step
         if in_range and (_top(path) not in held or record.state is StepState.FAILED):
             left = _without_error(record)
-            left = left if _stays_open(left) else None
+            left = left if _stays_open(left) else _charged(record)
         elif record.state is StepState.FAILED and from_step is None:
             left = record if _followed(path, log, order) else _without_error(record)
         else:
@@ -77,6 +77,11 @@ def _entries(record: StepRecord) -> list[Entry]:
 
 def _is_step(path: str) -> bool:
     return path[:1].isdigit()
+
+
+def _is_beside(path: str) -> bool:
+    # What is asked before an act, for its approval or its budget, follows from nothing of it.
+    return path.partition(".")[2][:1] in ("a", "b")
 
 
 def _top(path: str) -> int:
@@ -102,10 +107,21 @@ def _without_error(record: StepRecord) -> StepRecord | None:
         return record
     intent, effect = record.intent, _effect(record)
     if intent is None or effect in _LEAVES_NOTHING or _nothing_happened(record):
-        return None
+        return _charged(record)
     if effect is Effect.ASK:
         return StepRecord(intent=_voided(intent))
     return StepRecord(intent=intent)
+
+
+def _charged(record: StepRecord) -> StepRecord | None:
+    """Give what is left of a step that is done anew: that it has been paid for, if it has."""
+    intent = record.intent
+    if intent is None or "cost" not in intent.facts:
+        return None
+    facts: dict[str, object] = {**intent.facts, "void": ANEW}
+    if record.state is StepState.FAILED and _nothing_happened(record):
+        facts["free"] = True
+    return StepRecord(intent=replace(intent, facts=facts))
 
 
 def _asked_anew(record: StepRecord) -> StepRecord:
@@ -146,5 +162,5 @@ def _followed(path: str, log: Mapping[str, StepRecord], order: Mapping[str, int]
     return any(
         _top(other) > asked or (_top(other) == _top(path) and order[other] > order[path])
         for other in log
-        if _is_step(other) and other != path
+        if _is_step(other) and other != path and not _is_beside(other)
     )

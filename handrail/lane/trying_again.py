@@ -197,9 +197,10 @@ class RunErrors:
             if intent is None:
                 del log.records[path]
             elif one.failure.voids_intent(one.effect):
-                record.intent = replace(
-                    intent, facts={**intent.facts, "void": "another try"}, written_ms=now_ms
-                )
+                facts = {**intent.facts, "void": "another try"}
+                if one.failure.nothing_happened:
+                    facts["free"] = True
+                record.intent = replace(intent, facts=facts, written_ms=now_ms)
                 written.append(record.intent)
             # What was only noted after it is noted anew: the next try may not ask for it.
             for after in self._followers(path, one.asked_count):

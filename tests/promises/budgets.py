@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from handrail import Context, Cost, Effect, Refused, Topic, agent, results, tool
+from handrail import Context, Cost, Effect, Parts, Refused, State, Topic, agent, results, tool
 from handrail.testing import Team
 from tests.promises.step_tools import WORLD, Acts, jobs
 
@@ -95,3 +95,121 @@ async def test_a_task_without_a_budget_is_not_asked(team_of: TeamOf, acts: Acts)
 
         assert await task.result(str) == "x first third"
         assert len(acts.done) == 3
+
+
+@tool(effect=Effect.PAID, cost=Cost(1))
+async def think(text: str) -> str:
+    """Have something thought about, for money."""
+    WORLD.done.append(f"think {text}")
+    if text == "hard":
+        raise TimeoutError
+    return text
+
+
+@tool(effect=Effect.READ, cost=Cost(1))
+async def look(text: str) -> str:
+    """Look something up, for money."""
+    WORLD.done.append(f"look {text}")
+    raise ConnectionError
+
+
+@agent(reads=jobs, writes=results)
+async def thinker(text: str, ctx: Context) -> str:
+    if text == "look":
+        return await ctx.call(look, text)
+    return await ctx.call(think, text)
+
+
+@pytest.mark.parametrize("text", ["hard", "look"])
+async def test_another_try_of_what_failed_finds_no_full_budget(
+    team_of: TeamOf, acts: Acts, text: str
+) -> None:
+    async with team_of(thinker, tools=[think, look], partitions=1) as team:
+        team.allow(think)
+        team.allow(look)
+        team.client.budget = "2"
+        task = await team.submit(jobs, text)
+        for _ in range(20):
+            if await task.state() == "input_required":
+                break
+            await team.advance(seconds=60)
+
+        assert await task.state() == "input_required"
+        assert len(acts.done) == 2
+        await team.answer(task, 1)
+        for _ in range(20):
+            if len(acts.done) == 3 and await task.state() == "input_required":
+                break
+            await team.advance(seconds=60)
+        assert len(acts.done) == 3
+        await team.answer(task, 0)
+        await task.until("failed")
+        (letter,) = await task.dead_letters()
+        assert letter.failure.cost == "3"
+
+
+async def test_what_is_paid_for_again_after_a_crash_is_spent_twice(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(thinker, tools=[think, look], partitions=1) as team:
+        team.allow(think)
+        team.client.budget = "1"
+        await team.kill(thinker, at="after_act/think")
+        task = await team.submit(jobs, "x")
+        await team.restart(thinker)
+        await task.until("input_required")
+        assert acts.done == ["think x"]
+        await team.answer(task, 1)
+
+        assert await task.result(str) == "x"
+        assert acts.done == ["think x", "think x"]
+
+
+parts, ends = Topic("parts", carries=str), Topic("ends", carries=str)
+
+
+@agent(reads=jobs, writes=parts)
+async def splitter(text: str) -> list[str]:
+    return [f"{text} {number}" for number in range(2)]
+
+
+@agent(reads=parts, writes=ends)
+async def worker(text: str, ctx: Context) -> str:
+    await ctx.call(rent, text)
+    await ctx.call(rent, f"{text} again")
+    if "healed" not in WORLD.keys:
+        raise Refused(State.INVALID_INPUT, "it is of no use")
+    return await ctx.call(rent, f"{text} once more")
+
+
+@agent(reads=ends, writes=results)
+async def gatherer(found: Parts[str], ctx: Context) -> str:
+    for number in range(3):
+        try:
+            await ctx.call(rent, f"{len(found.missing)} lost, {number}")
+        except Refused as no:
+            return f"{number}: {no.state}"
+    return "all"
+
+
+async def test_a_gather_gets_what_lost_parts_have_left_and_they_do_not_spend_it_once_more(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(splitter, worker, gatherer, tools=[rent], partitions=1) as team:
+        team.allow(rent)
+        team.client.budget = "2.4"
+        task = await team.submit(jobs, "x")
+        await task.until("input_required")
+        letters = await task.dead_letters()
+        assert [letter.failure.cost for letter in letters] == ["0.8", "0.8"]
+        assert dict(letters[0].headers)["ce_budget"] == b"1.2"
+        assert len(acts.done) == 4 + 2
+        await team.answer(task, 0)
+        assert await task.result(str) == "2: budget_exhausted"
+
+        acts.keys.append("healed")
+        await team.redrive(task)
+        await task.until("input_required")
+        await team.advance(seconds=2)
+
+        assert len(acts.done) == 4 + 2

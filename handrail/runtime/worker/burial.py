@@ -55,6 +55,7 @@ class Buried:
     submission: bool = False  #: refused before any handler saw it
     unread: bool = False  #: it was taken in before its stored body could be read
     absorbed: bool = False  #: nobody misses it: its gather has closed without it
+    spent: str | None = None  #: of its budget; the envelope has what is left
     step: str | None = None  #: path of the step that it failed in
     keeping: Keeping | None = None  #: what the lane knew of it, if it has forgotten it by now
 
@@ -170,6 +171,7 @@ class Burial:
             exception_message=str(error),
             stack="".join(traceback.format_exception(error)),
             task=None if named else task_id,
+            cost=buried.spent,
         )
 
 

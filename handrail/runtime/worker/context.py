@@ -315,7 +315,7 @@ class RunContext:
             name=tool.name,
             digest=digest_of(given),
             shown=call_in_words(tool.name, given),
-            effect=tool.effect,
+            effect=self._steps.budget.effect_of(tool),
             key_ttl_s=declared.ttl_s if isinstance(declared, Idempotent) else None,
         )
         return Act(

@@ -7,6 +7,7 @@ raised, because it is not the handoff's fault.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from handrail.contract.parts import Missing, Parts
 from handrail.errors.lane import (
@@ -117,7 +118,7 @@ class Execution:
             if why_cancelled.lane_closes():
                 raise
             if why_cancelled.past_deadline():
-                return self._cut_off(invocation, _having_seen(given, steps))
+                return _with_left(self._cut_off(invocation, _having_seen(given, steps)), steps)
             failure = HandlerCancelled(agent=self._worker.agent.name)
             failure.__cause__ = cancelled
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever user code raises
@@ -134,9 +135,10 @@ class Execution:
         seen = _having_seen(given, steps)
         if failure is not None:
             run = FailedRun(seen.record, seen.envelope, steps, failure)
-            return after_failure(self._ground, invocation, run)
+            return _with_left(after_failure(self._ground, invocation, run), steps)
         left = replace(seen, envelope=steps.budget.carried_on(seen.envelope))
-        return await self._packed(invocation, left, steps.memory, (returned, spent))
+        packed = await self._packed(invocation, left, steps.memory, (returned, spent))
+        return replace(packed, spent=steps.budget.spent) if isinstance(packed, Buried) else packed
 
     async def _packed(
         self,
@@ -356,6 +358,17 @@ class Execution:
 def _having_seen(given: _Input, steps: RunSteps) -> _Input:
     """Give an input whose children have to see what its handler has read and written."""
     return replace(given, envelope=steps.memory.carried_on(given.envelope))
+
+
+E = TypeVar("E", bound=Buried | Doubtful | Suspended | Canceled)
+
+
+def _with_left(ended: E, steps: RunSteps) -> E:
+    """Let the gather of what dies have what is left of its budget, and its letter say the rest."""
+    if not isinstance(ended, Buried):
+        return ended
+    envelope = steps.budget.carried_on(ended.envelope)
+    return replace(ended, envelope=envelope, spent=steps.budget.spent)
 
 
 def _in_common(envelopes: list[Envelope]) -> Envelope:

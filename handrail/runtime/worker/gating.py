@@ -19,6 +19,7 @@ from handrail.contract.failure import Refused, State
 from handrail.contract.problem import Problem
 from handrail.contract.terms import Approval
 from handrail.contract.tool import Tool
+from handrail.lane.charging import charged, charged_before
 from handrail.lane.steps import StepRecord
 from handrail.models.port import JsonObject
 from handrail.rails.binding import Binding
@@ -34,6 +35,8 @@ from handrail.runtime.worker.waiting import RunSteps
 log = structlog.get_logger("handrail.rails")
 
 R = TypeVar("R")
+
+RAISES_COUNT_MAX = 16  #: how often a person is asked for more, for the tries of one act
 
 Amount = Annotated[float, Field(ge=0, le=1e6)]  #: by which a person raises a budget
 
@@ -54,8 +57,25 @@ class Gate:
         """Carry an act out if it may take place; raises Refused in one of the 23 states."""
         steps = self.steps
         cost = 0 if tool.terms.cost is None else tool.terms.cost.micros
-        if cost:
-            await self._cover(tool.name, cost, path)
+        if not cost:
+            return await self._judged(tool, arguments, path, act, cost)
+        earlier = self._charged_before(path)
+        steps.budget.charge(cost * earlier)
+        await self._cover(tool.name, cost, path)
+        try:
+            return await self._judged(tool, arguments, path, act, cost)
+        finally:
+            # A step that was open may have been begun once more.
+            more = charged_before(self._record(path)) - earlier
+            steps.budget.charge(cost * max(0, more))
+
+    # ---- inside
+
+    async def _judged(
+        self, tool: Tool[Any, R], arguments: JsonObject, path: str, act: MakeAct[R], cost: int
+    ) -> R:
+        steps = self.steps
+        costs = {"cost": cost} if cost and steps.budget.account.limit is not None else {}
         call = original = self._call(tool, arguments)
         ask_path, rails = approval_path(path), self.steps.ground.worker.rails
         verdict = None if self._is_settled(path) else judge(call, rails)
@@ -70,7 +90,8 @@ class Gate:
             verdict = None if self._is_settled(path) else self._judged_anew(call, decided)
         if verdict is None:
             with steps.budget.covering(cost, again=True):
-                return await steps.carry_out(act(arguments, _as_read(tool, arguments)))
+                made = act(arguments, _as_read(tool, arguments))
+                return await steps.carry_out(replace(made, licence=costs))
         made = act(
             arguments, dict(arguments if isinstance(verdict, Stopped) else verdict.arguments)
         )
@@ -88,6 +109,7 @@ class Gate:
             if lost is not None:
                 return await steps.carry_out(_refusing(made, expired(tool.name, lost)))
             made = replace(made, licence=licence)
+        made = replace(made, licence={**made.licence, **costs})
         if not steps.budget.account.fits(cost):
             return await steps.carry_out(_refusing(made, _used_up(tool.name)))
         limit = tool.terms.limit
@@ -97,25 +119,42 @@ class Gate:
         ):
             return await steps.carry_out(made)
 
-    # ---- inside
+    def _charged_before(self, path: str) -> int:
+        """Give how many attempts are paid for beside the one that is about to be counted."""
+        record = self._record(path)
+        return charged(record) if self._is_begun_again(path) else charged_before(record)
+
+    def _is_begun_again(self, path: str) -> bool:
+        """Say whether it is paid for once more now: what was begun before is lost."""
+        record = self._record(path)
+        if record is None or record.outcome is not None or record.intent is None:
+            return False
+        facts = record.intent.facts
+        return "void" in facts or Effect(str(facts["effect"])) is Effect.PAID
 
     async def _cover(self, tool: str, cost: int, path: str) -> None:
         """Ask a person for more where an act costs more than is left; `Refused` for nothing."""
-        steps, ask_path = self.steps, _beside(path, "b")
-        covered = self._is_settled(path) or steps.budget.account.fits(cost)
-        if covered and not self._is_settled(ask_path):
-            return
-        wait = ask_person_wait(
-            self.asker,
-            ask_path,
-            f"The budget of this task is used up, and {tool} costs {written(cost)}."
-            " By how much is it raised? 0 refuses it.",
-            returns=Amount,
-            choices=(),
-            within_s=None,
-        )
-        steps.budget.account = steps.budget.account.raised(micros_of(await steps.wait_for(wait)))
-        if not self._is_settled(path) and not steps.budget.account.fits(cost):
+        steps, settled = self.steps, self._is_settled(path) and not self._is_begun_again(path)
+        for count in range(1, RAISES_COUNT_MAX + 1):
+            # Each try may have used up what was given for the one before.
+            ask_path = _beside(path, "b" * count)
+            covered = settled or steps.budget.account.fits(cost)
+            if covered and not self._is_settled(ask_path):
+                return
+            wait = ask_person_wait(
+                self.asker,
+                ask_path,
+                f"The budget of this task is used up, and {tool} costs {written(cost)}."
+                " By how much is it raised? 0 refuses it.",
+                returns=Amount,
+                choices=(),
+                within_s=None,
+            )
+            by = micros_of(await steps.wait_for(wait))
+            steps.budget.account = steps.budget.account.raised(by)
+            if not by and not settled and not steps.budget.account.fits(cost):
+                break
+        if not settled and not steps.budget.account.fits(cost):
             raise _used_up(tool)
 
     def _call(self, tool: Tool[Any, Any], arguments: JsonObject) -> Call:

@@ -6,6 +6,7 @@ whoever computes them and however often.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count as count_from
 from typing import Any, cast
 
 from handrail.contract.agent import Agent
@@ -208,13 +209,16 @@ def _key(topic: Topic[Any, Any], message: object, envelope: Envelope, slot: _Slo
 
 
 def _with_shares(messages: list[Outbound], budget: str | None) -> list[Outbound]:
-    """Split what is left of the budget among those who get something to do."""
-    if budget is None or not messages:
+    """Split what is left of the budget among those who get something to do, or hand it on."""
+    if budget is None:
         return messages
-    count = len(messages)
+    goes_on = [one.kind in (WroteKind.HANDOFF, WroteKind.MARKER) for one in messages]
+    count, shares = sum(goes_on), count_from(0)
     return [
-        replace(one, envelope=one.envelope.but(budget=share(budget, index, count)))
-        for index, one in enumerate(messages)
+        replace(
+            one, envelope=one.envelope.but(budget=share(budget, next(shares), count) if on else "0")
+        )
+        for one, on in zip(messages, goes_on, strict=True)
     ]
 
 

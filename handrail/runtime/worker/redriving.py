@@ -37,7 +37,7 @@ from handrail.runtime.worker.admission import (
 )
 from handrail.runtime.worker.committer import Item
 from handrail.wire.codec import CONTENT_TYPE, JSON_TYPE, decode_envelope, encode_time, is_foreign
-from handrail.wire.dead_letter import DeadLetter, Reason
+from handrail.wire.dead_letter import DeadLetter, Failure, Reason
 from handrail.wire.envelope import Envelope
 from handrail.wire.ids import gather_invocation_id
 from handrail.wire.record import Outgoing, Record
@@ -186,7 +186,7 @@ class Redriving:
         message = found.message
         if asked.edited is not None:
             message = await self._edited(message, asked.edited)
-        verdict, message = await self._judged(message)
+        verdict, message = await self._judged(_with_what_was_spent(message, found.letter.failure))
         match verdict:
             case Take(envelope, mailbox, submission):
                 if submission:
@@ -333,6 +333,15 @@ def _dated_anew(message: Record, now_ms: int, span_ms: int) -> Record:
     until = encode_time(now_ms + span_ms).encode()
     headers = tuple((n, until if n == "ce_deadline" else v) for n, v in message.headers)
     return replace(message, headers=headers, timestamp_ms=now_ms)
+
+
+def _with_what_was_spent(message: Record, failure: Failure) -> Record:
+    """Leave a part no more than it has spent: what was left of its budget its gather was given."""
+    if failure.cost is None or not failure.absorbed:
+        return message
+    spent = failure.cost.encode()
+    headers = tuple((n, spent if n == "ce_budget" else v) for n, v in message.headers)
+    return replace(message, headers=headers)
 
 
 def _id_of(message: Record) -> str:

@@ -1,16 +1,21 @@
 """What one run of a handler may spend, and what it hands on of it.
 
 The balance is not stored: each costed step that is recorded is spent again when its run is
-repeated, so a restart refills nothing. Guarantee: no costed act begins that is not covered.
+repeated, as often as it was begun, so neither a restart nor another try
+refills it. Guarantee: no costed act begins that is not covered.
 """
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
+from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
+from handrail.contract.tool import Tool
+from handrail.lane.steps import HARMLESS
 from handrail.lane.trying_again import NOTHING_HAPPENED
 from handrail.rails.budget import Account, read_budget, written
 from handrail.wire.envelope import Envelope
@@ -63,6 +68,22 @@ class RunBudget:
             raise
         else:
             self.account = self.account.commit(cost)
+
+    def effect_of(self, tool: Tool[..., Any]) -> Effect:
+        """Give the effect of a tool: what is paid for leaves that trace, whatever else it does."""
+        costs = tool.terms.cost is not None and tool.terms.cost.micros > 0
+        if costs and self.account.limit is not None and tool.effect in HARMLESS:
+            return Effect.PAID
+        return tool.effect
+
+    @property
+    def spent(self) -> str | None:
+        """What was spent, as it is written; None without a budget."""
+        return None if self.account.limit is None else written(self.account.spent)
+
+    def charge(self, cost: int) -> None:
+        """Count what an earlier attempt has cost."""
+        self.account = replace(self.account, spent=self.account.spent + cost)
 
     def carried_on(self, envelope: Envelope) -> Envelope:
         """Give the envelope with what is left of its budget."""

@@ -19,6 +19,7 @@ from handrail.contract.explain import invalid_in_words
 from handrail.contract.failure import Refused, State
 from handrail.errors.lane import DeadlinePassed
 from handrail.errors.steps import Diverged, StepInDoubt, TaskStopped
+from handrail.lane.charging import charge_facts
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import Entry, Kind, encode_entry
 from handrail.lane.steps import (
@@ -229,7 +230,8 @@ class Stepper:
                 except LicenceRanOut:
                     acts = False
                     self.acting -= 1
-                    attempt = await self._licence(act, Begin(attempt + 1, begin.first_ms))
+                    begin = Begin(attempt + 1, begin.first_ms)
+                    attempt = await self._licence(act, begin, acted=False)
         except asyncio.CancelledError:
             if not self._closing() and self._log.state(act.asked.path) not in ENDED_STATES:
                 # The handler itself gave up waiting, and may go on: what is left has to be said.
@@ -254,9 +256,10 @@ class Stepper:
         if isinstance(self.stopped, TaskStopped | DeadlinePassed):
             raise self.stopped
 
-    async def _licence(self, act: Act[Any], begin: Begin) -> int:
+    async def _licence(self, act: Act[Any], begin: Begin, *, acted: bool = True) -> int:
         """Commit the intent, and again while it is too old by the time this is known."""
         ground, asked = self._ground, act.asked
+        charge = charge_facts(self._log.records.get(asked.path), acted=acted)
         await self._reached(Moment.BEFORE_INTENT, asked)
         for attempt in range(begin.attempt, begin.attempt + LICENCES_COUNT_MAX):
             facts: dict[str, object] = {
@@ -268,12 +271,13 @@ class Stepper:
                 "attempt": attempt,
                 "first_ms": begin.first_ms,
                 "key_ttl_s": asked.key_ttl_s,
+                **charge,
                 **act.licence,
             }
             entry = self._entry(Kind.INTENT, asked.path, facts)
             self._log.put(entry)
-            known = self._invocation.id, asked, attempt, act.timeout_s
-            ground.flights.license(*known, begun_in=entry.epoch)
+            flight = self._invocation.id, asked, attempt, act.timeout_s
+            ground.flights.license(*flight, begun_in=entry.epoch)
             records = [encode_entry(entry, ground.place.journal)]
             if begin.wasted and attempt == begin.attempt:
                 event = ground.saying.wasted(self._invocation, self._envelope, asked, attempt - 1)

@@ -151,3 +151,14 @@ def test_a_list_of_which_nothing_reaches_the_gather_has_no_parts() -> None:
 
     assert [m.topic for m in outputs.messages] == ["notes", "findings"]
     assert outputs.messages[1].envelope.fan_outs[-1].parts == 0
+
+
+def test_a_budget_is_split_among_those_who_get_something_to_do_and_results_get_none_of_it() -> None:
+    parts = leaving(planner, [Ask(text="a"), Ask(text="b")], PLAIN.but(budget="1")).messages
+    end = leaving(finder, [Handoff(results, "x"), Found(text="x")], PLAIN.but(budget="1")).messages
+
+    assert [(m.kind, m.envelope.budget) for m in parts] == [(WroteKind.HANDOFF, "0.5")] * 2
+    assert [(m.kind, m.envelope.budget) for m in end] == [
+        (WroteKind.RESULT, "0"),
+        (WroteKind.HANDOFF, "1"),
+    ]
