@@ -41,6 +41,11 @@ async def open_on_human(team: Team) -> list[str]:
     ]
 
 
+async def nothing_open(team: Team) -> bool:
+    await team.advance(seconds=1)  # answers are looked at once a second
+    return not await open_on_human(team)
+
+
 async def test_a_handler_asks_a_person_rests_and_goes_on_with_the_answer(
     team_of: TeamOf, acts: Acts
 ) -> None:
@@ -146,6 +151,9 @@ async def test_of_two_answers_the_first_that_is_journaled_counts_and_both_sender
         assert [(one.by, one.is_ours) for one in told if one] == [("Ada", True), ("Ada", False)]
         await task.until("completed")
         assert await task.result(str) == "Ada x1"
+
+        await give_answer(bus, namespace, request, b'{"name": "Cy"}', "Cy", 3)
+        await until(lambda: nothing_open(team), what="the note of what came too late is gone")
 
 
 async def test_what_is_no_answer_is_refused_and_the_question_stays_open(

@@ -27,7 +27,7 @@ from handrail.wire.answer import FAILURE_TYPE, REPLY_TYPE, FailedAnswer
 from handrail.wire.claim import Claim, is_claim
 from handrail.wire.codec import decode_envelope
 from handrail.wire.envelope import Envelope
-from handrail.wire.human import HUMAN, Closed, NotTaken, PersonsAnswer
+from handrail.wire.human import HUMAN, Closed, NotTaken, PersonsAnswer, decision_key
 from handrail.wire.record import Outgoing, Record
 
 if TYPE_CHECKING:
@@ -74,6 +74,9 @@ class Replies:
         intent = self._open_request(answer.request)
         if intent is None:
             log.warning("nobody waits for this answer", request=answer.request, by=answer.by)
+            # Its note came after the request was closed, which takes away what was noted before.
+            gone = Outgoing(ground.worker.team.full(HUMAN), decision_key(answer.request), None)
+            await ground.committer.commit(Item([gone]))
             return True
         value: object = orjson.loads(answer.value)
         facts = cast("Mapping[str, Any]", intent.facts)
