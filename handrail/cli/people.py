@@ -22,6 +22,7 @@ COLUMNS = (
     Column("KIND", "kind"),
     Column("AGENT", "agent"),
     Column("ASKED", "asked"),
+    Column("BY", "by"),
     Column("UNTIL", "expires", absent="it is decided"),
     Column("QUESTION", "text"),
     Column("ANSWER WITH", "command"),
@@ -77,7 +78,7 @@ async def _list(settings: "Settings") -> list[RequestRow]:
             for state in (TaskState.AUTH_REQUIRED, TaskState.INPUT_REQUIRED)
             for facts in tasks(projection, TaskFilter(state=state), TASKS_COUNT_MAX)
         ]
-        return [_row(one) for facts in waiting for one in _open(projection, facts.task_id)]
+        return [row_of(one) for facts in waiting for one in _open(projection, facts.task_id)]
 
 
 async def _answer(
@@ -108,18 +109,23 @@ def _open(projection: "Projection", task_id: str) -> "list[PersonAsked]":
     return list(found.values())
 
 
-def _row(asked: "PersonAsked") -> RequestRow:
+def row_of(asked: "PersonAsked") -> RequestRow:
+    """Show a request with who may decide it, and each way to go on as a line to paste."""
     from handrail.ledger.event import RequestKind
     from handrail.runtime.people import step_of
     from handrail.wire.rfc3339 import rfc3339
 
     step = step_of(asked.request)
-    commands = {
-        RequestKind.DOUBT: f"handrail doubt resolve {asked.task_id} --step {step} --happened FILE,"
-        " or --did-not-happen",
-        RequestKind.APPROVAL: f"handrail approve {asked.task_id} --step {step}, or handrail deny",
+    place = f"{asked.task_id} --step {step}"
+    commands: dict[RequestKind, tuple[str, str | None]] = {
+        RequestKind.DOUBT: (
+            f"handrail doubt resolve {place} --happened FILE",
+            f"handrail doubt resolve {place} --did-not-happen",
+        ),
+        RequestKind.APPROVAL: (f"handrail approve {place}", f"handrail deny {place}"),
     }
-    question = f"handrail answer {asked.task_id} VALUE --step {step}"
+    question = f"handrail answer {asked.task_id} VALUE --step {step}", None
+    command, otherwise = commands.get(asked.kind, question)
     return RequestRow(
         task=asked.task_id,
         step=step,
@@ -128,7 +134,9 @@ def _row(asked: "PersonAsked") -> RequestRow:
         asked=rfc3339(asked.time_ms),
         expires=None if asked.expires_ms is None else rfc3339(asked.expires_ms),
         text=asked.text,
-        command=commands.get(asked.kind, question),
+        command=command,
+        by=asked.decides or "anyone",
+        otherwise=otherwise,
     )
 
 

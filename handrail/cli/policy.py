@@ -1,7 +1,7 @@
 """`handrail policy` and `handrail can`: the rules of a team, and what they allow to whom."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -10,6 +10,7 @@ from handrail.cli.place import Place, place_options
 from handrail.cli.rail_rows import RuleRow
 
 if TYPE_CHECKING:
+    from handrail.contract.tool import Tool
     from handrail.rails.policy import Access, Denied, Policy
 
 COLUMNS = (
@@ -20,6 +21,7 @@ COLUMNS = (
     Column("APPROVAL BY", "approval", absent="nobody"),
 )
 DENIED = 4
+NO_POLICY = "This team has no policy: nothing is denied."
 #: What is done to which kind of thing, where the name of the action says so.
 KIND_OF = {
     "tool.call": "Tool",
@@ -53,7 +55,7 @@ def check(place: Place, shape: Shape) -> int:
         )
         for rule in sorted(getattr(rules, "rules", {}).values(), key=lambda one: one.id)
     ]
-    show_rows("rules", rows, COLUMNS, shape, empty="This team has no policy: nothing is denied.")
+    show_rows("rules", rows, COLUMNS, shape, empty=NO_POLICY)
     return 0
 
 
@@ -80,7 +82,10 @@ def explain(place: Place, who: str, what: str, on: str, **more: str | bool) -> i
     rules, access = _policy(place.settings().project_dir), _access(place, who, what, on, more)
     denied = rules.judge(access)
     roles = rules.roles_of(who)
-    note(f"{inert(who)} has {_in_words(roles)}. The policy is version {rules.version}.")
+    if getattr(rules, "rules", {}):
+        note(f"{inert(who)} has {_in_words(roles)}. The policy is version {rules.version}.")
+    else:
+        note(NO_POLICY)
     if denied is None:
         click.echo(f"allowed: {inert(who)} may have {what} done on {inert(on)}.")
         return 0
@@ -97,6 +102,8 @@ def can(place: Place, who: str, what: str, on: str, **more: str | bool) -> int:
     """Say yes or no: whether WHO may have WHAT done to ON, and by which rule."""
     rules, access = _policy(place.settings().project_dir), _access(place, who, what, on, more)
     denied = rules.judge(access)
+    if not getattr(rules, "rules", {}):
+        note(NO_POLICY)
     click.echo(_yes_or_no(denied))
     return 0 if denied is None else DENIED
 
@@ -118,6 +125,7 @@ def _policy(project: Path) -> "Policy":
 def _access(place: Place, who: str, what: str, on: str, more: dict[str, str | bool]) -> "Access":
     import orjson
 
+    from handrail.rails.gateway import facts_of
     from handrail.rails.policy import Access
 
     try:
@@ -125,12 +133,15 @@ def _access(place: Place, who: str, what: str, on: str, more: dict[str, str | bo
     except orjson.JSONDecodeError as error:
         message = f"--with holds no JSON: {error}"
         raise click.UsageError(message) from error
+    tool = _tool(place, on) if what == "tool.call" else None
+    if tool is not None and arguments:
+        arguments = _as_read(tool, arguments)
     return Access(
         person=who,
         action=what,
         kind=KIND_OF[what],
         on=on,
-        facts=_facts(place.settings().project_dir, on) if what == "tool.call" else {},
+        facts={} if tool is None else dict(facts_of(tool)),
         context={
             "agent": more["agent"],
             "tenant": more["tenant"],
@@ -140,13 +151,43 @@ def _access(place: Place, who: str, what: str, on: str, more: dict[str, str | bo
     )
 
 
-def _facts(project: Path, name: str) -> dict[str, str]:
-    """What the contract of a tool says of it, where the team has one of that name."""
-    from handrail.rails.gateway import facts_of
+def _tool(place: Place, name: str) -> "Tool[..., Any] | None":
+    """Give the tool of the team; None for one of an MCP server, whose contract is elsewhere."""
     from handrail.runtime.discovery import load_team
 
-    tool = load_team(project).tools.get(name)
-    return {} if tool is None else dict(facts_of(tool))
+    settings = place.settings()
+    known = load_team(settings.project_dir).tools
+    if name in known or any(name.startswith(f"{server}_") for server in settings.mcp):
+        return known.get(name)
+    message = f"there is no tool {name}; the team has {', '.join(sorted(known)) or 'none'}"
+    raise click.UsageError(message)
+
+
+def _as_read(tool: "Tool[..., Any]", arguments: Any) -> Any:  # noqa: ANN401 - plain JSON values
+    """Read each argument that was given as the tool would, so that 150 is a decimal for it."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from handrail.contract.explain import invalid_in_words
+
+    if not isinstance(arguments, dict):
+        message = "--with holds no JSON object: name each argument"
+        raise click.UsageError(message)
+    given, types = cast("dict[str, Any]", arguments), tool.contract.args_model.model_fields
+    own: dict[str, Any] = {
+        name: types[field].annotation for field, name in tool.contract.fields.items()
+    }
+    unknown = sorted(given.keys() - own.keys())
+    if unknown:
+        message = f"{tool.name} takes no {', '.join(unknown)}; it takes {', '.join(own) or 'none'}"
+        raise click.UsageError(message)
+    try:
+        return {
+            name: TypeAdapter[Any](own[name]).validate_python(value)
+            for name, value in given.items()
+        }
+    except ValidationError as error:
+        message = f"{tool.name} does not take this: {invalid_in_words(error)}"
+        raise click.UsageError(message) from error
 
 
 def _in_words(roles: frozenset[str] | None) -> str:

@@ -233,6 +233,8 @@ class RequestRow:
     expires: str | None
     text: str
     command: str  #: what to type to go on with it
+    by: str = "anyone"  #: who may decide
+    otherwise: str | None = None  #: what to type for the other way, where there are two
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,6 +316,7 @@ class PersonAsked(Happened):
     expires_ms: int | None = None
     act: str | None = None  #: of a doubt: the tool or function that was begun
     reply_to: str | None = None  #: topic/partition that decisions go to, without the namespace
+    decides: str | None = None  #: who may decide; None: anyone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

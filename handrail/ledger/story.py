@@ -1,6 +1,8 @@
 """Tells what happened to a task in one sentence for each event. Pure; no word is a guess."""
 
-from typing import assert_never
+import json
+from collections.abc import Mapping
+from typing import Any, assert_never, cast
 
 from handrail.ledger.event import (
     Accepted,
@@ -87,11 +89,31 @@ def sentence(event: Event) -> str:  # one case per event
         case PersonAsked():
             return f"{event.agent} waits for a person ({event.kind}): {event.text}"
         case PersonAnswered():
-            return f"{event.by} decided: {event.decision}."
+            return _decided(event)
         case MemoryWritten() | MemoryForgotten() | MemoryRefused() | MemoryRecalled():
             return _of_memory(event)
         case _:
             assert_never(event)
+
+
+def _decided(event: PersonAnswered) -> str:
+    try:
+        said: object = json.loads(event.decision)
+    except ValueError:
+        return f"{event.by} decided: {event.decision}."  # in words: why nobody has
+    if not isinstance(said, dict) or "approve" not in said or "digest" not in said:
+        return f"{event.by} decided: {event.decision}."
+    decision = cast("dict[str, Any]", said)
+    reason = f": {decision['reason']}" if decision.get("reason") else ""
+    if not decision["approve"]:
+        return f"{event.by} denied it{reason}."
+    changed = ", ".join(f"{name}={value}" for name, value in _changed(decision).items())
+    return f"{event.by} approved it{f' (with {changed})' if changed else ''}{reason}."
+
+
+def _changed(decision: Mapping[str, Any]) -> Mapping[str, Any]:
+    arguments = decision.get("arguments")
+    return cast("Mapping[str, Any]", arguments) if isinstance(arguments, dict) else {}
 
 
 def _at(priority: str | None) -> str:

@@ -7,6 +7,7 @@ version changes with any file of the policy.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -22,6 +23,7 @@ LONG_MAX: Final = (1 << 63) - 1
 DECIMAL_PLACES: Final = Decimal("0.0001")
 DECIMAL_MAX: Final = Decimal("922337203685477.5807")
 DEFAULT_RULE: Final = "default"
+_OF_CEDAR: Final = re.compile(r"\bpolicy\d+\b")
 
 KINDS: Final = frozenset({"Person", "Role", "Tool", "Topic", "Space", "Request", "DeadLetter"})
 ACTIONS: Final = frozenset(
@@ -119,7 +121,7 @@ class CedarPolicy:
         if found.diagnostics.errors:
             return Denied(
                 DEFAULT_RULE,
-                f"A rule could not be evaluated: {found.diagnostics.errors[0]}",
+                f"A rule could not be evaluated: {self._named(found.diagnostics.errors[0])}",
                 "Correct the rule; until then nothing is allowed that it might forbid.",
             )
         if found.allowed:
@@ -129,6 +131,12 @@ class CedarPolicy:
     def roles_of(self, person: str) -> frozenset[str] | None:
         """The roles that somebody has; nobody else has any."""
         return self.roles.get(person, frozenset())
+
+    def _named(self, problem: str) -> str:
+        """Say the rule's own @id where Cedar says the name that it gave it, such as policy5."""
+        return _OF_CEDAR.sub(
+            lambda found: self.rules[found[0]].id if found[0] in self.rules else found[0], problem
+        )
 
     def _denied(self, access: Access, reasons: Sequence[str]) -> Denied:
         forbidding = sorted((self.rules[name] for name in reasons), key=lambda rule: rule.id)

@@ -89,6 +89,7 @@ class UntilApproved:
             expires_ms=until_ms,
             act=call.tool.name,
             reply_to=request.reply_to,
+            decides=" and ".join(self.needed.by),
         )
         human = ground.worker.team.full(HUMAN)
         records = [request.outgoing(human)]

@@ -47,6 +47,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ('{"amount": 99.5}', 0, "yes"),
         ('{"amount": 150.0}', 4, "after an approval by role:finance: large-refunds"),
+        ('{"amount": 150}', 4, "after an approval by role:finance: large-refunds"),
         ("{}", 4, "no: refunds-say-how-much, A refund has to say how much"),
     ],
 )
@@ -70,6 +71,39 @@ def test_explain_names_the_roles_the_rule_and_what_helps(
     assert shown.out.startswith("denied by default: No rule lets ann do tool.call on refund")
     assert "the roles editor, reader" in shown.err
     assert "Do: " in shown.err
+
+
+@pytest.mark.usefixtures("project")
+def test_what_there_is_not_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["can", "ben", "tool.call", "nonsense"]) == 2
+    assert "there is no tool nonsense; the team has refund" in capsys.readouterr().err
+    assert main(["can", "ben", "tool.call", "refund", "--with", '{"amuont": 1}']) == 2
+    assert "refund takes no amuont; it takes order, amount" in capsys.readouterr().err
+    assert main(["can", "ben", "tool.call", "refund", "--with", '{"amount": "x"}']) == 2
+    assert "refund does not take this" in capsys.readouterr().err
+
+
+def test_a_team_without_a_policy_is_told_so(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(project / "policy")
+
+    assert main(["can", "ben", "tool.call", "refund"]) == 0
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("yes\n", "This team has no policy: nothing is denied.\n")
+
+
+def test_a_rule_that_cannot_be_evaluated_is_named_by_its_id(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "policy" / "odd.cedar").write_text(
+        '@id("odd") @title("T") @remedy("R")'
+        " forbid (principal, action, resource) when { context.nothing > 1 };"
+    )
+
+    assert main(["can", "ben", "tool.call", "refund", "--with", '{"amount": 1}']) == 4
+    said = capsys.readouterr().out
+    assert "policy `odd`" in said
 
 
 def test_check_lists_the_rules_and_names_what_is_wrong(

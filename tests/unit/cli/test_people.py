@@ -1,0 +1,44 @@
+"""What waits for a person is shown with who may decide, and with lines that can be pasted."""
+
+from dataclasses import replace
+
+import pytest
+
+from handrail.cli.people import row_of
+from handrail.ledger.event import PersonAsked, RequestKind
+
+ASKED = PersonAsked(
+    task_id="t",
+    tenant="default",
+    time_ms=1,
+    request="i/1.a0/1",
+    kind=RequestKind.APPROVAL,
+    text="Refund 150?",
+    invocation="i",
+    agent="clerk",
+    decides="role:finance",
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "otherwise"),
+    [
+        (
+            RequestKind.APPROVAL,
+            "handrail approve t --step 1.a0",
+            "handrail deny t --step 1.a0",
+        ),
+        (
+            RequestKind.DOUBT,
+            "handrail doubt resolve t --step 1.a0 --happened FILE",
+            "handrail doubt resolve t --step 1.a0 --did-not-happen",
+        ),
+        (RequestKind.QUESTION, "handrail answer t VALUE --step 1.a0", None),
+    ],
+)
+def test_each_way_to_go_on_is_a_line_of_its_own(
+    kind: RequestKind, command: str, otherwise: str | None
+) -> None:
+    row = row_of(replace(ASKED, kind=kind))
+
+    assert (row.command, row.otherwise, row.by) == (command, otherwise, "role:finance")

@@ -1,0 +1,36 @@
+"""What people read of a decision is a sentence, never the record of it."""
+
+import pytest
+
+from handrail.ledger.event import PersonAnswered
+from handrail.ledger.story import sentence
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        ('{"approve":true,"digest":"d"}', "role:finance approved it."),
+        (
+            '{"approve":true,"digest":"d","arguments":{"order":"42","amount":120}}',
+            "role:finance approved it (with order=42, amount=120).",
+        ),
+        (
+            '{"approve":false,"digest":"d","reason":"too much"}',
+            "role:finance denied it: too much.",
+        ),
+        ('{"approve":false,"digest":"d"}', "role:finance denied it."),
+        ('{"name":"Ada"}', 'role:finance decided: {"name":"Ada"}.'),
+        ("nobody has decided in time", "role:finance decided: nobody has decided in time."),
+    ],
+)
+def test_a_decision_is_told_as_a_sentence(decision: str, said: str) -> None:
+    event = PersonAnswered(
+        task_id="t",
+        tenant="default",
+        time_ms=1,
+        request="i/1/1",
+        by="role:finance",
+        decision=decision,
+    )
+
+    assert sentence(event) == said
