@@ -10,8 +10,11 @@ from handrail.rails.cedar import CedarPolicy
 from handrail.runtime.approvals import approval_of
 from handrail.runtime.people import give_answer, one_request
 from handrail.testing import Team
+from handrail.testing.accounting import read_all
 from handrail.testing.tools import unconfined
+from handrail.wire.record import Outgoing
 from tests.promises.step_tools import WORLD, Acts, jobs
+from tests.waiting import until
 
 TeamOf = Callable[..., Team]
 
@@ -114,8 +117,14 @@ async def test_a_task_that_came_without_a_name_gets_no_approval_by_a_role(
 ) -> None:
     async with ruled(team_of) as team:
         team.allow(refund)
-        team.client.asked_by = "x" * 61
-        task = await team.submit(jobs, "50")
+        topic, results_topic = team.full("jobs"), team.full("results")
+        await team.bus.sender().send(Outgoing(topic, b"order-1", b'"50"'))
+        await until(lambda: settled(team, results_topic))
 
-        assert (await task.result(str)).startswith("unauthenticated: refund needs an approval by")
+        (told,) = [one.value for one in await read_all(team.bus, results_topic) if one.value]
+        assert b"unauthenticated: refund needs an approval by" in told
         assert acts.done == []
+
+
+async def settled(team: Team, topic: str) -> bool:
+    return bool(await read_all(team.bus, topic))
