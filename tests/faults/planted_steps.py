@@ -2,12 +2,14 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from handrail.lane import steps
 from handrail.lane.journal import Entry, Kind
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.waiting import RunSteps
+from handrail.wire.record import Outgoing
 
 PLANT = sys.argv.pop(1)
 LICENCE_S = 2.0
@@ -16,19 +18,19 @@ LICENCE_S = 2.0
 class Planted(RunSteps):
     """Keeps all but one of the rules."""
 
-    async def _licence(self, act: Act[Any], begin: steps.Begin) -> int:
+    async def _licence(self, act: Act[Any], begin: steps.Begin, *, acted: bool = True) -> int:
         if PLANT == "no intent":
             # All that a licence gives, but for the record of it.
             flights, where = self._ground.flights, (self._invocation.id, act.asked.path)
             flights.license(where[0], act.asked, begin.attempt, act.timeout_s)
             flights.licensed(*where, time.monotonic() + LICENCE_S)
             return begin.attempt
-        return await super()._licence(act, begin)
+        return await super()._licence(act, begin, acted=acted)
 
-    def _hand(self, entry: Entry) -> None:
+    def _hand(self, entry: Entry, beside: Sequence[Outgoing] = ()) -> None:
         if PLANT == "no outcome":
             return
-        super()._hand(entry)
+        super()._hand(entry, beside)
 
     def _entry(self, kind: Kind, path: str, *more: Any) -> Entry:
         return super()._entry(kind, "1" if PLANT == "one path" else path, *more)

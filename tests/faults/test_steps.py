@@ -229,7 +229,7 @@ def rows(document: bytes) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("plant", "moment", "shows"),
     [
-        ("no intent", "after_act:3", "doubled"),
+        ("no intent", "after_act/pay", "doubled"),
         ("no outcome", "after_outcome_commit:3", "in doubt although recorded"),
         ("one path", "after_outcome_commit:3", "diverged"),
         ("outcome acts again", "after_outcome_commit:3", "doubled"),
