@@ -1,7 +1,8 @@
 """What a program promises that sends dead letters back or gives them up, on any broker."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import pytest
 
@@ -16,6 +17,15 @@ from tests.promises.step_tools import jobs
 from tests.waiting import until
 
 TeamOf = Callable[..., Team]
+R = TypeVar("R")
+
+
+async def as_time_passes(team: Team, doing: Coroutine[Any, Any, R]) -> R:
+    """Let lanes look at what has come for them until it is done, and give what it gives."""
+    done = asyncio.create_task(doing)
+    while not done.done():
+        await team.advance(seconds=1)
+    return await done
 
 
 async def test_a_client_that_has_sent_a_letter_back_is_told_of_its_new_life_only(
@@ -25,9 +35,7 @@ async def test_a_client_that_has_sent_a_letter_back_is_told_of_its_new_life_only
     async with team_of(clerk, tools=TOOLS) as team:
         task = await real(team).submit(jobs, "x")
         await died(team, task, world)
-        sending = asyncio.create_task(team.client.redrive(task.task, by="ann"))
-        await team.advance(seconds=2)
-        (sent,) = await sending
+        (sent,) = await as_time_passes(team, team.client.redrive(task.task, by="ann"))
 
         assert await task.task.result(str, timeout_s=team.patience_s) == "book x done"
         assert sent.taken
@@ -51,13 +59,9 @@ async def test_a_client_sees_a_refused_one_as_submitted_again_once_it_has_sent_i
         task = await until(known, what="its task has a state")
         assert task is not None
         await task.until("rejected")
-        refused = asyncio.create_task(team.client.redrive(task.task))
-        await team.advance(seconds=2)
         with pytest.raises(LetterStays, match="would die again at once"):
-            await refused
-        sending = asyncio.create_task(team.client.redrive(task.task, edit=Order(text="a car")))
-        await team.advance(seconds=2)
-        await sending
+            await as_time_passes(team, team.client.redrive(task.task))
+        await as_time_passes(team, team.client.redrive(task.task, edit=Order(text="a car")))
 
         assert await task.task.result(str, timeout_s=team.patience_s) == "sold a car"
 
@@ -69,9 +73,8 @@ async def test_a_client_gives_a_letter_up_with_a_reason(team_of: TeamOf, world: 
         await died(team, task, world)
         with pytest.raises(SubmissionInvalid, match="say in words why"):
             await team.client.discard(task.task, " ")
-        giving_up = asyncio.create_task(team.client.discard(task.task, "the customer has left"))
-        await team.advance(seconds=2)
-        (given_up,) = await giving_up
+        discarding = team.client.discard(task.task, "the customer has left")
+        (given_up,) = await as_time_passes(team, discarding)
 
         assert given_up.taken
         assert await open_letters(team, task) == []
