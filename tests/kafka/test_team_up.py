@@ -204,7 +204,8 @@ def test_ctrl_c_stops_waiting_and_not_the_task(project: Project) -> None:
     out, rest = waiting.communicate(timeout=30)
 
     assert told[0].startswith("Task ")
-    assert "Submitted to names: " in told[1]
+    assert "Submitted by " in told[1]
+    assert " to names: " in told[1]
     assert waiting.returncode == 130
     assert "Still running. Follow: handrail watch " in rest
     assert out == ""
