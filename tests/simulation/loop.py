@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+WIND_UP_S = 60.0  #: simulated seconds in which what was cancelled ends, before it is again
 CALLBACKS_COUNT_MAX = 400_000  #: of one schedule; more is a schedule that goes in circles
 
 
@@ -236,7 +237,8 @@ class SimLoop(asyncio.AbstractEventLoop):
                 self._ready.extend(self._dropped)
                 self._dropped.clear()
                 self._run_ready()
-                while self._timers and self._step_time(self._now_s + 60.0):
+                until_s = self._now_s + WIND_UP_S
+                while self._timers and self._step_time(until_s):
                     self._run_ready()
         names = ", ".join(task.get_name() for task in self.tasks if not task.done())
         raise NeverEnds(f"still running after the schedule: {names}")

@@ -9,7 +9,7 @@ from tests.simulation.conftest import SCHEDULES_COUNT
 from tests.simulation.plants import PLANTS
 
 PLANTED_COUNT_MAX = 3_000  #: within so many schedules each planted fault is found
-PLANTED_STEP = 300
+PLANTED_STEP = 100
 SAME_COUNT = 200
 HARMS = ("kill", "freeze", "cut off", "no coordinator", "stop", "join", "compact", "lag")
 TROUBLES = ("cancel", "fall")
