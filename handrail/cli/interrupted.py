@@ -7,8 +7,9 @@ ends. A second Ctrl-C does so at once.
 
 import asyncio
 import signal
+import sys
 from collections.abc import Coroutine
-from contextlib import suppress
+from threading import current_thread, main_thread
 from typing import Any, TypeVar
 
 R = TypeVar("R")
@@ -34,13 +35,15 @@ def run_until_interrupted(
                 task.cancel()
                 loop.call_later(again_after_s, interrupt)
 
-        # Elsewhere than in the main thread asyncio cancels once, which is what there is.
-        with suppress(NotImplementedError, ValueError, RuntimeError):
+        # Elsewhere asyncio cancels once, which is what there is.
+        hears_signals = sys.platform != "win32" and current_thread() is main_thread()
+        if hears_signals:
             loop.add_signal_handler(signal.SIGINT, interrupt)
         try:
             return await work
         finally:
-            loop.remove_signal_handler(signal.SIGINT)
+            if hears_signals:
+                loop.remove_signal_handler(signal.SIGINT)
 
     try:
         return asyncio.run(main())

@@ -43,13 +43,13 @@ class Provider:
 @tool(effect=Effect.PAID, timeout_s=60.0)
 async def rent(text: str) -> str:
     """Rent something that takes its time."""
-    raise NotImplementedError(text)
+    raise AssertionError(f"every test stands in for this tool, but it was called with {text}")
 
 
 @tool(effect=Effect.UNSAFE, timeout_s=60.0)
 async def pay(text: str) -> str:
     """Pay, which nobody can take back."""
-    raise NotImplementedError(text)
+    raise AssertionError(f"every test stands in for this tool, but it was called with {text}")
 
 
 @agent(reads=jobs, writes=results)

@@ -280,20 +280,25 @@ async def seller(order: Order) -> str:
     return f"sold {order.text}"
 
 
+async def a_rejected_order(team: Team, reference: str, body: bytes) -> TeamTask:
+    """Let a foreign client send an order that is none, and wait until it is rejected."""
+    await team.bus.sender().send(Outgoing(team.full("orders"), reference.encode(), body, ()))
+
+    async def known() -> TeamTask | None:
+        try:
+            return TeamTask(team, await team.client.task(reference))
+        except TaskUnknown:
+            return None
+
+    task = await until(known, what="its task has a state")
+    assert task is not None
+    await task.until("rejected")
+    return task
+
+
 async def test_bytes_that_nobody_can_read_are_edited_and_carried_out(team_of: TeamOf) -> None:
     async with team_of(seller) as team:
-        broken = Outgoing(team.full("orders"), b"invoice-7", b'{"text": ', ())
-        await team.bus.sender().send(broken)
-
-        async def known() -> TeamTask | None:
-            try:
-                return TeamTask(team, await team.client.task("invoice-7"))
-            except TaskUnknown:
-                return None
-
-        task = await until(known, what="its task has a state")
-        assert task is not None
-        await task.until("rejected")
+        task = await a_rejected_order(team, "invoice-7", b'{"text": ')
         with pytest.raises(AssertionError, match="would die again at once"):
             await team.redrive(task)
         await team.redrive(task, edit=Order(text="a boat"))

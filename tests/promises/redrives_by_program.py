@@ -6,15 +6,22 @@ from typing import Any, TypeVar
 
 import pytest
 
-from handrail.errors import LetterStays, SubmissionInvalid, TaskUnknown
+from handrail.errors import LetterStays, SubmissionInvalid
 from handrail.errors.cli import DeadLetterUnknown
 from handrail.testing import Team
 from handrail.testing.letters import open_letters
-from handrail.testing.task import TeamTask
-from handrail.wire.record import Outgoing
-from tests.promises.redrives import NO, TOOLS, Order, World, clerk, died, real, seller
+from tests.promises.redrives import (
+    NO,
+    TOOLS,
+    Order,
+    World,
+    a_rejected_order,
+    clerk,
+    died,
+    real,
+    seller,
+)
 from tests.promises.step_tools import jobs
-from tests.waiting import until
 
 TeamOf = Callable[..., Team]
 R = TypeVar("R")
@@ -47,18 +54,7 @@ async def test_a_client_sees_a_refused_one_as_submitted_again_once_it_has_sent_i
     team_of: TeamOf,
 ) -> None:
     async with team_of(seller) as team:
-        broken = Outgoing(team.full("orders"), b"invoice-8", b"[]", ())
-        await team.bus.sender().send(broken)
-
-        async def known() -> TeamTask | None:
-            try:
-                return TeamTask(team, await team.client.task("invoice-8"))
-            except TaskUnknown:
-                return None
-
-        task = await until(known, what="its task has a state")
-        assert task is not None
-        await task.until("rejected")
+        task = await a_rejected_order(team, "invoice-8", b"[]")
         with pytest.raises(LetterStays, match="would die again at once"):
             await as_time_passes(team, team.client.redrive(task.task))
         await as_time_passes(team, team.client.redrive(task.task, edit=Order(text="a car")))
