@@ -269,7 +269,7 @@ class _Fold:
                     applied = max(applied, self._mark(record))
                 elif (record.key or b"").startswith(HOLD_PREFIX):
                     continue  # of no concern to readers: it says what may not be forgotten
-                elif not (record.key or b"").startswith(HOLD_PREFIX):
+                else:
                     applied = max(applied, self._record(space, record))
             except (MemoryRecordInvalid, UnicodeDecodeError) as error:
                 self._unreadable += 1
