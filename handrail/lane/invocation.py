@@ -66,6 +66,7 @@ class Invocation:
     standing: Standing = field(default_factory=Standing)  #: what is held against it
     is_on_record: bool = False  #: the journal has, or is about to have, its ACCEPTED
     redriven: Settled | None = None  #: the dead letter that it was made from again
+    memory_read: str | None = None  #: how far in memory its failed tries had seen, as `ce_memread`
 
     @property
     def run(self) -> int:

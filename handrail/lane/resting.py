@@ -52,6 +52,7 @@ def accepted_entry(invocation: Invocation, epoch: int, version: str, now_ms: int
             "first_ms": tries.first_ms,
             "why": invocation.why,
             "wake_ms": invocation.wake_ms,
+            **({} if invocation.memory_read is None else {"memory_read": invocation.memory_read}),
             **invocation.standing.facts(),
         },
     )
@@ -67,6 +68,8 @@ def take_up(invocation: Invocation, accepted: Entry) -> tuple[Why | None, int | 
         int(str(facts.get("total", 0))),
         _optional(facts.get("first_ms")),
     )
+    seen = facts.get("memory_read")
+    invocation.memory_read = None if seen is None else str(seen)
     invocation.is_on_record = True
     invocation.standing = Standing.of(facts)
     why = None if facts["why"] is None else Why(str(facts["why"]))

@@ -164,6 +164,11 @@ async def test_an_uncaught_conflict_is_tried_again_on_what_is_there_now(team_of:
         assert await task.result(str) == "nothing is left to do"
         assert read == [None, 1, 2]
         assert await commands(team) == 4
+        # It reads what is there now, since it waits for what its failed tries had come to know.
+        (result,) = await read_all(team.bus, team.full("results"))
+        last = (await read_all(team.bus, team.full(COMMANDS)))[-1]
+        seen = Positions.of((result.header(MEMORY_READ) or b"").decode())
+        assert seen == Positions({last.partition: last.offset})
         assert not await left_of_steps(team, "payer")
 
 

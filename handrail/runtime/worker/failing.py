@@ -161,6 +161,8 @@ def _again(
     written, removed = run.steps.errors.forget(
         ground.lane.steps.of(invocation.id), now_ms, run.failure
     )
+    # With what is forgotten goes how far it had seen: the next try must not read what was before.
+    invocation.memory_read = run.envelope.memory_read
     event = ground.saying.rested(invocation, run.envelope, RestWhy.RETRY, at_ms, run.failure)
     return Suspended(
         run.envelope,

@@ -33,6 +33,7 @@ class Handing:
         self._committer = committer
         self._saying = saying
         self._side_tasks: set[asyncio.Task[None]] = set()
+        self._is_closing = False
 
     def hand(
         self,
@@ -106,7 +107,13 @@ class Handing:
         return len(self._side_tasks)
 
     def aside(self, work: Coroutine[object, object, None]) -> None:
-        """Do something beside the handlers; what it raises ends the lane, which opens anew."""
+        """Do something beside the handlers; what it raises ends the lane, which opens anew.
+
+        Once the lane is let go nothing begins any more: whoever opens it next sees to it.
+        """
+        if self._is_closing:
+            work.close()
+            return
 
         async def run() -> None:
             try:
@@ -129,6 +136,8 @@ class Handing:
 
     async def close(self, handlers: Sequence["asyncio.Task[None]"]) -> None:
         """Cancel these handlers and all work beside them, and wait until they have let go."""
+        # A handler that is cut off would begin what waits for a committer that has ended.
+        self._is_closing = True
         tasks = [*handlers, *self._side_tasks]
         for task in tasks:
             task.cancel()

@@ -61,6 +61,7 @@ class RunSteps(Stepper):
         self.ground = ground
         self.invocation = invocation
         self.memory = RunMemory(envelope.memory_read)
+        self.memory.see(invocation.memory_read)
         self.budget = RunBudget(envelope)
         self._task = asyncio.current_task()
         self._busy = 0  # steps under way that do not wait
