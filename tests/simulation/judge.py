@@ -139,6 +139,8 @@ class Judge:
     def _take_message(self, where: TopicPartition, entry: LogEntry, id_: str) -> None:
         topic = where.topic.removeprefix(f"{NAMESPACE}.")
         if topic.endswith(".answers") and id_ == NO_ID:
+            journal = where.topic.removesuffix("answers") + "journal"
+            self._lanes[TopicPartition(journal, where.partition)].late.tell(_record(where, entry))
             return  # a decision, or what came of a step elsewhere
         self._on_topic.setdefault(topic, Counter())[id_] += 1
         if where in self._inboxes:
@@ -169,6 +171,8 @@ class Judge:
             self._take_entry(book, entry, log.offset, written)
         elif key.startswith(b"lane/"):
             return  # it marks the end that an opener reads up to, and says nothing
+        else:
+            book.late.remove(key)
         if written.producer_epoch > book.producer_epoch:
             book.producer_epoch = written.producer_epoch
             if all(one.key != entry_key(LANE, Kind.EPOCH) for _, one in written.entries):
@@ -186,6 +190,7 @@ class Judge:
             self.problems.append(f"{entry.key!r} has epoch {entry.epoch} after {book.epoch}")
         book.epoch = max(book.epoch, entry.epoch)
         step = entry.invocation, entry.path
+        book.late.take(entry)
         if entry.kind is Kind.PROGRESS:
             low, metadata = journaled_offset(entry)
             if low < book.low:
@@ -206,10 +211,12 @@ class Judge:
                 assert found is not None
                 pointers.append(str(found.facts["metadata"]))
         for text in pointers:
-            pointer = OffsetMetadata.decode(text).journal
+            metadata = OffsetMetadata.decode(text)
+            pointer = metadata.journal
             lost = [key for key, offset in book.live.items() if offset < pointer]
             if lost:
                 self.problems.append(f"{journal}: the pointer {pointer} is past {lost}")
+            self.problems += book.late.passed(metadata.answers)
 
     def _parts_are_kept(self, parts: set[tuple[str, int]], written: Written) -> None:
         """A part counts together with the journal record that keeps it."""

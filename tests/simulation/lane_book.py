@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from handrail.wire.record import TopicPartition
 from tests.simulation.kafka import Written
+from tests.simulation.late_book import LateBook
 
 
 @dataclass(slots=True)
@@ -26,6 +27,7 @@ class LaneBook:
         default_factory=dict[tuple[str, str], list[Written]]
     )
     epochs: list[Written] = field(default_factory=list[Written])
+    late: LateBook = field(default_factory=LateBook)
 
     def is_finished(self, offset: int) -> bool:
         """Say whether the lane counts this offset as finished."""

@@ -299,6 +299,19 @@ class RandomIds(Planted):
         return records, offsets
 
 
+class AnswersPassedOver(Planted):
+    """Answers count as read before it is known what they are for."""
+
+    def changed(self, records: list[Outgoing], offsets: OffsetCommit | None) -> Commit:
+        """Move the mark of a lane's answers to their end."""
+        journal = next((one for one in records if one.key == PROGRESS_KEY), None)
+        if journal is None:
+            return records, offsets
+        answers = journal.topic.removesuffix("journal") + "answers"
+        end = self.sim.log(TopicPartition(answers, journal.partition or 0)).end
+        return _with_metadata(records, offsets, lambda meta: replace(meta, answers=end))
+
+
 class AnswersInMailboxes(Planted):
     """Answers wait behind what the lane carries out, and so behind what waits for them."""
 
@@ -373,6 +386,7 @@ FIRST_PLANTS: Mapping[str, MakeBus] = {
     "a producer is used again after a doubtful commit": SameProducer,
     "a journal is read until nothing comes": UntilEmpty,
     "answers are never looked at": AnswersSkipped,
+    "answers are passed over before they are judged": AnswersPassedOver,
     "copying forward leaves intents out": CopiesLeaveIntentsOut,
     "what has ended is not removed": NothingIsTidied,
     "a licence does not grow old while its process is frozen": ClocksStop,

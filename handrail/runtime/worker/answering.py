@@ -154,19 +154,24 @@ class Answering:
         invocation = ground.lane.find(decision.request.rsplit("/", 2)[0])
         if invocation is None or not invocation.task_id:
             # It may not have come to its doubt again since the lane was opened.
-            return not ground.lane.steps.waits_for(decision.request)
+            return not ground.lane.steps.waits_for(decision.request) and await self._is_written()
         now_ms = ground.worker.clock.now_ms()
         result = decision.result if decision.happened else None
         found = resolve(ground.lane.steps, decision.request, result, decision.by, now_ms)
         if found is None:
             log.warning("nobody waits for this answer", request=decision.request)
-            return True
+            return await self._is_written()
         journal = ground.place.journal
         records = [encode_entry(entry, journal) for entry in found.entries]
         records += [tombstone(key, journal) for key in found.removed]
         records.append(ground.saying.record(ground.saying.decided(invocation, decision)))
         await ground.committer.commit(Item(records))
         ground.lane.wake(invocation)
+        return True
+
+    async def _is_written(self) -> bool:
+        """Come back once the journal shows what an answer was judged by: it may be passed then."""
+        await self._ground.committer.flush()
         return True
 
 

@@ -2,7 +2,8 @@
 
 The late outcome of such a step is taken in from the answers, and journaled before anything is
 decided about the step. Until then, or until its time is over, whoever asks for the step waits.
-Guarantee: a step is not begun anew, and not called in doubt, while its outcome may still come.
+Guarantees: a step is not begun anew, and not called in doubt, while its outcome may still come; an
+outcome is passed over only once the journal itself shows that nobody waits for it.
 """
 
 import asyncio
@@ -40,6 +41,11 @@ async def take_late_outcome(ground: LaneGround, record: Record) -> bool:
     """Take in what came of a step after its process had let go of the lane. Never too early."""
     late, lane = LateOutcome.from_record(record), ground.lane
     settled = settle(lane.steps, late, lane.epoch, ground.worker.clock.now_ms())
+    if settled is None:
+        # Another attempt may be in hand, or the end of its invocation, and never commit: then the
+        # journal still shows this one as open, and whoever has the lane next waits for it.
+        await ground.committer.flush()
+        settled = settle(lane.steps, late, lane.epoch, ground.worker.clock.now_ms())
     about = {"invocation": late.invocation, "step": late.path, "attempt": late.attempt}
     if settled is None:
         log.warning("nobody waits for this outcome", **about, state=str(late.state))

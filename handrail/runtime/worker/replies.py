@@ -57,6 +57,8 @@ class Replies:
         question, invocation = envelope.answers or "", (record.key or b"").decode(errors="replace")
         intent = self._open_question(invocation, question)
         if intent is None:
+            # What has ended its step may not have committed, and then the next owner waits for it.
+            await self._ground.committer.flush()
             if not self._ground.lane.steps.was_answered_by(invocation, envelope.id):
                 self._drop(envelope, self._why_not(invocation, question))
             return True

@@ -1,0 +1,50 @@
+"""What was told late to a lane, and whether anybody may have passed it over."""
+
+from dataclasses import dataclass, field
+
+from handrail.lane.journal import Entry, Kind
+from handrail.wire.late_outcome import LATE_OUTCOME_TYPE, LateOutcome, LateState
+from handrail.wire.record import Record
+
+Step = tuple[str, str]
+
+
+@dataclass(slots=True)
+class LateBook:
+    """Late outcomes of one lane that its answers still count as open, and the steps they end."""
+
+    told: dict[int, LateOutcome] = field(default_factory=dict[int, LateOutcome])
+    open: dict[Step, object] = field(default_factory=dict[Step, object])  #: step → attempt
+
+    def tell(self, record: Record) -> None:
+        """Take in what was written to the lane's answers."""
+        if record.header("ce_type") == LATE_OUTCOME_TYPE.encode():
+            late = LateOutcome.from_record(record)
+            if late.state is LateState.ENDED:
+                self.told[record.offset] = late
+
+    def take(self, entry: Entry) -> None:
+        """Take in what the journal says of a step."""
+        step = entry.invocation, entry.path
+        if entry.kind is Kind.INTENT:
+            self.open.pop(step, None)
+            if "void" not in entry.facts:
+                self.open[step] = entry.facts["attempt"]
+        elif entry.kind is Kind.OUTCOME:
+            self.open.pop(step, None)
+
+    def remove(self, key: bytes) -> None:
+        """Take in that a record of the journal is gone."""
+        invocation, kind, path = key.decode().rsplit("/", 2)
+        if kind == Kind.INTENT:
+            self.open.pop((invocation, path), None)
+
+    def passed(self, answers: int) -> list[str]:
+        """Give what was told below this mark although the journal still waits for it."""
+        over = [self.told.pop(offset) for offset in sorted(self.told) if offset < answers]
+        return [
+            f"attempt {late.attempt} of step {late.path} of {late.invocation} is open, and what was"
+            " told of it was passed over"
+            for late in over
+            if self.open.get((late.invocation, late.path)) == late.attempt
+        ]
