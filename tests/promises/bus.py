@@ -242,7 +242,7 @@ class BusPromises:
 
         await producer.commit(values(topic, "a"))
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE_S):
             assert [r.value for r in await waiting] == [b"a"]
         end = await bus.end_offset(first)
         async with asyncio.timeout(DEADLINE_S):

@@ -190,4 +190,4 @@ def test_no_child_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
         supervisor.wait()
 
     assert all(pids)
-    until_now(lambda: not any(birth_of(pid) for pid in pids), within_s=5)
+    until_now(lambda: not any(birth_of(pid) for pid in pids), within_s=30)
