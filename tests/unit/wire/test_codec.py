@@ -225,12 +225,12 @@ def test_the_depth_is_counted_exactly(value: object, wrapped: int) -> None:
     ],
 )
 def test_the_worst_body_is_judged_within_a_second(body: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
 
     with pytest.raises(WireError):
         codec.decode_body(body)
 
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 @pytest.mark.parametrize("body", [None, b"", b"{", b"\xff", b'"\xff"', b"NaN", b"Ada"])
