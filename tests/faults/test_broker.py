@@ -15,6 +15,7 @@ from handrail.errors import BrokerUnreachable
 from tests.faults.books import audit
 from tests.faults.ground import PARTITIONS, Ground
 from tests.faults.settling import reached, settled
+from tests.faults.standing import told_where_it_stands
 from tests.faults.troupe import Troupe, handrail, project
 from tests.waiting import until
 
@@ -67,8 +68,9 @@ async def test_a_broker_killed_under_load_costs_no_handoff_and_no_process(
         after = mortal.start()
 
         assert after.bootstrap == before.bootstrap
-        await until(lambda: reached(results, TASKS), within_s=120, what="all results")
-        books = await settled(shaky)
+        async with told_where_it_stands(shaky, NAMES):
+            await until(lambda: reached(results, TASKS), within_s=120, what="all results")
+            books = await settled(shaky)
         assert [m.process.poll() for m in troupe.members.values()] == [None] * len(NAMES)
 
     assert audit(books, range(TASKS)) == []
