@@ -17,6 +17,7 @@ from aiokafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
     OutOfOrderSequenceNumber,
+    ProducerClosed,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
 )
@@ -329,7 +330,20 @@ async def stop_quietly(client: Any) -> None:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+            _give_up_buffered(client)
             await client.client.close()
+
+
+def _give_up_buffered(client: Any) -> None:
+    """Fail what nobody sends any more: a task of aiokafka's would wait for it for ever."""
+    buffered = getattr(client, "_message_accumulator", None)
+    if buffered is None:
+        return
+    batches = {*buffered._pending_batches, *(one for q in buffered._batches.values() for one in q)}
+    buffered.fail_all(ProducerClosed())
+    for future in (one for batch in batches for one in (batch.future, batch._drain_waiter)):
+        if future.done():
+            _look_at(future)
 
 
 def _refused(record: Outgoing, index: int, error: BaseException) -> RecordRefused:

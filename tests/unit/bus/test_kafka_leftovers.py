@@ -11,10 +11,13 @@ from typing import Any
 
 import aiokafka
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import ProducerClosed
 from aiokafka.protocol.metadata import MetadataResponse_v0, MetadataResponse_v1
 
 from handrail.bus.kafka_leftovers import leave_no_connection
+from handrail.bus.kafka_producer import stop_quietly
 from handrail.bus.kafka_reconnect import reconnect_patiently
 from handrail.errors.transport import AiokafkaUnchecked
 from tests.waiting import until
@@ -129,3 +132,21 @@ async def test_a_connection_that_was_lost_after_the_start_is_kept_by_nobody() ->
 def test_a_version_that_was_not_checked_is_refused() -> None:
     with pytest.raises(AiokafkaUnchecked):
         leave_no_connection("0.15.0")
+
+
+async def test_what_no_broker_took_holds_up_no_task_of_a_producer_that_is_closed() -> None:
+    producer: Any = AIOKafkaProducer(bootstrap_servers="127.0.0.1:1")
+    # As it is when its broker has gone: the sender waits for it, and a record waits for the sender.
+    producer._sender._sender_task = asyncio.create_task(asyncio.Event().wait())
+    where = aiokafka.TopicPartition("results", 0)
+    sent = await producer._message_accumulator.add_message(where, b"key", b"value", timeout=20)
+    before = asyncio.all_tasks()
+
+    stopping = asyncio.create_task(stop_quietly(producer))
+    await until(lambda: len(asyncio.all_tasks() - before) > 1)
+    stopping.cancel()
+    await asyncio.gather(stopping, return_exceptions=True)
+
+    with pytest.raises(ProducerClosed):
+        await asyncio.wait_for(sent, timeout=20)
+    await until(lambda: asyncio.all_tasks() < before)
