@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from handrail.contract.parts import Parts
     from handrail.contract.passage import Passage
     from handrail.contract.recall import Recall, Recalled
+    from handrail.contract.remote import remote_tool
     from handrail.contract.terms import (
         Approval,
         Cost,
@@ -70,6 +71,7 @@ __all__ = [
     "Topic",
     "WaitingForPerson",
     "agent",
+    "remote_tool",
     "results",
     "tool",
     # the terms of a tool
@@ -119,6 +121,7 @@ _ROOM_OF = {
     "Topic": "handrail.contract.topic",
     "WaitingForPerson": "handrail.errors.client",
     "agent": "handrail.contract.agent",
+    "remote_tool": "handrail.contract.remote",
     "results": "handrail.contract.topic",
     "tool": "handrail.contract.tool",
     "Approval": "handrail.contract.terms",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from handrail.contract.agent import Agent
+from handrail.contract.effect import Effect
 from handrail.contract.memory import Memory
 from handrail.contract.team import TeamDescription
 from handrail.contract.tool import Tool
@@ -18,7 +19,7 @@ from handrail.testing import Team
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = ROOT / "docs" / "guide"
-WHOLE = ("agents", "tools", "sandbox", "memory")  #: pages whose blocks make one file
+WHOLE = ("agents", "tools", "sandbox", "memory", "mcp")  #: pages whose blocks make one file
 
 
 def code_of(page: Path) -> str:
@@ -60,6 +61,18 @@ async def test_the_first_walk_of_the_guide_ends_with_the_receipt() -> None:
 
         assert await task.result(names["Receipt"]) == names["Receipt"](id="r-42")
         assert names["Bank"].paid == ["42 250"]
+
+
+async def test_the_remote_tool_of_the_guide_is_called_as_its_page_says() -> None:
+    names = names_of("mcp")
+    async with Team(names["librarian"], tools=[names["read_text"]]) as team:
+        team.declare(names["read_text"], effect=Effect.READ)
+        team.fake(names["read_text"], returns=names["Text"](content="The bridge is open."))
+
+        task = await team.submit(names["readings"], "papers/note.txt")
+
+        assert await task.result(str) == "The bridge is open."
+        assert team.calls(names["read_text"]) == [{"path": "papers/note.txt"}]
 
 
 def test_the_tools_and_the_space_of_the_guide_can_be_declared_in_any_team() -> None:

@@ -80,8 +80,8 @@ def quarantine(place: Place, name: str, reason: str) -> int:
     """Forbid an approved tool of an MCP server until it is pinned again. Asks no server."""
     from dataclasses import replace
 
+    from handrail.contract.remote import engine_name
     from handrail.errors import McpToolUnknown
-    from handrail.rails.mcp.definition import engine_name
     from handrail.rails.mcp.lock import read_pins, write_pins
 
     folder = place.settings().project_dir

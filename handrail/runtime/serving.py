@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ from handrail.bus.process_birth import birth_of
 from handrail.bus.settings import Settings
 from handrail.bus.where import connection_for
 from handrail.contract.agent import Agent
+from handrail.contract.remote import RemoteTool
 from handrail.contract.team import TeamDescription
 from handrail.models.choose import close_model, model_from_environment
 from handrail.models.port import Model
@@ -195,7 +196,10 @@ async def serve(plan: Serving) -> None:
     try:
         await bus.start()
         await bury_predecessors(bus, plan.settings.project_dir, noted.predecessor)
-        async with confining(plan.settings.project_dir, plan.team.tools) as confined:
+        async with (
+            _remote_tools(plan),
+            confining(plan.settings.project_dir, plan.team.tools) as confined,
+        ):
             await _serve_all(_parts(plan, bus, model, confined), plan, noted, stop)
         noted.say(ProcessState.STOPPED)
     finally:
@@ -203,6 +207,18 @@ async def serve(plan: Serving) -> None:
         await bus.close()
     if not given:
         path.unlink(missing_ok=True)
+
+
+@contextlib.asynccontextmanager
+async def _remote_tools(plan: Serving) -> AsyncGenerator[None]:
+    """Tell the remote tools of the team how they stand, where it has some."""
+    if not any(isinstance(tool, RemoteTool) for tool in plan.team.tools):
+        yield
+        return
+    from handrail.runtime.remote_tools import remote_tools  # noqa: PLC0415  few teams need it
+
+    async with remote_tools(plan.settings.mcp, plan.settings.project_dir, plan.team.tools):
+        yield
 
 
 def _parts(plan: Serving, bus: Bus, model: Model, confined: Confining) -> list[Served]:

@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from handrail.contract.confinement import Level
+from handrail.contract.effect import Effect
+from handrail.contract.failure import Refused, State
+from handrail.contract.remote import Approved, RemoteTool
+from handrail.contract.terms import Approval
 from handrail.contract.tool import Tool, ToolContext
 from handrail.models.port import JsonObject, Model
 from handrail.rails.gateway import Rails
@@ -84,6 +88,10 @@ def unconfined(policy: Policy | None = None) -> Rails:
     return Rails(policy=policy or NoPolicy(), confines=confines)
 
 
+async def _no_server(arguments: bytes) -> bytes:
+    raise Refused(State.DEPENDENCY_UNAVAILABLE, f"no server is connected; given was {arguments!r}")
+
+
 class ToolHands:
     """What a test does about the tools of its team."""
 
@@ -99,6 +107,22 @@ class ToolHands:
     ) -> None:
         """Answer for a tool from now on; `does` gets its arguments by name and may be async."""
         self._tools.fakes[tool.name] = Fake(returns, raises, does)
+
+    def declare(
+        self, tool: RemoteTool[Any], *, effect: Effect, approval: Approval | None = None
+    ) -> None:
+        """Say what an operator declares of a remote tool whose server a test does without."""
+        tool.tell(
+            Approved(
+                description=tool.description,
+                input_schema={"type": "object"},
+                digest="",
+                effect=effect,
+                approval=approval,
+                timeout_s=tool.timeout_s,
+                call=_no_server,
+            )
+        )
 
     def allow(self, tool: Tool[..., Any]) -> None:
         """Let a tool run for real; its calls are recorded as well."""

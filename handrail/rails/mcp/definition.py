@@ -19,7 +19,6 @@ from handrail.contract.json_schema import unusable
 DEFINITION_BYTES_MAX = 64 * 1024
 DEPTH_MAX = 24
 NAME = re.compile(r"[A-Za-z0-9_.\-/]{1,128}")
-TOOL_NAME_CHARS_MAX = 64
 _SEEN_CONTROLS = frozenset("\n\r\t")
 
 
@@ -144,9 +143,3 @@ def _depth(value: object) -> int:
             inside = cast("list[object]", one)
         left += [(each, depth + 1) for each in inside]
     return deepest
-
-
-def engine_name(server: str, tool: str) -> str:
-    """Give the name by which the engine and models know a tool of a server."""
-    plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", tool).lower())
-    return f"{server}_{plain.strip('_')}"[:TOOL_NAME_CHARS_MAX]

@@ -15,6 +15,7 @@ from pydantic import (
 
 from handrail.contract.effect import Effect
 from handrail.contract.explain import invalid_in_words
+from handrail.contract.terms import Approval
 from handrail.errors.egress import EgressInvalid
 from handrail.errors.settings import SettingWrong
 from handrail.rails.egress import Egress
@@ -42,6 +43,8 @@ class McpServer(BaseModel):
     egress: tuple[Text, ...] = ()  #: what the URL may lead to; by default its own host and port
     #: What each tool does to the world. A server's own hints are advice that nobody follows.
     effects: Mapping[str, Effect] = Field(default_factory=dict[str, Effect])
+    #: Who has to approve each call of a tool: `anyone`, `role:NAME`, a person, or `none`.
+    approval: Mapping[str, Text] = Field(default_factory=dict[str, str])
     only: tuple[Text, ...] = ()  #: the tools that are wanted; none: all
     start_s: float = Field(30.0, gt=0, le=600)
     timeout_s: float = Field(30.0, gt=0, le=3_600)
@@ -78,7 +81,13 @@ class McpServer(BaseModel):
         """Give what the operator has declared; unsafe when nobody has."""
         return self.effects.get(tool, Effect.UNSAFE)
 
+    def approval_of(self, tool: str) -> Approval | None:
+        """Say who has to approve each call; anyone for what is unsafe, unless it is declared."""
+        by = self.approval.get(tool, _ANYBODY if self.effect_of(tool) is Effect.UNSAFE else _NOBODY)
+        return None if by == _NOBODY else Approval(by=by)
 
+
+_ANYBODY, _NOBODY = "anyone", "none"
 #: Classes that depend on more than a name, or that no tool has.
 _NEEDS_MORE = frozenset({Effect.IDEMPOTENT, Effect.QUERYABLE, Effect.ASK})
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from handrail.rails.mcp.definition import Definition, differences, engine_name, problem
+from handrail.contract.remote import engine_name
+from handrail.rails.mcp.definition import Definition, differences, problem
 
 
 class Standing(StrEnum):

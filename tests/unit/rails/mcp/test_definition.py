@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from handrail.contract.remote import engine_name
 from handrail.errors import McpLockUnreadable, SettingWrong
 from handrail.rails.mcp.answer import Ending, read_result
-from handrail.rails.mcp.definition import Definition, differences, engine_name, problem
+from handrail.rails.mcp.definition import Definition, differences, problem
 from handrail.rails.mcp.lock import LOCK, read_pins, write_pins
 from handrail.rails.mcp.server import read_servers
 from handrail.rails.mcp.standing import Pin, Standing, judge

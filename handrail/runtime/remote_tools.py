@@ -1,0 +1,101 @@
+"""Tells the remote tools that a team declares how they stand, and lets their calls through.
+
+Guarantees: only what `deploy/mcp.lock` holds is called, by the effect that handrail.toml declares;
+what a server answers is handed on in the words of the rails; a team that declares no remote tool
+loads and starts nothing; a server is connected when it is first called.
+"""
+
+import contextlib
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from handrail.contract.effect import Effect
+from handrail.contract.failure import Refused, State
+from handrail.contract.remote import Approved, RemoteTool, Withheld
+from handrail.contract.tool import Tool
+from handrail.rails.mcp.answer import Answer, Ending
+from handrail.rails.mcp.lock import read_pins
+from handrail.rails.mcp.server import McpServer, read_servers
+from handrail.rails.mcp.standing import Pin
+from handrail.rails.mcp.tools import McpTools, ServerTools
+
+R = TypeVar("R")
+
+BESIDE_S: Final = 15.0  #: more than a server's own times: until a call has ended in words
+HARMLESS: Final = frozenset({Effect.PURE, Effect.READ})
+OVER: Final = Withheld("the process that had connected it has ended")
+
+
+@contextlib.asynccontextmanager
+async def remote_tools(
+    tables: Mapping[str, Mapping[str, Any]], project: Path, tools: Iterable[Tool[..., Any]]
+) -> AsyncGenerator[None]:
+    """Tell the remote ones among these tools of what is declared and approved, meanwhile.
+
+    `tables` are those of handrail.toml below `[mcp]`. Raises SettingWrong, McpLockUnreadable.
+    """
+    declared = [tool for tool in tools if isinstance(tool, RemoteTool)]
+    if not declared:
+        yield
+        return
+    pins = read_pins(project)
+    async with McpTools(read_servers(tables), project, pins) as servers:
+        for tool in declared:
+            pin = pins.get(tool.server, {}).get(tool.remote_name)
+            tool.tell(_standing(tool, servers.servers.get(tool.server), pin))
+        try:
+            yield
+        finally:
+            for tool in declared:
+                tool.tell(OVER)
+
+
+def _standing(
+    tool: RemoteTool[Any], tools: ServerTools | None, pin: Pin | None
+) -> Approved | Withheld:
+    if tools is None:
+        cure = f"Let an operator declare it in handrail.toml, below [mcp.{tool.server}]."
+        return Withheld(f"no server {tool.server} is declared", cure)
+    server = tools.server
+    if server.only and tool.remote_name not in server.only:
+        cure = f"Let an operator add it to `only` of [mcp.{tool.server}] in handrail.toml."
+        return Withheld(f"`only` of {tool.server} does not name {tool.remote_name}", cure)
+    cure = f"Let a person look at it and approve it: handrail tools pin {tool.name}"
+    if pin is None:
+        return Withheld("nobody has approved its definition", cure)
+    if pin.held is not None:
+        return Withheld(f"it is in quarantine: {pin.held}", cure)
+    return _approved(tool.name, tools, server, pin)
+
+
+def _approved(name: str, tools: ServerTools, server: McpServer, pin: Pin) -> Approved:
+    definition = pin.definition
+    effect = server.effect_of(definition.name)
+
+    async def call(arguments: bytes) -> bytes:
+        answer = await tools.call(name, arguments)
+        if answer.ending is Ending.DONE:
+            return answer.result
+        raise refusal(answer, effect)
+
+    return Approved(
+        description=definition.description,
+        input_schema=definition.input_schema,
+        digest=definition.digest,
+        effect=effect,
+        approval=server.approval_of(definition.name),
+        timeout_s=server.start_s * 2 + server.timeout_s + BESIDE_S,
+        call=call,
+    )
+
+
+def refusal(answer: Answer, effect: Effect) -> Refused:
+    """Give how a call ended as a refusal: what only looks has left nothing to find out."""
+    assert answer.state is not None, "a call that is not done has a state"
+    state, title, remedy = answer.state, answer.title, answer.remedy
+    if effect in HARMLESS and state is State.OUTCOME_UNKNOWN:
+        hung = answer.ending is Ending.HUNG
+        state = State.TIMEOUT_NO_EFFECT if hung else State.DEPENDENCY_UNAVAILABLE
+        title, remedy = state.headline, state.remedy
+    return Refused(state, answer.detail, title=title, remedy=remedy)

@@ -1,0 +1,17 @@
+"""What handlers are promised of tools of MCP servers, on a real Kafka; more runs in memory."""
+
+import functools
+from collections.abc import Callable
+
+import pytest
+
+from handrail.testing import Team
+from tests.promises.remote_tools import (  # noqa: F401 - a fixture and a test of this file
+    sky,
+    test_a_handler_calls_a_tool_of_a_server_once_across_a_kill,
+)
+
+
+@pytest.fixture
+def team_of(broker: str) -> Callable[..., Team]:
+    return functools.partial(Team, on="kafka", broker=broker)
