@@ -156,10 +156,16 @@ async def taken(
     for where in dict.fromkeys(places):
         starts[where] = await bus.end_offset(where)
         first = await bus.begin_offset(where)
+        closed: Record | None = None
         async with aclosing(bus.fetch(where, first, starts[where])) as records:
             async for record in records:
-                if (found := _told(record, answer)) is not None:
-                    return found
+                if record.key == keys[0]:
+                    # What is asked anew under the same name is open again, however it was closed.
+                    closed = record
+                else:
+                    _told(record, answer)
+        if closed is not None and (found := _told(closed, answer)) is not None:
+            return found
     tail = await bus.tail(starts)
     try:
         async with asyncio.timeout(within_s):

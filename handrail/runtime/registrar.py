@@ -2,7 +2,8 @@
 
 Each task has one row on `ns.tasks`, in the partition that has the number of its ledger's. Each
 task that ends otherwise than by a result gets a last record on `ns.results`, so that whoever
-waits under its reference finds an end. Rows of tasks that ended 30 days ago are deleted.
+waits under its reference finds an end. Rows of tasks that ended 30 days ago are deleted, and so is
+what became of requests to people, 30 days after they were closed.
 
 Memory is bounded: some thousand rows per partition are kept, the rest is read back from the own
 partition by an offset that a scratch file remembers.
@@ -10,6 +11,7 @@ partition by an offset that a scratch file remembers.
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
@@ -29,6 +31,7 @@ from handrail.ledger.task_record import (
 )
 from handrail.ledger.task_state import fold
 from handrail.runtime.clock import Clock
+from handrail.runtime.closed_requests import forgotten
 from handrail.runtime.single_writer import BATCH_RECORDS_MAX, SingleWriter
 from handrail.runtime.single_writer_partition import OwnPlace, WriterPlan
 from handrail.store.sqlite import Database
@@ -217,7 +220,13 @@ def registrar(
     bus: Bus, namespace: str, clock: Clock, *, batch_records_max: int = BATCH_RECORDS_MAX
 ) -> SingleWriter:
     """Make a member of the registrar's group; any number of processes may run one."""
-    plan = WriterPlan(namespace=namespace, name="registrar", reads=LEDGER, owns=(TASKS,))
+    plan = WriterPlan(
+        namespace=namespace,
+        name="registrar",
+        reads=LEDGER,
+        owns=(TASKS,),
+        sweep=partial(forgotten, bus, namespace),
+    )
     return SingleWriter(
         bus,
         plan,

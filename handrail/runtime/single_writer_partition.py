@@ -7,7 +7,7 @@ there again whenever a transaction failed or the partition was away.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -20,7 +20,12 @@ INIT_DEADLINE_S = 30.0
 PROOF_DEADLINE_S = 5.0
 END_KEY = b"handrail/end"
 SHRUNK_ASKED_AGAIN_S, SHRUNK_ASKED_COUNT_MAX = 0.1, 50
+SWEEP_EVERY_MS = 24 * 3_600_000
 RECALL_GAP_OFFSETS_MAX = 200  #: own records that lie closer are read back in one go
+
+
+#: Gives what time alone has made due on topics that others write as well: partition, and now.
+Sweep = Callable[[int, int], Awaitable[Sequence[Outgoing]]]
 
 
 class OwnPlace(NamedTuple):
@@ -82,6 +87,7 @@ class WriterPlan:
     name: str
     reads: str
     owns: tuple[str, ...]  #: on the first of them it proves that a partition is its
+    sweep: Sweep | None = None  #: once a day
 
     @property
     def group(self) -> str:
@@ -118,6 +124,7 @@ class WriterPartition:
         #: by own topic, the first offset that the book has not seen
         self._own_next = dict.fromkeys(plan.own_topics, 0)
         self.next_offset = 0  #: the first offset of the input that is not folded
+        self._sweeps_from_ms = 0
         self._lock = asyncio.Lock()
 
     async def open(
@@ -233,6 +240,11 @@ class WriterPartition:
 
     async def tidy(self, now_ms: int) -> None:
         """Write what time alone has made due. Raises as `take` does."""
+        swept: Sequence[Outgoing] = ()
+        if self._plan.sweep is not None and now_ms >= self._sweeps_from_ms:
+            # Read before the lock is taken, so that no batch waits for it.
+            swept = await self._plan.sweep(self.reads.partition, now_ms)
+            self._sweeps_from_ms = now_ms + SWEEP_EVERY_MS
         async with self._lock:
             if self._producer is None:
                 return
@@ -240,6 +252,8 @@ class WriterPartition:
                 records = self._book.overdue(now_ms)
                 if records:
                     await self._write(self._producer, records, None)
+                if swept:
+                    await self._producer.commit(swept)
             except BaseException:
                 await self._let_go()
                 raise

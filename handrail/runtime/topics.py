@@ -272,7 +272,13 @@ def _of_the_engine(layout: Layout) -> list[NeededTopic]:
             "task",
             _kept(layout.ledger_days * DAY_MS),
         ),
-        _topic(layout, HUMAN, "what people are asked, and how that ended", "request/kind", week),
+        _topic(
+            layout,
+            HUMAN,
+            "what people are asked, and for 30 days how it ended",
+            "request/kind",
+            week,
+        ),
         _topic(layout, "control", "switches that people set", "target/switch", control),
         _topic(
             layout,

@@ -5,9 +5,16 @@ from collections.abc import Callable
 import pytest
 
 from handrail import Approval, Context, Effect, agent, results, tool
-from handrail.ledger.event import PersonAsked
+from handrail.errors import DecisionNotTaken, RequestUnknown
+from handrail.ledger.event import PersonAsked, RequestKind
+from handrail.runtime.approvals import approval_of
+from handrail.runtime.closed_requests import CLOSED_KEPT_MS
+from handrail.runtime.people import give_answer, one_request, taken
 from handrail.testing import Team
+from handrail.testing.accounting import read_all
+from handrail.wire.human import HUMAN
 from tests.promises.step_tools import WORLD, Acts, jobs, ledger
+from tests.waiting import until
 
 TeamOf = Callable[..., Team]
 
@@ -76,3 +83,66 @@ async def test_what_was_asked_anew_waits_on_through_a_crash(
             await team.approve(task, by="role:finance")
 
         assert await task.result(str) == ("Ada" if text == "question" else "refunded approval")
+
+
+@agent(reads=jobs, writes=results)
+async def slow_clerk(text: str, ctx: Context) -> str:
+    receipt = await ctx.call(refund, text)
+    await ctx.sleep(100)
+    return receipt
+
+
+async def test_how_a_request_was_closed_goes_after_30_days_and_what_is_asked_again_is_decided_again(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(slow_clerk, tools=[refund], partitions=1) as team:
+        team.allow(refund)
+        task = await team.submit(jobs, "x", deadline_s=60)
+        await task.until("auth_required")
+        facts = await task.task.facts()
+        assert facts is not None
+        kind = RequestKind.APPROVAL
+        request = await one_request(team.bus, team.namespace, facts, kind=kind)
+        await team.approve(task, by="role:finance")
+        await until(lambda: acts.done == ["refund x"], what="it was done as approved")
+        await team.advance(seconds=62)
+        await task.until("failed")
+
+        await tidy(team, CLOSED_KEPT_MS - 2 * 24 * 3_600_000)
+        assert await standing(team) == [f"{request.id}/closed"]
+        await tidy(team, CLOSED_KEPT_MS - 30_000)
+        assert await standing(team) == [], "it was closed a minute ago, and so much later"
+        with pytest.raises(RequestUnknown):
+            await team.approve(task, by="role:finance")
+
+        await team.redrive(task, from_step=1)
+        await task.until("auth_required")
+        now_ms = team.clock.now_ms()
+        old = await give_answer(
+            team.bus, team.namespace, request, approval_of(request), "role:finance", now_ms
+        )
+        await team.advance(seconds=2)
+        with pytest.raises(DecisionNotTaken):
+            await taken(team.bus, team.namespace, old)
+        assert acts.done == ["refund x"]
+        got = await team.approve(task, by="role:finance")
+
+        assert got.is_ours
+        await until(lambda: acts.done == ["refund x"] * 2, what="it was done again as approved")
+        await team.advance(seconds=101)
+        assert await task.result(str) == "refunded x"
+
+
+async def tidy(team: Team, later_ms: int) -> None:
+    """Let the registrar do what time alone makes due, as if so much time had passed."""
+    now_ms = team.clock.now_ms() + later_ms
+    for partition in team._writer._shelf.values():
+        await partition.tidy(now_ms)
+
+
+async def standing(team: Team) -> list[str]:
+    """Give the keys that stand on the topic of people."""
+    live: dict[bytes, bytes | None] = {}
+    for record in await read_all(team.bus, team.full(HUMAN)):
+        live[record.key or b""] = record.value
+    return [key.decode() for key, value in live.items() if value is not None]
