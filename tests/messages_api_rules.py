@@ -62,7 +62,9 @@ def _unpaired_call(messages: list[dict[str, Any]]) -> str | None:
         results = _ids(answer, "tool_result", "tool_use_id")
         if said["role"] == "assistant" and calls != results:
             return "`tool_use` ids without `tool_result` blocks immediately after, or the reverse"
-    if messages[-1]["role"] == "assistant":
+    # A turn that had paused is given back as it was, and goes on; it ends in what a server does.
+    last = messages[-1]
+    if last["role"] == "assistant" and last["content"][-1]["type"] != "server_tool_use":
         return "This model does not support assistant message prefill."
     return None
 

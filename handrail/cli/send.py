@@ -6,7 +6,7 @@ import click
 
 from handrail.cli.output import output_option
 from handrail.cli.place import Place, place_options
-from handrail.cli.submit import as_option
+from handrail.cli.submit import as_option, budget_option
 from handrail.errors import TopicUnknown
 
 
@@ -15,6 +15,7 @@ from handrail.errors import TopicUnknown
 @click.argument("text", required=False)
 @place_options
 @click.option("-f", "--file", metavar="FILE", help="Read it from a file; - is standard input.")
+@budget_option
 @as_option
 @output_option
 def send(place: Place, topic: str, **given: Any) -> int:  # noqa: ANN401  # the options above
@@ -32,5 +33,6 @@ def send(place: Place, topic: str, **given: Any) -> int:  # noqa: ANN401  # the 
         raise TopicUnknown(wanted=topic, known=", ".join(topics))
     text = given_text(given["text"], given["file"], f"send {topic}")
     message = message_of(topics[topic], text)
-    task = Submission(topics[topic], message, None, None, asked_by=given["asked_by"])
+    asked_by, budget = given["asked_by"], given["budget"]
+    task = Submission(topics[topic], message, None, None, budget=budget, asked_by=asked_by)
     return run_submission(settings, task, wait=False, shape=given["shape"])

@@ -45,9 +45,15 @@ class Submission:
     reference: str | None
     deadline_s: float | None
     priority: str = "normal"
+    budget: str | None = None
     asked_by: str | None = None  #: None: whoever runs the command
 
 
+budget_option = click.option(
+    "--budget",
+    metavar="AMOUNT",
+    help="What it may spend on models and on tools with a cost: 0.50.",
+)
 as_option = click.option(
     "--as",
     "asked_by",
@@ -77,6 +83,7 @@ as_option = click.option(
     show_default=True,
     help="Whether it passes others by, on topics with priorities=True.",
 )
+@budget_option
 @as_option
 @output_option
 def submit(place: Place, **given: Any) -> int:  # noqa: ANN401  # the options above
@@ -102,6 +109,7 @@ def submit(place: Place, **given: Any) -> int:  # noqa: ANN401  # the options ab
         given["reference"],
         given["deadline"],
         given["priority"],
+        given["budget"],
         given["asked_by"],
     )
     if task.priority == "high" and not topic.priorities:
@@ -154,6 +162,7 @@ async def send_task(settings: "Settings", task: Submission) -> SentRow:
             reference=task.reference,
             deadline_s=task.deadline_s,
             priority=known_priority(task.priority),
+            budget=task.budget,
         )
         urgent = task.priority == "high"
         inbox = task.topic.inboxes[-1] if urgent else task.topic.name

@@ -12,12 +12,32 @@ from typing import cast
 from pydantic import ValidationError
 
 from handrail.contract.failure import Refused, State
-from handrail.errors import FailureClass, HandrailError
+from handrail.errors import (
+    FailureClass,
+    HandrailError,
+    ModelFailed,
+    ModelKeyRefused,
+    ModelNeeded,
+    ModelNotInstalled,
+    ModelOverloaded,
+    ModelRequestRefused,
+    ModelUnreachable,
+)
 from handrail.errors.lane import HandlerCancelled
 
 HTTP_ERROR_MIN, HTTP_SERVER_MIN, HTTP_END = 400, 500, 600
 _THROTTLED_STATUS = frozenset({429, 529})
 _UNAVAILABLE_STATUS = 503
+IN_A_STREAM = "in a stream"  #: what the status of an error says that came after a turn had begun
+_UNBILLED = (
+    ModelFailed,
+    ModelKeyRefused,
+    ModelNeeded,
+    ModelNotInstalled,
+    ModelOverloaded,
+    ModelRequestRefused,
+    ModelUnreachable,
+)
 _PASSING_STATUS = frozenset({408, 425})  #: too slow, too early: they blame no one for good
 
 
@@ -65,6 +85,13 @@ def classify(error: BaseException) -> Failure:
                 FailureClass.TRANSIENT,
                 quick_only=not isinstance(error, ConnectionError | TimeoutError),
             )
+
+
+def is_unbilled(error: BaseException) -> bool:
+    """Say whether a provider of a model has charged nothing: it refused before it began."""
+    if not isinstance(error, _UNBILLED):
+        return False
+    return IN_A_STREAM not in str(error.facts.get("status", ""))
 
 
 def _is_unnamed(error: HandrailError) -> bool:

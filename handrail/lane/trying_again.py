@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.errors import FailureClass
-from handrail.lane.failure_class import Failure, classify
+from handrail.lane.failure_class import Failure, classify, is_unbilled
 from handrail.lane.journal import Entry
 from handrail.lane.steps import ANEW, StepLog, StepRecord, StepState
 
@@ -53,7 +53,7 @@ class StepFailure:
                 # It can be found out, or does not matter: the next try does.
                 failure = replace(failure, failure_class=FailureClass.TRANSIENT)
             return cls(failure, error.state in NOTHING_HAPPENED)
-        return cls(failure, nothing_happened=False)
+        return cls(failure, effect is Effect.PAID and is_unbilled(error))
 
     def facts(self) -> dict[str, object]:
         """Give it as facts of an OUTCOME."""

@@ -8,6 +8,8 @@ connections by itself, up to `retries_max` times, and never a stream that has be
 import asyncio
 import importlib
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from handrail.contract.effect import Effect
@@ -24,7 +26,8 @@ from handrail.errors import (
 )
 from handrail.models.claude_schema import enforceable
 from handrail.models.claude_turns import Incoming, asked_in_words, body
-from handrail.models.port import JsonObject, ModelReply, ModelRequest
+from handrail.models.port import JsonObject, ModelReply, ModelRequest, Usage
+from handrail.models.prices import ListedPrices, ModelCost
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from anthropic import APIRequest, APIStatusError, AsyncAnthropic, AsyncAPIResponse
     from anthropic.types import RawMessageStreamEvent
 
+PROVIDER = "anthropic"  #: by which the list of prices knows it
 MODEL_DEFAULT = "claude-sonnet-5-5"
 RETRIES_MAX_DEFAULT = 0  #: the engine tries again itself, with a gate for all of a process
 CONNECT_TIMEOUT_S, SILENCE_TIMEOUT_S = 10.0, 60.0  #: the API sends pings while it thinks
@@ -82,6 +86,7 @@ class ClaudeModel:
         """Keep the settings; nothing is loaded and nothing is connected yet."""
         self._settings = settings
         self._sdk: AsyncAnthropic | None = None
+        self._prices = ListedPrices(PROVIDER, settings.model)
         self._loading = asyncio.Lock()
 
     @property
@@ -103,6 +108,10 @@ class ClaudeModel:
                 return await self._turn(sdk, request, attempts)
         except TimeoutError as error:
             raise attempts.out_of_time(request.timeout_s) from error
+
+    async def costs(self, usage: Usage) -> ModelCost | None:
+        """Give what some usage costs by the list of prices; None for a model it does not know."""
+        return await self._prices.of(usage)
 
     async def close(self) -> None:
         """Give the connections back; a later call opens new ones."""
@@ -226,7 +235,15 @@ def _seconds(header: str | None) -> float:
     try:
         return max(0.0, float(header or 0))
     except ValueError:
-        return 0.0  # A date; the deadline of the call bounds the wait then.
+        return _seconds_until(header or "")
+
+
+def _seconds_until(date: str) -> float:
+    # What no date can be read from asks for no wait; the limiter has one of its own.
+    try:
+        return max(0.0, (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _client(settings: ClaudeSettings) -> "AsyncAnthropic":

@@ -32,7 +32,7 @@ STOPS = {
     "tool_use": Stop.TOOLS,
     "max_tokens": Stop.CUT,
     "model_context_window_exceeded": Stop.CUT,
-    "pause_turn": Stop.CUT,
+    "pause_turn": Stop.PAUSED,
     "refusal": Stop.DECLINED,
 }
 

@@ -162,7 +162,9 @@ class Conversation(Generic[T]):
         if reply.stop is Stop.DECLINED:
             raise ModelDeclined(model=reply.model, reason=reply.text or "it gave no reason")
         self._turns.append(ModelTurn(reply=reply))
-        if reply.stop is Stop.CUT:
+        if reply.stop is Stop.PAUSED:
+            self._go_on()
+        elif reply.stop is Stop.CUT:
             limit = self._call.tokens_max
             self._correct(f"Your reply was cut off at {limit} tokens. Answer again, shorter.")
         elif reply.tool_calls and self._turns_count + 1 >= self._call.turns_max:
@@ -175,6 +177,14 @@ class Conversation(Generic[T]):
             self.next = CallTools(reply.tool_calls)
         else:
             self._judge(reply)
+
+    def _go_on(self) -> None:
+        """Let a model that has paused say the rest: a turn like any other."""
+        self._turns_count += 1
+        if self._turns_count >= self._call.turns_max:
+            self.next = GivenUp(f"the model was not done after {self._call.turns_max} turns")
+        else:
+            self.next = AskModel(self._request())
 
     def answered(self, results: Sequence[ToolResult]) -> None:
         """Take in the results of the calls, all of them and in their order."""

@@ -89,6 +89,7 @@ class Stop(StrEnum):
 
     FINISHED = "finished"  #: it has said what it wanted to say
     TOOLS = "tools"  #: it waits for the results of its calls
+    PAUSED = "paused"  #: it goes on when it is given back what it has said, unchanged
     CUT = "cut"  #: the limit of tokens was reached; what there is, is not whole
     DECLINED = "declined"  #: it, or its provider, will not answer this
 
@@ -107,6 +108,8 @@ class ModelReply(_Frozen):
     value: JsonValue = None
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
+    cost_micros: int | None = None  #: set by the engine, from `costs`; None: nobody knows
+    prices: str | None = None  #: by which list and version of it
     carried: tuple[JsonObject, ...] = ()
 
 
@@ -167,7 +170,9 @@ class Model(Protocol):
       `ModelRequestRefused`) and no exception of a foreign library.
 
     It must not run tools, keep state between calls, or fill in what the model did not say.
-    An adapter that holds connections has `async def close(self) -> None` too.
+    An adapter that holds connections has `async def close(self) -> None` too. One whose turns cost
+    money has `async def costs(self, usage: Usage) -> ModelCost | None` (`handrail.models.prices`);
+    without it nobody knows what a turn costs, and a task that has a budget is refused its turns.
     """
 
     @property

@@ -42,6 +42,10 @@ class Account:
         """Spend what was set aside."""
         return replace(self.release(cost), spent=self.spent + cost)
 
+    def settle(self, reserved: int, cost: int) -> "Account":
+        """Spend what an act has cost in truth, and give back what was set aside for it."""
+        return replace(self.release(reserved), spent=self.spent + cost)
+
     def release(self, cost: int) -> "Account":
         """Give back what was set aside and not spent. Raises ValueError for more than that."""
         if not 0 <= cost <= self.reserved:

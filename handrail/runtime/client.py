@@ -37,7 +37,7 @@ from handrail.runtime.holding import halt, lift, target_of
 from handrail.runtime.people import Answered, checked, give_answer, one_request, taken
 from handrail.runtime.settling import SettledLetter, SettlingGround, Wish, settle_letters
 from handrail.runtime.submission import check_asked, message_in_bytes
-from handrail.runtime.submitting import Submitting, known_priority
+from handrail.runtime.submitting import Asking, Submitting, known_priority
 from handrail.runtime.task_handle import Submission, Task
 from handrail.runtime.task_rows import RowReader
 from handrail.runtime.worker.packing import BLOBS, write_claim
@@ -89,7 +89,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         self.asked_by = (
             who() if asked_by is None else asked_by
         )  #: whose rights count for what is submitted
-        self.budget: str | None = None  #: what a task that is submitted may spend, such as `5.00`
+        self.budget: str | None = None  #: of a task that is submitted without one
         self._bus: Bus | None = None
         self._readers: dict[int, RowReader] = {}
         self._seen_topics: set[str] = set()
@@ -154,14 +154,13 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         self,
         topic: Topic[Any, Any] | str,
         message: object,
-        reference: str | None,
-        deadline_s: float | None,
-        priority: str,
+        asking: Asking,
     ) -> Task:
         topic = self._named(topic) if isinstance(topic, str) else topic
         type_name, body = message_in_bytes(topic, message)
+        reference, deadline_s = asking.reference, asking.deadline_s
         check_asked(reference, deadline_s, self.asked_by)
-        asked = Priority(known_priority(priority))
+        asked = Priority(known_priority(asking.priority))
         await self._require(*topic.inboxes, LEDGER, TASKS, RESULTS)
         now_ms = self._clock.now_ms()
         envelope = Envelope(
@@ -175,7 +174,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
             deadline_ms=None if deadline_s is None else now_ms + int(deadline_s * 1000),
             asked_by=self.asked_by,
             priority=asked.value if asked is Priority.HIGH or topic.priorities else None,
-            budget=self.budget,
+            budget=self.budget if asking.budget is None else asking.budget,
         )
         inbox = with_priority(topic.name, asked) if topic.priorities else topic.name
         # Of two inboxes the second knows the references; what is normal goes on from there.

@@ -16,7 +16,7 @@ from handrail.contract.topic import Topic
 from handrail.ledger.task_state import TaskState
 from handrail.runtime.people import Answered
 from handrail.runtime.settling import SettledLetter
-from handrail.runtime.submitting import Submitting, known_priority
+from handrail.runtime.submitting import Asking, Submitting
 from handrail.runtime.task_handle import Task
 
 if TYPE_CHECKING:
@@ -144,19 +144,10 @@ class SyncClient(Submitting[SyncTask]):
         self,
         topic: Topic[Any, Any] | str,
         message: object,
-        reference: str | None,
-        deadline_s: float | None,
-        priority: str,
+        asking: Asking,
     ) -> SyncTask:
         loop = self._running()
-        submitting = self._client.submit(
-            topic,
-            message,
-            reference=reference,
-            deadline_s=deadline_s,
-            priority=known_priority(priority),
-        )
-        return SyncTask(loop.run(submitting), loop)
+        return SyncTask(loop.run(self._client.hand_in(topic, message, asking)), loop)
 
     def task(self, id_or_reference: str) -> SyncTask:
         """Give a task that somebody has submitted; raises TaskUnknown."""

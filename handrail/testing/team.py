@@ -29,7 +29,7 @@ from handrail.runtime.doubts import decide, open_doubts
 from handrail.runtime.failpoint import Countdown
 from handrail.runtime.registrar import registrar
 from handrail.runtime.single_writer import SingleWriter
-from handrail.runtime.submitting import Submitting, known_priority
+from handrail.runtime.submitting import Asking, Submitting
 from handrail.runtime.topics import Layout, apply, needed
 from handrail.runtime.worker.process import AgentProcess, ProcessSettings
 from handrail.testing.accounting import read_all, unaccounted
@@ -208,16 +208,10 @@ class Team(LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, T
         self,
         topic: Topic[Any, Any] | str,
         message: object,
-        reference: str | None,
-        deadline_s: float | None,
-        priority: str,
+        asking: Asking,
     ) -> TeamTask:
         named = self.description.topics[topic] if isinstance(topic, str) else topic
-        wanted = known_priority(priority)
-        task = await self.client.submit(
-            named, message, reference=reference, deadline_s=deadline_s, priority=wanted
-        )
-        return TeamTask(self, task)
+        return TeamTask(self, await self.client.hand_in(named, message, asking))
 
     async def resolve(
         self, task: TeamTask, *, happened: bool, result: object = None, by: str = "a test"

@@ -67,6 +67,7 @@ HOMES: dict[str, Home] = {
     "cryptography": Home("handrail/store/sealing.py"),
     "jsonschema": Home("handrail/contract/json_schema.py"),
     "anthropic": Home("handrail/models/claude.py"),
+    "genai_prices": Home("handrail/models/prices.py"),
     # The transport of anthropic, whose errors the SDK lets through while a stream is read.
     # The same carries MCP; what guards its connections has to give it its own way to connect.
     "httpx2": Home("handrail/models/claude.py", 2, also="handrail/rails/mcp/guarded_http.py"),

@@ -22,6 +22,7 @@ from handrail.errors.steps import StepInvalid
 from handrail.lane.steps import Asked
 from handrail.models.loop import ModelCall, converse, model_call
 from handrail.models.port import JsonObject, ModelReply, ModelRequest
+from handrail.models.prices import priced
 from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.asking import Asker, ask_person_wait, ask_wait, sleep_wait
 from handrail.runtime.worker.digest import call_in_words, digest_of
@@ -31,6 +32,7 @@ from handrail.runtime.worker.gating import Gate
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.memory_handle import Numbered, SpaceHandle
 from handrail.runtime.worker.memory_rights import known_space
+from handrail.runtime.worker.paying import turn_through
 from handrail.runtime.worker.step import Step, check_task, side_by_side
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
@@ -243,8 +245,7 @@ class RunContext:
             nonlocal turns_count
             turns_count += 1
             reply = await self._turn(request, f"{step}.m{turns_count}", talk.context)
-            self.spent.model_calls += 1
-            self.spent.usage = self.spent.usage + reply.usage
+            self.spent.add(reply)
             return reply
 
         async def do_tool(name: str, arguments: JsonObject) -> bytes:
@@ -284,14 +285,18 @@ class RunContext:
             asked=asked,
             declared=effect,
             idem_key=self._idem_key(path),
-            do=lambda: call.make(self._acting.model_turn(request)),
+            do=lambda: call.make(self._paid_turn(request)),
             encode=_reply_as_json,
             decode=ModelReply.model_validate_json,
             accept=ModelReply.model_validate,
             timeout_s=request.timeout_s,
             wait=call.wait,
         )
-        return await self._steps.carry_out(act)
+        gate = Gate(self._steps, self._asker)
+        return await turn_through(gate, self._acting.model, request, act)
+
+    async def _paid_turn(self, request: ModelRequest) -> ModelReply:
+        return await priced(self._acting.model, await self._acting.model_turn(request))
 
     async def _call(self, tool: Tool[Any, R], arguments: JsonObject, step: int, index: int) -> R:
         path = f"{step}.{index}" if index else str(step)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from handrail.lane.invocation import Why
 from handrail.lane.steps import Doubt
 from handrail.ledger.event import Event
-from handrail.models.port import Usage
+from handrail.models.port import ModelReply, Usage
 from handrail.runtime.worker.outputs import Outputs
 from handrail.wire.envelope import Envelope
 from handrail.wire.record import Outgoing, Record
@@ -18,6 +18,14 @@ class Spent:
 
     model_calls: int = 0
     usage: Usage = field(default_factory=Usage)
+    cost_micros: int | None = 0  #: None: of one call nobody knows
+
+    def add(self, reply: ModelReply) -> None:
+        """Count a turn."""
+        self.model_calls += 1
+        self.usage = self.usage + reply.usage
+        known = self.cost_micros is not None and reply.cost_micros is not None
+        self.cost_micros = (self.cost_micros or 0) + (reply.cost_micros or 0) if known else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from handrail.runtime.worker.waiting import RunSteps
 log = structlog.get_logger("handrail.rails")
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 RAISES_COUNT_MAX = 16  #: how often a person is asked for more, for the tries of one act
 
@@ -55,18 +56,26 @@ class Gate:
         self, tool: Tool[Any, R], arguments: JsonObject, path: str, act: MakeAct[R]
     ) -> R:
         """Carry an act out if it may take place; raises Refused in one of the 23 states."""
-        steps = self.steps
         cost = 0 if tool.terms.cost is None else tool.terms.cost.micros
         if not cost:
             return await self._judged(tool, arguments, path, act, cost)
+
+        def carry() -> Awaitable[R]:
+            return self._judged(tool, arguments, path, act, cost)
+
+        return await self.paid(tool.name, cost, path, carry)
+
+    async def paid(self, name: str, cost: int, path: str, carry: Callable[[], Awaitable[T]]) -> T:
+        """Carry out what costs at most so much, once that is left; `Refused` when it is not."""
+        steps = self.steps
         earlier = self._charged_before(path)
         steps.budget.charge(cost * earlier)
-        await self._cover(tool.name, cost, path)
+        await self._cover(name, cost, path)
         try:
-            return await self._judged(tool, arguments, path, act, cost)
+            return await carry()
         finally:
             # A step that was open may have been begun once more.
-            more = charged_before(self._record(path)) - earlier
+            more = charged_before(self.record(path)) - earlier
             steps.budget.charge(cost * max(0, more))
 
     # ---- inside
@@ -78,8 +87,8 @@ class Gate:
         costs = {"cost": cost} if cost and steps.budget.account.limit is not None else {}
         call = original = self._call(tool, arguments)
         ask_path, rails = approval_path(path), self.steps.ground.worker.rails
-        verdict = None if self._is_settled(path) else judge(call, rails)
-        approved = self._is_settled(ask_path) or isinstance(verdict, NeedsApproval)
+        verdict = None if self.is_settled(path) else judge(call, rails)
+        approved = self.is_settled(ask_path) or isinstance(verdict, NeedsApproval)
         if approved:
             decided = await steps.wait_for(self._approval(ask_path, call, verdict))
             if not decided.approve:
@@ -87,7 +96,7 @@ class Gate:
             if decided.arguments is not None:
                 arguments = tool.checked(decided.arguments)
             call = replace(call, arguments=arguments, now_ms=steps.now_ms())
-            verdict = None if self._is_settled(path) else self._judged_anew(call, decided)
+            verdict = None if self.is_settled(path) else self._judged_anew(call, decided)
         if verdict is None:
             with steps.budget.covering(cost, again=True):
                 made = act(arguments, _as_read(tool, arguments))
@@ -99,19 +108,19 @@ class Gate:
             trace = self.asker.envelope.trace_parent or self.asker.invocation.id
             problem = Problem.of(verdict.refused, owner=tool.terms.owner, trace=trace)
             log.info("act refused", tool=tool.name, stage=verdict.stage, **problem.for_operator())
-            return await steps.carry_out(_refusing(made, verdict.refused))
+            return await steps.carry_out(refusing(made, verdict.refused))
         if isinstance(verdict, NeedsApproval):
             # It was none when the run began to ask, so nobody has decided on it.
             why = "what it does now needs an approval that nobody was asked for"
-            return await steps.carry_out(_refusing(made, expired(tool.name, why)))
+            return await steps.carry_out(refusing(made, expired(tool.name, why)))
         if approved:
             licence, lost = self._licence(ask_path, original, call.now_ms)
             if lost is not None:
-                return await steps.carry_out(_refusing(made, expired(tool.name, lost)))
+                return await steps.carry_out(refusing(made, expired(tool.name, lost)))
             made = replace(made, licence=licence)
         made = replace(made, licence={**made.licence, **costs})
         if not steps.budget.account.fits(cost):
-            return await steps.carry_out(_refusing(made, _used_up(tool.name)))
+            return await steps.carry_out(refusing(made, _used_up(tool.name)))
         limit = tool.terms.limit
         with (
             steps.budget.covering(cost),
@@ -121,12 +130,12 @@ class Gate:
 
     def _charged_before(self, path: str) -> int:
         """Give how many attempts are paid for beside the one that is about to be counted."""
-        record = self._record(path)
+        record = self.record(path)
         return charged(record) if self._is_begun_again(path) else charged_before(record)
 
     def _is_begun_again(self, path: str) -> bool:
         """Say whether it is paid for once more now: what was begun before is lost."""
-        record = self._record(path)
+        record = self.record(path)
         if record is None or record.outcome is not None or record.intent is None:
             return False
         facts = record.intent.facts
@@ -134,12 +143,12 @@ class Gate:
 
     async def _cover(self, tool: str, cost: int, path: str) -> None:
         """Ask a person for more where an act costs more than is left; `Refused` for nothing."""
-        steps, settled = self.steps, self._is_settled(path) and not self._is_begun_again(path)
+        steps, settled = self.steps, self.is_settled(path) and not self._is_begun_again(path)
         for count in range(1, RAISES_COUNT_MAX + 1):
             # Each try may have used up what was given for the one before.
             ask_path = _beside(path, "b" * count)
             covered = settled or steps.budget.account.fits(cost)
-            if covered and not self._is_settled(ask_path):
+            if covered and not self.is_settled(ask_path):
                 return
             wait = ask_person_wait(
                 self.asker,
@@ -205,7 +214,7 @@ class Gate:
         self, ask_path: str, call: Call, now_ms: int
     ) -> tuple[Mapping[str, object], str | None]:
         """Give what the act's intent says of its approval, or why that is worth nothing now."""
-        record = self._record(ask_path)
+        record = self.record(ask_path)
         assert record is not None, "it was waited for"
         intent, outcome = record.intent, record.outcome
         assert intent is not None, "a request was made"
@@ -229,13 +238,14 @@ class Gate:
             return {}, "the tool, its arguments or the rules are not those that were approved"
         return {"approved": {"request": request, "digest": digest, "by": outcome.facts["by"]}}, None
 
-    def _record(self, path: str) -> StepRecord | None:
+    def record(self, path: str) -> StepRecord | None:
+        """Give what is recorded of a step of this run."""
         steps = self.steps
         return steps.ground.lane.steps.known(steps.invocation.id, path)
 
-    def _is_settled(self, path: str) -> bool:
+    def is_settled(self, path: str) -> bool:
         """Say whether it was begun or has ended, so that nothing is left to be judged."""
-        record = self._record(path)
+        record = self.record(path)
         if record is None:
             return False
         begun = record.intent is not None and "void" not in record.intent.facts
@@ -269,7 +279,7 @@ def _rejected(tool: str, decided: Decided) -> Refused:
     return Refused(State.APPROVAL_REJECTED, f"{decided.by} has not approved {tool}{because}")
 
 
-def _refusing(act: Act[R], refused: Refused) -> Act[R]:
+def refusing(act: Act[R], refused: Refused) -> Act[R]:
     """Give the act that does nothing but end in this refusal, which leaves no trace."""
 
     async def refuse() -> NoReturn:

@@ -7,7 +7,7 @@ refills it. Guarantee: no costed act begins that is not covered.
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -15,6 +15,7 @@ import structlog
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.contract.tool import Tool
+from handrail.lane.failure_class import is_unbilled
 from handrail.lane.steps import HARMLESS
 from handrail.lane.trying_again import NOTHING_HAPPENED
 from handrail.rails.budget import Account, read_budget, written
@@ -34,6 +35,13 @@ _FREE = NOTHING_HAPPENED | {
 log = structlog.get_logger("handrail.rails")
 
 
+@dataclass(slots=True)
+class Bill:
+    """What an act costs: what it may cost at most, until somebody knows better."""
+
+    micros: int
+
+
 class RunBudget:
     """The budget of one run."""
 
@@ -43,8 +51,8 @@ class RunBudget:
         self._task = envelope.task_id
 
     @contextmanager
-    def covering(self, cost: int, *, again: bool = False) -> Generator[None]:
-        """Set aside what an act may cost while it runs; it is spent unless nothing happened.
+    def covering(self, cost: int, *, again: bool = False) -> Generator[Bill]:
+        """Set aside what an act may cost while it runs; its bill is spent unless nothing happened.
 
         What was begun before was covered then, and is only counted `again`.
         """
@@ -55,19 +63,15 @@ class RunBudget:
         if self.account.warns and not warned:
             left = written(self.account.left)
             log.warning("most of the budget is used", task=self._task, left=left)
+        bill = Bill(cost)
         try:
-            yield
-        except Refused as refused:
-            if refused.state in _FREE:
-                self.account = self.account.release(cost)
-            else:
-                self.account = self.account.commit(cost)
+            yield bill
+        except BaseException as error:
+            if (isinstance(error, Refused) and error.state in _FREE) or is_unbilled(error):
+                bill.micros = 0
             raise
-        except BaseException:
-            self.account = self.account.commit(cost)
-            raise
-        else:
-            self.account = self.account.commit(cost)
+        finally:
+            self.account = self.account.settle(cost, bill.micros)
 
     def effect_of(self, tool: Tool[..., Any]) -> Effect:
         """Give the effect of a tool: what is paid for leaves that trace, whatever else it does."""

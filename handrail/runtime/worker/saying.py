@@ -123,6 +123,7 @@ class Saying:
             model_calls=ended.spent.model_calls,
             tokens_in=usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens,
             tokens_out=usage.output_tokens,
+            cost_micros=ended.spent.cost_micros,
         )
 
     def dead(

@@ -20,7 +20,7 @@ from handrail.models.answer import Excerpt, Selected
 from handrail.models.claude import MODEL_DEFAULT, ClaudeModel, ClaudeSettings
 from handrail.models.loop import converse, model_call
 from handrail.models.port import JsonObject, ModelRequest, Stop, Usage
-from tests.messages_api import KEY, MessagesApi, calls, calls_badly, says, serving
+from tests.messages_api import KEY, Message, MessagesApi, calls, calls_badly, says, serving
 
 
 class Verdict(BaseModel):
@@ -264,6 +264,31 @@ async def test_a_reply_that_was_cut_before_its_first_word_is_asked_again() -> No
         answer = await converse(model_call("?", returns=str), model.respond, never)
 
         assert answer == "Short."
+
+
+async def test_a_turn_that_paused_is_given_back_unchanged_and_goes_on() -> None:
+    search = {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {"q": "x"}}
+    paused = Message(({"type": "text", "text": "Let me look."}, search), "pause_turn")
+    async with serving() as api, asking(api) as model:
+        api.script(paused, says("It is far."))
+
+        answer = await converse(model_call("How far?", returns=str), model.respond, never)
+
+        assert answer == "It is far."
+        roles = [message["role"] for message in api.requests[1].body["messages"]]
+        assert roles == ["user", "assistant"]
+        assert api.requests[1].body["messages"][1]["content"] == list(paused.blocks)
+
+
+async def test_a_turn_that_pauses_for_ever_is_given_up() -> None:
+    search = {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {}}
+    async with serving() as api, asking(api) as model:
+        api.answer_by(lambda _: Message((search,), "pause_turn"))
+
+        with pytest.raises(Refused, match="not done after 3 turns"):
+            await converse(model_call("?", returns=str, turns_max=3), model.respond, never)
+
+        assert len(api.requests) == 3
 
 
 async def test_in_its_last_turn_a_model_cannot_call() -> None:

@@ -1,0 +1,13 @@
+"""What lanes promise about what models cost, in memory."""
+
+from collections.abc import Callable
+
+import pytest
+
+from handrail.testing import Team
+from tests.promises.model_budgets import *  # noqa: F403 - every test of it is a test of this file
+
+
+@pytest.fixture
+def team_of() -> Callable[..., Team]:
+    return Team
