@@ -124,15 +124,18 @@ class Answering:
         end = await ground.worker.bus.end_offset(where)
         if end <= self.next:
             return
-        async with aclosing(ground.worker.bus.fetch(where, self.next, end)) as records:
+        while self.next < end:
             batch: list[Record] = []
-            async for record in records:
-                batch.append(record)
-                if len(batch) >= BATCH_COUNT:
-                    if not await self._take_all(batch):
-                        return
-                    batch.clear()
-            if await self._take_all(batch):
+            async with aclosing(ground.worker.bus.fetch(where, self.next, end)) as records:
+                async for record in records:
+                    batch.append(record)
+                    if len(batch) >= BATCH_COUNT:
+                        break
+            # Not while they are read: readers are few, taking in needs one too, and lanes that
+            # each hold the last one would wait for one another for ever.
+            if not await self._take_all(batch):
+                return
+            if len(batch) < BATCH_COUNT:
                 self.next = end
 
     async def _take(self, record: Record) -> bool:

@@ -7,7 +7,6 @@ knows what was written.
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
@@ -28,7 +27,7 @@ from handrail.runtime.worker.asking_again import AskingAgain
 from handrail.runtime.worker.carrying import Carrier
 from handrail.runtime.worker.committer import Committer
 from handrail.runtime.worker.copying import copy_forward
-from handrail.runtime.worker.lane_state import LaneState, end_task
+from handrail.runtime.worker.lane_state import LaneState, end_task, first_end, to_its_end
 from handrail.runtime.worker.letting_go import LastWords, take_back
 from handrail.runtime.worker.moved_acts import MovedActs, Released
 from handrail.runtime.worker.opening import PROOF_DEADLINE_S, LanePlace, begin_epoch, open_lane
@@ -249,10 +248,13 @@ class LaneRunner:
         finally:
             self._consumer.pause(self.place.inbox)
             self._committer = self._carrier = None
-            await carrier.cancel_all()
-            self._in_hand = committer.outcomes_in_hand
-            self._moved.take(Released(self.place, carrier.ground.flights.take_all()))
-            await committer.producer.close()
+            await to_its_end(self._let_go(carrier, committer))
+
+    async def _let_go(self, carrier: Carrier, committer: Committer) -> None:
+        await carrier.cancel_all()
+        self._in_hand = committer.outcomes_in_hand
+        self._moved.take(Released(self.place, carrier.ground.flights.take_all()))
+        await committer.producer.close()
 
     async def _until_trouble(self, committer: Committer, carrier: Carrier) -> None:
         assert self.lane is not None
@@ -262,7 +264,7 @@ class LaneRunner:
             # What was told late counts before any step is judged by its class.
             reading = self._spawn(carrier.read_answers(), "read answers")
             tasks.append(reading)
-            await _first_end([*tasks, carrier.trouble])
+            await first_end([*tasks, carrier.trouble])
             tasks.remove(reading)
             await self._worker.fail_points.reached(Moment.AFTER_ANSWERS_READ)
             self._begin(carrier, self.lane)
@@ -271,7 +273,7 @@ class LaneRunner:
                 self._spawn(self._keep_journal_short(committer), "copy"),
                 self._spawn(keep_deleting(carrier.ground), "delete"),
             ]
-            await _first_end([*tasks, carrier.trouble])
+            await first_end([*tasks, carrier.trouble])
         finally:
             for task in tasks:
                 await end_task(task)
@@ -389,10 +391,3 @@ class LaneRunner:
             "partition": self._number,
             "epoch": self.lane.epoch if self.lane else None,
         }
-
-
-async def _first_end(tasks: Sequence["asyncio.Future[None]"]) -> None:
-    """Wait for the first that ends, and raise what it raised."""
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in done:
-        task.result()

@@ -1,6 +1,7 @@
 """What a lane is doing, in the words that people see, and how a task of it is ended for good."""
 
 import asyncio
+from collections.abc import Coroutine, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -25,3 +26,28 @@ async def end_task(task: "asyncio.Task[Any] | None") -> None:
     await asyncio.wait({task})
     if not task.cancelled():
         task.exception()  # whoever ends a task has no use for how it failed
+
+
+async def to_its_end(work: "Coroutine[Any, Any, None]") -> None:
+    """Do it whole, also when whoever waits for it is cancelled meanwhile: that comes out after it.
+
+    A lane that is let go because of an error may be told at that moment that its partition has
+    moved; what it has in hand is passed on all the same.
+    """
+    task = asyncio.create_task(work)
+    was_cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            was_cancelled = True
+    task.result()
+    if was_cancelled:
+        raise asyncio.CancelledError
+
+
+async def first_end(tasks: Sequence["asyncio.Future[None]"]) -> None:
+    """Wait for the first that ends, and raise what it raised."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()

@@ -1,0 +1,57 @@
+"""How the answers of a lane are read."""
+
+from collections.abc import AsyncGenerator
+from types import SimpleNamespace
+from typing import Any
+
+from handrail.runtime.worker.answering import BATCH_COUNT, Answering
+from handrail.wire.record import Record, TopicPartition
+
+WHERE = TopicPartition("ns.a.answers", 0)
+
+
+class OneReader:
+    """A connection with one reader to lend."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.lent = 0
+
+    async def end_offset(self, where: TopicPartition) -> int:
+        assert where == WHERE
+        return self.count + 1  # with the marker of their transaction
+
+    async def fetch(self, where: TopicPartition, start: int, end: int) -> AsyncGenerator[Record]:
+        assert where == WHERE
+        self.lent += 1
+        try:
+            for offset in range(start, min(end, self.count)):
+                yield Record(*where, offset, 0, None, b"", (("ce_type", b"known"),))
+        finally:
+            self.lent -= 1
+
+
+def answering(bus: OneReader) -> Any:
+    lane = SimpleNamespace(answers=0)
+    ground: Any = SimpleNamespace(
+        lane=lane, place=SimpleNamespace(answers=WHERE), worker=SimpleNamespace(bus=bus)
+    )
+    return Answering(ground, {})
+
+
+async def test_an_answer_is_taken_in_while_no_reader_is_held_for_the_next_ones() -> None:
+    for count in (0, 1, BATCH_COUNT, 2 * BATCH_COUNT + 7):
+        bus = OneReader(count)
+        taken: list[int] = []
+
+        async def take(record: Record, bus: OneReader = bus, taken: list[int] = taken) -> bool:
+            assert not bus.lent, "what is taken in may have to be looked up"
+            taken.append(record.offset)
+            return True
+
+        one = answering(bus)
+        one._takers = {"known": take}
+        await one.look()
+
+        assert taken == [*range(count)]
+        assert one.next == count + 1
