@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         Access,
         Applied,
         Hit,
-        Integrity,
         Memory,
         MemoryClass,
         PersonalData,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     )
     from handrail.contract.parts import Parts
     from handrail.contract.passage import Passage
+    from handrail.contract.plan import Anything, OneOf, Within, may
     from handrail.contract.recall import Recall, Recalled
     from handrail.contract.remote import remote_tool
     from handrail.contract.terms import (
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from handrail.errors.root import HandrailError
     from handrail.models.answer import Excerpt, Selected
     from handrail.runtime.client import Client
+    from handrail.wire.label import Integrity
 
 __version__ = "0.1.0"
 
@@ -74,6 +75,11 @@ __all__ = [
     "remote_tool",
     "results",
     "tool",
+    # what may be done after an untrusted read
+    "Anything",
+    "OneOf",
+    "Within",
+    "may",
     # the terms of a tool
     "Approval",
     "Cost",
@@ -124,6 +130,10 @@ _ROOM_OF = {
     "remote_tool": "handrail.contract.remote",
     "results": "handrail.contract.topic",
     "tool": "handrail.contract.tool",
+    "Anything": "handrail.contract.plan",
+    "OneOf": "handrail.contract.plan",
+    "Within": "handrail.contract.plan",
+    "may": "handrail.contract.plan",
     "Approval": "handrail.contract.terms",
     "Cost": "handrail.contract.terms",
     "Example": "handrail.contract.terms",
@@ -135,7 +145,7 @@ _ROOM_OF = {
     "Access": "handrail.contract.memory",
     "Applied": "handrail.contract.memory",
     "Hit": "handrail.contract.memory",
-    "Integrity": "handrail.contract.memory",
+    "Integrity": "handrail.wire.label",
     "Memory": "handrail.contract.memory",
     "MemoryClass": "handrail.contract.memory",
     "NEW": "handrail.contract.memory",

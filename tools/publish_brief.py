@@ -18,6 +18,8 @@ A_YEAR_S = 365 * 86_400.0
     permission="briefs:publish",
     idempotency=Key("task"),
     examples=[Example({"markdown": "# Why and how\n"})],
+    # It goes into a file whose name the task gives, for people to read: nothing is done by it.
+    inert=["markdown"],
     owner="the research desk",
 )
 async def publish_brief(ctx: ToolContext, markdown: str) -> publish.Published:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from handrail import Approval, Context, Effect, Refused, Topic, agent, results, tool
+from handrail import Approval, Context, Effect, Reach, Refused, Topic, agent, results, tool
 from handrail.rails.cedar import CedarPolicy
 from handrail.runtime.approvals import approval_of, denial_of
 from handrail.testing import Team
@@ -30,6 +30,7 @@ jobs = Topic("jobs", carries=str)
 @tool(
     effect=Effect.UNSAFE,
     approval=Approval(by=BY, expires_s=LIMIT_S, text="Refund {amount} for order {order}"),
+    reach=Reach.TENANT,
 )
 async def refund(order: str, amount: Decimal) -> str:
     """Send money back for one order."""

@@ -4,16 +4,18 @@ A handler touches the world through its context only, so that the engine can rec
 """
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
 
 from handrail.contract.effect import EffectDeclaration
 from handrail.contract.passage import Passage
 from handrail.contract.tool import Tool, ToolContext
+from handrail.wire.label import Integrity
 
 if TYPE_CHECKING:
     from handrail.contract.memory import Memory, MemoryHandle
+    from handrail.contract.plan import May
     from handrail.contract.recall import Recall, Recalled
     from handrail.contract.topic import Topic
 
@@ -117,6 +119,7 @@ class Context(Protocol):
         *args: *Ts,
         effect: EffectDeclaration,
         name: str | None = None,
+        gives: Integrity = ...,
     ) -> Awaitable[R]: ...
     @overload
     def step(
@@ -126,6 +129,7 @@ class Context(Protocol):
         *args: *Ts,
         effect: EffectDeclaration,
         name: str | None = None,
+        gives: Integrity = ...,
     ) -> Awaitable[R]: ...
 
     def step(
@@ -136,11 +140,34 @@ class Context(Protocol):
         *args: *Ts,  # pyright: ignore[reportInvalidTypeVarUse]
         effect: EffectDeclaration,
         name: str | None = None,
+        gives: Integrity = Integrity.UNTRUSTED,
     ) -> Awaitable[R]:
         """Carry an async function out as a step of this effect class.
 
         Its result must be annotated and have a JSON form; arguments are given in order, never by
-        name. A first parameter of type ToolContext is filled by the engine. Raises StepInvalid.
+        name. A first parameter of type ToolContext is filled by the engine. Unless it is pure,
+        `gives` says how far what it brings can be trusted. Raises StepInvalid.
+        """
+        ...
+
+    def plan(self, *tools: "May", refuses: bool = False) -> None:
+        """Fix what may be done unattended after an untrusted read, here and in later hops.
+
+        `may(tool, argument=bound)` names a tool. An argument with a bound may hold whatever is
+        within it, whoever has written it; any other has to come from who is trusted. What is not
+        in the plan a person has to approve; with `refuses` it is refused (`tainted_input`). A
+        second plan only narrows the first, and one that is made after an untrusted read frees
+        nothing.
+        """
+        ...
+
+    def endorse(self, value: M, **allowed: "Collection[object]") -> M:
+        """Vouch for what was taken out of an untrusted text, and give it back.
+
+        A pydantic model in which nothing is free: enumerations, literals, flags, numbers between
+        two bounds; for any other field `allowed` lists what may stand there, and every entry of the
+        list has to come from who is trusted. Its values may then be arguments of acts. The label of
+        the run stays what it is. Raises Refused (`tainted_input`).
         """
         ...
 

@@ -16,6 +16,7 @@ from typing_extensions import TypeVar
 from handrail.contract.topic import Topic
 from handrail.errors.contract import TopicInvalid
 from handrail.errors.memory import MemoryKeyInvalid, SpaceInvalid
+from handrail.wire.label import Integrity
 
 M = TypeVar("M")
 
@@ -45,23 +46,6 @@ class MemoryClass(StrEnum):
     PROCEDURE = "procedure"  #: how something is done; written by people, reviewed after 90 days
     ARTIFACT = "artifact"  #: pointer and digest of something stored elsewhere; never changed
     DECISION = "decision"  #: why somebody acted; immutable
-
-
-class Integrity(StrEnum):
-    """How far the origin of what is written can be trusted, best first."""
-
-    SYSTEM = "system"
-    USER = "user"
-    INTERNAL = "internal"
-    UNTRUSTED = "untrusted"
-
-    @property
-    def rank(self) -> int:
-        """0 is the most trusted."""
-        return _RANKS[self]
-
-
-_RANKS = {integrity: rank for rank, integrity in enumerate(Integrity)}
 
 
 class PersonalData(StrEnum):

@@ -16,6 +16,7 @@ from handrail.contract.canonical import sha256_of
 from handrail.contract.condition import Condition
 from handrail.contract.confinement import Level
 from handrail.contract.failure import State
+from handrail.wire.label import Confidentiality, Integrity, Label
 
 EXPIRES_S_DEFAULT, EXPIRES_S_MAX = 86_400.0, 30 * 86_400.0
 TRIES_COUNT_MAX = 10
@@ -211,16 +212,31 @@ class ToolTerms:
     egress: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     owner: str | None = None
+    inert: tuple[str, ...] = ()  #: arguments that are only kept for people to read
+    gives: Integrity | None = None  #: how far what it gives back can be trusted, where that is said
     declared: frozenset[str] = frozenset()
+
+    @property
+    def label(self) -> Label:
+        """Where what it gives back comes from: from outside, nobody vouches for it."""
+        outside = self.reach is Reach.EXTERNAL
+        usual = Integrity.UNTRUSTED if outside else Integrity.INTERNAL
+        circle = Confidentiality.PUBLIC if outside else Confidentiality.TENANT
+        return Label(self.gives or usual, circle)
 
     def problem(self, arguments: frozenset[str]) -> tuple[str, str] | None:
         """Say what does not fit a tool with these arguments, and its cure."""
         of_key = frozenset(self.idempotency.names if self.idempotency else ()) - {"tenant", "task"}
         spoken = self.approval.names if self.approval else frozenset[str]()
-        unknown = sorted((of_key | spoken) - arguments)
+        unknown = sorted((of_key | spoken | frozenset(self.inert)) - arguments)
         if unknown:
             known = ", ".join(sorted(arguments)) or "none"
             return f"its terms name {', '.join(unknown)}, which it does not take", f"it has {known}"
+        if self.inert and self.reach is Reach.EXTERNAL:
+            return (
+                "inert= names arguments, and it reaches outside",
+                "what leaves the house is no keepsake",
+            )
         if self.undo_within_s is not None and self.undo is None:
             return "undo_within= says until when, and undo= does not say by what", "name the tool"
         if (wrong := [one for one in self.secrets if not one.startswith("secret://")]) != []:
@@ -255,6 +271,8 @@ class Terms(TypedDict, total=False):
     egress: Sequence[str]
     examples: Sequence[Example]
     owner: str
+    inert: Sequence[str]  #: arguments that are only kept for people to read, and choose nothing
+    gives: Integrity  #: of what it gives back; from outside it is untrusted, else internal
 
 
 #: What `@tool` takes by names of its own.
@@ -294,5 +312,7 @@ def agreed_terms(given: Terms, said: "set[str]") -> ToolTerms:
         egress=tuple(given.get("egress", ())),
         examples=tuple(given.get("examples", ())),
         owner=given.get("owner"),
+        inert=tuple(given.get("inert", ())),
+        gives=given.get("gives"),
         declared=frozenset({*said, *given}),
     )

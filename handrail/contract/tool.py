@@ -158,6 +158,16 @@ class ToolContract:
     terms: ToolTerms = field(default_factory=ToolTerms)
 
     @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """What its arguments are when they are not given, of those that need not be."""
+        known = self.args_model.model_fields
+        return {
+            name: known[own].get_default(call_default_factory=False)
+            for own, name in self.fields.items()
+            if not known[own].is_required()
+        }
+
+    @cached_property
     def version(self) -> str:
         """A digest of name, words, schemas, effect and terms."""
         said = (

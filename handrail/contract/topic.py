@@ -10,7 +10,7 @@ reject a message.
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Generic, TypeGuard, cast, overload
+from typing import Any, Generic, Self, TypeGuard, cast, overload
 
 from pydantic import ValidationError
 from typing_extensions import TypeVar
@@ -20,6 +20,7 @@ from handrail.contract.message_model import MessageModel, json_of, models_of
 from handrail.errors.contract import KeyInvalid, NotSendable, TopicInvalid
 from handrail.errors.wire import BodyNotJson, MessageInvalid, TypeUnknown
 from handrail.wire.codec import check_body, decode_body
+from handrail.wire.label import Integrity
 from handrail.wire.limits import KEY_BYTES_MAX, TOPIC_CHARS_MAX
 from handrail.wire.priority import Priority, with_priority
 
@@ -145,6 +146,14 @@ class Topic(Generic[M, R]):
     def is_open(self) -> bool:
         """Say whether any type may stand on the topic, as on `results`."""
         return False
+
+    #: How far what is submitted on it can be trusted, whoever submits it.
+    integrity: Integrity = Integrity.USER
+
+    def submitted_as(self, integrity: Integrity) -> Self:
+        """Say how far what is submitted on it can be trusted, such as mail of anybody; give it."""
+        self.integrity = integrity
+        return self
 
     @property
     def inboxes(self) -> tuple[str, ...]:

@@ -1,11 +1,10 @@
 """What the ledger can say: a closed set of events, each about one task, and their bytes.
 
-Each event is written in the transaction of what it reports, under the task's id as its key, so
-that everything about a task lies in one partition in which a cause precedes its effect. A body is
-complete: key and headers only repeat it. Times are milliseconds since 1970 (UTC).
+Each event is written in the transaction of what it reports, under the task's id as its key: all
+about a task lies in one partition, causes before effects. Times are milliseconds since 1970 (UTC).
 
 The open records of a task are counted from these events alone: `wrote` opens one for each record
-that an agent will read, and each event that says so closes the record it was read from.
+that an agent will read, and an event that says so closes its own.
 """
 
 from dataclasses import dataclass
@@ -93,6 +92,7 @@ class AtLane(Happened):
     topic: str  #: the inbox, without the namespace
     partition: int
     offset: int  #: -1 for a gathered invocation, which was made of several records
+    label: str | None = None  #: of all that its run had read by then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from handrail.memory.gate import (
 )
 from handrail.memory.likeness import is_opaque
 from handrail.memory.rights import refused_key, refused_right
+from handrail.wire.label import OF_TEAM, OF_USER, Label, label_of
 from handrail.wire.memory import COMMUTATIVE, Op, StoredRecord, key_in_words
 
 TASK_S_DEFAULT: Final = 7 * DAY_S  #: of a task that names no deadline
@@ -212,7 +213,7 @@ def _record(
         model=command.model,
         sealed=command.sealed,
         derived_from=_sources(asked, seen),
-        label=command.label if goes_back else asked.label,
+        label=command.label if goes_back else _label(asked, seen),
         confidence=command.confidence,
         observed_ms=command.observed_ms,
         expires_ms=_expires_ms(asked, space, around.now_ms),
@@ -223,6 +224,14 @@ def _record(
         flagged=command.flagged if goes_back else None,
         previous=seen.present.digest,
     )
+
+
+def _label(asked: Asked, seen: _Seen) -> str | None:
+    """Give where a value comes from: what is added to a record is no better than the rest of it."""
+    if asked.command.op not in COMMUTATIVE or seen.record is None or seen.record.label is None:
+        return asked.label
+    absent = OF_USER if asked.by_person else OF_TEAM
+    return str(label_of(asked.label, absent=absent).join(label_of(seen.record.label)))
 
 
 def _sources(asked: Asked, seen: _Seen) -> tuple[str, ...]:
@@ -264,6 +273,10 @@ def _marked(asked: Asked, seen: _Seen, around: Surroundings) -> Decision:
         "message_id": asked.message_id,
         "rollback_of": None,
     }
+    if command.op is Op.ENDORSE:
+        # Whoever vouches for it is a person; who may see it they do not change.
+        seen_by = label_of(record.label, absent=OF_TEAM).confidentiality
+        changes["label"] = str(Label(OF_USER.integrity, seen_by))
     return encoded(replace(record, **changes))
 
 

@@ -10,12 +10,13 @@ from typing import Any, Final
 import orjson
 
 from handrail.contract.failure import State
-from handrail.contract.memory import Integrity, Memory, MemoryClass
+from handrail.contract.memory import Memory, MemoryClass
 from handrail.errors.root import HandrailError
 from handrail.memory.asked import Asked, Present, Reason, Refusal, Surroundings, Usage
 from handrail.memory.erasing import not_about_the_same
 from handrail.memory.likeness import is_echo, text_of
 from handrail.memory.traces import person_in, secret_in
+from handrail.wire.label import OF_TEAM, OF_USER, Integrity, label_of
 from handrail.wire.limits import KIB
 
 VALUE_BYTES_MAX: Final = 256 * KIB
@@ -135,11 +136,7 @@ def refused_text(space: Memory[Any], value: object) -> Refusal | None:
 
 def integrity_of(label: str | None, *, by_person: bool) -> Integrity:
     """Say how far what is written can be trusted; a label that nobody knows is not."""
-    if label is None:
-        return Integrity.USER if by_person else Integrity.INTERNAL
-    words = label.replace(",", " ").replace(";", " ").split()
-    known = [Integrity(word) for word in words if word in set(Integrity)]
-    return max(known, key=lambda one: one.rank) if known else Integrity.UNTRUSTED
+    return label_of(label, absent=OF_USER if by_person else OF_TEAM).integrity
 
 
 def is_trusted(asked: Asked, space: Memory[Any]) -> bool:

@@ -17,8 +17,10 @@ from handrail.contract.terms import Approval
 from handrail.contract.tool import Tool
 from handrail.rails.limits import CallLimits
 from handrail.rails.policy import ANONYMOUS, Access, NoPolicy, Policy
+from handrail.rails.vouching import HasRead, doubtful
 
 ROLE = "role:"
+ANYONE = "anyone"
 
 
 class Stage(StrEnum):
@@ -44,6 +46,7 @@ class Call:
     task_id: str
     now_ms: int
     approved: bool = False  #: a person has approved this very act
+    read: HasRead = field(default_factory=HasRead)  #: what its run has read
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class NeedsApproval:
     approval: Approval
     arguments: Mapping[str, Any]
     by: tuple[str, ...]
+    why: str = ""  #: in words, where the contract does not say it
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +91,18 @@ def judge(call: Call, rails: Rails) -> Verdict:
     """Say whether an act may take place. Takes no place in any limit; `admit` does."""
     stage = Stage.CONTRACT
     try:
-        arguments = call.tool.checked(call.arguments)
+        arguments, unsure = call.tool.checked(call.arguments), None
         for stage, check in _CHECKS:
             found = check(call, arguments, rails)
             if isinstance(found, Refused):
                 return Stopped(stage, found)
             if isinstance(found, NeedsApproval) and not call.approved:
-                return _by_another(call, found)
+                if stage is not Stage.LABELS:
+                    return _by_another(call, found if unsure is None else _both(unsure, found))
+                # A person is asked last of all: a rule may forbid it, or name who has to decide.
+                unsure = found
+        if unsure is not None:
+            return _by_another(call, unsure)
     except Refused as refused:
         return Stopped(stage, refused)
     except Exception as error:  # noqa: BLE001 - answered by a refusal
@@ -118,8 +127,23 @@ def _defect(stage: Stage, error: Exception) -> Refused:
     return refused
 
 
-def _labels(call: Call, arguments: Mapping[str, Any], rails: Rails) -> None:
-    del call, arguments, rails
+def _labels(
+    call: Call, arguments: Mapping[str, Any], rails: Rails
+) -> Refused | NeedsApproval | None:
+    del rails
+    why = doubtful(call.tool, arguments, call.read)
+    if why is None:
+        return None
+    if call.read.plan.refuses:
+        return Refused(State.TAINTED_INPUT, f"{call.tool.name}: {why}")
+    # Whoever has asked may decide: what is doubted is what others have written, not the asker.
+    approval = call.tool.terms.approval or Approval(by_asker=True)
+    return NeedsApproval(approval, arguments, (approval.by,), f"It is asked because {why}.")
+
+
+def _both(unsure: NeedsApproval, needed: NeedsApproval) -> NeedsApproval:
+    by = needed.by if unsure.by == (ANYONE,) else (*needed.by, *unsure.by)
+    return replace(needed, by=tuple(dict.fromkeys(by)), why=unsure.why)
 
 
 def _policy(

@@ -90,6 +90,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
             who() if asked_by is None else asked_by
         )  #: whose rights count for what is submitted
         self.budget: str | None = None  #: of a task that is submitted without one
+        self.label: str | None = None  #: of what is submitted, where it is trusted less than a user
         self._bus: Bus | None = None
         self._readers: dict[int, RowReader] = {}
         self._seen_topics: set[str] = set()
@@ -175,6 +176,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
             asked_by=self.asked_by,
             priority=asked.value if asked is Priority.HIGH or topic.priorities else None,
             budget=self.budget if asking.budget is None else asking.budget,
+            label=self.label,
         )
         inbox = with_priority(topic.name, asked) if topic.priorities else topic.name
         # Of two inboxes the second knows the references; what is normal goes on from there.

@@ -120,7 +120,7 @@ class TeamMemory:
             self._keys = LocalKeys(self.folder / KEYS_FILE)
         return self._keys
 
-    async def send(self, command: Command, task_id: str) -> None:
+    async def send(self, command: Command, task_id: str, label: str | None = None) -> None:
         """Send a command as a person does."""
         ground = self._ground
         envelope = Envelope(
@@ -130,6 +130,7 @@ class TeamMemory:
             time_ms=ground.clock.now_ms(),
             task_id=task_id,
             tenant=TENANT,
+            label=label,
         )
         topic, key = f"{ground.namespace}.{COMMANDS}", command.key.encode()
         record = Outgoing(topic, key, command.encode(), encode_headers(envelope))
@@ -215,8 +216,9 @@ class TestedSpace(Generic[M]):
         expect: int | None = None,
         subject: str | None = None,
         task: str = "a-test",
+        label: str | None = None,
     ) -> Record[M] | None:
-        """Write as a person does, and give what is there afterwards."""
+        """Write as a person does, of whatever origin, and give what is there afterwards."""
         owner = task if self._space.rules.of_one_task else None
         command = Command(
             op=Op.PUT,
@@ -227,7 +229,7 @@ class TestedSpace(Generic[M]):
             value=orjson.loads(self._space.encode(value)),
             expect=expect,
         )
-        await self._memory.send(sealed(command, self._memory.keys()), task)
+        await self._memory.send(sealed(command, self._memory.keys()), task, label)
         return await self.get(key, subject=subject, task=owner)
 
     async def made_again(self, told: MemoryRecalled) -> str:

@@ -47,6 +47,7 @@ TEXT_HEADERS: Final = (
     ("redrive_of", "ce_redriveof"),
     ("memory_read", "ce_memread"),
     ("label", "ce_label"),
+    ("plan", "ce_plan"),
     ("asked_by", "ce_askedby"),
     ("trace_parent", "traceparent"),
     ("data_schema", "ce_dataschema"),

@@ -44,6 +44,7 @@ class Envelope:
     redrive_of: str | None = None
     memory_read: str | None = None
     label: str | None = None
+    plan: str | None = None  #: what may still be done, and what trusted people have said
     asked_by: str | None = None  #: who submitted the task, as the submitter said
     trace_parent: str | None = None
     data_schema: str | None = None

@@ -19,7 +19,7 @@ from tests.waiting import until_now
 
 AGENT = """
 from pydantic import BaseModel
-from handrail import Topic, agent, results
+from handrail import Reach, Topic, agent, results
 
 class Greeting(BaseModel):
     greeting: str
@@ -260,14 +260,14 @@ from handrail import Context, Effect, Refused, State, Topic, agent, results, too
 jobs = Topic("jobs", carries=str)
 HERE = Path(__file__).parents[1]
 
-@tool(effect=Effect.READ)
+@tool(effect=Effect.READ, reach=Reach.TENANT)
 async def look(text: str) -> str:
     'Look it up.'
     with (HERE / "looked").open("a") as looked:
         looked.write(text)
     return text
 
-@tool(effect=Effect.UNSAFE)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
 async def book(text: str) -> str:
     'Book it.'
     if not (HERE / "open").exists():

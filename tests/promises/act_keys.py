@@ -9,6 +9,7 @@ from handrail import (
     Idempotent,
     Key,
     Queryable,
+    Reach,
     ToolContext,
     agent,
     results,
@@ -23,6 +24,7 @@ TeamOf = Callable[..., Team]
 @tool(
     effect=Queryable(reconcile=ask_receiver, settle_s=0.0),
     idempotency=Key("order", "currency"),
+    reach=Reach.TENANT,
 )
 async def charge(ctx: ToolContext, order: str, currency: str = "EUR") -> str:
     """Charge at somebody who can be asked by our key."""
@@ -30,7 +32,7 @@ async def charge(ctx: ToolContext, order: str, currency: str = "EUR") -> str:
     return WORLD.receiver.setdefault(ctx.idem_key, f"charged {order} {currency}")
 
 
-@tool(effect=Idempotent(ttl_s=3600), idempotency=Key("order", "amount"))
+@tool(effect=Idempotent(ttl_s=3600), idempotency=Key("order", "amount"), reach=Reach.TENANT)
 async def transfer(ctx: ToolContext, order: str, amount: float) -> str:
     """Transfer at somebody who honours our key."""
     WORLD.keys.append(ctx.idem_key)

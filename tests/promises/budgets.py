@@ -4,7 +4,19 @@ from collections.abc import Callable
 
 import pytest
 
-from handrail import Context, Cost, Effect, Parts, Refused, State, Topic, agent, results, tool
+from handrail import (
+    Context,
+    Cost,
+    Effect,
+    Parts,
+    Reach,
+    Refused,
+    State,
+    Topic,
+    agent,
+    results,
+    tool,
+)
 from handrail.testing import Team
 from tests.promises.step_tools import WORLD, Acts, jobs
 
@@ -13,7 +25,7 @@ TeamOf = Callable[..., Team]
 halves = Topic("halves", carries=str)
 
 
-@tool(effect=Effect.UNSAFE, cost=Cost(0.4))
+@tool(effect=Effect.UNSAFE, cost=Cost(0.4), reach=Reach.TENANT)
 async def rent(text: str) -> str:
     """Rent something."""
     WORLD.done.append(f"rent {text}")
@@ -97,7 +109,7 @@ async def test_a_task_without_a_budget_is_not_asked(team_of: TeamOf, acts: Acts)
         assert len(acts.done) == 3
 
 
-@tool(effect=Effect.PAID, cost=Cost(1))
+@tool(effect=Effect.PAID, cost=Cost(1), reach=Reach.TENANT)
 async def think(text: str) -> str:
     """Have something thought about, for money."""
     WORLD.done.append(f"think {text}")
@@ -106,7 +118,7 @@ async def think(text: str) -> str:
     return text
 
 
-@tool(effect=Effect.READ, cost=Cost(1))
+@tool(effect=Effect.READ, cost=Cost(1), reach=Reach.TENANT)
 async def look(text: str) -> str:
     """Look something up, for money."""
     WORLD.done.append(f"look {text}")

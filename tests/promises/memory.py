@@ -15,6 +15,7 @@ from handrail import (
     Memory,
     MemoryClass,
     Parts,
+    Reach,
     Refused,
     Topic,
     agent,
@@ -52,7 +53,7 @@ told = Topic("told", carries=str)
 questions = Topic("questions", carries=str, replies=str)
 
 
-@tool(effect=Effect.UNSAFE)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
 async def note(text: str) -> str:
     """Note something down, which nobody can take back."""
     return text

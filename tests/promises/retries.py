@@ -4,7 +4,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from handrail import Context, Effect, Idempotent, Refused, State, ToolContext, agent, results, tool
+from handrail import (
+    Context,
+    Effect,
+    Idempotent,
+    Reach,
+    Refused,
+    State,
+    ToolContext,
+    agent,
+    results,
+    tool,
+)
 from handrail.ledger.event import DeadLettered, Finished, Rested, StepWasted
 from handrail.models.port import ModelReply, ModelRequest
 from handrail.testing import Team
@@ -57,7 +68,7 @@ def world() -> Iterator[World]:
     return WORLD
 
 
-@tool(effect=Effect.READ)
+@tool(effect=Effect.READ, reach=Reach.TENANT)
 async def look(text: str) -> str:
     """Look something up."""
     WORLD.done.append(f"look {text}")
@@ -65,7 +76,7 @@ async def look(text: str) -> str:
     return text
 
 
-@tool(effect=Effect.UNSAFE)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
 async def pay(text: str) -> str:
     """Pay, which nobody can take back."""
     WORLD.done.append(f"pay {text}")
@@ -73,7 +84,7 @@ async def pay(text: str) -> str:
     return f"paid {text}"
 
 
-@tool(effect=Idempotent(ttl_s=86_400))
+@tool(effect=Idempotent(ttl_s=86_400), reach=Reach.TENANT)
 async def book(ctx: ToolContext, text: str) -> str:
     """Book at somebody who honours our key."""
     WORLD.done.append(f"book {text}")

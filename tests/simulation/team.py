@@ -17,6 +17,7 @@ from handrail import (
     Idempotent,
     Parts,
     Queryable,
+    Reach,
     ToolContext,
     Topic,
     agent,
@@ -173,25 +174,25 @@ def said(name: str, number: int, step: int) -> str:
     return f"{name}{number}.{step}"
 
 
-@tool(effect=Effect.PURE)
+@tool(effect=Effect.PURE, reach=Reach.TENANT)
 async def think(number: int, step: int) -> str:
     """Work something out."""
     return await STAGE.now.act("think", number, step, f"think/{number}/{step}")
 
 
-@tool(effect=Effect.READ)
+@tool(effect=Effect.READ, reach=Reach.TENANT)
 async def look(number: int, step: int) -> str:
     """Look something up."""
     return await STAGE.now.act("look", number, step, f"look/{number}/{step}")
 
 
-@tool(effect=Effect.PAID)
+@tool(effect=Effect.PAID, reach=Reach.TENANT)
 async def rent(ctx: ToolContext, number: int, step: int) -> str:
     """Rent something for money."""
     return await STAGE.now.act("rent", number, step, ctx.idem_key)
 
 
-@tool(effect=Idempotent(ttl_s=3600))
+@tool(effect=Idempotent(ttl_s=3600), reach=Reach.TENANT)
 async def book(ctx: ToolContext, number: int, step: int) -> str:
     """Book at somebody who honours the key."""
     return await STAGE.now.act("book", number, step, ctx.idem_key)
@@ -203,19 +204,19 @@ async def ask_receiver(key: str) -> str | None:
     return STAGE.now.known.get(key)
 
 
-@tool(effect=Queryable(reconcile=ask_receiver, settle_s=SETTLE_S))
+@tool(effect=Queryable(reconcile=ask_receiver, settle_s=SETTLE_S), reach=Reach.TENANT)
 async def order(ctx: ToolContext, number: int, step: int) -> str:
     """Order at somebody who can be asked."""
     return await STAGE.now.act("order", number, step, ctx.idem_key)
 
 
-@tool(effect=Effect.UNSAFE)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
 async def pay(number: int, step: int) -> str:
     """Pay, which nobody can take back."""
     return await STAGE.now.act("pay", number, step, f"pay/{number}/{step}")
 
 
-@tool(effect=Effect.READ)
+@tool(effect=Effect.READ, reach=Reach.TENANT)
 async def knock(number: int, step: int) -> str:
     """Look something up at somebody who is away at first."""
     answer = await STAGE.now.act("knock", number, step, f"knock/{number}/{step}")
@@ -223,7 +224,7 @@ async def knock(number: int, step: int) -> str:
     return answer
 
 
-@tool(effect=Effect.READ)
+@tool(effect=Effect.READ, reach=Reach.TENANT)
 async def stumble(number: int, step: int) -> str:
     """Look something up where everybody fails until a person has mended it."""
     answer = await STAGE.now.act("stumble", number, step, f"stumble/{number}/{step}")
@@ -231,7 +232,7 @@ async def stumble(number: int, step: int) -> str:
     return answer
 
 
-@tool(effect=Effect.READ)
+@tool(effect=Effect.READ, reach=Reach.TENANT)
 async def fell(number: int, step: int) -> str:
     """Kill whoever takes this step."""
     await STAGE.now.fall()

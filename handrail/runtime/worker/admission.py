@@ -29,6 +29,7 @@ from handrail.wire.codec import (
 from handrail.wire.dead_letter import Reason
 from handrail.wire.envelope import Envelope
 from handrail.wire.ids import id_of_foreign, task_id_of
+from handrail.wire.label import OF_USER, Label, label_of
 from handrail.wire.limits import (
     ASKED_BY_CHARS_MAX,
     HEADERS_BYTES_MAX,
@@ -170,7 +171,20 @@ def _of_foreign(record: Record, rules: AdmissionRules, type_name: str) -> Envelo
         reference=reference,
         deadline_ms=_latest_ms(record, rules),
         priority=_asked_priority(record, None),
+        label=str(_label(record, rules)),
     )
+
+
+def _label(record: Record, rules: AdmissionRules) -> Label:
+    """Give where a submission comes from: from a user, or from where its topic or it says itself.
+
+    What it says itself can only be more restrictive.
+    """
+    origin = Label(rules.agent.reads.integrity, OF_USER.confidentiality)
+    said = record.header("ce_label")
+    if said is None:
+        return origin
+    return origin.join(label_of(said.decode("ascii", "replace")))
 
 
 def _as_reference(key: bytes | None) -> str | None:
@@ -195,7 +209,8 @@ def _owned(envelope: Envelope, record: Record, rules: AdmissionRules) -> Envelop
         tenant=rules.tenant,
         hop=0,
         memory_read=None,
-        label=None,
+        label=str(_label(record, rules)),
+        plan=None,
         asked_by=_as_name(envelope.asked_by),
         priority=_asked_priority(record, envelope.priority),
         fan_outs=(),

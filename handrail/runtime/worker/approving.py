@@ -22,7 +22,7 @@ from handrail.lane.journal import Entry
 from handrail.lane.steps import WAITS_FOR_PERSON, Asked, shortened
 from handrail.ledger.event import PersonAsked, RequestKind
 from handrail.rails.binding import Binding
-from handrail.rails.gateway import ROLE, Call, NeedsApproval, unknown_asker
+from handrail.rails.gateway import ANYONE, ROLE, Call, NeedsApproval, unknown_asker
 from handrail.runtime.worker.asking import Asker
 from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ground import LaneGround
@@ -31,8 +31,6 @@ from handrail.runtime.worker.wait import Closing, Opening, Wait
 from handrail.runtime.worker.waiting import waiting_act
 from handrail.wire.human import HUMAN, Closed, Request, closed_key
 from handrail.wire.record import Outgoing
-
-ANYONE = "anyone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,7 @@ class UntilApproved:
             until_ms = min(until_ms, parent.deadline_ms)
         bound = self._bound(until_ms, attempt)
         text = self.approval.in_words(self.asked.shown, self.needed.arguments)
+        text = f"{text} {self.needed.why}".rstrip()
         request = Request(
             id=bound.request,
             task_id=parent.task_id,

@@ -25,6 +25,7 @@ from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.outputs import Outbound
 from handrail.runtime.worker.requests import NOBODY, request_closed, request_id, request_of
+from handrail.runtime.worker.run_labels import RunLabels
 from handrail.runtime.worker.run_memory import RunMemory
 from handrail.runtime.worker.wait import Closing, Opening, Wait
 from handrail.runtime.worker.waiting import IN_MEMORY_S_MAX, waiting_act
@@ -54,6 +55,7 @@ class Asker:
     invocation: Invocation
     envelope: Envelope
     memory: RunMemory
+    labels: RunLabels
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -141,6 +143,7 @@ class UntilReply:
         self._check_no_cycle(key)
         until_ms = None if self.within_ms is None else now_ms + self.within_ms
         deadlines = [ms for ms in (until_ms, parent.deadline_ms) if ms is not None]
+        labelled = asker.labels.carried_on(parent)
         envelope = Envelope(
             id=question,
             type=topic.type_of(self.message),
@@ -158,7 +161,8 @@ class UntilReply:
             reply_to=asker.reply_to,
             chain=asker.chain,
             memory_read=asker.memory.header,
-            label=parent.label,
+            label=labelled.label,
+            plan=labelled.plan,
             asked_by=parent.asked_by,
             trace_parent=parent.trace_parent,
         )

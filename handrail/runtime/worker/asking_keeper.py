@@ -37,7 +37,8 @@ class UntilKeeper:
         asker = self.asker
         worker = asker.ground.worker
         sender = CommandSender(worker.agent.name, worker.team)
-        envelope = sender.envelope(asker.envelope, asker.invocation.id, now_ms)
+        labelled = asker.labels.carried_on(asker.envelope)
+        envelope = sender.envelope(labelled, asker.invocation.id, now_ms)
         addressed = replace(envelope, id=self.command_id, reply_to=asker.reply_to)
         command = await beside_the_loop(worker.memory.keys, self.make)
         record = sender.record(command, addressed)

@@ -8,14 +8,15 @@ below it: `3.m1` is the first turn of step 3, `3.1` its first tool call.
 import asyncio
 import hashlib
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from handrail.contract.effect import EffectDeclaration, Idempotent, effect_of
+from handrail.contract.effect import Effect, EffectDeclaration, Idempotent, effect_of
 from handrail.contract.memory import Memory
 from handrail.contract.passage import Passage
+from handrail.contract.plan import May, Plan
 from handrail.contract.tool import Tool, ToolContext
 from handrail.contract.topic import Topic
 from handrail.errors.steps import StepInvalid
@@ -37,6 +38,7 @@ from handrail.runtime.worker.step import Step, check_task, side_by_side
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.envelope import Envelope
+from handrail.wire.label import NOTHING_READ, OF_OUTSIDE, Integrity, Label
 
 if TYPE_CHECKING:
     from handrail.contract.recall import Recall, Recalled
@@ -143,6 +145,7 @@ class RunContext:
         *args: object,
         effect: EffectDeclaration,
         name: str | None = None,
+        gives: Integrity = Integrity.UNTRUSTED,
     ) -> Awaitable[R]:
         """Carry a function out once and record what it gives."""
         function = FunctionStep[R].of(fn, name)
@@ -164,8 +167,18 @@ class RunContext:
             encode=function.encode,
             decode=function.decode,
             accept=function.accept,
+            gives=None if asked.effect is Effect.PURE else Label(gives),
         )
         return self._step(asked.shown, lambda: self._steps.carry_out(act))
+
+    def plan(self, *tools: May, refuses: bool = False) -> None:
+        """Fix what may be done unattended after an untrusted read."""
+        self._steps.labels.fix(Plan(tools, refuses))
+
+    def endorse(self, value: M, **allowed: Collection[object]) -> M:
+        """Vouch for what was taken out of an untrusted text, and give it back."""
+        self._steps.labels.endorse(value, allowed)
+        return value
 
     def sleep(self, duration: float | timedelta) -> Awaitable[None]:
         """Wait so long, also for days; a short while in memory, otherwise at rest."""
@@ -291,6 +304,8 @@ class RunContext:
             accept=ModelReply.model_validate,
             timeout_s=request.timeout_s,
             wait=call.wait,
+            # What it says is made of all that its run has read, and of what it is to quote from.
+            gives=self._steps.labels.label.join(OF_OUTSIDE if request.sources else NOTHING_READ),
         )
         gate = Gate(self._steps, self._asker)
         return await turn_through(gate, self._acting.model, request, act)
@@ -332,6 +347,7 @@ class RunContext:
             decode=tool.from_record,
             accept=tool.result_of,
             timeout_s=tool.timeout_s,
+            gives=tool.terms.label,
         )
 
     def _tool_context(self, step: int, index: int) -> ToolContext:
@@ -356,7 +372,7 @@ class RunContext:
     @property
     def _asker(self) -> Asker:
         steps = self._steps
-        return Asker(steps.ground, steps.invocation, self._envelope, steps.memory)
+        return Asker(steps.ground, steps.invocation, self._envelope, steps.memory, steps.labels)
 
     def _wait(self, wait: Wait[R]) -> Step[R]:
         return self._step(wait.act.asked.shown, lambda: self._steps.wait_for(wait))

@@ -34,6 +34,7 @@ from handrail.runtime.worker.holding import rest_at_start
 from handrail.runtime.worker.outputs import Origin, outputs_of
 from handrail.runtime.worker.reading_back import read_back
 from handrail.runtime.worker.replying import check_address, reply_of
+from handrail.runtime.worker.run_labels import plans_together
 from handrail.runtime.worker.run_memory import CommandSender, RunMemory
 from handrail.runtime.worker.versions import rest_for_version
 from handrail.runtime.worker.waiting import RunSteps
@@ -41,6 +42,8 @@ from handrail.wire.claim import is_claim
 from handrail.wire.codec import decode_envelope, encode_time
 from handrail.wire.dead_letter import Reason
 from handrail.wire.envelope import Envelope
+from handrail.wire.label import joined as all_joined
+from handrail.wire.label import label_of
 from handrail.wire.marker import Marker
 from handrail.wire.memory import joined
 from handrail.wire.record import Record
@@ -168,6 +171,7 @@ class Execution:
         agent = self._worker.agent
         self.in_handler.add(invocation)
         self.running[invocation] = given.envelope, steps
+        steps.labels.begin(given.message, agent.handler)
         try:
             if not agent.wants_context:
                 return await agent.handler(given.message), Spent()
@@ -356,8 +360,9 @@ class Execution:
 
 
 def _having_seen(given: _Input, steps: RunSteps) -> _Input:
-    """Give an input whose children have to see what its handler has read and written."""
-    return replace(given, envelope=steps.memory.carried_on(given.envelope))
+    """Give an input whose children see, and are labelled by, what its handler has read."""
+    envelope = steps.labels.carried_on(given.envelope)
+    return replace(given, envelope=steps.memory.carried_on(envelope))
 
 
 E = TypeVar("E", bound=Buried | Doubtful | Suspended | Canceled)
@@ -379,4 +384,6 @@ def _in_common(envelopes: list[Envelope]) -> Envelope:
         hop=max(envelope.hop for envelope in envelopes),
         memory_read=joined(envelope.memory_read for envelope in envelopes),
         budget=together(envelope.budget for envelope in envelopes),
+        label=str(all_joined(label_of(envelope.label) for envelope in envelopes)),
+        plan=plans_together(envelope.plan for envelope in envelopes),
     )

@@ -96,6 +96,7 @@ class Gate:
             if decided.arguments is not None:
                 arguments = tool.checked(decided.arguments)
             call = replace(call, arguments=arguments, now_ms=steps.now_ms())
+            steps.labels.words.hear(arguments)  # a person has vouched for them
             verdict = None if self.is_settled(path) else self._judged_anew(call, decided)
         if verdict is None:
             with steps.budget.covering(cost, again=True):
@@ -176,6 +177,7 @@ class Gate:
             tenant=envelope.tenant,
             task_id=envelope.task_id,
             now_ms=self.steps.now_ms(),
+            read=self.steps.labels.has_read,
         )
 
     def _approval(self, path: str, call: Call, verdict: Verdict | None) -> Wait[Decided]:
@@ -287,5 +289,9 @@ def refusing(act: Act[R], refused: Refused) -> Act[R]:
 
     asked = replace(act.asked, effect=Effect.PURE)
     return replace(
-        act, asked=asked, declared=Effect.PURE, do=cast("Callable[[], Awaitable[R]]", refuse)
+        act,
+        asked=asked,
+        declared=Effect.PURE,
+        do=cast("Callable[[], Awaitable[R]]", refuse),
+        gives=None,
     )

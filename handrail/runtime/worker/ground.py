@@ -13,6 +13,7 @@ from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.packing import Packer
 from handrail.runtime.worker.place import WorkerPlace
 from handrail.runtime.worker.saying import Saying
+from handrail.wire.label import Label
 from handrail.wire.record import Outgoing
 
 R = TypeVar("R")
@@ -36,6 +37,8 @@ class Act(Generic[R]):
     """What is written in the transaction of the outcome; asked for once that is known."""
     licence: Mapping[str, object] = field(default_factory=dict[str, object])
     """What its intent says besides, such as the approval that it uses up."""
+    gives: Label | None = None
+    """Where what it gives comes from; None for what says nothing that its run has not read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from handrail.runtime.worker.memory_reads import (
     all_as_given,
     aware,
     beside_the_loop,
+    hear_records,
     in_ms,
     key_of,
     positions_of,
@@ -249,8 +250,9 @@ class SpaceHandle(Generic[M]):
         )
         read = await self._steps.carry_out(act)
         memory.see(read.positions)
-        given: list[tuple[Record[M], float]] = []
-        records = await all_as_given(self._space, [one.record for one in read.found], keys)
+        given, stored = list[tuple[Record[M], float]](), [one.record for one in read.found]
+        records = await all_as_given(self._space, stored, keys)
+        hear_records(self._steps.labels, self._space, stored, records)
         for record, one in zip(records, read.found, strict=True):
             if record is not None:
                 memory.read_at.setdefault((self._space.name, record.key), asked.path)

@@ -15,12 +15,15 @@ import orjson
 from handrail.contract.memory import Memory, Provenance, Record
 from handrail.contract.memory_reader import Found
 from handrail.errors.steps import StepInvalid
+from handrail.memory.asked import PERSON
 from handrail.memory.derivation import reference
 from handrail.memory.sealing import Finds, FoundOnce, opened
+from handrail.wire.label import OF_PEOPLE, OF_TEAM, OF_USER, Label, joined, label_of
 from handrail.wire.memory import Positions, StoredRecord, full_key, key_in_words
 
 if TYPE_CHECKING:
     from handrail.runtime.worker.asking import Asker
+    from handrail.runtime.worker.run_labels import RunLabels
     from handrail.store.subject_keys import SubjectKeys
 
 M = TypeVar("M")
@@ -49,6 +52,31 @@ class WhatWasRead:
             for record, score in facts["records"]
         ]
         return cls(found, str(facts["memread"]))
+
+
+def label_of_records(space: Memory[Any], records: Sequence[StoredRecord]) -> Label:
+    """Give where records come from, as the keeper has stored it.
+
+    Those of a space about people are for few, whatever else they are.
+    """
+    found = joined(
+        label_of(one.label, absent=OF_USER if one.agent.startswith(PERSON) else OF_TEAM)
+        for one in records
+    )
+    return found.join(OF_PEOPLE) if space.is_personal and records else found
+
+
+def hear_records(
+    labels: "RunLabels",
+    space: Memory[Any],
+    kept: Sequence[StoredRecord],
+    given: Sequence[Record[Any] | None],
+) -> None:
+    """Tell a run what it has read of memory; of what is trusted there, what it says as well."""
+    labels.read(label_of_records(space, kept))
+    for stored, record in zip(kept, given, strict=True):
+        if record is not None:
+            labels.hear_record(record.value, label_of_records(space, [stored]))
 
 
 def positions_of(records: Sequence[StoredRecord], partitions: Sequence[int]) -> str:

@@ -253,6 +253,7 @@ def _child(
         fan_outs=fan_outs,
         memory_read=parent.memory_read,
         label=parent.label,
+        plan=parent.plan,
         asked_by=parent.asked_by,
         trace_parent=parent.trace_parent,
     )

@@ -33,6 +33,7 @@ from handrail.runtime.worker.memory_reads import (
     as_given,
     beside_the_loop,
     key_of,
+    label_of_records,
     positions_of,
 )
 from handrail.runtime.worker.memory_rights import Right, check_right, check_subject, known_space
@@ -112,6 +113,9 @@ class Recalling:
         found = await self._steps.carry_out(act)
         memory, assembly = self._steps.memory, await self._assembled(found.kept)
         memory.see(found.positions)
+        for part, kept in zip(self._parts, found.kept, strict=True):
+            records = [one.record for one in kept]
+            self._steps.labels.read(label_of_records(part.space, records))
         memory.tell(*(record.value for record in assembly.taken))
         return Recalled(
             text=assembly.text,

@@ -22,12 +22,14 @@ from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.recorded_error import encode_error
 from handrail.runtime.worker.requests import request_closed
+from handrail.runtime.worker.run_labels import label_facts
 from handrail.runtime.worker.waiting import outcome_facts
 from handrail.wire.answer import FAILURE_TYPE, REPLY_TYPE, FailedAnswer
 from handrail.wire.claim import Claim, is_claim
 from handrail.wire.codec import decode_envelope
 from handrail.wire.envelope import Envelope
 from handrail.wire.human import HUMAN, Closed, NotTaken, PersonsAnswer, decision_key
+from handrail.wire.label import OF_USER, label_of
 from handrail.wire.record import Outgoing, Record
 
 if TYPE_CHECKING:
@@ -92,7 +94,8 @@ class Replies:
                 log.warning("this decides nothing", request=answer.request, by=answer.by, why=why)
                 return await self._not_taken(answer, intent, why)
             body = decision_body(answer.value, answer.by)
-        outcome = self._entry(intent, outcome_facts(intent, ok=True) | {"by": answer.by}, body)
+        facts_of_answer = outcome_facts(intent, ok=True) | label_facts(OF_USER) | {"by": answer.by}
+        outcome = self._entry(intent, facts_of_answer, body)
         closed = Closed(answer.request, answer.by, told, answer.id)
         await self._record(outcome, request_closed(ground, intent, closed))
         return True
@@ -164,6 +167,7 @@ class Replies:
         body = record.value
         succeeded = envelope.type == REPLY_TYPE
         facts = outcome_facts(intent, ok=succeeded) | {"answer": envelope.id}
+        facts |= label_facts(label_of(envelope.label))
         if envelope.memory_read:
             facts["memread"] = envelope.memory_read
         if not succeeded:

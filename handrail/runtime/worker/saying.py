@@ -296,7 +296,7 @@ class Saying:
         return GatherMissed(inbox=self._worker.inbox_name, detail=words, task=envelope.task_id)
 
     def _lane(self, envelope: Envelope, offset: int) -> dict[str, Any]:
-        return self._of_task(envelope.task_id, envelope.tenant, offset)
+        return {**self._of_task(envelope.task_id, envelope.tenant, offset), "label": envelope.label}
 
     def _of_task(self, task_id: str, tenant: str, offset: int) -> dict[str, Any]:
         return {

@@ -40,9 +40,11 @@ from handrail.runtime.worker.elsewhere import told
 from handrail.runtime.worker.ending import Suspended
 from handrail.runtime.worker.flights import ActEnd, LicenceRanOut, carry_out
 from handrail.runtime.worker.ground import Act, LaneGround
+from handrail.runtime.worker.intent_facts import intent_facts
 from handrail.runtime.worker.reading_back import read_back
 from handrail.runtime.worker.reconciling import Unknown, reconcile
 from handrail.runtime.worker.recorded_error import as_recorded, decode_error, encode_error
+from handrail.runtime.worker.run_labels import RunLabels, label_facts
 from handrail.wire.claim import Claim, needs_claim
 from handrail.wire.codec import encode_time
 from handrail.wire.envelope import Envelope
@@ -70,6 +72,7 @@ class Stepper:
         self.acting = 0  #: steps that have begun to act and have no outcome yet
         self.doubts: list[Doubt] = []
         self.errors = RunErrors()  #: which steps have failed in this run
+        self.labels = RunLabels(envelope)  #: of what this run has read
         self._ground = ground
         self._invocation = invocation
         self._envelope = envelope
@@ -160,6 +163,7 @@ class Stepper:
 
     async def _replay(self, act: Act[R], outcome: Entry) -> R:
         ground, body = self._ground, outcome.body
+        self.labels.replay(outcome, act.gives)
         claim = outcome.facts.get("claim")
         if claim is not None:
             body = await ground.packer.claimed(Claim.decode(str(claim).encode()))
@@ -191,7 +195,7 @@ class Stepper:
         self, act: Act[Any], body: bytes, attempt: int, failed: StepFailure | None = None
     ) -> None:
         """Hand the outcome to the committer; a large one's bytes are committed before."""
-        asked, facts = act.asked, self._outcome_facts(act.asked, attempt, failed)
+        asked, facts = act.asked, self._outcome_facts(act, attempt, failed)
         if needs_claim(body):
             facts["claim"] = (await self._ground.packer.store(body)).encode().decode()
             await self._reached(Moment.AFTER_BLOB_COMMIT, asked)
@@ -199,6 +203,7 @@ class Stepper:
         else:
             entry = self._entry(Kind.OUTCOME, asked.path, facts, body)
         self._hand(entry, act.beside())
+        self.labels.read(act.gives)
         await self._reached(Moment.AFTER_OUTCOME, asked)
         if self._ground.worker.fail_points.wants(Moment.AFTER_OUTCOME_COMMIT):
             await self._ground.committer.flush()
@@ -262,18 +267,8 @@ class Stepper:
         charge = charge_facts(self._log.records.get(asked.path), acted=acted)
         await self._reached(Moment.BEFORE_INTENT, asked)
         for attempt in range(begin.attempt, begin.attempt + LICENCES_COUNT_MAX):
-            facts: dict[str, object] = {
-                "name": asked.name,
-                "digest": asked.digest,
-                "shown": asked.shown,
-                "effect": str(asked.effect),
-                "idem_key": act.idem_key,
-                "attempt": attempt,
-                "first_ms": begin.first_ms,
-                "key_ttl_s": asked.key_ttl_s,
-                **charge,
-                **act.licence,
-            }
+            more = {**charge, **act.licence}
+            facts = intent_facts(asked, act.idem_key, attempt, begin.first_ms, more)
             entry = self._entry(Kind.INTENT, asked.path, facts)
             self._log.put(entry)
             flight = self._invocation.id, asked, attempt, act.timeout_s
@@ -328,15 +323,17 @@ class Stepper:
     def _hand_error(self, act: Act[Any], error: Refused, attempt: int) -> None:
         asked = act.asked
         failed = StepFailure.of(error, self._begun_as(asked))
-        facts = self._outcome_facts(asked, attempt, failed)
+        facts = self._outcome_facts(act, attempt, failed)
         self._hand(self._entry(Kind.OUTCOME, asked.path, facts, encode_error(error)))
         self._failed(asked, error, failed)
 
     def _outcome_facts(
-        self, asked: Asked, attempt: int, failed: StepFailure | None
+        self, act: Act[Any], attempt: int, failed: StepFailure | None
     ) -> dict[str, object]:
+        asked = act.asked
         said = {"name": asked.name, "digest": asked.digest, "shown": asked.shown}
         facts: dict[str, object] = {"ok": failed is None, **said, "attempt": attempt}
+        facts |= label_facts(act.gives)
         if failed is None:
             return facts
         # What may have followed from the failure is what was asked for later.

@@ -10,6 +10,7 @@ nothing that a handler does once it is suspended is committed.
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from handrail.errors.asking import NoLongerAwaited
@@ -25,6 +26,7 @@ from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.ending import Suspended
 from handrail.runtime.worker.ground import Act, LaneGround
 from handrail.runtime.worker.holding import before_step
+from handrail.runtime.worker.intent_facts import intent_facts
 from handrail.runtime.worker.provider import Provider, ProviderCall
 from handrail.runtime.worker.recorded_error import encode_error
 from handrail.runtime.worker.run_budget import RunBudget
@@ -74,7 +76,9 @@ class RunSteps(Stepper):
         """Give the step's outcome, recorded or new; raises what it failed with."""
         with self._under_way():
             await self._may_begin(act.asked.path)
-            return await super().carry_out(act)
+            result = await super().carry_out(replace(act, gives=self.labels.begun(act.gives)))
+        self._heard(act.asked.path, result)
+        return result
 
     def note(self, path: str, name: str, make: Callable[[], int]) -> int:
         """Give a number that is recorded without waiting."""
@@ -145,7 +149,13 @@ class RunSteps(Stepper):
     async def _answered_with(self, wait: Wait[R], outcome: Entry) -> R:
         # Whoever has answered has seen, and perhaps written, what those who come after must see.
         self.memory.see(str(outcome.facts.get("memread") or ""))
-        return await self._replay(wait.act, outcome)
+        result = await self._replay(wait.act, outcome)
+        self._heard(outcome.path, result)
+        return result
+
+    def _heard(self, path: str, result: object) -> None:
+        record = self._log.records.get(path)
+        self.labels.given(result, None if record is None else record.outcome)
 
     def _judged(self, asked: Asked) -> Verdict:
         if self.stopped is not None:
@@ -171,17 +181,7 @@ class RunSteps(Stepper):
         await self._reached(Moment.BEFORE_INTENT, asked)
         attempt = self.next_attempt(asked.path)
         opening = await wait.until.opening(now_ms, attempt)
-        facts: dict[str, object] = {
-            "name": asked.name,
-            "digest": asked.digest,
-            "shown": asked.shown,
-            "effect": str(asked.effect),
-            "idem_key": wait.act.idem_key,
-            "attempt": attempt,
-            "first_ms": now_ms,
-            "key_ttl_s": None,
-            **opening.facts,
-        }
+        facts = intent_facts(asked, wait.act.idem_key, attempt, now_ms, opening.facts)
         kept_ms = wait.until.in_memory_until_ms(_number(opening.facts.get("until_ms")), now_ms)
         alone = kept_ms <= now_ms and await self._alone()
         self._check_may_act(asked)

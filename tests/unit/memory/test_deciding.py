@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from handrail.contract.memory import Access, Integrity, Memory, MemoryClass, Quota
+from handrail.contract.memory import Access, Memory, MemoryClass, Quota
 from handrail.memory.asked import (
     Alike,
     Conflicting,
@@ -19,6 +19,7 @@ from handrail.memory.asked import (
 from handrail.memory.deciding import digest_of
 from handrail.memory.gate import VALUE_BYTES_MAX
 from handrail.memory.likeness import shingle_digests
+from handrail.wire.label import Integrity
 from handrail.wire.memory import Op, full_key
 from tests.unit.memory.asking import (
     NOW_MS,

@@ -2,9 +2,10 @@
 
 from pydantic import BaseModel
 
-from handrail.contract.memory import Access, Integrity, Memory, MemoryClass, PersonalData, Quota
+from handrail.contract.memory import Access, Memory, MemoryClass, PersonalData, Quota
 from handrail.memory.difference import difference
 from handrail.memory.policy import policy_of
+from handrail.wire.label import Integrity
 
 
 class Taste(BaseModel):

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel
 
-from handrail import Context, Effect, Refused, ToolContext, Topic, agent, results, tool
+from handrail import Context, Effect, Reach, Refused, ToolContext, Topic, agent, results, tool
 
 
 class Greeting(BaseModel):
@@ -28,13 +28,13 @@ class Receipt(BaseModel):
     id: str
 
 
-@tool(effect=Effect.READ)
+@tool(effect=Effect.READ, reach=Reach.TENANT)
 async def find_order(order: str) -> str:
     """Find an order."""
     return f"order {order} is there"
 
 
-@tool(effect=Effect.UNSAFE, timeout_s=20)
+@tool(effect=Effect.UNSAFE, timeout_s=20, reach=Reach.TENANT)
 async def refund(ctx: ToolContext, order: str, amount: Decimal) -> Receipt:
     """Send money back for one order."""
     return Receipt(id=f"r-{order}-{amount}")

@@ -170,7 +170,7 @@ def test_what_a_submitter_says_of_tenant_hop_and_label_is_not_believed() -> None
 
     assert isinstance(found, Take)
     envelope = found.envelope
-    assert (envelope.tenant, envelope.hop, envelope.label) == ("default", 0, None)
+    assert (envelope.tenant, envelope.hop, envelope.label) == ("default", 0, "user tenant")
     assert envelope.fan_outs == ()
     assert envelope.deadline_ms == LATEST_MS
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from handrail import Context, Effect, Refused, Topic, agent, results, tool
+from handrail import Context, Effect, Reach, Refused, Topic, agent, results, tool
 from handrail.contract.tool import ToolContext
 from handrail.lane.journal import Kind, decode_entry
 from handrail.runtime.worker.committer import Committer
@@ -26,7 +26,7 @@ KEYS_FOR_EVER = [
 ]
 
 
-@tool(effect=Effect.UNSAFE)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
 async def pay(ctx: ToolContext, text: str) -> str:
     """Pay."""
     keys.append(ctx.idem_key)

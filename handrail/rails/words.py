@@ -1,0 +1,200 @@
+"""What those who are trusted have said, and whether a value is among it.
+
+Pure. Guarantees: a value counts as said when it is the whole of a value that was heard, or stands
+within a heard text between spaces, quotes or punctuation; never when it is only a part of a word.
+What is not heard is not said: whoever is in doubt is told no. Looking up costs nothing until
+somebody asks.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from typing import Any, Final, cast
+
+import orjson
+from pydantic import BaseModel
+
+from handrail.contract.canonical import plain
+from handrail.contract.parts import Parts
+
+HEARD_CHARS_MAX: Final = 1_000_000  #: of all texts; what comes after is not heard
+CARRIED_CHARS_MAX: Final = 200  #: of one text that goes on with a handoff; a longer one is cut
+VALUES_COUNT_MAX: Final = 10_000  #: of one value that is looked up
+
+_NUMBER = re.compile(r"(?<![\w.,])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])")
+_OPENS, _CLOSES = r"(?:(?<=^)|(?<=[\s\"'(\[{<]))", r"(?=[\"')\]}>.,;:!?]*(?:\s|$))"
+_DIGITS_MAX: Final = 40
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Flag:
+    name: str
+    value: bool
+
+
+class Words:
+    """All that somebody trusted has said to one run."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._heard: list[object] = []  # not looked into yet
+        self._texts: list[str] = []
+        self._whole: set[str] = set()
+        self._numbers: set[Decimal] = set()
+        self._flags: set[_Flag] = set()
+        self._room = HEARD_CHARS_MAX
+
+    def hear(self, value: object) -> None:
+        """Take in what somebody trusted has said: a text, a number, or whatever is made of them."""
+        self._heard.append(value)
+
+    def said(self, value: object, name: str = "") -> bool:
+        """Say whether every text and number of a value was said, and each flag under its name.
+
+        Of a mapping the names count as well, of a model only what stands in its fields.
+        """
+        self._take_in()
+        leaves = _leaves(value, name)
+        return len(leaves) <= VALUES_COUNT_MAX and all(map(self._says, leaves))
+
+    def carried(self, bytes_max: int) -> tuple[str, ...]:
+        """Give as many of the shorter texts as fit, the first first, for those who come after."""
+        self._take_in()
+        found: dict[str, None] = {}
+        room = bytes_max
+        for text in self._texts:
+            cut = _cut(text)
+            size = len(orjson.dumps(cut)) + 1
+            if cut and cut not in found and size <= room:
+                found[cut] = None
+                room -= size
+        return tuple(found)
+
+    # ---- inside
+
+    def _take_in(self) -> None:
+        heard, self._heard = self._heard, []
+        for value in heard:
+            for leaf in _leaves(value):
+                self._take(leaf)
+
+    def _take(self, leaf: object) -> None:
+        if isinstance(leaf, _Flag):
+            self._flags.add(leaf)
+            return
+        text = _text(leaf)
+        if not text or len(text) > self._room:
+            return
+        self._room -= len(text)
+        self._texts.append(text)
+        self._whole.add(text)
+        self._numbers.update(_numbers(text))
+        if text[0] in '{["':
+            try:
+                inner: object = orjson.loads(cast("str", leaf))
+            except (orjson.JSONDecodeError, TypeError):
+                return
+            for one in _leaves(inner):
+                self._take(one)
+
+    def _says(self, leaf: object) -> bool:
+        if isinstance(leaf, _Flag):
+            return leaf in self._flags
+        if isinstance(leaf, int | float | Decimal):
+            return _number(str(leaf)) in self._numbers
+        text = _text(leaf)
+        if not text or text in self._whole:
+            return True
+        if (number := _number(text)) is not None:
+            return number in self._numbers
+        within = re.compile(f"{_OPENS}{re.escape(text)}{_CLOSES}")
+        return any(text in one and within.search(one) for one in self._texts)
+
+
+def _leaves(value: object, name: str = "") -> list[object]:
+    """Give the texts, numbers and flags of a value, in order; a flag is one of its field's name."""
+    found: list[object] = []
+    todo: list[tuple[str, object]] = [(name, value)]
+    while todo and len(found) <= VALUES_COUNT_MAX:
+        called, one = todo.pop()
+        if isinstance(one, Enum):
+            todo.append((called, cast("object", one.value)))
+        elif isinstance(one, bool):
+            found.append(_Flag(called, one))
+        elif isinstance(one, str | int | float | Decimal):
+            found.append(one)
+        elif (within := _within(called, one)) is not None:
+            todo.extend(reversed(within))
+        elif one is not None:
+            found.append(str(plain(one)))
+    return found
+
+
+def _within(called: str, value: object) -> list[tuple[str, object]] | None:
+    """Give what a value is made of; None for what is one of a piece."""
+    if isinstance(value, BaseModel):
+        return [(name, getattr(value, name)) for name in type(value).model_fields]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[object, object]", value).items()
+        return [one for name, inner in pairs for one in (("", name), (str(name), inner))]
+    if isinstance(value, list | tuple | set | frozenset | Parts):
+        return [(called, one) for one in cast("Iterable[object]", value)]
+    return None
+
+
+def _text(leaf: object) -> str:
+    return " ".join(str(leaf).casefold().split())
+
+
+def _numbers(text: str) -> Iterable[Decimal]:
+    for found in _NUMBER.finditer(text):
+        number = _number(found[0].replace(",", ""))
+        if number is not None:
+            yield number
+
+
+def _number(text: str) -> Decimal | None:
+    if not text or len(text) > _DIGITS_MAX:
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _cut(text: str) -> str:
+    """Give the beginning of a text, whole words of it."""
+    if len(text) <= CARRIED_CHARS_MAX:
+        return text
+    return text[:CARRIED_CHARS_MAX].rpartition(" ")[0]
+
+
+def constants_of(function: Any) -> list[object]:  # noqa: ANN401 - whatever a handler is
+    """Give what the code of a function says itself: its constants, and those of its module.
+
+    They were fixed when the code was written, so nobody who is read can have chosen them.
+    """
+    code: Any = getattr(function, "__code__", None)
+    names: Mapping[str, object] = getattr(function, "__globals__", {})
+    found: list[object] = []
+    todo: list[Any] = [] if code is None else [code]
+    while todo:
+        one = todo.pop()
+        found += [names[name] for name in one.co_names if _is_plain(names.get(name))]
+        for constant in one.co_consts:
+            if hasattr(constant, "co_consts"):
+                todo.append(constant)
+            elif _is_plain(constant):
+                found.append(constant)
+    return found
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, tuple | frozenset):
+        return all(map(_is_plain, cast("Iterable[object]", value)))
+    return isinstance(value, str | int | float | Decimal)

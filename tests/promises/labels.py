@@ -1,0 +1,199 @@
+"""What a team promises about where its messages come from, on whatever broker is used."""
+
+from collections.abc import Callable
+
+from handrail import (
+    NEW,
+    Access,
+    Context,
+    Effect,
+    Integrity,
+    Memory,
+    MemoryClass,
+    Parts,
+    Reach,
+    Topic,
+    agent,
+    results,
+    tool,
+)
+from handrail.ledger.event import Finished
+from handrail.testing import Team
+from handrail.testing.accounting import read_all
+from handrail.testing.model import says
+from handrail.wire.memory import COMMANDS
+from tests.promises.step_tools import ledger
+
+TeamOf = Callable[..., Team]
+
+asked = Topic("asked", carries=str)
+outside = Topic("outside", carries=str).submitted_as(Integrity.UNTRUSTED)
+told = Topic("told", carries=str)
+questions = Topic("questions", carries=str, replies=str)
+lore = Memory(
+    "lore",
+    carries=str,
+    keeps=MemoryClass.FACT,
+    access=Access(integrity=Integrity.UNTRUSTED),
+)
+
+
+@tool(effect=Effect.READ)
+async def fetch(page: str) -> str:
+    """Fetch a page of somebody else."""
+    return f"what {page} says"
+
+
+@tool(effect=Effect.READ, reach=Reach.TENANT)
+async def shelf(page: str) -> str:
+    """Look something up in the house."""
+    return page
+
+
+@agent(reads=asked, writes=told)
+async def reporter(page: str, ctx: Context) -> str:
+    """Read the house's own shelf, or a page from outside."""
+    if page.startswith("own"):
+        return await ctx.call(shelf, page)
+    found = await ctx.call(fetch, page)
+    await ctx.memory(lore).put(f"page/{page}", found, expect=NEW)
+    return found
+
+
+@agent(reads=told, writes=results)
+async def herald(text: str) -> str:
+    return text
+
+
+async def labels_on(team: Team, topic: str) -> list[str]:
+    """Give the label of each message of a topic, in words."""
+    records = await read_all(team.bus, team.full(topic))
+    return sorted((record.header("ce_label") or b"none").decode() for record in records)
+
+
+async def finished(team: Team, who: str) -> list[str]:
+    events = await ledger(team)
+    found = [one for one in events if isinstance(one, Finished) and one.agent == who]
+    return sorted(str(one.label) for one in found)
+
+
+async def test_what_a_run_has_read_stands_on_all_that_leaves_it_however_often_it_is_killed(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(reporter, herald, tools=[fetch, shelf], memory=[lore]) as team:
+        team.allow(fetch)
+        team.allow(shelf)
+        await team.kill(reporter, at="after_outcome_commit/fetch")
+        task = await team.submit(asked, "weather")
+        await team.restart(reporter)
+        assert await task.result(str) == "what weather says"
+        own = await team.submit(asked, "own")
+        assert await own.result(str) == "own"
+
+        assert len(team.calls(fetch)) == 1
+        assert await labels_on(team, "told") == ["internal tenant", "untrusted tenant"]
+        assert await labels_on(team, "results") == ["internal tenant", "untrusted tenant"]
+        assert await labels_on(team, COMMANDS) == ["untrusted tenant"]
+        assert await finished(team, "herald") == ["internal tenant", "untrusted tenant"]
+        record = await team.memory(lore).get("page/weather")
+        assert record is not None
+        assert record.label == "untrusted tenant"
+
+
+@agent(reads=asked, writes=told)
+async def rememberer(page: str, ctx: Context) -> str:
+    """Give back what memory holds of a page."""
+    known = await ctx.memory(lore).get(f"page/{page}")
+    return "nothing" if known is None else "something"
+
+
+async def test_what_was_remembered_is_trusted_no_more_than_when_it_was_written(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(rememberer, herald, memory=[lore]) as team:
+        fresh = await team.submit(asked, "weather")
+        assert await fresh.result(str) == "nothing"
+        await team.memory(lore).put("page/weather", "rain", label="untrusted")
+        known = await team.submit(asked, "weather")
+
+        assert await known.result(str) == "something"
+        assert await labels_on(team, "told") == ["untrusted tenant", "user tenant"]
+
+
+@agent(reads=outside, writes=told)
+async def postman(text: str) -> str:
+    return text
+
+
+async def test_a_submission_is_a_users_unless_its_topic_or_its_client_says_less(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(rememberer, postman, herald, memory=[lore]) as team:
+        for topic, label in [
+            (asked, None),
+            (asked, "system public"),
+            (asked, "untrusted"),
+            (asked, "trust me"),
+            (outside, "user"),
+        ]:
+            team.client.label = label
+            task = await team.submit(topic, "weather")
+            await task.until("completed")
+
+        assert await labels_on(team, "told") == [
+            "untrusted restricted",
+            "untrusted tenant",
+            "untrusted tenant",
+            "user tenant",
+            "user tenant",
+        ]
+
+
+@agent(reads=questions)
+async def oracle(text: str, ctx: Context) -> str:
+    return await ctx.call(fetch, text)
+
+
+@agent(reads=asked, writes=told)
+async def asker(text: str, ctx: Context) -> str:
+    """Ask a colleague, then a model, which says something of its own."""
+    await ctx.ask(questions, text)
+    return await ctx.model("Say hello.", returns=str)
+
+
+async def test_an_answer_and_what_a_model_makes_of_it_have_the_label_of_what_went_in(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(oracle, asker, herald, tools=[fetch]) as team:
+        team.allow(fetch)
+        team.model.script(says("hello"))
+        task = await team.submit(asked, "weather")
+
+        assert await task.result(str) == "hello"
+        assert await labels_on(team, "questions") == ["user tenant"]
+        assert await labels_on(team, "told") == ["untrusted tenant"]
+
+
+@agent(reads=asked, writes=outside)
+async def splitter(text: str) -> list[str]:
+    return ["own", text]
+
+
+@agent(reads=outside, writes=told)
+async def part(text: str, ctx: Context) -> str:
+    return text if text == "own" else await ctx.call(fetch, text)
+
+
+@agent(reads=told, writes=results)
+async def gatherer(found: Parts[str]) -> str:
+    return " ".join(found)
+
+
+async def test_a_gather_has_read_all_of_its_parts(team_of: TeamOf) -> None:
+    async with team_of(splitter, part, gatherer, tools=[fetch]) as team:
+        team.allow(fetch)
+        task = await team.submit(asked, "weather")
+
+        assert await task.result(str) == "own what weather says"
+        assert await labels_on(team, "told") == ["untrusted tenant", "user tenant"]
+        assert await finished(team, "gatherer") == ["untrusted tenant"]

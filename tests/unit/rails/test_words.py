@@ -1,0 +1,127 @@
+"""What somebody trusted has said is found, and a part of a word is not."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import pytest
+from pydantic import BaseModel
+
+from handrail.rails.words import CARRIED_CHARS_MAX, Words, constants_of
+
+
+class Kind(StrEnum):
+    """A choice."""
+
+    SMALL = "small"
+
+
+class Order(BaseModel):
+    """Something with fields."""
+
+    number: str
+    amount: Decimal
+    kind: Kind = Kind.SMALL
+    urgent: bool = False
+
+
+TEXT = 'Send 1,500.50 to bob@x.example (and "the house"), see https://x.example/a?b=1.'
+OWN = "of the module"
+
+
+def heard(*values: object) -> Words:
+    words = Words()
+    for value in values:
+        words.hear(value)
+    return words
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "bob@x.example",
+        "BOB@X.example",
+        "the house",
+        "https://x.example/a?b=1",
+        "send 1,500.50  to",
+        1500.5,
+        Decimal("1500.50"),
+        "1500.50",
+        ["bob@x.example", {"the house": None}],
+        "",
+        None,
+        (),
+    ],
+)
+def test_what_stands_in_a_text_was_said(value: object) -> None:
+    assert heard(TEXT).said(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x.example",
+        "ob@x.example",
+        "bob@x.example2",
+        "https://x.example",
+        "https://x.example/a?b=1&c=2",
+        "house (and",
+        1500,
+        500.5,
+        -1500.5,
+        True,
+        ["bob@x.example", "eve@x.example"],
+        {"eve": "the house"},
+    ],
+)
+def test_a_part_of_a_word_or_anything_else_was_not_said(value: object) -> None:
+    assert not heard(TEXT).said(value)
+
+
+def test_the_fields_of_a_message_are_said_and_their_names_are_not() -> None:
+    words = heard(Order(number="42-a", amount=Decimal(7), urgent=True))
+
+    assert words.said({"42-a": [7, "7.00", Kind.SMALL]})
+    assert not words.said("number")
+    assert words.said(value=True, name="urgent")
+    assert not words.said(value=False, name="urgent")
+    assert not words.said(value=True, name="force")
+    assert words.said(Order(number="42-a", amount=Decimal(7), urgent=True))
+    assert not words.said(Order(number="42-a", amount=Decimal(8)))
+
+
+def test_json_within_a_text_is_heard_as_what_it_says() -> None:
+    words = heard('{"to":"bob","amount":12,"urgent":true}')
+
+    assert words.said("bob")
+    assert words.said(12)
+    assert words.said(value=True, name="urgent")
+    assert heard("{not json").said("{not json")
+
+
+def test_what_goes_on_is_bounded_and_whole_words() -> None:
+    words = heard("a b c", "word " * 100, "a b c", 12)
+
+    carried = words.carried(384)
+
+    assert carried[0] == "a b c"
+    assert carried[1] == ("word " * 100)[:CARRIED_CHARS_MAX].rpartition(" ")[0]
+    assert carried[2] == "12"
+    assert words.carried(7) == ("a b c",)[:0] or len(words.carried(7)[0]) <= 4
+
+
+def code(text: str) -> str:
+    """Say something of its own."""
+
+    def inner() -> str:
+        return f"{OWN} and in here"
+
+    return inner() if text == "a constant" else text
+
+
+def test_what_code_says_was_fixed_when_it_was_written() -> None:
+    words = heard(constants_of(code))
+
+    assert words.said("a constant")
+    assert words.said(OWN)
+    assert not words.said("text of somebody")
+    assert constants_of(42) == []
