@@ -171,7 +171,7 @@ NOTHING: Final = Nothing()
 
 def may(tool: Tool[..., Any], /, **bounds: Bound) -> May:
     """Let a plan have a tool, with what may stand for its arguments. Raises ToolInvalid."""
-    known = tuple(tool.contract.fields.values())
+    known = tuple(tool.contract.fields.values()) or tuple(bounds)  # of a remote tool nobody knows
     unknown = [name for name in bounds if name not in known]
     if unknown or len(bounds) > BOUNDS_COUNT_MAX:
         raise ToolInvalid(

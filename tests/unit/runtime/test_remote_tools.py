@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from handrail import Context, Effect, Refused, agent, remote_tool, results
+from handrail import Context, Effect, OneOf, Refused, agent, may, remote_tool, results
+from handrail.contract.plan import ANYTHING
 from handrail.runtime.remote_tools import remote_tools
 from handrail.testing import Team
 from tests.promises.remote_tools import *  # noqa: F403 - every test of it is a test of this file
@@ -23,10 +24,12 @@ read_text, write = remote_tool("files", "read_text_file"), remote_tool("files", 
 
 @agent(reads=jobs, writes=results)
 async def scribe(folder: str, ctx: Context) -> str:
+    copy, secret = f"{folder}/copy.txt", f"{folder}/../secret.txt"
+    ctx.plan(may(write, path=OneOf(copy), content=ANYTHING), may(read_text, path=OneOf(secret)))
     note = await ctx.call(read_text, path=f"{folder}/note.txt")
-    await ctx.call(write, path=f"{folder}/copy.txt", content=note["content"])
+    await ctx.call(write, path=copy, content=note["content"])
     try:
-        return str(await ctx.call(read_text, path=f"{folder}/../secret.txt"))
+        return str(await ctx.call(read_text, path=secret))
     except Refused as no:
         return f"{no.state}"
 
