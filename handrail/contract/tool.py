@@ -55,6 +55,9 @@ class ToolContext:
     task_id: str
     tenant: str
     deadline_ms: int  #: when the task's time is over, in milliseconds since 1970 (UTC)
+    secrets: Mapping[str, str] = field(
+        default_factory=dict[str, str], repr=False, compare=False
+    )  #: those that its contract declares, by name; there in the body only
 
 
 class Tool(Generic[P, R]):

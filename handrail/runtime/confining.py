@@ -22,6 +22,8 @@ from handrail.errors.sandbox import SandboxBroken
 from handrail.models.port import JsonObject, Model
 from handrail.rails.egress import Egress
 from handrail.rails.sandbox.outcome import Ending, Outcome
+from handrail.rails.secrets import SecretStore, cleared
+from handrail.runtime.secret_store import ProjectSecrets
 from handrail.runtime.worker.acting import StepRunner
 
 if TYPE_CHECKING:
@@ -38,10 +40,13 @@ HARMLESS: Final = ("pure", "read")
 class Confining:
     """What the gateway and the steps of one process ask about its sandbox."""
 
-    def __init__(self, sandbox: "Sandbox | None", why_not: str) -> None:
+    def __init__(
+        self, sandbox: "Sandbox | None", why_not: str, project: Path | None = None
+    ) -> None:
         """Use this sandbox; where there is none, `why_not` says why."""
         self._sandbox = sandbox
         self._why_not = why_not
+        self._secrets = ProjectSecrets(project)
 
     def confines(self, level: Level) -> str | None:
         """Say why a level is not to be had here; None when it is."""
@@ -57,29 +62,31 @@ class Confining:
 
     def steps(self, model: Model) -> StepRunner:
         """Make what carries out the steps of one invocation."""
-        return ConfinedSteps(model, self._sandbox, self._why_not)
+        return ConfinedSteps(model, self._sandbox, self._why_not, self._secrets)
 
 
 class ConfinedSteps(StepRunner):
     """Carries steps out; a tool that declares a level, in the sandbox."""
 
-    def __init__(self, model: Model, sandbox: "Sandbox | None", why_not: str) -> None:
+    def __init__(
+        self, model: Model, sandbox: "Sandbox | None", why_not: str, secrets: SecretStore
+    ) -> None:
         """Use this sandbox."""
-        super().__init__(model)
+        super().__init__(model, secrets)
         self._sandbox = sandbox
         self._why_not = why_not
 
-    async def tool(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:
+    async def carried_out(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:
         """Carry a tool out once, confined as it declares. Raises Refused."""
         level = tool.terms.sandbox
         if level is Level.NONE:
-            return await super().tool(tool, ctx, arguments)
+            return await super().carried_out(tool, ctx, arguments)
         if self._sandbox is None:
             raise Refused(State.SANDBOX_UNAVAILABLE, f"{tool.name}: {self._why_not}")
         from handrail.rails.sandbox.sandbox import Call  # noqa: PLC0415  it is loaded by now
         from handrail.rails.sandbox.tool_body import call_of  # noqa: PLC0415  the same
 
-        call = Call(tool.name, call_of(orjson.dumps(plain(arguments)), ctx))
+        call = Call(tool.name, call_of(orjson.dumps(plain(arguments)), ctx), ctx.secrets)
         limits = Limits(wall_s=tool.timeout_s, cpu_s=math.ceil(tool.timeout_s))
         try:
             outcome = await self._sandbox.run(call, level, limits, Egress.of(tool.terms.egress))
@@ -87,7 +94,12 @@ class ConfinedSteps(StepRunner):
             said = f"{tool.name}: {error.what} {error.why}"
             raise Refused(State.SANDBOX_UNAVAILABLE, said) from error
         if outcome.log:
-            log.info("tool said", tool=tool.name, task=ctx.task_id, text=outcome.log)
+            log.info(
+                "tool said",
+                tool=tool.name,
+                task=ctx.task_id,
+                text=cleared(outcome.log, ctx.secrets),
+            )
         return _result(tool, outcome)
 
 
@@ -119,7 +131,8 @@ def _result(tool: Tool[Any, R], outcome: Outcome) -> R:
 async def confining(project: Path, tools: Iterable[Tool[..., Any]]) -> AsyncGenerator[Confining]:
     """Start the sandbox where a tool asks for it. One that does not start is told by each call."""
     if all(tool.terms.sandbox is Level.NONE for tool in tools):
-        yield Confining(None, "no tool of this team asked for a sandbox when it was started")
+        why_not = "no tool of this team asked for a sandbox when it was started"
+        yield Confining(None, why_not, project)
         return
     from handrail.rails.sandbox.probe import proved  # noqa: PLC0415  only where a sandbox is wanted
     from handrail.runtime.sandboxed_tools import setting  # noqa: PLC0415  the same
@@ -133,4 +146,4 @@ async def confining(project: Path, tools: Iterable[Tool[..., Any]]) -> AsyncGene
             log.warning("sandbox did not start", reason=error.why)
         else:
             log.info("sandbox proved", level=sandbox.proof.level, leaks=dict(sandbox.proof.leaks))
-        yield Confining(sandbox, why_not)
+        yield Confining(sandbox, why_not, project)

@@ -18,6 +18,7 @@ from handrail.models.port import JsonObject, Model
 from handrail.rails.gateway import Rails
 from handrail.rails.policy import NoPolicy, Policy
 from handrail.runtime.worker.acting import StepRunner
+from handrail.testing.memory import TENANT
 from handrail.testing.unscripted import Surprises
 
 R = TypeVar("R")
@@ -43,6 +44,16 @@ class FakedTools:
         default_factory=dict[str, list[Mapping[str, Any]]]
     )
 
+    secrets: dict[str, str] = field(default_factory=dict[str, str])
+
+    def read(self, tenant: str, name: str) -> str | None:
+        """Give a secret that a test has put here."""
+        return self.secrets.get(f"{tenant}/{name}")
+
+    def place(self, tenant: str, name: str) -> str:
+        """Say how a test puts it here."""
+        return f'the test: team.secret("{name}", "…", tenant="{tenant}")'
+
     def steps(self, model: Model) -> StepRunner:
         """Make what does what the steps of one invocation ask for."""
         return FakedSteps(model, self)
@@ -53,7 +64,7 @@ class FakedSteps(StepRunner):
 
     def __init__(self, model: Model, tools: FakedTools) -> None:
         """Ask these fakes before a tool is run."""
-        super().__init__(model)
+        super().__init__(model, tools)
         self._tools = tools
 
     async def tool(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:
@@ -127,6 +138,10 @@ class ToolHands:
     def allow(self, tool: Tool[..., Any]) -> None:
         """Let a tool run for real; its calls are recorded as well."""
         self._tools.fakes[tool.name] = Fake(real=True)
+
+    def secret(self, name: str, value: str, *, tenant: str = TENANT) -> None:
+        """Put a secret where tools that run for real find it."""
+        self._tools.secrets[f"{tenant}/{name}"] = value
 
     def calls(self, tool: Tool[..., Any]) -> list[Mapping[str, Any]]:
         """Give the arguments of every call of a tool, in the order of the calls."""

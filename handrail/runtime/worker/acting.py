@@ -1,11 +1,14 @@
 """Does what steps ask for, without a record: the seam at which a test answers instead."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from handrail.contract.failure import Refused, State
 from handrail.contract.tool import Tool, ToolContext
 from handrail.models.port import JsonObject, Model, ModelReply, ModelRequest
+from handrail.rails.secrets import SecretStore, error_without, resolved, result_without
+from handrail.runtime.secret_store import open_secrets
 
 R = TypeVar("R")
 
@@ -13,19 +16,34 @@ R = TypeVar("R")
 class StepRunner:
     """Does what steps ask for, without a record: the seam at which a test answers instead."""
 
-    def __init__(self, model: Model) -> None:
-        """Use this model."""
+    def __init__(self, model: Model, secrets: SecretStore | None = None) -> None:
+        """Use this model; `secrets` in place of what the environment names."""
         self.model = model
+        self._secrets = secrets
 
     async def model_turn(self, request: ModelRequest) -> ModelReply:
         """Have the model take one turn."""
         return await self.model.respond(request)
 
     async def tool(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:
-        """Carry a tool out once, within its own time.
+        """Carry a tool out once, with the secrets that it declares; none is in what comes of it.
 
         Raises Refused; a tool that does not end in time may still have had its effect.
         """
+        if not tool.terms.secrets:
+            return await self.carried_out(tool, ctx, arguments)
+        secrets = await asyncio.to_thread(self._resolved, tool, ctx.tenant)
+        try:
+            result = await self.carried_out(tool, replace(ctx, secrets=secrets), arguments)
+        except Exception as error:
+            clear = error_without(tool.name, error, secrets)
+            if clear is error:
+                raise
+            raise clear from None
+        return result_without(tool, result, secrets)
+
+    async def carried_out(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:
+        """Let the body run within its own time."""
         try:
             async with asyncio.timeout(tool.timeout_s):
                 return await tool.run(ctx, arguments)
@@ -33,3 +51,6 @@ class StepRunner:
             harmless = tool.effect in ("pure", "read")
             state = State.TIMEOUT_NO_EFFECT if harmless else State.OUTCOME_UNKNOWN
             raise Refused(state, f"{tool.name} did not end within {tool.timeout_s:g} s") from error
+
+    def _resolved(self, tool: Tool[Any, Any], tenant: str) -> dict[str, str]:
+        return resolved(tool, tenant, self._secrets or open_secrets())

@@ -34,6 +34,7 @@ from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.memory_handle import Numbered, SpaceHandle
 from handrail.runtime.worker.memory_rights import known_space
 from handrail.runtime.worker.paying import turn_through
+from handrail.runtime.worker.retrying import seconds_max, tried
 from handrail.runtime.worker.step import Step, check_task, side_by_side
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
@@ -342,11 +343,11 @@ class RunContext:
             asked=asked,
             declared=declared,
             idem_key=ctx.idem_key,
-            do=lambda: self._acting.tool(tool, ctx, read),
+            do=lambda: tried(tool, lambda: self._acting.tool(tool, ctx, read), self._steps),
             encode=tool.as_record,
             decode=tool.from_record,
             accept=tool.result_of,
-            timeout_s=tool.timeout_s,
+            timeout_s=seconds_max(tool),
             gives=tool.terms.label,
         )
 

@@ -1,0 +1,148 @@
+"""Hands the secrets that a tool declares to its body, at the moment of the act and nowhere else.
+
+Guarantees: a secret is read when the act begins, by the tenant of its task; what the body gives
+back or raises is cleared of its words before anybody records it; one that is missing ends the call
+before the body runs, with the place where it was looked for.
+"""
+
+import json
+import os
+import re
+import traceback
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+from handrail.contract.failure import Refused, State
+from handrail.contract.tool import Tool
+
+R = TypeVar("R")
+
+SECRET_BYTES_MAX: Final = 64 * 1024
+_PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_FORM: Final = re.compile(r"secret://([^/]+)/([^/]+)")
+CHARS_MIN: Final = 4  #: a shorter one is a word like others, and is not looked for in results
+
+
+class SecretStore(Protocol):
+    """Where secrets lie. Asked in a thread, at each act."""
+
+    def read(self, tenant: str, name: str) -> str | None:
+        """Give one; None when there is none."""
+        ...
+
+    def place(self, tenant: str, name: str) -> str:
+        """Say where it would have to be, for whoever puts it there."""
+        ...
+
+
+class EnvironmentSecrets:
+    """Variables of the process: `HANDRAIL_SECRET_TENANT_NAME`."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        """Read these variables."""
+        self._environment = environment
+
+    def read(self, tenant: str, name: str) -> str | None:
+        """Give one; None when there is none."""
+        return self._environment.get(self._variable(tenant, name))
+
+    def place(self, tenant: str, name: str) -> str:
+        """Name its variable."""
+        return f"the variable {self._variable(tenant, name)}"
+
+    def _variable(self, tenant: str, name: str) -> str:
+        return "HANDRAIL_SECRET_" + re.sub(r"[^A-Z0-9]", "_", f"{tenant}_{name}".upper())
+
+
+class FolderSecrets:
+    """Files of a folder, such as one that a cluster mounts: `TENANT/NAME`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read below this folder."""
+        self._folder = folder
+
+    def read(self, tenant: str, name: str) -> str | None:
+        """Give one without the line end that editors leave; None when there is none."""
+        try:
+            with (self._folder / tenant / name).open("rb") as file:
+                return file.read(SECRET_BYTES_MAX).decode().removesuffix("\n")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def place(self, tenant: str, name: str) -> str:
+        """Name its file."""
+        return f"the file {self._folder / tenant / name}"
+
+
+def resolved(tool: Tool[..., object], tenant: str, store: SecretStore) -> dict[str, str]:
+    """Give what a tool declares, by name. Raises Refused (`precondition_failed`)."""
+    found: dict[str, str] = {}
+    for written in tool.terms.secrets:
+        matched = _FORM.fullmatch(written)
+        whose = "" if matched is None else matched[1].replace("{tenant}", tenant)
+        name = "" if matched is None else matched[2]
+        if not (_PART.fullmatch(whose) and _PART.fullmatch(name)):
+            detail = f"{tool.name}: {written} names no secret of tenant {tenant}"
+            raise Refused(State.PRECONDITION_FAILED, detail, remedy="Write secret://TENANT/NAME.")
+        value = store.read(whose, name)
+        if not value:
+            where = store.place(whose, name)
+            raise Refused(
+                State.PRECONDITION_FAILED,
+                f"{tool.name} was not called: its secret {name} of {whose} is not there",
+                remedy=f"Let an operator put it into {where}.",
+            )
+        found[name] = value
+    return found
+
+
+def cleared(text: str, secrets: Mapping[str, str]) -> str:
+    """Give a text with every secret in it replaced by its name."""
+    for name, value in secrets.items():
+        if len(value) >= CHARS_MIN:
+            text = text.replace(value, f"[secret {name}]")
+    return text
+
+
+def result_without(tool: Tool[..., R], result: R, secrets: Mapping[str, str]) -> R:
+    """Give a result that holds no secret, as the same type; raises Refused (`output_invalid`)."""
+    written = tool.as_record(result)
+    text = written.decode()
+    escaped = {name: _in_json(value) for name, value in secrets.items()}
+    clear = cleared(text, escaped)
+    if clear == text:
+        return result
+    try:
+        return tool.from_record(clear.encode())
+    except ValueError as error:
+        named = ", ".join(sorted(secrets))
+        said = f"{tool.name}: what it gave back holds a secret ({named}) and was not kept"
+        raise Refused(State.OUTPUT_INVALID, said) from error
+
+
+def _in_json(value: str) -> str:
+    """Give a text as it stands within JSON."""
+    return json.dumps(value, ensure_ascii=False)[1:-1]
+
+
+def error_without(name: str, error: Exception, secrets: Mapping[str, str]) -> Exception:
+    """Give an error that says no secret, not in its causes either; the same one if it does not."""
+    said = "".join(traceback.format_exception(error))
+    if not _any_in(said, secrets.values()):
+        return error
+    if isinstance(error, Refused):
+        return Refused(
+            error.state,
+            cleared(error.detail, secrets),
+            title=cleared(error.title, secrets),
+            remedy=cleared(error.remedy, secrets),
+            retry_after_s=error.retry_after_s,
+        )
+    words = cleared(f"{type(error).__name__}: {error}", secrets)
+    return Refused(State.INTERNAL, f"{name}: {words}")
+
+
+def _any_in(text: str, values: Iterable[str]) -> bool:
+    said = (one for one in values if len(one) >= CHARS_MIN)
+    return any(value in text or repr(value)[1:-1] in text for value in said)

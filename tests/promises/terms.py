@@ -1,0 +1,171 @@
+"""What a lane promises about the terms `retry` and `secrets`, on whatever broker is used."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import pytest
+
+from handrail import Context, Cost, Effect, Refused, Retry, State, ToolContext, agent, results, tool
+from handrail.testing import Team
+from handrail.testing.accounting import read_all
+from tests.promises.step_tools import jobs
+from tests.waiting import until
+
+TeamOf = Callable[..., Team]
+CANARY = 'canary-9f3b"7c\\1e'
+
+
+class Bank:
+    """The outside; it fails as often as a test wants."""
+
+    calls: ClassVar[list[str]] = []
+    failures: ClassVar[list[Exception]] = []
+
+
+@pytest.fixture(autouse=True)
+def bank() -> None:
+    Bank.calls.clear()
+    Bank.failures.clear()
+
+
+AGAIN = Retry(max=3, on={State.DEPENDENCY_UNAVAILABLE, State.RATE_LIMITED, State.OUTPUT_INVALID})
+
+
+def _paid(text: str) -> str:
+    Bank.calls.append(text)
+    if Bank.failures:
+        raise Bank.failures.pop(0)
+    return f"paid {text}"
+
+
+@tool(effect=Effect.UNSAFE, retry=AGAIN)
+async def pay(text: str) -> str:
+    """Pay, which nobody can take back."""
+    return _paid(text)
+
+
+@tool(effect=Effect.READ, retry=AGAIN)
+async def look(text: str) -> str:
+    """Look, which does no harm."""
+    return _paid(text)
+
+
+@tool(effect=Effect.READ, retry=AGAIN, cost=Cost(1))
+async def look_dear(text: str) -> str:
+    """Look, for money."""
+    return _paid(text)
+
+
+TOOLS = {one.name: one for one in (pay, look, look_dear)}
+
+
+@agent(reads=jobs, writes=results)
+async def payer(job: str, ctx: Context) -> str:
+    try:
+        return await ctx.call(TOOLS[job], text="42")
+    except Refused as no:
+        return f"{no.state}"
+
+
+@pytest.mark.parametrize(
+    ("job", "failures", "calls", "told"),
+    [
+        ("pay", [State.DEPENDENCY_UNAVAILABLE] * 2, 3, "paid 42"),
+        ("pay", [State.DEPENDENCY_UNAVAILABLE] * 3, 3, "dependency_unavailable"),
+        ("pay", [State.OUTCOME_UNKNOWN], 1, "outcome_unknown"),
+        ("pay", [State.OUTPUT_INVALID], 1, "output_invalid"),  # it may have acted
+        ("pay", [State.NOT_FOUND], 1, "not_found"),  # nobody said that it is tried again
+        ("look", [State.OUTPUT_INVALID, State.RATE_LIMITED], 3, "paid 42"),
+        ("look_dear", [State.OUTPUT_INVALID], 1, "output_invalid"),  # it was paid for
+    ],
+)
+async def test_a_call_is_tried_as_often_as_its_contract_says_where_a_second_time_is_none(
+    team_of: TeamOf, job: str, failures: list[State], calls: int, told: str
+) -> None:
+    Bank.failures += [Refused(state) for state in failures]
+    async with team_of(payer, tools=TOOLS.values(), partitions=1) as team:
+        for one in TOOLS.values():
+            team.allow(one)
+        task = await team.submit(jobs, job)
+        for tries in range(1, calls + 1):
+            await until(lambda n=tries: len(Bank.calls) >= n, what=f"try {tries}")
+            await team.advance(seconds=5)
+
+        assert await task.result(str) == told
+    assert len(Bank.calls) == calls
+
+
+async def test_a_wait_that_is_asked_for_is_kept_and_one_that_is_too_long_ends_the_tries(
+    team_of: TeamOf,
+) -> None:
+    Bank.failures += [
+        Refused(State.RATE_LIMITED, retry_after_s=20),
+        Refused(State.RATE_LIMITED, retry_after_s=3600),
+    ]
+    async with team_of(payer, tools=[pay], partitions=1) as team:
+        team.allow(pay)
+        task = await team.submit(jobs, "pay")
+        await until(lambda: len(Bank.calls) == 1, what="the first try")
+        await team.advance(seconds=19)
+        assert len(Bank.calls) == 1
+        await team.advance(seconds=2)
+
+        assert await task.result(str) == "rate_limited"
+    assert len(Bank.calls) == 2
+
+
+@tool(effect=Effect.READ, secrets=["secret://{tenant}/psp"])
+async def leaky(ctx: ToolContext, how: str) -> dict[str, str]:
+    """Use a secret, and say it in the way that a test asks for."""
+    secret = ctx.secrets["psp"]
+    Bank.calls.append(secret)
+    if how == "error":
+        raise ValueError(f"the answer to {secret} was 500")
+    if how == "cause":
+        raise ConnectionError("away") from ValueError(secret)
+    if how == "refusal":
+        raise Refused(State.NOT_FOUND, f"{secret} knows nothing")
+    return {"said": f"hello {secret}", "context": repr(ctx)}
+
+
+@agent(reads=jobs, writes=results)
+async def teller(how: str, ctx: Context) -> str:
+    try:
+        return str(await ctx.call(leaky, how=how))
+    except Refused as no:
+        return f"{no.state}: {no.detail} {no.remedy}"
+
+
+async def test_no_secret_is_in_any_topic_whatever_a_tool_does_with_it(team_of: TeamOf) -> None:
+    told: dict[str, str] = {}
+    async with team_of(teller, tools=[leaky], partitions=1) as team:
+        team.allow(leaky)
+        team.secret("psp", CANARY)
+        for how in ("result", "error", "cause", "refusal"):
+            told[how] = await (await team.submit(jobs, how)).result(str)
+        written = [
+            f"{record.key!r} {record.value!r} {record.headers!r}"
+            for topic in await team.bus.admin.topics()
+            if topic.startswith(team.full(""))
+            for record in await read_all(team.bus, topic)
+        ]
+
+    assert Bank.calls == [CANARY] * 4
+    assert "hello [secret psp]" in told["result"]
+    assert told["error"].startswith("internal: leaky: ValueError: the answer to [secret psp]")
+    assert told["cause"].startswith("internal: leaky: ConnectionError: away")
+    assert told["refusal"].startswith("not_found: [secret psp] knows nothing")
+    assert len(written) > 8
+    assert not [one for one in written if "9f3b" in one]
+
+
+async def test_a_secret_that_is_missing_is_a_refusal_that_says_where_it_belongs(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(teller, tools=[leaky], partitions=1) as team:
+        team.allow(leaky)
+        told = await (await team.submit(jobs, "result")).result(str)
+
+    assert told.startswith("precondition_failed: leaky was not called: its secret psp of default")
+    assert "team.secret" in told
+    assert Bank.calls == []

@@ -1,0 +1,90 @@
+"""Where secrets are looked for, and that what a tool says is cleared of them."""
+
+from pathlib import Path
+
+import pytest
+
+from handrail import Effect, Refused, State, tool
+from handrail.rails.secrets import (
+    EnvironmentSecrets,
+    FolderSecrets,
+    SecretStore,
+    cleared,
+    resolved,
+    result_without,
+)
+from handrail.runtime.secret_store import open_secrets
+
+
+@tool(effect=Effect.READ, secrets=["secret://{tenant}/psp", "secret://shared/mail-key"])
+async def uses() -> int:
+    """Use two secrets."""
+    return 4711
+
+
+ENVIRONMENT = {"HANDRAIL_SECRET_ACME_PSP": "one", "HANDRAIL_SECRET_SHARED_MAIL_KEY": "two"}
+
+
+def test_secrets_are_variables_by_the_tenant_of_the_task() -> None:
+    found = resolved(uses, "acme", EnvironmentSecrets(ENVIRONMENT))
+
+    assert found == {"psp": "one", "mail-key": "two"}
+
+
+def test_secrets_are_files_of_a_folder(tmp_path: Path) -> None:
+    for name in ("acme/psp", "shared/mail-key"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("three\n")
+
+    found = resolved(uses, "acme", FolderSecrets(tmp_path))
+
+    assert found == {"psp": "three", "mail-key": "three"}
+
+
+@pytest.mark.parametrize(
+    ("store", "where"),
+    [
+        (EnvironmentSecrets({}), "the variable HANDRAIL_SECRET_ACME_PSP"),
+        (FolderSecrets(Path("/nowhere")), "the file /nowhere/acme/psp"),
+    ],
+)
+def test_one_that_is_missing_is_refused_with_its_place(store: SecretStore, where: str) -> None:
+    with pytest.raises(Refused) as refused:
+        resolved(uses, "acme", store)
+
+    assert refused.value.state is State.PRECONDITION_FAILED
+    assert where in refused.value.remedy
+
+
+@pytest.mark.parametrize("tenant", ["..", "a/b", "", ".hidden", "x" * 65])
+def test_a_tenant_that_is_no_name_leads_nowhere(tenant: str, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="names no secret of tenant"):
+        resolved(uses, tenant, FolderSecrets(tmp_path))
+
+
+def test_the_store_is_the_one_that_the_environment_names(tmp_path: Path) -> None:
+    (tmp_path / "vault_of_test.py").write_text(
+        "class Vault:\n"
+        "    def read(self, tenant, name): return f'{tenant}:{name}'\n"
+        "    def place(self, tenant, name): return 'the vault'\n"
+    )
+
+    own = open_secrets(tmp_path, {"HANDRAIL_SECRETS": "vault_of_test:Vault"})
+    folder = open_secrets(tmp_path, {"HANDRAIL_SECRETS_DIR": str(tmp_path)})
+
+    assert own.read("acme", "psp") == "acme:psp"
+    assert isinstance(folder, FolderSecrets)
+    with pytest.raises(Refused, match="cannot be opened"):
+        open_secrets(tmp_path, {"HANDRAIL_SECRETS": "vault_of_test:Nothing"})
+
+
+def test_a_result_that_is_nothing_but_a_secret_is_not_kept() -> None:
+    with pytest.raises(Refused) as refused:
+        result_without(uses, 4711, {"psp": "4711"})
+
+    assert refused.value.state is State.OUTPUT_INVALID
+    assert "4711" not in str(refused.value)
+
+
+def test_a_text_is_cleared_of_every_secret() -> None:
+    assert cleared("a one b two", {"x": "a one", "y": "two "}) == "[secret x] b two"

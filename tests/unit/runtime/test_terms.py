@@ -1,0 +1,13 @@
+"""What lanes promise about `retry` and `secrets`, in memory; one body runs on Kafka too."""
+
+from collections.abc import Callable
+
+import pytest
+
+from handrail.testing import Team
+from tests.promises.terms import *  # noqa: F403 - every test of it is a test of this file
+
+
+@pytest.fixture
+def team_of() -> Callable[..., Team]:
+    return Team
