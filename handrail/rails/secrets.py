@@ -11,7 +11,7 @@ import re
 import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from handrail.contract.failure import Refused, State
 from handrail.contract.tool import Tool
@@ -75,7 +75,7 @@ class FolderSecrets:
         return f"the file {self._folder / tenant / name}"
 
 
-def resolved(tool: Tool[..., object], tenant: str, store: SecretStore) -> dict[str, str]:
+def resolved(tool: Tool[..., Any], tenant: str, store: SecretStore) -> dict[str, str]:
     """Give what a tool declares, by name. Raises Refused (`precondition_failed`)."""
     found: dict[str, str] = {}
     for written in tool.terms.secrets:
