@@ -10,9 +10,6 @@ from tests.promises import approvals
 from tests.promises.approvals import (  # noqa: F401 - a test of this file
     test_nobody_has_decided_in_time_is_a_refusal_and_a_later_yes_is_worth_nothing,
 )
-from tests.promises.persons_again import (  # noqa: F401 - the same
-    test_how_a_request_was_closed_goes_after_30_days_and_what_is_asked_again_is_decided_again,
-)
 from tests.promises.step_tools import Acts, acts  # noqa: F401 - a fixture
 
 

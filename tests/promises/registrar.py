@@ -4,18 +4,20 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 from handrail.bus.port import Bus
-from handrail.errors import LedgerCut
+from handrail.errors import HandrailError, LedgerCut
 from handrail.ledger.event import Event
 from handrail.ledger.task_record import TaskEnd, decode_end, decode_row
 from handrail.ledger.task_state import TaskFacts, TaskState
 from handrail.runtime.clock import WallClock
+from handrail.runtime.closed_requests import CLOSED_KEPT_MS
 from handrail.runtime.registrar import registrar
 from handrail.runtime.single_writer import SingleWriter
+from handrail.wire.human import HUMAN, Closed, Request
 from handrail.wire.record import TopicPartition
 from tests.promises.ground import PARTITIONS, Ground
 from tests.unit.ledger.told import Story
@@ -207,3 +209,44 @@ async def test_events_that_were_deleted_unread_stop_the_registrar_by_name(ground
 
         assert stopped.value.facts["read"] == 1
         assert await states(ground, bus) == {"a": "working"}
+
+
+async def test_how_requests_were_closed_is_deleted_after_30_days_and_nothing_else(
+    ground: Ground,
+) -> None:
+    day_ms = 24 * 3_600_000
+    asked = Request("order/2/1", "task", "default", "clerk", "Who signs?", {})
+    async with ground.bus() as bus:
+        await ground.prepare(bus, "ledger", compacted=("tasks", "results", HUMAN))
+        old, new = Closed("order/1/1", "Ann", "7"), Closed("order/3/1", "Ann", "8")
+        for record in (
+            *old.outgoing(ground.topic(HUMAN), 0),
+            asked.outgoing(ground.topic(HUMAN)),
+            *new.outgoing(ground.topic(HUMAN), CLOSED_KEPT_MS * 100),
+        ):
+            await bus.sender().send(record)
+        assert await standing(ground, bus) == [
+            "order/1/1/closed",
+            "order/2/1/request",
+            "order/3/1/closed",
+        ]
+
+        async with running(bus, ground) as writer:
+            later_ms = CLOSED_KEPT_MS
+
+            async def one_is_gone() -> bool:
+                nonlocal later_ms
+                later_ms += 2 * day_ms  # it is looked at once a day
+                for partition in writer._shelf.values():
+                    with suppress(HandrailError):  # it is opened anew just now
+                        await partition.tidy(later_ms)
+                return len(await standing(ground, bus)) < 3
+
+            await until(one_is_gone, within_s=60, what="what was closed so long ago is gone")
+
+        assert await standing(ground, bus) == ["order/2/1/request", "order/3/1/closed"]
+
+
+async def standing(ground: Ground, bus: Bus) -> list[str]:
+    live = {record.key or b"": record.value for record in await ground.records(bus, HUMAN)}
+    return sorted(key.decode() for key, value in live.items() if value is not None)
