@@ -22,7 +22,7 @@ COLUMNS = (
 )
 DENIED = 4
 NO_POLICY = "This team has no policy: nothing is denied."
-#: What is done to which kind of thing, where the name of the action says so.
+#: What is done to which kind of thing; the last two are named by the tool and by the agent.
 KIND_OF = {
     "tool.call": "Tool",
     "handoff.send": "Topic",

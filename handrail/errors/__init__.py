@@ -108,7 +108,7 @@ from handrail.errors.model import (
     ModelTimedOut,
     ModelUnreachable,
 )
-from handrail.errors.policy import PolicyInvalid, PolicyNotInstalled
+from handrail.errors.policy import PolicyDenied, PolicyInvalid, PolicyNotInstalled
 from handrail.errors.root import FailureClass, HandrailError, every_error, message_parts
 from handrail.errors.sandbox import SandboxBroken
 from handrail.errors.settings import (
@@ -261,6 +261,7 @@ __all__ = [
     "OffsetsLost",
     "PartitionCountsDiffer",
     "PartitionsFixed",
+    "PolicyDenied",
     "PolicyInvalid",
     "PolicyNotInstalled",
     "PortsTaken",

@@ -28,3 +28,16 @@ class PolicyNotInstalled(HandrailError):
     code: ClassVar[str] = "HR-POL-002"
     exit_code: ClassVar[int] = 2
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class PolicyDenied(HandrailError):
+    """The policy of the team does not let {person} have {action} done on {on}: {title}.
+
+    Why: rule {rule}; its state is denied_by_policy
+    Do: {remedy}
+    handrail policy explain    says what the rules say to whom
+    """
+
+    code: ClassVar[str] = "HR-POL-003"
+    exit_code: ClassVar[int] = 4
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

@@ -230,7 +230,13 @@ async def test_the_rights_are_those_of_the_person_who_asked_whichever_agent_acts
 ) -> None:
     team = team_of(clerk, tools=[refund], partitions=1)
     team.rails = unconfined(
-        CedarPolicy.of('@id("ben-only") permit (principal == Person::"ben", action, resource);', {})
+        CedarPolicy.of(
+            '@id("ben-only") permit (principal == Person::"ben", action == Action::"tool.call",'
+            " resource);"
+            '@id("rest") permit (principal, action, resource)'
+            ' unless { action == Action::"tool.call" };',
+            {},
+        )
     )
     async with team:
         team.allow(refund)

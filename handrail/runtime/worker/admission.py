@@ -6,7 +6,7 @@ what the record says about tenant, label, hop and cause is not believed.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from handrail.contract.agent import Agent
@@ -15,6 +15,9 @@ from handrail.errors.root import HandrailError
 from handrail.errors.wire import EnvelopeInvalid, HopLimitReached, TooLarge, WireError
 from handrail.lane.gather import PartEnd
 from handrail.lane.references import SeenReferences
+from handrail.rails import acts
+from handrail.rails.acts import denial
+from handrail.rails.policy import NoPolicy, Policy
 from handrail.runtime.worker.place import TeamPlace
 from handrail.wire.claim import is_claim
 from handrail.wire.codec import (
@@ -72,6 +75,7 @@ class AdmissionRules:
     tenant: str
     deadline_ms_max: int  #: how far away a task's deadline may be
     home_of: Callable[[bytes], int]
+    policy: Policy = field(default_factory=NoPolicy)  #: who may submit
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +276,10 @@ def _submission(
         return _forward(record, envelope, priority_of(envelope.priority), REFERENCE_IS_NEW)
     if envelope.deadline_ms is not None and now_ms > envelope.deadline_ms:
         return _too_late(envelope, submission=True)
+    # Last, so that whoever repeats somebody else's reference changes nothing of that task.
+    denied = denial(rules.policy, acts.submission(envelope, rules.agent.reads.name))
+    if denied is not None:
+        return Refuse(envelope, Reason.DENIED, denied, submission=True)
     return Take(envelope, mailbox_of(record, envelope), submission=True)
 
 

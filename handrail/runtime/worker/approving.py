@@ -21,6 +21,7 @@ from handrail.lane.invocation import Why
 from handrail.lane.journal import Entry
 from handrail.lane.steps import WAITS_FOR_PERSON, Asked, shortened
 from handrail.ledger.event import PersonAsked, RequestKind
+from handrail.rails import acts
 from handrail.rails.binding import Binding
 from handrail.rails.gateway import ANYONE, ROLE, Call, NeedsApproval, unknown_asker
 from handrail.runtime.worker.asking import Asker
@@ -31,6 +32,8 @@ from handrail.runtime.worker.wait import Closing, Opening, Wait
 from handrail.runtime.worker.waiting import waiting_act
 from handrail.wire.human import HUMAN, Closed, Request, closed_key
 from handrail.wire.record import Outgoing
+
+APPROVAL_OF = "approval of "
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ def approval_wait(asker: Asker, path: str, call: Call, needed: NeedsApproval) ->
     """Give the step that waits for the approval of a call."""
     shown = call_in_words(call.tool.name, needed.arguments)
     digest = digest_of(call.arguments)
-    asked = Asked(path, f"approval of {call.tool.name}", digest, shown, Effect.ASK)
+    asked = Asked(path, f"{APPROVAL_OF}{call.tool.name}", digest, shown, Effect.ASK)
     until = UntilApproved(asker, asked, call, needed)
     return Wait(waiting_act(asked, f"{asker.invocation.id}/{path}", _decided), until)
 
@@ -185,7 +188,19 @@ def no_decision(ground: LaneGround, intent: Entry, by: str, now_ms: int) -> str 
     named = approval["by"]
     wanted = (named,) if isinstance(named, str) else tuple(map(str, named))
     by_asker = bool(approval["by_asker"])
-    return may_not_decide(ground, wanted, by, asked_by=approval["asked_by"], by_asker=by_asker)
+    asked_by = approval["asked_by"]
+    why = may_not_decide(ground, wanted, by, asked_by=asked_by, by_asker=by_asker)
+    if why is not None:
+        return why
+    access = acts.decision(
+        by,
+        str(facts["name"]).removeprefix(APPROVAL_OF),
+        agent=ground.worker.agent.name,
+        tenant=str(facts["tenant"]),
+        asked_by=asked_by,
+    )
+    denied = ground.worker.rails.policy.judge(access)
+    return None if denied is None else acts.in_words(denied)
 
 
 def may_not_decide(

@@ -16,6 +16,7 @@ from handrail.errors.lane import (
     HandlerCancelled,
     KillsItsProcess,
 )
+from handrail.errors.policy import PolicyDenied
 from handrail.errors.root import HandrailError
 from handrail.errors.transport import BrokerUnreachable, RecordRefused
 from handrail.errors.wire import WireError
@@ -32,6 +33,7 @@ from handrail.runtime.worker.failing import FailedRun, after_failure
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.holding import rest_at_start
 from handrail.runtime.worker.outputs import Origin, outputs_of
+from handrail.runtime.worker.policing import check_sending
 from handrail.runtime.worker.reading_back import read_back
 from handrail.runtime.worker.replying import check_address, reply_of
 from handrail.runtime.worker.run_labels import plans_together
@@ -163,7 +165,8 @@ class Execution:
         except WireError as error:
             return Buried(given.record, given.envelope, Reason(error.reason), error)
         except HandrailError as error:
-            return Buried(given.record, given.envelope, Reason.VALIDATION, error)
+            reason = Reason.DENIED if isinstance(error, PolicyDenied) else Reason.VALIDATION
+            return Buried(given.record, given.envelope, reason, error)
 
     async def _call(
         self, invocation: Invocation, given: _Input, steps: RunSteps
@@ -196,6 +199,7 @@ class Execution:
             returned,
             worker.limits.fan_out_parts_max,
         )
+        check_sending(worker, given.envelope, outputs)
         records = [await self._packer.pack(message) for message in outputs.messages]
         return Ended(
             record=given.record,

@@ -27,6 +27,7 @@ from handrail.memory.sealing import sealed
 from handrail.runtime.worker.asking import Asker
 from handrail.runtime.worker.asking_keeper import keeper_wait
 from handrail.runtime.worker.digest import call_in_words, digest_of
+from handrail.runtime.worker.gating import refusing
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.memory_reads import (
     WhatWasRead,
@@ -37,6 +38,7 @@ from handrail.runtime.worker.memory_reads import (
     in_ms,
     key_of,
     positions_of,
+    read_as_of,
 )
 from handrail.runtime.worker.memory_rights import (
     Content,
@@ -45,6 +47,7 @@ from handrail.runtime.worker.memory_rights import (
     check_right,
     check_subject,
 )
+from handrail.runtime.worker.policing import check_writing, denied_memory
 from handrail.runtime.worker.run_memory import COLLECTED_COUNT_MAX
 from handrail.runtime.worker.step import Step
 from handrail.runtime.worker.waiting import RunSteps
@@ -103,11 +106,9 @@ class SpaceHandle(Generic[M]):
         """Give the newest version, or the one at a time or of a number; None when there is none."""
         self._check(Right.READ, subject, key)
         shown = self._shown("get", key)
-        wanted = _as_of(as_of, shown)
+        wanted = read_as_of(as_of, shown)
         step = self._numbered.next_step(shown)
-        return self._numbered.step(
-            shown, lambda: self._get(str(step), shown, key, subject, as_of=wanted)
-        )
+        return self._numbered.step(shown, lambda: self._get(str(step), shown, key, subject, wanted))
 
     def history(self, key: str, *, subject: str | None = None) -> Step[list[Record[M]]]:
         """Give every version that is still kept, oldest first."""
@@ -122,7 +123,7 @@ class SpaceHandle(Generic[M]):
 
         async def work() -> list[Record[M]]:
             asked = self._asked(str(step), "history", shown, {"key": key, "subject": subject})
-            return [record for record, _ in await self._read(asked, look)]
+            return [record for record, _ in await self._read(asked, look, key)]
 
         return self._numbered.step(shown, work)
 
@@ -206,7 +207,6 @@ class SpaceHandle(Generic[M]):
         shown: str,
         key: str,
         subject: str | None,
-        *,
         as_of: AsOf = NEWEST,
     ) -> Record[M] | None:
         async def look(reader: MemoryReader, wanted: Positions) -> Sequence[Found]:
@@ -215,7 +215,7 @@ class SpaceHandle(Generic[M]):
             return [] if record is None else [Found(record, 0.0)]
 
         facts = {"key": key, "subject": subject, "as_of": as_of}
-        found = await self._read(self._asked(path, "get", shown, facts), look)
+        found = await self._read(self._asked(path, "get", shown, facts), look, key)
         if as_of == NEWEST:
             self._steps.memory.read_at[self._space.name, key] = path
         return next((record for record, _ in found), None)
@@ -224,7 +224,9 @@ class SpaceHandle(Generic[M]):
         digest = digest_of({"space": self._space.name, **facts})
         return Asked(path, f"memory.{what}", digest, shown, Effect.READ)
 
-    async def _read(self, asked: Asked, look: Look) -> list[tuple[Record[M], float]]:
+    async def _read(
+        self, asked: Asked, look: Look, key: str | None = None
+    ) -> list[tuple[Record[M], float]]:
         memory, keys = self._steps.memory, self._worker.memory.keys
 
         async def do() -> WhatWasRead:
@@ -248,7 +250,9 @@ class SpaceHandle(Generic[M]):
             decode=WhatWasRead.decode,
             accept=accept,
         )
-        read = await self._steps.carry_out(act)
+        where = self._space.name, key
+        denied = denied_memory(self._steps, self._asker, asked.path, Right.READ, where)
+        read = await self._steps.carry_out(act if denied is None else refusing(act, denied))
         memory.see(read.positions)
         given, stored = list[tuple[Record[M], float]](), [one.record for one in read.found]
         records = await all_as_given(self._space, stored, keys)
@@ -292,6 +296,7 @@ class SpaceHandle(Generic[M]):
             keys = self._worker.memory.keys
             return command if keys is None else sealed(command, keys)
 
+        check_writing(self._steps, self._asker, path, (self._space.name, change.key))
         attempt = self._steps.next_attempt(path)
         answer = await self._steps.wait_for(keeper_wait(self._asker, asked, attempt, make))
         self._steps.memory.see(f"{answer.partition}:{answer.offset}")
@@ -352,6 +357,7 @@ class SpaceHandle(Generic[M]):
         shown = self._shown(str(op), key)
         self._numbered.check(shown)
         self._check(Right.WRITE, subject, key)
+        check_writing(self._steps, self._asker, None, (self._space.name, key))
         if self._space.is_personal:
             raise Refused(
                 State.INVALID_INPUT,
@@ -390,11 +396,3 @@ class SpaceHandle(Generic[M]):
 
     def _shown(self, what: str, key: str) -> str:
         return call_in_words(f"memory.{what}", [f"{self._space.name}/{key}"])
-
-
-def _as_of(wanted: datetime | int | None, shown: str) -> AsOf:
-    if wanted is None:
-        return NEWEST
-    if isinstance(wanted, datetime):
-        return AsOf(at_ms=in_ms(aware(wanted, shown)))
-    return AsOf(version=wanted)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import orjson
 
 from handrail.contract.memory import Memory, Provenance, Record
-from handrail.contract.memory_reader import Found
+from handrail.contract.memory_reader import NEWEST, AsOf, Found
 from handrail.errors.steps import StepInvalid
 from handrail.memory.asked import PERSON
 from handrail.memory.derivation import reference
@@ -157,6 +157,15 @@ def key_of(asker: "Asker", space: Memory[Any], key: str, subject: str | None) ->
 def in_ms(moment: datetime) -> int:
     """Give a time as topics hold it."""
     return round(moment.timestamp() * 1000)
+
+
+def read_as_of(wanted: datetime | int | None, shown: str) -> AsOf:
+    """Give as of when is read. Raises StepInvalid for a time that names no zone."""
+    if wanted is None:
+        return NEWEST
+    if isinstance(wanted, datetime):
+        return AsOf(at_ms=in_ms(aware(wanted, shown)))
+    return AsOf(version=wanted)
 
 
 def aware(moment: datetime, shown: str) -> datetime:

@@ -28,6 +28,7 @@ from handrail.memory.assembly import Assembly, Slot, assemble
 from handrail.memory.sealing import Finds, FoundOnce, opened
 from handrail.runtime.worker.asking import Asker
 from handrail.runtime.worker.digest import call_in_words, digest_of
+from handrail.runtime.worker.gating import refusing
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.memory_reads import (
     as_given,
@@ -37,6 +38,7 @@ from handrail.runtime.worker.memory_reads import (
     positions_of,
 )
 from handrail.runtime.worker.memory_rights import Right, check_right, check_subject, known_space
+from handrail.runtime.worker.policing import denied_memory
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.memory import COMMANDS, Positions, StoredRecord, key_in_words
 from handrail.wire.record import Outgoing
@@ -110,7 +112,13 @@ class Recalling:
             accept=accept,
             beside=lambda: told,
         )
-        found = await self._steps.carry_out(act)
+        spaces = dict.fromkeys(part.space.name for part in self._parts)
+        judged = (
+            denied_memory(self._steps, self._asker, path, Right.READ, (space, None))
+            for space in spaces
+        )
+        denied = next(filter(None, judged), None)
+        found = await self._steps.carry_out(act if denied is None else refusing(act, denied))
         memory, assembly = self._steps.memory, await self._assembled(found.kept)
         memory.see(found.positions)
         for part, kept in zip(self._parts, found.kept, strict=True):

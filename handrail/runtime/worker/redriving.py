@@ -24,6 +24,7 @@ from handrail.lane.redrives import KEPT_MS, REDRIVE_COUNT_MAX, Settled, Settling
 from handrail.lane.references import SeenReferences
 from handrail.lane.resting import parked_entry
 from handrail.ledger.event import Event, PartKind
+from handrail.rails import acts
 from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.admission import (
     AdmissionRules,
@@ -94,6 +95,7 @@ class Redriving:
             if known is not None:
                 raise NotTakenBack(_settled_in_words(known))
             found = await self._find(asked)
+            self._check_policy(asked, found.letter)
             if asked.discard:
                 await self._discard(asked, found, record.offset)
             else:
@@ -101,6 +103,16 @@ class Redriving:
         except (NotTakenBack, WireError, RecordRefused) as refused:
             await self._refuse(asked, record.offset, refused)
         return True
+
+    def _check_policy(self, asked: Settle, letter: DeadLetter) -> None:
+        """Judge by the rights of whoever wants it settled."""
+        worker, reason = self._worker, str(letter.failure.reason)
+        access = acts.redrive(
+            asked.by, worker.agent.name, worker.limits.tenant, reason, discard=asked.discard
+        )
+        denied = worker.rails.policy.judge(access)
+        if denied is not None:
+            raise NotTakenBack(acts.in_words(denied))
 
     # ---- finding it
 
@@ -233,6 +245,7 @@ class Redriving:
             tenant=worker.limits.tenant,
             deadline_ms_max=int(worker.limits.task_deadline_s * 1000),
             home_of=lambda key: partition_for(key, partitions),
+            policy=worker.rails.policy,
         )
 
     async def _edited(self, message: Record, edited: Edited) -> Record:

@@ -60,6 +60,7 @@ class Taking:
             tenant=worker.limits.tenant,
             deadline_ms_max=int(worker.limits.task_deadline_s * 1000),
             home_of=lambda key: partition_for(key, partitions),
+            policy=worker.rails.policy,
         )
 
     async def learn_references(self) -> None:

@@ -15,6 +15,7 @@ from handrail.rails.cedar import CedarPolicy
 from handrail.rails.policy import Access, NoPolicy
 from handrail.rails.policy_files import policy_in, policy_of, roles_in
 from handrail.testing.policy import Case, failing, mutants, survivors
+from tests.unit.rails.act_cases import ACT_CASES
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "policy"
 
@@ -63,12 +64,12 @@ CASES = [
     Case(submit("fay"), "default"),
     Case(submit("ann", "elsewhere"), "default"),
     Case(other("ann", "dead_letter.redrive", "intake", {}, agent=""), "default"),
-    Case(other("ben", "memory.read", "refund", REFUND, amount=Decimal(20)), "default"),
-    Case(other("ben", "memory.read", "refund", REFUND, amount=Decimal(200)), "default"),
-    Case(other("ben", "memory.read", "refund", REFUND), "default"),
-    Case(other("ann", "memory.read", "publish_brief", LOOK, agent="publisher"), "default"),
-    Case(other("ann", "memory.read", "publish_brief", LOOK), "default"),
-    Case(other("anonymous", "memory.read", "fetch", REFUND, amount=Decimal(1)), "default"),
+    Case(other("ben", "approval.decide", "refund", REFUND, amount=Decimal(20)), "default"),
+    Case(other("ben", "approval.decide", "refund", REFUND, amount=Decimal(200)), "default"),
+    Case(other("ben", "approval.decide", "refund", REFUND), "default"),
+    Case(other("ann", "approval.decide", "publish_brief", LOOK, agent="publisher"), "default"),
+    Case(other("ann", "approval.decide", "publish_brief", LOOK), "default"),
+    Case(other("anonymous", "approval.decide", "fetch", REFUND, amount=Decimal(1)), "default"),
     Case(call("nobody", "find_order", LOOK, order="42")),
     Case(call("nobody", "count", {**LOOK, "effect": "pure"})),
     Case(call("nobody", "write", {**LOOK, "effect": "idempotent"}), "default"),
@@ -95,6 +96,7 @@ CASES = [
         "large-refunds",
     ),
     Case(call("eve", "look", LOOK, amount=Decimal(200))),
+    *ACT_CASES,
 ]
 
 
@@ -116,6 +118,22 @@ def test_of_all_mutants_of_the_example_at_least_95_percent_are_noticed(
 
     assert count >= 60
     assert len(alive) <= 0.05 * count, [one.what for one in alive]
+
+
+def test_of_the_mutants_of_the_rules_of_other_acts_at_least_95_percent_are_noticed(
+    policy: CedarPolicy,
+) -> None:
+    alive, _ = survivors(policy, CASES)
+    tools = {
+        rule.id
+        for name, rule in policy.rules.items()
+        if "tool.call" in str(policy.form["staticPolicies"][name])
+    }
+    every = [one for one in mutants(policy) if one.what.partition(":")[0] not in tools]
+    left = [one.what for one in alive if one.what.partition(":")[0] not in tools]
+
+    assert len(every) >= 40
+    assert len(left) <= 0.05 * len(every), left
 
 
 def test_without_its_cases_no_mutant_is_noticed(policy: CedarPolicy) -> None:
