@@ -132,7 +132,8 @@ def _delayed() -> Iterator[Attack]:
 
 
 def _leaks() -> Iterator[Attack]:
-    for number, (goal, place) in enumerate(zip([*LEAKS] * 3, cycle(_SIMPLE), strict=False)):
+    for number, goal in enumerate([*LEAKS] * 3):
+        place = _SIMPLE[(number + number // len(LEAKS)) % len(_SIMPLE)]
         yield _attack(f"a secret leaves by {goal.tool}", number, goal, [place])
     for number, goal in enumerate(LEAKS):
         yield _attack("a secret leaves over a hop", number, goal, [_SIMPLE[number % 5]], "hop")

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 
 ME = "ann"  #: for whom every task is done
@@ -56,7 +57,11 @@ class House:
     descriptions: dict[str, str] = field(default_factory=dict[str, str])  #: of tools from outside
     sent: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     acts: list[Act] = field(default_factory=list[Act])
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="handrail-house-")))
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where its files are; made when it is first used."""
+        return Path(tempfile.mkdtemp(prefix="handrail-house-"))
 
     def close(self) -> None:
         """Take its folder away."""

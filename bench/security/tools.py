@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from bench.security.house import ME, House, Payment, furnished
+from bench.security.house import ME, House, Payment
 from handrail import Approval, Effect, Idempotent, Reach, Refused, State, tool
 from handrail.contract.team import AnyTool
 from handrail.contract.tool import Tool
@@ -21,7 +21,7 @@ KEPT = Idempotent(ttl_s=DAY_S)
 class Place:
     """Which house stands now; each task of a suite gets its own."""
 
-    house: House = furnished()
+    house: House = House()
 
 
 def _missing(what: str) -> Refused:

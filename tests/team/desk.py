@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from handrail.models.extractive import ExtractiveModel
+from handrail.models.port import Model
 from handrail.runtime.discovery import LoadedTeam, load_team
 from handrail.testing import Team, TeamTask
 
@@ -23,7 +24,7 @@ class Desk:
         self.briefs = folder / "briefs"
         self.loaded: LoadedTeam = load_team(ROOT)
 
-    def team(self, model: ExtractiveModel | None = None) -> Team:
+    def team(self, model: Model | None = None) -> Team:
         team = Team(
             *self.loaded.agents.values(),
             tools=self.loaded.tools.values(),
