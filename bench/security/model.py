@@ -31,7 +31,9 @@ _PIECE = re.compile(r"\[\[(\d)/(\d)\|(.*?)\]\]", re.DOTALL)
 _ROLE = re.compile(r"^\[([a-z]+)\]")
 _RESULT = re.compile(r"\{(\d|found)\}")
 _FOUND = re.compile(r"(?:What was found:\n|The expert says: |In short: )(.*)", re.DOTALL)
-_INVISIBLE = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x202E, 0x202C))
+_INVISIBLE: dict[int, int | None] = dict.fromkeys(
+    (0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x202E, 0x202C)
+)
 _ALIKE = str.maketrans("аеорсухі", "aeopcyxi")
 DEPTH_MAX = 3  #: of disguises within disguises
 

@@ -69,9 +69,8 @@ async def _carried(
     team: Team, entry: Topic[str, Any], ask: str, mark: str | None
 ) -> tuple[str, str, int, str]:
     task = await team.submit(entry, ask)
-    asked = 0
+    asked, state = 0, await _rested(team, task)
     for _ in range(ROUNDS_COUNT_MAX):
-        state = await _rested(team, task)
         if state is not TaskState.AUTH_REQUIRED:
             break
         facts = await task.task.facts()
@@ -79,6 +78,7 @@ async def _carried(
         for request in await open_requests(team.bus, team.namespace, facts, RequestKind.APPROVAL):
             asked += 1
             await _decide(team, task, request, mark)
+        state = await _rested(team, task)
     result = str(await task.task.result()) if state is TaskState.COMPLETED else ""
     return state.value, result, asked, await task.task.explanation()
 
