@@ -15,11 +15,12 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from handrail.bus.kafka_admin import KafkaAdmin
-from handrail.bus.kafka_consumer import KafkaGroupConsumer, KafkaTail, as_record, structs
+from handrail.bus.kafka_consumer import KafkaGroupConsumer, as_record, structs
 from handrail.bus.kafka_header_names import read_any_header_name
 from handrail.bus.kafka_leftovers import leave_no_connection
 from handrail.bus.kafka_producer import KafkaLaneProducer, KafkaSender, tune_transactions
 from handrail.bus.kafka_reconnect import reconnect_patiently
+from handrail.bus.kafka_tail import KafkaTail
 from handrail.bus.murmur2 import partition_for
 from handrail.bus.port import Admin, GroupConsumer, GroupListener, LaneProducer, Sender
 from handrail.bus.unreachable import why_unreachable, words_of_the_client

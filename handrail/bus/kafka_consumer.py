@@ -1,7 +1,9 @@
-"""Reading from Kafka: a member of an agent's group, and readers outside any group.
+"""Reading from Kafka as a member of an agent's group.
 
 aiokafka 0.14: offsets of the broker may be stale right after a commit, so positions are always
-given, never asked for. A member that the group has dropped learns it only from its generation.
+given, never asked for. A member that the group has dropped learns it only from its generation, and
+one whose broker comes back at the moment of its dropping may wait for ever for a task of its own.
+Guarantee: a member that has had no place for 45 s joins anew, as another one.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka import TopicPartition as Place
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
@@ -27,8 +30,15 @@ REBALANCE_TIMEOUT_MS = 30_000
 FETCH_WAIT_MS = 100
 START_DEADLINE_S = 30.0
 LEAVE_DEADLINE_S = 5.0
+PLACELESS_S_MAX = 45.0  #: longer than the group may take to rearrange itself
+JOINS_AGAIN_AFTER_S = 1.0
+ENDINGS_COUNT_MAX, ENDING_S = 5, 0.1
 POLL_GRACE_S = 0.05
 GENERATION_NONE = -1
+_TASKS = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
+assert REBALANCE_TIMEOUT_MS + SESSION_TIMEOUT_MS < PLACELESS_S_MAX * 1000
+
+log = structlog.get_logger("handrail.kafka")
 
 
 def structs(places: Iterable[TopicPartition]) -> list[Place]:
@@ -66,12 +76,24 @@ class KafkaGroupConsumer:
         self._group = group
         self._topics = tuple(topics)
         self._listener = listener
+        self._common = common
         self._bootstrap = common["bootstrap_servers"]
+        self._consumer = self._new()
+        self._assigned: frozenset[TopicPartition] = frozenset()
+        self._membership: Membership | None = None
+        self._placeless_since_s: float | None = None
+        self.placeless_s_max = PLACELESS_S_MAX
+        self._heard_at = 0.0
+        self._watch: asyncio.TimerHandle | None = None
+        self._failure: Exception | None = None
+        self.closed = False
+
+    def _new(self) -> Any:
         # aiokafka 0.14: the assignor keeps its state on the class, which consumers would share.
         assignor: Any = type("Sticky", (StickyPartitionAssignor,), {})
-        self._consumer: Any = AIOKafkaConsumer(
-            **common,
-            group_id=group,
+        return AIOKafkaConsumer(
+            **self._common,
+            group_id=self._group,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -83,22 +105,20 @@ class KafkaGroupConsumer:
             fetch_max_wait_ms=FETCH_WAIT_MS,
             retry_backoff_ms=50,
         )
-        self._assigned: frozenset[TopicPartition] = frozenset()
-        self._membership: Membership | None = None
-        self._heard_at = 0.0
-        self._watch: asyncio.TimerHandle | None = None
-        self._failure: Exception | None = None
-        self.closed = False
 
     async def start(self) -> None:
         """Join the group; the listener hears of partitions from then on."""
-        self._consumer.subscribe(topics=list(self._topics), listener=_Rebalance(self))
         try:
-            async with asyncio.timeout(START_DEADLINE_S):
-                await self._consumer.start()
+            await self._join()
         except (KafkaError, OSError, TimeoutError) as error:
             reason = f"the group {self._group} cannot be joined ({error or type(error).__name__})"
             raise BrokerUnreachable(bootstrap=self._bootstrap, reason=reason) from error
+
+    async def _join(self) -> None:
+        consumer = self._consumer
+        consumer.subscribe(topics=list(self._topics), listener=_Rebalance(self, consumer))
+        async with asyncio.timeout(START_DEADLINE_S):
+            await consumer.start()
         coordinator, beat = self._coordinator, self._coordinator._do_heartbeat
 
         async def heard() -> bool:
@@ -109,6 +129,17 @@ class KafkaGroupConsumer:
 
         coordinator._do_heartbeat = heard
 
+    async def _join_anew(self) -> None:
+        """Join as another member; what cannot be joined now is tried again by the next poll."""
+        await _stop(self._consumer)
+        self._consumer = self._new()
+        try:
+            await self._join()
+        except (KafkaError, OSError, TimeoutError):
+            await asyncio.sleep(JOINS_AGAIN_AFTER_S)
+            return
+        log.warning("member without a place has joined anew", group=self._group)
+
     async def poll(self, *, timeout_s: float, records_max: int) -> Sequence[Record]:
         """Give what has arrived on partitions that are not paused; empty after the time-out.
 
@@ -117,6 +148,9 @@ class KafkaGroupConsumer:
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
+        if self._is_placeless_for_long():
+            await self._join_anew()
+            return []
         try:
             # aiokafka 0.14: while the group rebalances getmany waits past its time-out. Cancelling
             # it loses nothing, for it takes records only after its last await.
@@ -164,6 +198,17 @@ class KafkaGroupConsumer:
         silence_s = asyncio.get_running_loop().time() - self._heard_at
         return silence_s * 1000 >= SESSION_TIMEOUT_MS
 
+    def _is_placeless_for_long(self) -> bool:
+        since_s = self._placeless_since_s
+        return (
+            since_s is not None
+            and asyncio.get_running_loop().time() - since_s > self.placeless_s_max
+        )
+
+    def _has_no_place(self) -> None:
+        if self._placeless_since_s is None:
+            self._placeless_since_s = asyncio.get_running_loop().time()
+
     @property
     def _coordinator(self) -> Any:
         return self._consumer._coordinator
@@ -172,6 +217,8 @@ class KafkaGroupConsumer:
         self, membership: Membership, where: TopicPartition, *, deadline_s: float
     ) -> None:
         """Commit a constant on a side partition under exactly that membership, in one attempt."""
+        if self._coordinator is None:
+            raise _refused(membership, where, "we are joining the group as another member")
         request = OffsetCommitRequest(
             membership.group,
             membership.generation,
@@ -203,17 +250,13 @@ class KafkaGroupConsumer:
         self.closed = True
         if self._watch is not None:
             self._watch.cancel()
-        with suppress(KafkaError, OSError, TimeoutError):
-            try:
-                async with asyncio.timeout(LEAVE_DEADLINE_S):
-                    await self._consumer.stop()
-            finally:  # However stopping ended, also when whoever stops it is cancelled.
-                await self._consumer._client.close()
+        await _stop(self._consumer)
 
     # ---- what aiokafka's own thread of control calls
 
     async def revoked(self) -> None:
         """Tell the listener; a dropped member is told that it has lost everything."""
+        self._has_no_place()
         lost = self._coordinator.generation == GENERATION_NONE or self._silent()
         if lost:
             self._lose()
@@ -239,6 +282,7 @@ class KafkaGroupConsumer:
         if coordinator.generation == GENERATION_NONE:
             return
         self._membership = Membership(self._group, coordinator.generation, coordinator.member_id)
+        self._placeless_since_s = None
         self._heard_at = asyncio.get_running_loop().time()
         self._watch_silence()
         try:
@@ -264,6 +308,7 @@ class KafkaGroupConsumer:
         self._coordinator.request_rejoin()
 
     def _lose(self) -> None:
+        self._has_no_place()
         held, self._assigned, self._membership = self._assigned, frozenset(), None
         if not held or self.closed:
             return
@@ -274,68 +319,48 @@ class KafkaGroupConsumer:
 
 
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 0.14 is untyped
-    def __init__(self, consumer: KafkaGroupConsumer) -> None:
-        self._consumer = consumer
+    """What one consumer of a member says; one that was replaced is not listened to."""
+
+    def __init__(self, member: KafkaGroupConsumer, consumer: Any) -> None:
+        self._member, self._consumer = member, consumer
 
     async def on_partitions_revoked(self, revoked: Iterable[Place]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # aiokafka 0.14 awaits a coroutine
         del revoked
-        await self._consumer.revoked()
+        if self._member._consumer is self._consumer:
+            await self._member.revoked()
 
     def on_partitions_assigned(self, assigned: Iterable[Place]) -> None:
         # Not a coroutine: what happens before the first await cannot be overtaken by a fetch.
-        self._consumer.assigned(assigned)
+        if self._member._consumer is self._consumer:
+            self._member.assigned(assigned)
 
 
-class KafkaTail:
-    """A reader outside any group. Implements `Tail`."""
-
-    def __init__(self, consumer: Any, positions: Mapping[TopicPartition, int]) -> None:
-        """Read from these positions once started."""
-        self._consumer = consumer
-        self._positions = dict(positions)
-        self.closed = False
-
-    async def start(self) -> None:
-        """Connect."""
+async def _stop(consumer: Any) -> None:
+    """Leave the group and give back sockets and tasks, within a bounded time. Never raises."""
+    with suppress(KafkaError, OSError, TimeoutError):
         try:
-            await self._consumer.start()
-            self._consumer.assign(structs(self._positions))
-            for where, offset in self._positions.items():
-                self._consumer.seek(Place(*where), offset)
-        except (KafkaError, OSError) as error:
-            await self.close()
-            raise BrokerUnreachable(bootstrap="the broker", reason=str(error)) from error
+            async with asyncio.timeout(LEAVE_DEADLINE_S):
+                await consumer.stop()
+        finally:  # However stopping ended, also when whoever stops it is cancelled.
+            await consumer._client.close()
+            await _end_tasks(consumer)
 
-    async def poll(self, *, timeout_s: float, records_max: int = 500) -> Sequence[Record]:
-        """Give committed records in order per partition; empty after the time-out."""
-        try:
-            found = await self._consumer.getmany(
-                timeout_ms=int(timeout_s * 1000), max_records=records_max
-            )
-        except KafkaError as error:
-            raise BrokerUnreachable(bootstrap="the broker", reason=str(error)) from error
-        return [as_record(record) for records in found.values() for record in records]
 
-    def position(self, where: TopicPartition) -> int:
-        """The next offset to be read; it moves past transaction markers too."""
-        state = self._consumer._subscription.subscription.assignment.state_value(Place(*where))
-        return int(state.position) if state.has_valid_position else self._positions[where]
-
-    async def ends(self) -> Mapping[TopicPartition, int]:
-        """The ends of its partitions: last stable offsets, or high watermarks with undecided."""
-        try:
-            found = await self._consumer.end_offsets(structs(self._positions))
-        except KafkaError as error:
-            raise BrokerUnreachable(bootstrap="the broker", reason=str(error)) from error
-        return {TopicPartition(*place): int(end) for place, end in found.items()}
-
-    async def close(self) -> None:
-        """Give back sockets."""
-        self.closed = True
-        # aiokafka 0.14: stopping right after starting cancels a task of its own that has not had
-        # its first turn yet, and that cancellation would come out here as if it were ours.
-        await asyncio.sleep(0)
-        await self._consumer.stop()
+async def _end_tasks(consumer: Any) -> None:
+    """End what stopping has waited for in vain."""
+    coordinator, fetcher = consumer._coordinator, consumer._fetcher
+    found = [getattr(coordinator, name, None) for name in _TASKS]
+    tasks = [one for one in (*found, getattr(fetcher, "_fetch_task", None)) if one is not None]
+    for _ in range(ENDINGS_COUNT_MAX):
+        left = [task for task in tasks if not task.done()]
+        if not left:
+            break
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=ENDING_S)
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()  # whoever ends a task has no use for how it failed
 
 
 def _refused(membership: Membership, where: TopicPartition, reason: str) -> MembershipRefused:
