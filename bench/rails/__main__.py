@@ -1,5 +1,7 @@
 """Measures the gateway and races about approvals: `python -m bench.rails [--trials N]`.
 
+`--kafka --trials 30` runs the races alone on a real broker, which takes minutes.
+
 Exit code 1 says that a figure is not what is promised.
 """
 
@@ -16,13 +18,15 @@ import click
 import structlog
 
 from bench.engine.figure import Figure, machine
-from bench.rails.races import RACES, race
+from bench.rails.races import RACES, On, race
 from handrail import Approval, Effect, Limit, Reach, tool
 from handrail.rails.gateway import Call, Rails, judge
 from handrail.rails.policy_files import policy_in
 from handrail.testing.tools import unconfined
 
 RESULTS = Path(__file__).with_name("results.json")
+RESULTS_KAFKA = Path(__file__).with_name("results_kafka.json")
+WHERE = {"memory": "", "kafka": " on Kafka"}
 POLICY = Path(__file__).parents[2] / "deploy" / "policy"
 CALLS_COUNT = 10_000
 TRIALS_COUNT = 1_000
@@ -71,13 +75,16 @@ def _timed(act: Callable[[], object]) -> tuple[list[float], list[float]]:
     return sorted(took_ms), sorted(spent_ms)
 
 
-async def _races(trials: int) -> list[Figure]:
+async def _races(trials: int, on: On) -> list[Figure]:
     found: list[Figure] = []
     for name in RACES:
-        came = await race(name, trials)
+        came = await race(name, trials, on=on)
+        click.echo(f"{name}: {came}", err=True)
         beside = f"{came.approved} approved, {came.acts} acts"
         found += [
-            Figure(f"race: {name}, acts nobody approved", came.unauthorised, "", trials, 0),
+            Figure(
+                f"race{WHERE[on]}: {name}, acts nobody approved", came.unauthorised, "", trials, 0
+            ),
             Figure("the same, double acts", came.double, "", trials, 0, beside=beside),
         ]
     return found
@@ -85,20 +92,25 @@ async def _races(trials: int) -> list[Figure]:
 
 @click.command()
 @click.option("--trials", default=TRIALS_COUNT, show_default=True, help="Of each race.")
+@click.option("--kafka", is_flag=True, help="The races alone, on a real broker.")
 @click.option("--gate-only", is_flag=True, help="Leave the races out.")
-def measure(trials: int, *, gate_only: bool) -> None:
+def measure(trials: int, *, kafka: bool, gate_only: bool) -> None:
     """Measure, print and write the figures."""
     on = machine()
-    figures = _gate("no policy", unconfined())
-    figures += _gate("with the example's policy", unconfined(policy_in(POLICY)))
+    figures: list[Figure] = []
+    if not kafka:
+        figures += _gate("no policy", unconfined())
+        figures += _gate("with the example's policy", unconfined(policy_in(POLICY)))
     if not gate_only:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-        figures += asyncio.run(_races(trials))
+        figures += asyncio.run(_races(trials, "kafka" if kafka else "memory"))
     for figure in figures:
         click.echo(str(figure))
     if not gate_only:
         written = {"machine": on, "figures": [asdict(figure) for figure in figures]}
-        RESULTS.write_text(json.dumps(written, indent=2) + "\n", "utf-8")
+        (RESULTS_KAFKA if kafka else RESULTS).write_text(
+            json.dumps(written, indent=2) + "\n", "utf-8"
+        )
     raise SystemExit(0 if all(figure.kept for figure in figures) else 1)
 
 

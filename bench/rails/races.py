@@ -1,15 +1,16 @@
-"""Races about approvals, in one process: what an adversary or a crash can make of them.
+"""Races about approvals, in memory or on Kafka: what an adversary or a crash can make of them.
 
 Each trial is a task whose refund needs an approval. Many of them stand at once, the race is run on
 all, and what the tool was called with is held against what was approved.
 """
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from handrail import Approval, Context, Effect, Reach, Refused, Topic, agent, results, tool
 from handrail.rails.cedar import CedarPolicy
@@ -22,6 +23,10 @@ from handrail.wire.human import HUMAN, REQUEST_TYPE, PersonsAnswer, Request
 AT_ONCE = 50  #: tasks that stand at a time
 PARTITIONS = 1
 LIMIT_S = 600
+QUIET_S = 3.0  #: on Kafka: a race is over when nothing was done for so long
+WAIT_S_MAX = 120.0
+
+On = Literal["memory", "kafka"]
 BY = "role:finance"  #: whoever of that role decides
 
 jobs = Topic("jobs", carries=str)
@@ -177,20 +182,28 @@ RACES: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
 
 
 async def race(
-    name: str, trials: int, *, seed: int = 1, at_once: int = AT_ONCE, second: str = "second"
+    name: str,
+    trials: int,
+    *,
+    seed: int = 1,
+    at_once: int = AT_ONCE,
+    second: str = "second",
+    on: On = "memory",
 ) -> Result:
     """Run a race so many times, and count; `second` names the rules after a change of them."""
     result = Result(name)
     while result.trials < trials:
         count = min(at_once, trials - result.trials)
-        await _round(name, result, count, seed + result.trials, _rules(second))
+        await _round(name, result, count, seed + result.trials, _rules(second), on)
     return result
 
 
-async def _round(name: str, result: Result, count: int, seed: int, second: CedarPolicy) -> None:
+async def _round(
+    name: str, result: Result, count: int, seed: int, second: CedarPolicy, on: On
+) -> None:
     draw = random.Random(seed)  # noqa: S311 - repeatable, not secret
     done: list[tuple[str, str]] = []
-    team = Team(clerk, tools=[refund], partitions=PARTITIONS)
+    team = Team(clerk, tools=[refund], partitions=PARTITIONS, on=on)
     team.rails = unconfined(_rules("first"))
     async with team:
 
@@ -201,17 +214,39 @@ async def _round(name: str, result: Result, count: int, seed: int, second: Cedar
         team.fake(refund, does=paid)
         for number in range(count):
             await team.submit(jobs, f"{seed}-{number} {draw.randrange(1, 1_000)}")
-        await team.advance(seconds=2)
-        requests = await _open(team)
+        requests = await _all_open(team, count)
         assert len(requests) == count, f"{len(requests)} of {count} wait"
         stand = Stand(team, requests, draw, Counter(), second)
         await RACES[name](stand)
-        await team.advance(seconds=5)
+        await _quiet(team, done, on)
         result.trials += count
         result.approved += len(stand.allowed)
         result.acts += len(done)
         result.unauthorised += sum(1 for act in done if act not in stand.allowed)
         result.double += sum(many - 1 for many in Counter(done).values())
+
+
+async def _all_open(team: Team, count: int) -> list[Request]:
+    """Wait until so many requests are open."""
+    loop = asyncio.get_running_loop()
+    over_s = loop.time() + WAIT_S_MAX
+    while True:
+        await team.advance(seconds=2)
+        found = await _open(team)
+        if len(found) >= count or loop.time() > over_s:
+            return found
+
+
+async def _quiet(team: Team, done: list[tuple[str, str]], on: On) -> None:
+    """Wait until nothing more is done; in memory that is seen at once."""
+    await team.advance(seconds=5)
+    loop = asyncio.get_running_loop()
+    count, since_s = len(done), loop.time()
+    while on == "kafka" and loop.time() < since_s + QUIET_S:
+        await team.advance(seconds=1)
+        await asyncio.sleep(0.1)
+        if len(done) != count:
+            count, since_s = len(done), loop.time()
 
 
 async def _open(team: Team) -> list[Request]:

@@ -12,7 +12,10 @@ from handrail.cli.output import inert, note
 from handrail.cli.place import Place, place_options
 
 if TYPE_CHECKING:
+    from handrail.bus.port import Bus
     from handrail.bus.settings import Settings
+    from handrail.ledger.projection import Projection
+    from handrail.ledger.task_state import TaskFacts
     from handrail.runtime.people import Answered
     from handrail.wire.human import Request
 
@@ -92,8 +95,18 @@ def check_by_contract(project: Path, request: "Request", arguments: dict[str, An
 @click.command()
 @_deciding
 @click.option("--reason", metavar="WORDS", default="", help="Told to the agent that asked.")
-def deny(place: Place, task: str, step: str | None, by: str | None, reason: str) -> int:
-    """Refuse an act that waits for an approval; its agent is told, and may go on without it."""
+@click.option("--stop", is_flag=True, help="Stop the whole task as well: no agent goes on with it.")
+def deny(
+    place: Place, task: str, step: str | None, by: str | None, reason: str, *, stop: bool
+) -> int:
+    """Refuse an act that waits for an approval; its agent is told, and may go on without it.
+
+    With --stop the task is canceled instead, with the act and the reason as its words: nothing
+    more of it begins. Whoever may cancel it may do so.
+    """
+    if stop:
+        name = by or getpass.getuser()
+        return asyncio.run(_stop(place.settings(), task, step, (reason, name)))
 
     def decision(request: "Request") -> bytes:
         from handrail.runtime.approvals import denial_of
@@ -145,6 +158,38 @@ async def _sent(
         now_ms = WallClock().now_ms()
         given = await give_answer(bus, namespace, request, decision(request), by, now_ms)
         return request, await taken(bus, namespace, given)
+
+
+async def _stop(settings: "Settings", task: str, step: str | None, said: tuple[str, str]) -> int:
+    from handrail.cli.projection import current_projection, known_task
+
+    async with current_projection(settings) as (projection, bus):
+        facts = await known_task(settings, projection, bus, task)
+        await stop_at_act(settings, projection, bus, facts, step, said)
+    return 0
+
+
+async def stop_at_act(
+    settings: "Settings",
+    projection: "Projection",
+    bus: "Bus",
+    facts: "TaskFacts",
+    step: str | None,
+    said: tuple[str, str],
+) -> None:
+    """Cancel a task at an act that waits for an approval: it never happens, nor does anything else.
+
+    Not a denial followed by a cancel: between the two its handler would go on. Raises
+    RequestUnknown when no act of it waits, and TaskEnded.
+    """
+    from handrail.cli.cancel import cancel_task
+    from handrail.ledger.event import RequestKind
+    from handrail.runtime.people import one_request
+
+    reason, by = said
+    request = await one_request(bus, settings.namespace, facts, step, RequestKind.APPROVAL)
+    words = f"not approved: {request.text}" + (f" ({reason})" if reason else "")
+    await cancel_task(settings, projection, bus, facts, (words, by))
 
 
 def _object(file: Path) -> dict[str, Any]:
