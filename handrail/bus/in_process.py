@@ -193,7 +193,7 @@ class InProcessAdmin:
     async def _broker(self) -> InProcessBroker:
         await self._bus.line.alive()
         self._bus.require_line()
-        self._bus.broker.tick()
+        self._bus.broker.look()
         return self._bus.broker
 
 
@@ -302,7 +302,7 @@ class InProcessBus:
         """The last stable offset."""
         await self.line.alive()
         self.require_line()
-        self.broker.tick()
+        self.broker.look()
         return self.broker.log(where).last_stable
 
     async def begin_offset(self, where: TopicPartition) -> int:

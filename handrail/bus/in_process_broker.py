@@ -5,7 +5,7 @@ visibility, markers that take up offsets, generations. Time comes only from the 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from handrail.bus.in_process_group import Group
@@ -50,7 +50,8 @@ class InProcessBroker:
         self._topics: dict[str, _Topic] = {}
         self._identities: dict[str, _Identity] = {}
         self._groups: dict[str, Group] = {}
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[bool], Mapping[TopicPartition, int] | None] = {}
+        self._seen_ms = now_ms()  # when the passing of time was last looked at
         self.moves_count = 0  #: grows with everything that somebody could notice
 
     @property
@@ -91,27 +92,60 @@ class InProcessBroker:
     def tick(self) -> None:
         """Let sessions and transactions run out, finish rebalances, wake every blocked poll."""
         self.moves_count += 1
+        self._pass_time()
+        for waiter in self._waiters:
+            _wake(waiter)
+
+    def look(self) -> None:
+        """Do the same where the clock was moved since; what nobody can notice is no move."""
+        if self.now_ms == self._seen_ms:
+            return
+        self._pass_time()
+        for waiter in self._waiters:
+            _wake(waiter)
+
+    def tell_readers(self, places: Collection[TopicPartition]) -> None:
+        """Tell of what can be read in these partitions now: of all polls only those blocked there.
+
+        To wake everybody for every record is most of what a test of a day of a team would cost.
+        """
+        self.moves_count += 1
+        if self.now_ms != self._seen_ms:
+            self.look()
+            return
+        ends = [(where, self.log(where).last_stable) for where in places]
+        for waiter, positions in self._waiters.items():
+            if positions is None or any(end > positions.get(where, end) for where, end in ends):
+                _wake(waiter)
+
+    def _pass_time(self) -> None:
         now, partitions = self.now_ms, self.partitions()
+        self._seen_ms = now
         for identity in self._identities.values():
             transaction = identity.open
             if transaction and now - transaction.started_ms >= TRANSACTION_TIMEOUT_MS:
                 identity.epoch += 1
+                self.moves_count += 1
                 self._settle(identity, Fate.ABORTED)
         for group in self._groups.values():
             group.tick(now, partitions)
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
 
-    async def changed(self, timeout_s: float | None) -> bool:
-        """Wait until something was written or the clock was moved; False after the time-out."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
+    async def changed(
+        self, timeout_s: float, positions: Mapping[TopicPartition, int] | None = None
+    ) -> bool:
+        """Wait until something can be read or the clock was moved; False after the time-out.
+
+        With positions, only what stands behind them counts, as they are when it is written.
+        """
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
+        timer = loop.call_later(timeout_s, _wake, waiter, False)
+        self._waiters[waiter] = positions
         try:
-            done, _ = await asyncio.wait((waiter,), timeout=timeout_s)
+            return await waiter
         finally:
-            self._waiters.discard(waiter)
-        return bool(done)
+            timer.cancel()
+            del self._waiters[waiter]
 
     def check(self, record: Outgoing, index: int | None = None) -> None:
         """Raise RecordRefused when a broker would not take this record."""
@@ -130,15 +164,14 @@ class InProcessBroker:
         self.check(record)
         log = self.log(TopicPartition(record.topic, record.partition or 0))
         entry = log.append(record, self.now_ms, Fate.COMMITTED)
-        self.tick()
+        self.tell_readers((log.where,))
         return entry.offset
 
     def init(self, transactional_id: str) -> int:
         """Abort what an earlier holder left open, fence it, and give the new epoch."""
         identity = self._identities.setdefault(transactional_id, _Identity())
         identity.epoch += 1
-        self._settle(identity, Fate.ABORTED)
-        self.tick()
+        self.tell_readers(self._settle(identity, Fate.ABORTED))
         return identity.epoch
 
     def begin(
@@ -178,8 +211,7 @@ class InProcessBroker:
     def end(self, transactional_id: str, epoch: int) -> None:
         """Commit the open transaction; raises ProducerFenced when it is not ours any more."""
         identity = self._owned(transactional_id, epoch)
-        self._settle(identity, Fate.COMMITTED)
-        self.tick()
+        self.tell_readers(self._settle(identity, Fate.COMMITTED))
 
     def _owned(self, transactional_id: str, epoch: int) -> _Identity:
         identity = self._identities[transactional_id]
@@ -187,19 +219,25 @@ class InProcessBroker:
             raise ProducerFenced(transactional_id=transactional_id)
         return identity
 
-    def _settle(self, identity: _Identity, fate: Fate) -> None:
+    def _settle(self, identity: _Identity, fate: Fate) -> Collection[TopicPartition]:
         transaction, identity.open = identity.open, None
         if transaction is None:
-            return
+            return ()
         for where, entries in transaction.entries.items():
             self.log(where).decide(entries, fate, self.now_ms)
         commit = transaction.offsets
         if commit is not None and fate is Fate.COMMITTED:
             committed = Committed(commit.offset, commit.metadata)
             self.group(commit.group).offsets[commit.where] = committed
+        return transaction.entries
 
     def offsets(self, topic: str) -> Mapping[int, tuple[int, int]]:
         """First and last stable offset of each partition; empty when there is no such topic."""
         known = self._topics.get(topic)
         logs = known.logs if known else []
         return {log.where.partition: (log.begin, log.last_stable) for log in logs}
+
+
+def _wake(waiter: "asyncio.Future[bool]", found: bool = True) -> None:  # noqa: FBT001, FBT002
+    if not waiter.done():
+        waiter.set_result(found)

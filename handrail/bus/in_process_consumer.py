@@ -42,7 +42,7 @@ class Reader:
         """Give what there is, or wait for it until the time-out or until the clock is moved."""
         await self._line.alive()
         records = self._take(records_max)
-        if not records and await self._broker.changed(timeout_s):
+        if not records and await self._broker.changed(timeout_s, self.positions):
             await self._line.alive()
             records = self._take(records_max)
         else:
@@ -204,7 +204,7 @@ class InProcessConsumer:
     def resume(self, *partitions: TopicPartition) -> None:
         """Fetch from these again."""
         self._reader.paused.difference_update(partitions)
-        self._broker.tick()
+        self._broker.tell_readers(partitions)
 
     def seek(self, where: TopicPartition, offset: int) -> None:
         """Read on from here; a partition that is not ours is left alone."""

@@ -37,6 +37,7 @@ class Entry:
     headers: Headers
     fate: Fate
     unreadable_names: tuple[str, ...] = ()
+    as_read: Record | None = None  #: made once, when it is read first
 
 
 _by_offset = attrgetter("offset")
@@ -86,7 +87,7 @@ class PartitionLog:
             if entry.offset >= stable:
                 break
             if entry.fate is Fate.COMMITTED:
-                records.append(self._record(entry))
+                records.append(entry.as_read or self._record(entry))
             position = entry.offset + 1
             index += 1
         if len(records) < records_max:
@@ -94,7 +95,7 @@ class PartitionLog:
         return records, position
 
     def _record(self, entry: Entry) -> Record:
-        return Record(
+        entry.as_read = Record(
             self.where.topic,
             self.where.partition,
             entry.offset,
@@ -104,6 +105,7 @@ class PartitionLog:
             entry.headers,
             entry.unreadable_names,
         )
+        return entry.as_read
 
     def offset_at(self, timestamp_ms: int) -> int:
         """Give the first stable offset of a record that is not older, else the stable end."""

@@ -7,7 +7,7 @@ group's offsets may be told as they stood before. All that was ever written is k
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -209,10 +209,19 @@ class SimBroker(InProcessBroker):
             group.tick(now_ms, self._counts)
         for waiter in self._waiters:
             if not waiter.done():
-                waiter.set_result(None)
+                waiter.set_result(True)
         for woken, reader in self._readers.items():
             if not woken.done() and self._has_news(reader):
                 woken.set_result(None)
+
+    def look(self) -> None:
+        """Here time passes all the while."""
+        self.tick()
+
+    def tell_readers(self, places: Collection[TopicPartition]) -> None:
+        """Here a reader is asked for what it can read."""
+        del places
+        self.tick()
 
     def _has_news(self, reader: Reader) -> bool:
         for where, position in reader.positions.items():

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -50,7 +51,7 @@ class Answer(BaseModel):
 intake = Topic("intake", carries=Ask)
 
 
-def echo_team() -> tuple[Team, list[str]]:
+def echo_team(**settings: Any) -> tuple[Team, list[str]]:
     """Give a team of one agent that answers with the text and the number of its run."""
     runs: list[str] = []
 
@@ -61,7 +62,7 @@ def echo_team() -> tuple[Team, list[str]]:
             raise ValueError("nothing good in it")
         return Answer(text=f"{ask.text} {len(runs)}" * ask.times) if ask.text != "none" else None
 
-    return Team(echo), runs
+    return Team(echo, **settings), runs
 
 
 async def test_the_result_comes_back_as_the_type_that_was_asked_for() -> None:
@@ -75,7 +76,7 @@ async def test_the_result_comes_back_as_the_type_that_was_asked_for() -> None:
 
 
 async def test_a_repeated_reference_finds_the_earlier_result_also_from_another_program() -> None:
-    team, runs = echo_team()
+    team, runs = echo_team(partitions=1)
     async with team:
         first = await team.client.submit(intake, Ask(text="a"), reference="r")
         await first.result(Answer, timeout_s=10)
@@ -102,7 +103,7 @@ async def test_a_task_opened_anew_after_a_day_never_gives_the_earlier_result() -
             await gate.pass_through()
         return Answer(text=f"{ask.text} {len(runs)}")
 
-    async with Team(slow_the_second_time) as team:
+    async with Team(slow_the_second_time, partitions=1) as team:
         first = await team.client.submit(intake, Ask(text="old"), reference="r")
         assert await first.result(Answer, timeout_s=10) == Answer(text="old 1")
         await team.advance(hours=25)

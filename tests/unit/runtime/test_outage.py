@@ -25,8 +25,8 @@ async def test_two_minutes_without_a_provider_lose_nothing_and_cost_few_calls() 
     assert "waits for a provider" in day.words
 
 
-async def test_the_same_outage_without_the_gate_is_seen_by_this_test() -> None:
+async def test_an_outage_without_the_gate_is_seen_by_this_test() -> None:
     ungated = Provider(effect=Effect.READ)
 
     with pytest.raises(AssertionError, match="extra calls"):
-        await outage(Team, ungated, 0.5, (30, 120, 30))
+        await outage(Team, ungated, 0.5, (10, 40, 10))
