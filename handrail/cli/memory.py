@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from handrail.cli.memory_acts import forget, hold, release, retract, undo
+from handrail.cli.memory_endorse import endorse
 from handrail.cli.memory_place import (
     Whose,
     full_key_of,
@@ -53,7 +54,7 @@ def memory() -> None:
     """Memory: what is kept, looking, writing, what models were given, taking back, forgetting."""
 
 
-for act in (manifest, refused, undo, retract, forget, hold, release):
+for act in (manifest, refused, endorse, undo, retract, forget, hold, release):
     memory.add_command(act)
 
 

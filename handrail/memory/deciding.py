@@ -256,7 +256,7 @@ def _marked(asked: Asked, seen: _Seen, around: Surroundings) -> Decision:
     command, record = asked.command, seen.record
     if record is None:
         return _nothing_there(asked)
-    if command.op is Op.ENDORSE and not record.quarantined:
+    if command.op is Op.ENDORSE and not record.quarantined and _is_vouched_for(record):
         return Unchanged(command.key, seen.version)
     flagged = command.reason or "it was retracted" if command.op is Op.FLAG else record.flagged
     changes: dict[str, Any] = {
@@ -278,6 +278,10 @@ def _marked(asked: Asked, seen: _Seen, around: Surroundings) -> Decision:
         seen_by = label_of(record.label, absent=OF_TEAM).confidentiality
         changes["label"] = str(Label(OF_USER.integrity, seen_by))
     return encoded(replace(record, **changes))
+
+
+def _is_vouched_for(record: StoredRecord) -> bool:
+    return label_of(record.label, absent=OF_TEAM).is_trusted
 
 
 def _removed(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings) -> Decision:

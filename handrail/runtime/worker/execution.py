@@ -318,7 +318,7 @@ class Execution:
         first = next(iter(records.values()), None)
         if first is None:
             first = await self._read_back(invocation.id, Kind.GATHERED, 0)
-        envelope = _in_common(
+        envelope = in_common(
             [decode_envelope(r) for r in records.values()] or [decode_envelope(first)]
         )
         invocation.deadline_ms = envelope.deadline_ms
@@ -380,7 +380,7 @@ def _with_left(ended: E, steps: RunSteps) -> E:
     return replace(ended, envelope=envelope, spent=steps.budget.spent)
 
 
-def _in_common(envelopes: list[Envelope]) -> Envelope:
+def in_common(envelopes: list[Envelope]) -> Envelope:
     """What the gathered invocation inherits: its task, the outer fan-outs, the longest way."""
     first = envelopes[0]
     return first.but(

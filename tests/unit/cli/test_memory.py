@@ -135,6 +135,7 @@ def test_a_secret_about_a_person_is_refused_before_it_is_sealed(
     [
         ["get", "reviews", "k"],
         ["put", "reviews", "k", "x"],
+        ["endorse", "reviews", "k", "--yes"],
         ["search", "reviews", "x"],
         ["history", "reviews", "k"],
         ["diff", "reviews", "k", "1"],
