@@ -80,7 +80,8 @@ async def _races(trials: int, on: On) -> list[Figure]:
     for name in RACES:
         came = await race(name, trials, on=on)
         click.echo(f"{name}: {came}", err=True)
-        beside = f"{came.approved} approved, {came.acts} acts"
+        died = f", {came.crashes} crashes" if came.crashes else ""
+        beside = f"{came.approved} approved, {came.acts} acts{died}"
         found += [
             Figure(
                 f"race{WHERE[on]}: {name}, acts nobody approved", came.unauthorised, "", trials, 0

@@ -23,8 +23,9 @@ from handrail.wire.human import HUMAN, REQUEST_TYPE, PersonsAnswer, Request
 AT_ONCE = 50  #: tasks that stand at a time
 PARTITIONS = 1
 LIMIT_S = 600
-QUIET_S = 3.0  #: on Kafka: a race is over when nothing was done for so long
+QUIET_S = 15.0  #: on Kafka: a race is over when nothing was done for so long
 WAIT_S_MAX = 120.0
+CRASH_S, POLL_S = 10.0, 0.1
 
 On = Literal["memory", "kafka"]
 BY = "role:finance"  #: whoever of that role decides
@@ -62,6 +63,7 @@ class Result:
     acts: int = 0
     unauthorised: int = 0  #: acts with arguments that nobody has approved
     double: int = 0
+    crashes: int = 0  #: processes that died at the moment that was drawn
 
 
 @dataclass(slots=True)
@@ -73,6 +75,8 @@ class Stand:
     draw: random.Random
     allowed: Counter[tuple[str, str]]
     second: CedarPolicy  #: the rules after a change of them
+    patience_s: float = 0.0  #: how long a crash is waited for, in real time
+    crashes: int = 0
 
     def approve(self, request: Request) -> bytes:
         """Approve, and note that this act may happen once."""
@@ -156,14 +160,22 @@ async def _crash_between(stand: Stand) -> None:
         "before_final",
         "after_final_commit",
     )
-    for request in stand.requests:
-        await stand.send(request, stand.approve(request))
-    for moment in stand.draw.sample(moments, 3):
+    for number, moment in enumerate(stand.draw.sample(moments, 3)):
         count = stand.draw.randrange(1, 4)
         await stand.team.kill(clerk, at=f"{moment}:{count}")
+        if not number:
+            for request in stand.requests:
+                await stand.send(request, stand.approve(request))
         await stand.team.advance(seconds=2)
         member = stand.team.members[0]
+        over_s = asyncio.get_running_loop().time() + stand.patience_s
+        while not member.kill_point.reached_it.is_set():
+            if asyncio.get_running_loop().time() > over_s:
+                break
+            await stand.team.advance(seconds=1)
+            await asyncio.sleep(POLL_S)
         if member.kill_point.reached_it.is_set():
+            stand.crashes += 1
             await stand.team.restart(clerk)
         else:
             member.kill_point.countdown = None
@@ -216,10 +228,11 @@ async def _round(
             await team.submit(jobs, f"{seed}-{number} {draw.randrange(1, 1_000)}")
         requests = await _all_open(team, count)
         assert len(requests) == count, f"{len(requests)} of {count} wait"
-        stand = Stand(team, requests, draw, Counter(), second)
+        stand = Stand(team, requests, draw, Counter(), second, CRASH_S if on == "kafka" else 0.0)
         await RACES[name](stand)
         await _quiet(team, done, on)
         result.trials += count
+        result.crashes += stand.crashes
         result.approved += len(stand.allowed)
         result.acts += len(done)
         result.unauthorised += sum(1 for act in done if act not in stand.allowed)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from handrail import Context, Effect, Refused, agent, results
+from handrail import Context, Effect, Refused, Topic, agent, results
 from handrail.errors import ModelOverloaded, ModelStreamCut
 from handrail.ledger.event import Finished
 from handrail.models.port import ModelReply, ModelRequest, Usage
@@ -144,3 +144,49 @@ async def test_a_model_whose_price_nobody_knows_is_refused_where_there_is_a_budg
         assert await free.result(str) == "y"
         costs = [one.cost_micros for one in await ledger(team) if isinstance(one, Finished)]
         assert costs == [0, None]
+
+
+questions = Topic("questions", carries=str, replies=str)
+
+
+@agent(reads=jobs, writes=results)
+async def asker(text: str, ctx: Context) -> str:
+    said = [await ctx.ask(questions, f"{text} {number}") for number in range(2)]
+    return f"{', '.join(said)}, {await ctx.model(text, returns=str)}"
+
+
+@agent(reads=questions)
+async def sage(text: str, ctx: Context) -> str:
+    return await ctx.model(text, returns=str)
+
+
+@pytest.mark.parametrize(
+    "moment", [None, "after_intent_commit/ctx.ask", "after_outcome_commit/model"]
+)
+async def test_a_question_is_lent_half_of_what_is_left_and_gives_the_rest_back(
+    team_of: TeamOf, moment: str | None
+) -> None:
+    model = Speaker()
+    async with team_of(asker, sage, model=model, partitions=1) as team:
+        if moment is not None:
+            await team.kill(asker, at=moment)
+        # 0.45 of 0.9 cover a turn at its most, 0.4; it costs 0.1. Then 0.4 of 0.8, and 0.7 is left.
+        task = await team.submit(jobs, "x", budget="0.90")
+        if moment is not None:
+            await team.restart(asker)
+
+        assert await task.result(str) == "x 0, x 1, x"
+        assert model.asked == ["x 0", "x 1", "x"]
+        costs = [one.cost_micros for one in await ledger(team) if isinstance(one, Finished)]
+        assert costs == [DID] * 3
+
+
+async def test_whoever_is_asked_and_has_too_little_asks_a_person_for_more(team_of: TeamOf) -> None:
+    model = Speaker()
+    async with team_of(asker, sage, model=model, partitions=1) as team:
+        task = await team.submit(jobs, "x", budget="0.70")
+        await task.until("input_required")
+        assert model.asked == []
+        await team.answer(task, 0.25)  # 0.6 then cover a turn, and 0.5 of it comes back to 0.35
+
+        assert await task.result(str) == "x 0, x 1, x"

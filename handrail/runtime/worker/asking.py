@@ -22,6 +22,7 @@ from handrail.lane.journal import Entry
 from handrail.lane.steps import WAITS_FOR_AGENT, WAITS_FOR_PERSON, WAITS_FOR_TIME, Asked, shortened
 from handrail.ledger.event import PersonAsked, RequestKind, WroteKind
 from handrail.rails import acts
+from handrail.rails.budget import written
 from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.outputs import Outbound
@@ -133,6 +134,7 @@ class UntilReply:
     key: str | None
     within_ms: int | None
     why: Why = Why.ANSWER
+    lent: int = 0  #: of the budget, to be spent on the answer; in millionths
 
     async def opening(self, now_ms: int, attempt: int) -> Opening:
         """Give the question. Raises AskCycle, AskInvalid, Refused and topics' own."""
@@ -159,8 +161,7 @@ class UntilReply:
             causation_id=asker.invocation.id,
             hop=parent.hop + 1,
             deadline_ms=min(deadlines, default=None),
-            # What was given away with a question could not be taken back by the run that asks.
-            budget=None if parent.budget is None else "0",
+            budget=None if parent.budget is None else written(self.lent),
             priority=parent.priority,
             reply_to=asker.reply_to,
             chain=asker.chain,
@@ -175,6 +176,8 @@ class UntilReply:
         record = await ground.packer.pack(outbound)
         event = ground.saying.asked(asker.invocation, parent, self.asked, outbound.wrote)
         facts: dict[str, object] = {"waits": WAITS_FOR_AGENT, "until_ms": until_ms}
+        if parent.budget is not None:
+            facts["lent"] = self.lent
         return Opening({**facts, "topic": topic.name}, [record], [event])
 
     def closing(self, intent: Entry) -> Closing:

@@ -33,7 +33,7 @@ from handrail.runtime.worker.gating import Gate
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.memory_handle import Numbered, SpaceHandle
 from handrail.runtime.worker.memory_rights import known_space
-from handrail.runtime.worker.paying import turn_through
+from handrail.runtime.worker.paying import answer_through, turn_through
 from handrail.runtime.worker.retrying import seconds_max, tried
 from handrail.runtime.worker.step import Step, check_task, side_by_side
 from handrail.runtime.worker.wait import Wait
@@ -197,7 +197,7 @@ class RunContext:
         """Ask the agent that reads this topic, and give its answer."""
         step = self._next_step("ask()")
         wait = ask_wait(self._asker, str(step), topic, message, within_s=within_s, key=key)
-        return self._wait(wait)
+        return self._step(wait.act.asked.shown, lambda: answer_through(self._steps, wait))
 
     def ask_person(
         self,

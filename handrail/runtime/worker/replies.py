@@ -16,6 +16,7 @@ from handrail.errors.asking import QuestionFailed
 from handrail.errors.wire import WireError
 from handrail.lane.journal import Entry, Kind, encode_entry
 from handrail.lane.steps import WAITS_FOR_AGENT, WAITS_FOR_PERSON, lean
+from handrail.rails.budget import read_budget
 from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.approving import decision_body, no_decision
 from handrail.runtime.worker.committer import Item
@@ -170,6 +171,8 @@ class Replies:
         facts |= label_facts(label_of(envelope.label))
         if envelope.memory_read:
             facts["memread"] = envelope.memory_read
+        if "lent" in intent.facts and envelope.budget is not None:
+            facts["left"] = read_budget(envelope.budget)
         if not succeeded:
             failed = FailedAnswer.decode(body)
             body = encode_error(

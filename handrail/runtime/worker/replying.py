@@ -98,6 +98,7 @@ def _envelope(
         causation_id=origin.invocation,
         hop=parent.hop + 1,
         deadline_ms=parent.deadline_ms,
+        budget=parent.budget,
         memory_read=parent.memory_read,
         label=parent.label,
         trace_parent=parent.trace_parent,
