@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -21,10 +21,12 @@ from handrail.errors import HandrailError
 if TYPE_CHECKING:
     from handrail.bus.port import Bus
     from handrail.bus.settings import Settings
+    from handrail.runtime.unread import Unread
 
 PYTHON_MIN = (3, 11)
 DISK_BYTES_MIN = 1 << 30
 OFFSETS_KEPT_DAYS_MIN = 30
+UNREAD_DAYS_MAX = 30  #: a week before the large bodies of what lies there are deleted
 CLEANUP_EVERY_MS_MIN = 10_000  #: Kafka's default; docs/adr/0014 says what happens below it
 CLOCK_SKEW_MS_MAX = 1_000
 JAVA_PATIENCE_S = 30
@@ -171,6 +173,41 @@ async def topics(settings: "Settings", bus: "Bus") -> Outcome:
     return Outcome(State.FAILED, f"{len(found)} topics differ.", "handrail topics apply")
 
 
+async def inboxes(settings: "Settings", bus: "Bus") -> Outcome:
+    """Look for work that nobody reads: on a second inbox that was removed, or for very long."""
+    from handrail.cli.team import checked_team
+    from handrail.runtime.unread import unread_inboxes
+
+    try:
+        team = checked_team(settings).description
+    except HandrailError as error:
+        return Outcome(State.SKIPPED, f"The team cannot be loaded: {error.what}")
+    return judged_inboxes(
+        await unread_inboxes(bus, settings.namespace, team), time.time_ns() // 1_000_000
+    )
+
+
+def judged_inboxes(found: "Sequence[Unread]", now_ms: int) -> Outcome:
+    """Judge what lies in the inboxes of a team."""
+    for one in (one for one in found if one.is_removed):
+        topic = one.topic.removesuffix(".high")
+        said = (
+            f"{one.topic} holds work (up to {one.offsets_count} records) that nobody reads:"
+            f" {topic} no longer declares priorities=True."
+        )
+        return Outcome(State.WARNING, said, f"declare it again until {one.topic} has run empty")
+    for one in sorted(found, key=lambda one: one.oldest_ms):
+        days = (now_ms - one.oldest_ms) // (24 * 3_600_000)
+        if days < UNREAD_DAYS_MAX:
+            break
+        said = (
+            f"The oldest work on {one.topic} has waited for {days} days, and {one.agent} has not"
+            " come to it. Bodies over 64 KiB are deleted after 37 days; then it is a dead letter."
+        )
+        return Outcome(State.WARNING, said, f"handrail agents show {one.agent}")
+    return Outcome(State.OK, "No inbox holds work that nobody comes to.")
+
+
 async def offsets_kept(_settings: "Settings", bus: "Bus") -> Outcome:
     """Look how long the broker keeps the offsets of a team that stands still."""
     name = "offsets.retention.minutes"
@@ -261,6 +298,7 @@ def checks(settings: "Settings", bus: "Bus | None", unreachable: str) -> list[Ch
         ("team", here(lambda: team(settings))),
         ("broker", broker),
         ("topics", there(topics)),
+        ("inboxes", there(inboxes)),
         ("kept offsets", there(offsets_kept)),
         ("abandoned transactions", there(abandoned_transactions)),
         ("clocks", there(clocks)),
