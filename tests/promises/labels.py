@@ -80,7 +80,8 @@ async def finished(team: Team, who: str) -> list[str]:
 async def test_what_a_run_has_read_stands_on_all_that_leaves_it_however_often_it_is_killed(
     team_of: TeamOf,
 ) -> None:
-    async with team_of(reporter, herald, tools=[fetch, shelf], memory=[lore]) as team:
+    tools = [fetch, shelf]
+    async with team_of(reporter, herald, tools=tools, memory=[lore], partitions=1) as team:
         team.allow(fetch)
         team.allow(shelf)
         await team.kill(reporter, at="after_outcome_commit/fetch")
