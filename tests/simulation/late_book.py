@@ -14,7 +14,8 @@ class LateBook:
     """Late outcomes of one lane that its answers still count as open, and the steps they end."""
 
     told: dict[int, LateOutcome] = field(default_factory=dict[int, LateOutcome])
-    open: dict[Step, object] = field(default_factory=dict[Step, object])  #: step → attempt
+    begun: dict[Step, object] = field(default_factory=dict[Step, object])  #: step → attempt
+    ended: set[Step] = field(default_factory=set[Step])  #: whose outcome stands in the journal
 
     def tell(self, record: Record) -> None:
         """Take in what was written to the lane's answers."""
@@ -24,20 +25,22 @@ class LateBook:
                 self.told[record.offset] = late
 
     def take(self, entry: Entry) -> None:
-        """Take in what the journal says of a step."""
+        """Take in what the journal says of a step; what is copied forward says it once more."""
         step = entry.invocation, entry.path
         if entry.kind is Kind.INTENT:
-            self.open.pop(step, None)
-            if "void" not in entry.facts:
-                self.open[step] = entry.facts["attempt"]
+            # Nobody can tell anything of what waits: its time, or its answer, comes by itself.
+            acts = "void" not in entry.facts and "waits" not in entry.facts
+            self.begun[step] = entry.facts["attempt"] if acts else None
         elif entry.kind is Kind.OUTCOME:
-            self.open.pop(step, None)
+            self.ended.add(step)
 
     def remove(self, key: bytes) -> None:
         """Take in that a record of the journal is gone."""
         invocation, kind, path = key.decode().rsplit("/", 2)
         if kind == Kind.INTENT:
-            self.open.pop((invocation, path), None)
+            self.begun.pop((invocation, path), None)
+        elif kind == Kind.OUTCOME:
+            self.ended.discard((invocation, path))
 
     def passed(self, answers: int) -> list[str]:
         """Give what was told below this mark although the journal still waits for it."""
@@ -46,5 +49,8 @@ class LateBook:
             f"attempt {late.attempt} of step {late.path} of {late.invocation} is open, and what was"
             " told of it was passed over"
             for late in over
-            if self.open.get((late.invocation, late.path)) == late.attempt
+            if self._is_open((late.invocation, late.path), late.attempt)
         ]
+
+    def _is_open(self, step: Step, attempt: int) -> bool:
+        return step not in self.ended and self.begun.get(step) == attempt
