@@ -13,6 +13,7 @@ GAP := 1.5
 UNSAFE := 0.2
 FAULTS := kill,freeze,broker,rebalance,endtxn,cutoff,provider
 SEEDS := 20000
+WORKERS := 0
 FROM := 0
 RUN := $(VENV)/bin
 PACKAGES := $(wildcard handrail agents topics tools memory desk deploy)
@@ -33,8 +34,8 @@ help: ## this list
 demo: $(FOR_RUNNING) ## one question through the whole team on a real Kafka, then stop
 	@$(RUN)/handrail demo
 
-test: $(FOR_CHECKING) ## the whole suite, with a real Kafka
-	@$(RUN)/python -m pytest
+test: $(FOR_CHECKING) ## the whole suite, with a real Kafka; WORKERS=2 shares it out (0: one process)
+	@$(RUN)/python -m pytest --numprocesses $(WORKERS) --max-worker-restart 0
 
 check: lint ## format, lint, types, tidiness, architecture, unit tests
 	$(RUN)/python -m pytest -q $(CHECKED) tests/unit

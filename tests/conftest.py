@@ -7,12 +7,13 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from handrail.runtime.team_imports import open_project
-from tests import leftovers
+from tests import leftovers, workers
 
 pytest.register_assert_rewrite("tests.promises")
 
@@ -30,10 +31,15 @@ FOREIGN_PROGRAMS = {"kcat": "kcat", "mcp_filesystem": "mcp-server-filesystem"}
 _run_folder = pytest.StashKey[Path]()
 _before = pytest.StashKey[frozenset[str]]()
 _outlived = pytest.StashKey[list[str]]()
+_of_workers: list[str] = []  # what outlived the shares of workers
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Mark this run for its children and give it one folder for all temporary files."""
+    """Mark this run for its children and give it one folder for all temporary files.
+
+    Each worker of a shared run does so for its share, in the folder of the whole run.
+    """
+    workers.yield_to_the_first(config)
     os.environ[leftovers.RUN_MARK] = uuid.uuid4().hex
     folder = Path(tempfile.mkdtemp(prefix="handrail-tests-"))
     os.environ["TMPDIR"] = str(folder)
@@ -55,6 +61,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Share the suite out among workers, where there are any."""
+    from tests.one_broker import OneBroker
+
+    return OneBroker(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take in what outlived a worker's share; a worker that was lost has failed its test."""
+    _of_workers.extend(getattr(node, "workeroutput", {}).get("outlived", ()))
+
+
+@pytest.hookimpl(trylast=True)  # the workers have ended by then
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail the run when a process, a port or a file of it is still there."""
     folder = session.config.stash[_run_folder]
@@ -65,8 +86,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         for name in sorted(leftovers.entries(folder))
         if not name.startswith("pytest-of-")
     ]
-    new = leftovers.entries(ROOT / ".handrail") - session.config.stash[_before]
-    found += [f"file {ROOT / '.handrail' / name}" for name in sorted(new)]
+    if workers.is_worker(session.config):
+        session.config.workeroutput["outlived"] = found  # type: ignore[attr-defined]
+    else:
+        new = leftovers.entries(ROOT / ".handrail") - session.config.stash[_before]
+        found += [f"file {ROOT / '.handrail' / name}" for name in sorted(new)]
+        found += _of_workers
     session.config.stash[_outlived] = found
     if found:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

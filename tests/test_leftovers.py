@@ -15,16 +15,16 @@ TESTS = Path(__file__).resolve().parent
 SETTINGS = "[pytest]\nasyncio_mode = auto\npythonpath = .\naddopts = --import-mode=importlib\n"
 
 
-def run_planted(root: Path, text: str) -> subprocess.CompletedProcess[str]:
+def run_planted(root: Path, text: str, *more: str) -> subprocess.CompletedProcess[str]:
     """Run one planted test file under the guards, in a tree and a process of its own."""
     folder = root / "tests"
     folder.mkdir()
-    for name in ("__init__.py", "conftest.py", "leftovers.py"):
+    for name in ("__init__.py", "conftest.py", "leftovers.py", "workers.py", "one_broker.py"):
         shutil.copy(TESTS / name, folder / name)
     (folder / "test_planted.py").write_text(text)
     (root / "pytest.ini").write_text(SETTINGS)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *more],
         cwd=root,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(root)},
         capture_output=True,
@@ -45,7 +45,8 @@ def test_a_run_that_cleans_up_passes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_a_process_that_outlives_the_run_fails_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shared", [(), ("--numprocesses", "2")], ids=["alone", "shared"])
+def test_a_process_that_outlives_the_run_fails_it(tmp_path: Path, shared: tuple[str, ...]) -> None:
     done = run_planted(
         tmp_path,
         "import subprocess\n"

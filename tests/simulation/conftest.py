@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tests import workers
 from tests.simulation import seeds
 
 SCHEDULES_COUNT = 20_000
@@ -13,8 +14,10 @@ _begun = pytest.StashKey[seeds.Run]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin when a test that waits for them was chosen."""
-    wanted = any(NEEDED_BY in getattr(item, "fixturenames", ()) for item in session.items)
+    """Begin when a test that waits for them was chosen; of several workers the first runs it."""
+    wanted = not workers.is_beside(session.config) and any(
+        NEEDED_BY in getattr(item, "fixturenames", ()) for item in session.items
+    )
     if wanted and not session.config.option.collectonly:
         session.config.stash[_begun] = seeds.Run.begin(
             0, SCHEDULES_COUNT, processes=os.cpu_count() or 1, yields=True
