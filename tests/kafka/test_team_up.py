@@ -19,7 +19,7 @@ from tests.waiting import until_now
 
 AGENT = """
 from pydantic import BaseModel
-from handrail import Reach, Topic, agent, results
+from handrail import Topic, agent, results
 
 class Greeting(BaseModel):
     greeting: str
@@ -255,7 +255,7 @@ def test_the_doctor_finds_a_healthy_team_healthy(project: Project) -> None:
 
 CLERK = """
 from pathlib import Path
-from handrail import Context, Effect, Refused, State, Topic, agent, results, tool
+from handrail import Context, Effect, Reach, Refused, State, Topic, agent, results, tool
 
 jobs = Topic("jobs", carries=str)
 HERE = Path(__file__).parents[1]
