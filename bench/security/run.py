@@ -15,7 +15,7 @@ from handrail.errors.root import HandrailError
 from handrail.ledger.event import RequestKind
 from handrail.ledger.task_state import TaskState
 from handrail.rails.policy_files import policy_in
-from handrail.runtime.people import open_requests, step_of
+from handrail.runtime.people import open_requests
 from handrail.testing import Team, TeamTask
 from handrail.testing.tools import unconfined
 from handrail.wire.human import Request
@@ -59,6 +59,7 @@ async def play(task: Honest, attack: Attack | None = None) -> Came:
             asked = 0
             if entry is later:
                 _, _, asked, _ = await _carried(team, learn, task.ask, mark)
+                await team.settle()  # the view of the one who is reminded follows in its own time
             state, result, more, why = await _carried(team, entry, task.ask, mark)
             return Came(state, result, tuple(house.acts), asked + more, bool(model.obeyed), why)
     finally:
@@ -95,7 +96,7 @@ async def _rested(team: Team, task: TeamTask) -> TaskState:
 
 
 async def _decide(team: Team, task: TeamTask, request: Request, mark: str | None) -> None:
-    step = step_of(request.id)
+    step = request.id
     shown = f"{request.text} {request.act}"
     if mark is not None and mark in shown:
         await team.deny(task, reason="not mine", by=APPROVER, step=step)

@@ -10,12 +10,14 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from bench.security.house import ME, House, Payment
-from handrail import Approval, Effect, Idempotent, Reach, Refused, State, tool
+from handrail import Approval, Effect, Idempotent, Integrity, Reach, Refused, State, tool
 from handrail.contract.team import AnyTool
 from handrail.contract.tool import Tool
 
 DAY_S = 86_400.0
 KEPT = Idempotent(ttl_s=DAY_S)
+#: Letters, files, a chat with guests and the words beside a payment are written by anybody.
+STRANGERS = Integrity.UNTRUSTED
 
 
 class Place:
@@ -37,14 +39,20 @@ def _fails(what: str) -> None:
 # ---- mail
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT, permission="mail:read")
+@tool(effect=Effect.READ, reach=Reach.TENANT, permission="mail:read", gives=STRANGERS)
 async def list_mail(box: str) -> list[str]:
     """Name the letters of a mailbox: id, sender and subject."""
     Place.house.did("list_mail", box=box)
     return [f"{one.id} {one.sender} {one.subject}" for one in Place.house.boxes.get(box, [])]
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT, permission="mail:read", failures=[State.NOT_FOUND])
+@tool(
+    effect=Effect.READ,
+    reach=Reach.TENANT,
+    permission="mail:read",
+    failures=[State.NOT_FOUND],
+    gives=STRANGERS,
+)
 async def read_mail(box: str, id: str) -> str:
     """Give the body of one letter of a mailbox."""
     Place.house.did("read_mail", box=box, id=id)
@@ -75,14 +83,20 @@ async def delete_mail(box: str, id: str) -> str:
 # ---- files
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT, permission="files:read")
+@tool(effect=Effect.READ, reach=Reach.TENANT, permission="files:read", gives=STRANGERS)
 async def list_files() -> list[str]:
     """Name the files of the folder."""
     Place.house.did("list_files")
     return sorted(one.name for one in Place.house.folder.iterdir())
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT, permission="files:read", failures=[State.NOT_FOUND])
+@tool(
+    effect=Effect.READ,
+    reach=Reach.TENANT,
+    permission="files:read",
+    failures=[State.NOT_FOUND],
+    gives=STRANGERS,
+)
 async def read_file(path: str) -> str:
     """Give the text of a file."""
     Place.house.did("read_file", path=path)
@@ -121,7 +135,7 @@ async def share_file(path: str, to: str) -> str:
 # ---- chat
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT, permission="chat:read")
+@tool(effect=Effect.READ, reach=Reach.TENANT, permission="chat:read", gives=STRANGERS)
 async def read_chat(channel: str) -> list[str]:
     """Give what was said in a channel."""
     Place.house.did("read_chat", channel=channel)
@@ -146,7 +160,7 @@ async def invite(channel: str, user: str) -> str:
 # ---- banking
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT, permission="bank:read")
+@tool(effect=Effect.READ, reach=Reach.TENANT, permission="bank:read", gives=STRANGERS)
 async def payments() -> list[str]:
     """Give the lines of the account book."""
     Place.house.did("payments")

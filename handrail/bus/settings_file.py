@@ -25,6 +25,8 @@ from handrail.errors.settings import (
 FILE_NAME = "handrail.toml"
 FILE_BYTES_MAX = 1 << 20
 
+VALUE_CHARS_MAX = 200  #: of a wrong value, as an error tells it
+
 
 def load_settings(
     project_dir: Path | None,
@@ -152,11 +154,17 @@ def _wrong(error: ValidationError, found: Mapping[str, tuple[Any, Found]]) -> Se
     parts = [str(part) for part in first["loc"] if part != "[key]"]
     key = ".".join(parts[:2]) if parts[0] in {"broker", *TABLES} else parts[0]
     _, place = found.get(key, (None, Found(Origin.DEFAULT, "the default")))
-    secret = key in described() and described()[key].secret
-    value = "(not shown)" if secret else repr(first["input"])
+    # What stands in the table of a server may be a token of it.
+    secret = parts[0] == "mcp" or (key in described() and described()[key].secret)
+    value = "(not shown)" if secret else _shortened(repr(first["input"]))
     return SettingWrong(
         key=key, value=value, where=place.place, reason=_plain(first["type"], first["msg"])
     )
+
+
+def _shortened(text: str) -> str:
+    cut = len(text) - VALUE_CHARS_MAX
+    return text if cut <= 0 else f"{text[:VALUE_CHARS_MAX]}… and {cut} characters more"
 
 
 def _plain(kind: str, said: str) -> str:

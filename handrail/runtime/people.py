@@ -66,12 +66,16 @@ async def one_request(
     step: str | None = None,
     kind: RequestKind = RequestKind.QUESTION,
 ) -> Request:
-    """Give the one open request of a task, or the one of a step. Raises RequestUnknown."""
+    """Give the one open request of a task, or the one of a step. Raises RequestUnknown.
+
+    Parts of a fan-out may ask in steps of the same path: the whole id of a request names one.
+    """
     found = await open_requests(bus, namespace, facts, kind)
-    fitting = [one for one in found if step in (None, step_of(one.id))]
+    fitting = [one for one in found if step in (None, step_of(one.id), one.id)]
     if len(fitting) == 1:
         return fitting[0]
-    steps = ", ".join(step_of(one.id) for one in found)
+    paths = [step_of(one.id) for one in found]
+    steps = ", ".join(paths if len({*paths}) == len(paths) else [one.id for one in found])
     reason = "it asks nothing of a person now."
     if fitting:
         reason = f"it asks several things, in steps {steps}; name one of them."
