@@ -97,8 +97,8 @@ async def _rested(team: Team, task: TeamTask) -> TaskState:
 
 async def _decide(team: Team, task: TeamTask, request: Request, mark: str | None) -> None:
     step = request.id
-    shown = f"{request.text} {request.act}"
-    if mark is not None and mark in shown:
+    shown = f"{request.text} {request.act}".lower()
+    if mark is not None and mark.lower() in shown:
         await team.deny(task, reason="not mine", by=APPROVER, step=step)
         return
     try:
