@@ -85,6 +85,11 @@ def show(place: Place, agent: str, shape: Shape) -> int:
     return 0
 
 
+def _shown(team: "LoadedTeam", agent: str) -> str:
+    file = team.files[agent]
+    return str(file.relative_to(team.folder)) if file.is_relative_to(team.folder) else str(file)
+
+
 def _team(settings: "Settings") -> "LoadedTeam":
     from handrail.cli.team import checked_team
 
@@ -124,7 +129,7 @@ async def _list(settings: "Settings") -> list[AgentRow]:
             name=agent.name,
             reads=agent.reads.name,
             writes=[topic.name for topic in agent.writes],
-            file=str(team.files[agent.name].relative_to(team.folder)),
+            file=_shown(team, agent.name),
             processes=seen[agent.name][0] if agent.name in seen else None,
             waiting=seen[agent.name][1] if agent.name in seen else None,
             inboxes=len(agent.reads.inboxes),

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Entry] = {
     "list": Entry("work", "Tasks and their states.", "tasks:list_tasks"),
     "show": Entry("work", "The story of one task.", "show:show"),
     "cancel": Entry("work", "Stop tasks.", "cancel:cancel"),
+    "undo": Entry("work", "Take back what a task has done.", "undo:undo"),
     "tail": Entry("see", "Messages of a topic or of a task, as they come.", "tail:tail"),
     "topics": Entry("see", "Topics: list, inspect, plan, apply.", "topics:topics"),
     "agents": Entry("see", "Agents: list, show, pause, drain, resume.", "agents:agents"),

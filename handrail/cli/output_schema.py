@@ -9,7 +9,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from handrail.cli.output import OUTPUT_VERSION
-from handrail.cli.rail_rows import RemoteToolRow, RuleRow, ToolRow
+from handrail.cli.rail_rows import RemoteToolRow, RuleRow, ToolRow, UndoRow
 from handrail.cli.rows import (
     AgentRow,
     ChaosRow,
@@ -72,6 +72,7 @@ KINDS: dict[str, type] = {
     "tasks": TaskRow,
     "tools": ToolRow,
     "topics": TopicRow,
+    "undo": UndoRow,
     "version": VersionRow,
 }
 assert set(KINDS.values()) == set(get_args(Row))

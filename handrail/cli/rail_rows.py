@@ -36,3 +36,13 @@ class RemoteToolRow:
     effect: str
     standing: str  #: pinned, new, changed, held, gone, unusable, unwanted or away
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class UndoRow:
+    """An act of a task that is to be taken back, the newest first."""
+
+    act: str  #: the call, shortened
+    undo: str  #: the tool that takes it back
+    until: str | None  #: until when it may be
+    task: str | None  #: the task that takes it back; null for a dry run

@@ -7,7 +7,7 @@ RFC 3339 in UTC, durations are seconds, sizes are bytes. `None` says that nobody
 from dataclasses import dataclass
 from typing import Any
 
-from handrail.cli.rail_rows import RemoteToolRow, RuleRow, ToolRow
+from handrail.cli.rail_rows import RemoteToolRow, RuleRow, ToolRow, UndoRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,5 +390,6 @@ Row = (
     | MemoryManifestRow
     | MemoryRefusedRow
     | RemoteToolRow
+    | UndoRow
     | RunbookRow
 )

@@ -38,6 +38,7 @@ from handrail.ledger.memory_event import (
     MemoryRefused,
     MemoryWritten,
 )
+from handrail.ledger.undo_event import UndoEvent
 
 DEPTH_MAX = 8  #: of the tree; deeper agents stand at this depth
 
@@ -134,6 +135,8 @@ class TaskBoard:
             case CancelAsked() | AnswerDropped() | StepWasted() | Rested():
                 pass
             case MemoryWritten() | MemoryRefused() | MemoryForgotten() | MemoryRecalled():
+                pass
+            case UndoEvent():
                 pass
             case Discarded() | RedriveRefused():
                 pass  # what a person said of a dead letter; the seat that lost it stays as it is

@@ -13,6 +13,7 @@ from handrail.contract.agent import Agent
 from handrail.contract.memory import Memory
 from handrail.contract.tool import Tool
 from handrail.contract.topic import Topic
+from handrail.contract.undo import unbound
 from handrail.errors.contract import TeamInvalid
 from handrail.wire.limits import HOP_COUNT_MAX
 
@@ -108,6 +109,7 @@ class TeamDescription:
             *self._topics_that_collide(),
             *self._several_readers(),
             *self._unanswered_questions(),
+            *self._undos_that_cannot_be(),
             *self._ambiguous_gathers(),
             *self._spaces_that_differ(),
             *self._strangers_to_spaces(),
@@ -187,6 +189,21 @@ class TeamDescription:
                     f"topic {name} is the inbox of several agents: {names}",
                     "give each agent a topic of its own",
                 )
+
+    def _undos_that_cannot_be(self) -> list[Problem]:
+        known = {tool.name: tool for tool in self.tools}
+        found: list[Problem] = []
+        for tool in self.tools:
+            named = tool.terms.undo
+            undo = known.get(named or "")
+            if named is not None and undo is None:
+                cure = f"declare {named} in a file of tools/, or correct undo="
+                found.append(Problem(f"{tool.name} is undone by {named}, and no tool is", cure))
+            elif undo is not None and (left := unbound(undo, tool)):
+                detail = f"{undo.name} undoes {tool.name} and wants {', '.join(left)}"
+                cure = f"call it like an argument of {tool.name}, a field of its result, or result"
+                found.append(Problem(detail, cure))
+        return found
 
     def _unanswered_questions(self) -> Iterable[Problem]:
         for name, topic in sorted(self.topics.items()):

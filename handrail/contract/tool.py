@@ -63,6 +63,8 @@ class ToolContext:
 class Tool(Generic[P, R]):
     """One registered tool. It is not callable: handlers call it by `await ctx.call(tool, ...)`."""
 
+    told: Callable[[], object] | None = None  #: on a copy: an event that goes with its outcome
+
     def __init__(self, function: Callable[..., Awaitable[R]], contract: "ToolContract") -> None:
         """Pair a function with its contract; `@tool` does."""
         self.function = function

@@ -50,6 +50,7 @@ from handrail.errors.client import (
     TaskFailed,
     TaskRejected,
     TaskWithoutResult,
+    UndoRefused,
     WaitingForPerson,
 )
 from handrail.errors.contract import (
@@ -314,6 +315,7 @@ __all__ = [
     "TopicUnknown",
     "TopicsMissing",
     "TypeUnknown",
+    "UndoRefused",
     "UsageWrong",
     "WaitingForPerson",
     "WillNotStop",

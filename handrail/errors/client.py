@@ -100,6 +100,18 @@ class SubmissionInvalid(HandrailError):
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
+class UndoRefused(HandrailError):
+    """Task {task} is not undone.
+
+    Why: {reason}
+    Do: {cure}
+    """
+
+    code: ClassVar[str] = "HR-TASK-012"
+    exit_code: ClassVar[int] = 5
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
 class ResultGone(HandrailError):
     """Task {task} has completed, and its result is no longer on {topic}.
 

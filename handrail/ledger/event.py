@@ -19,6 +19,7 @@ from handrail.ledger.memory_event import (
     MemoryRefused,
     MemoryWritten,
 )
+from handrail.ledger.undo_event import OfUndo, UndoEvent, name_of
 
 TEXT_CHARS_MAX = 200  #: of a summary of what was asked
 SENTENCE_CHARS_MAX = 500  #: of the words that say why something ended badly
@@ -112,8 +113,7 @@ class Submitted(Happened):
 class Accepted(AtLane):
     """The intake's lane took a submission, before its handler starts. May be written again.
 
-    Opens one record for each `ce_id`, however often it is said; a `ce_id` that was not seen
-    before opens the task anew.
+    Opens one record for each `ce_id`, however often it is said; a new one opens the task anew.
     """
 
     ce_id: str
@@ -203,14 +203,11 @@ class DeadLettered(AtLane):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped(AtLane):
-    """A record was ended without its handler. Closes it if it was open.
-
-    `intake` says that it is a submission, which is open only once it was accepted.
-    """
+    """A record was ended without its handler. Closes it if it was open."""
 
     ce_id: str
     reason: DropReason
-    intake: bool
+    intake: bool  #: it is a submission, which is open only once it was accepted
     wrote: tuple[Wrote, ...] = ()
 
 
@@ -351,6 +348,7 @@ Event = (
     | MemoryRefused
     | MemoryForgotten
     | MemoryRecalled
+    | OfUndo
 )
 
 
@@ -392,6 +390,8 @@ def event_id(event: Event) -> str:
             what = f"{partition}/{at}"
         case MemoryRecalled(invocation=of, run=run, step=step):
             what = f"{of}/{run}/{step}"
+        case UndoEvent():
+            what = name_of(event)
         case RedriveRefused(answer=answer, agent=agent, partition=partition):
             what = f"{agent}/{partition}/{answer}"
     return f"{_WORDS[type(event)]}/{what}"

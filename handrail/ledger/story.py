@@ -36,6 +36,7 @@ from handrail.ledger.memory_event import (
     MemoryWritten,
 )
 from handrail.ledger.rest import rest_in_words
+from handrail.ledger.undo_event import ActDone, ActUndone, UndoFailed
 from handrail.wire.priority import without_priority
 
 
@@ -92,6 +93,13 @@ def sentence(event: Event) -> str:  # one case per event
             return _decided(event)
         case MemoryWritten() | MemoryForgotten() | MemoryRefused() | MemoryRecalled():
             return _of_memory(event)
+        case ActDone():
+            return f"{event.agent} did what can be taken back by {event.undo}: {event.text}."
+        case ActUndone():
+            how = "says that it was taken back by hand" if event.by_hand else "had it taken back"
+            return f"{event.by} {how} (task {event.undo_task}): act {event.act}."
+        case UndoFailed():
+            return f"Act {event.act} was not taken back: {event.sentence}"
         case _:
             assert_never(event)
 

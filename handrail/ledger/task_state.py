@@ -46,6 +46,7 @@ from handrail.ledger.memory_event import (
 )
 from handrail.ledger.rest import RestFacts, rests_after
 from handrail.ledger.task_parts import Cancel, Loss, Request, Submission
+from handrail.ledger.undo_event import UndoEvent
 
 OPENINGS_COUNT_MAX = 8  #: submissions of one reference that are remembered, the newest
 LOSSES_COUNT_MAX = 8  #: losses whose words are kept; all are counted
@@ -216,6 +217,8 @@ def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
         case Rested() | Discarded() | RedriveRefused():
             return facts
         case MemoryWritten() | MemoryRefused() | MemoryForgotten() | MemoryRecalled():
+            return facts
+        case UndoEvent():
             return facts
         case Redriven():
             return _redriven(facts, event)

@@ -52,6 +52,7 @@ from handrail.wire.record import Outgoing, TopicPartition
 
 if TYPE_CHECKING:
     from handrail.runtime.sync_client import SyncClient
+    from handrail.runtime.undo import Undo
 
 SOURCE = "handrail/client"
 NAMESPACE_DEFAULT = "handrail"
@@ -264,11 +265,21 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
             raise SubmissionInvalid(detail="a dead letter is given up for a reason", cure=cure)
         return await self._settle(task, Wish(by=by or who(), letter=letter, discard_why=why))
 
+    async def undo(self, task: Task | str, *, dry_run: bool = False) -> "Undo":
+        """Have what an ended task has done taken back, by a task; asked again it is the same one.
+
+        Raises TaskUnknown and UndoRefused.
+        """
+        from handrail.runtime.undo import undo_task  # noqa: PLC0415  few programs undo
+
+        ground = SettlingGround(self.bus, self._namespace or NAMESPACE_DEFAULT, self._clock)
+        return await undo_task(self, task, ground, dry_run=dry_run)
+
     async def _settle(self, task: Task | str, wish: Wish) -> list[SettledLetter]:
         found = await self.task(task) if isinstance(task, str) else task
         await self._require(LEDGER, TASKS)
-        namespace = self._namespace or NAMESPACE_DEFAULT
-        return await settle_letters(SettlingGround(self.bus, namespace, self._clock), found, wish)
+        ground = SettlingGround(self.bus, self._namespace or NAMESPACE_DEFAULT, self._clock)
+        return await settle_letters(ground, found, wish)
 
     async def pause(
         self, *, agent: str | None = None, tenant: str | None = None, reason: str = ""

@@ -127,6 +127,10 @@ def _team(
         if agent.name in by_name:
             raise SeveralAgentsOfOneName(agent=agent.name, file=_shown(folder, file))
         by_name[agent.name] = agent
+    tools = {value.name: value for value in values if _is_tool(value)}
+    for taker, file in _undoers(tools):
+        by_name.setdefault(taker.name, taker)
+        agents = [*agents, (taker, file)]
     named = [topic for agent, _ in agents for topic in (agent.reads, *agent.writes)]
     topics: dict[str, Topic[Any, Any]] = {}
     for value in (*values, *named):
@@ -137,9 +141,18 @@ def _team(
         agents=by_name,
         files={agent.name: file for agent, file in agents},
         topics={name: topic for name, topic in topics.items() if not topic.is_open},
-        tools={value.name: value for value in values if _is_tool(value)},
+        tools=tools,
         spaces={value.name: value for value in values if is_memory(value)},
     )
+
+
+def _undoers(tools: Mapping[str, Tool[..., Any]]) -> list[tuple[Agent[..., Any], Path]]:
+    """Give the agent that takes acts back, where a tool names an undo."""
+    if not any(tool.terms.undo for tool in tools.values()):
+        return []
+    from handrail.runtime import undo  # noqa: PLC0415  it is loaded by teams that have one
+
+    return [(one, Path(undo.__file__)) for one in undo.undoers(tools.values())]
 
 
 def _python_files(folder: Path) -> list[Path]:

@@ -21,6 +21,7 @@ from handrail.runtime.task_handle import Task
 
 if TYPE_CHECKING:
     from handrail.runtime.client import Client
+    from handrail.runtime.undo import Undo
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -203,6 +204,11 @@ class SyncClient(Submitting[SyncTask]):
         """Give the open dead letters of a task up for good; see `Client.discard`."""
         loop, named = self._running(), task if isinstance(task, str) else task.handle
         return loop.run(self._client.discard(named, why, letter=letter, by=by))
+
+    def undo(self, task: SyncTask | str, *, dry_run: bool = False) -> "Undo":
+        """Have what a task has done taken back; see `Client.undo`."""
+        named = task if isinstance(task, str) else task.handle
+        return self._running().run(self._client.undo(named, dry_run=dry_run))
 
     def _running(self) -> LoopThread:
         assert self._loop is not None, "use it as `with Client.sync() as hr:`"

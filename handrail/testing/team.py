@@ -31,6 +31,7 @@ from handrail.runtime.registrar import registrar
 from handrail.runtime.single_writer import SingleWriter
 from handrail.runtime.submitting import Asking, Submitting
 from handrail.runtime.topics import Layout, apply, needed
+from handrail.runtime.undo import undoers
 from handrail.runtime.worker.process import AgentProcess, ProcessSettings
 from handrail.testing.accounting import read_all, unaccounted
 from handrail.testing.clock import VirtualClock
@@ -42,12 +43,14 @@ from handrail.testing.model import ScriptedModel
 from handrail.testing.people import PersonHands
 from handrail.testing.task import TeamTask
 from handrail.testing.tools import FakedTools, ToolHands, unconfined
+from handrail.testing.undo import UndoHands
 from handrail.testing.unscripted import Surprises
 from handrail.wire.record import TopicPartition
 
 M = TypeVar("M")
 
 AnyAgent = Agent[..., Any]
+Submitted = Coroutine[Any, Any, TeamTask]
 
 PARTITIONS = 3
 ASKED_BY = "a test"  #: who has asked for the tasks of a test
@@ -56,7 +59,9 @@ QUIET_TURNS, BUSY_TURNS = 8, 30  #: turns of the event loop without a move that 
 assert QUIET_TURNS <= BUSY_TURNS
 
 
-class Team(LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, TeamTask]]):
+class Team(
+    UndoHands, LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, TeamTask]]
+):
     """`async with Team(clerk, tools=[refund]) as team:` runs these agents until the body ends.
 
     `memory` are its memory spaces. `on` is "memory" or "kafka"; `broker` names a Kafka, else the
@@ -75,6 +80,8 @@ class Team(LetterHands, ToolHands, PersonHands, Submitting[Coroutine[Any, Any, T
         partitions: int = PARTITIONS,
     ) -> None:
         """Describe the team; it starts on entering. Raises TeamInvalid when it cannot work."""
+        tools = tuple(tools)
+        agents = (*agents, *undoers(tools))
         self.description = TeamDescription(agents, tools=tools, spaces=memory)
         self.description.check()
         self._surprises = Surprises()

@@ -36,6 +36,7 @@ from handrail.runtime.worker.memory_rights import known_space
 from handrail.runtime.worker.paying import answer_through, turn_through
 from handrail.runtime.worker.retrying import seconds_max, tried
 from handrail.runtime.worker.step import Step, check_task, side_by_side
+from handrail.runtime.worker.undoable import Telling
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.envelope import Envelope
@@ -76,6 +77,11 @@ class RunContext:
         self._task = asyncio.current_task()
         self.spent = Spent()  #: what the model's turns have used, recorded ones included
         self.random = random.Random(invocation_id)  # noqa: S311 - repeatable, not secret
+
+    @property
+    def steps(self) -> RunSteps:
+        """What carries its steps out, for handlers of the engine's own."""
+        return self._steps
 
     @property
     def task_id(self) -> str:
@@ -317,10 +323,14 @@ class RunContext:
     async def _call(self, tool: Tool[Any, R], arguments: JsonObject, step: int, index: int) -> R:
         path = f"{step}.{index}" if index else str(step)
 
-        def act(asked: JsonObject, read: JsonObject) -> Act[R]:
-            return self._act(tool, asked, read, self._tool_context(step, index), path)
+        telling = Telling(tool, self._steps, self._envelope, path)
 
-        return await Gate(self._steps, self._asker).through(tool, arguments, path, act)
+        def act(asked: JsonObject, read: JsonObject) -> Act[R]:
+            ctx = self._tool_context(step, index)
+            return telling.of(self._act(tool, asked, read, ctx, path), read)
+
+        result = await Gate(self._steps, self._asker).through(tool, arguments, path, act)
+        return await telling.told(result)
 
     def _act(
         self, tool: Tool[Any, R], given: JsonObject, read: JsonObject, ctx: ToolContext, path: str

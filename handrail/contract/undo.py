@@ -1,0 +1,41 @@
+"""How the undo of an act gets its arguments: by name, from what the act was given and what it gave.
+
+Pure. An argument of the undo that has the name of an argument of the act is that one; else the
+field of that name of the act's result; `result` is the whole of it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from handrail.contract.tool import Tool
+
+RESULT = "result"
+
+
+def undo_arguments(
+    undo: Tool[..., Any], arguments: Mapping[str, Any], result: object
+) -> dict[str, Any]:
+    """Give the arguments of the undo of an act, as plain JSON values."""
+    fields = cast("Mapping[str, Any]", result) if isinstance(result, Mapping) else {}
+    known = {RESULT: result, **fields, **arguments}
+    return {name: known[name] for name in _takes(undo) if name in known}
+
+
+def unbound(undo: Tool[..., Any], tool: Tool[..., Any]) -> list[str]:
+    """Name what an undo has to be given and nothing of the act is called."""
+    required = set(cast("list[str]", undo.args_schema.get("required", [])))
+    schema = tool.contract.returns.json_schema(mode="serialization")
+    given = {RESULT, *_takes(tool), *_properties(schema)}
+    return sorted(required - given)
+
+
+def _takes(tool: Tool[..., Any]) -> list[str]:
+    return _properties(tool.args_schema)
+
+
+def _properties(schema: Mapping[str, Any]) -> list[str]:
+    found = schema.get("properties")
+    if found is None and isinstance(reference := schema.get("$ref"), str):
+        named = cast("Mapping[str, Any]", schema.get("$defs", {}))
+        found = named.get(reference.rpartition("/")[2], {}).get("properties")
+    return list(cast("dict[str, Any]", found)) if isinstance(found, dict) else []

@@ -1,0 +1,53 @@
+"""What the ledger says of acts that can be taken back; each event opens and closes nothing."""
+
+from dataclasses import dataclass
+
+from handrail.ledger.happened import Happened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoEvent(Happened):
+    """Something about one act of a task."""
+
+    act: str  #: invocation/run/step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActDone(UndoEvent):
+    """A tool has acted whose contract names an undo. May be said again after a crash."""
+
+    agent: str
+    tool: str
+    text: str  #: the call, shortened
+    undo: str  #: the tool that takes it back
+    arguments: str  #: as they were, as JSON
+    result: str  #: as it was, as JSON
+    until_ms: int | None = None  #: until when it may be taken back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActUndone(UndoEvent):
+    """It was taken back, in the transaction of the undo's outcome."""
+
+    undo_task: str
+    by: str
+    by_hand: bool = False  #: a person says so; no tool has done it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoFailed(UndoEvent):
+    """It could not be taken back, and a person was asked."""
+
+    undo_task: str
+    step: str
+    sentence: str
+
+
+OfUndo = ActDone | ActUndone | UndoFailed
+
+
+def name_of(event: UndoEvent) -> str:
+    """Name what an event reports."""
+    if isinstance(event, UndoFailed):
+        return f"{event.act}/{event.undo_task}/{event.step}"
+    return event.act

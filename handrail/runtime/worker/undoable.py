@@ -1,0 +1,117 @@
+"""Tells the ledger of an act that can be taken back, in the transaction of its outcome.
+
+Guarantee: an act that has succeeded and whose contract names an undo stands on the ledger with its
+arguments and its result, before its handler goes on to the next step; whoever has recorded the
+outcome, be it this run, a process that had the lane before, or a person who resolved a doubt.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Generic, TypeVar, cast
+
+import orjson
+
+from handrail.contract.canonical import plain
+from handrail.contract.effect import Effect
+from handrail.contract.tool import Tool
+from handrail.lane.steps import Asked
+from handrail.ledger.event import Event
+from handrail.ledger.undo_event import ActDone
+from handrail.models.port import JsonObject
+from handrail.runtime.worker.ground import Act
+from handrail.runtime.worker.waiting import RunSteps
+from handrail.wire.envelope import Envelope
+from handrail.wire.record import Outgoing
+
+R = TypeVar("R")
+
+NOTE = "undo.note"
+
+
+async def note(
+    steps: RunSteps, path: str, what: str, events: Callable[[], Sequence[Event]]
+) -> None:
+    """Tell the ledger once, by a step that does nothing else."""
+
+    async def nothing() -> None:
+        """Do nothing: what is beside it is what it is for."""
+
+    saying = steps.ground.saying
+    act: Act[None] = Act(
+        asked=Asked(path, NOTE, what, f"{NOTE}({what})", Effect.PURE),
+        declared=Effect.PURE,
+        idem_key="",
+        do=nothing,
+        encode=lambda _: b"null",
+        decode=lambda _: None,
+        accept=lambda _: None,
+        beside=lambda: [saying.record(event) for event in events()],
+    )
+    await steps.carry_out(act)
+
+
+class Telling(Generic[R]):
+    """What the ledger is told of one call of a tool; of most nothing."""
+
+    def __init__(self, tool: Tool[Any, R], steps: RunSteps, envelope: Envelope, path: str) -> None:
+        """Know the call."""
+        self._tool, self._steps, self._envelope, self._path = tool, steps, envelope, path
+        self._event: Callable[[R], Event] | None = None
+        self._read: JsonObject = {}
+        self._result: tuple[R] | None = None
+        self._shown = ""
+
+    def of(self, act: Act[R], read: JsonObject) -> Act[R]:
+        """Give the act that tells of itself once its outcome is recorded."""
+        self._read, self._shown = read, act.asked.shown
+        if self._tool.terms.undo is None and self._tool.told is None:
+            return act
+
+        def encode(result: R) -> bytes:
+            self._result = (result,)
+            return act.encode(result)
+
+        def beside() -> Sequence[Outgoing]:
+            return [] if self._result is None else self._records(self._result[0])
+
+        return replace(act, encode=encode, beside=beside)
+
+    async def told(self, result: R) -> R:
+        """Tell of an outcome that was recorded elsewhere, and give it back."""
+        silent = self._tool.terms.undo is None and self._tool.told is None
+        if silent or self._result is not None:
+            return result
+        step, _, index = self._path.partition(".")
+        path = f"{step}.u{index or 0}"
+        await note(self._steps, path, self._tool.name, lambda: self._events(result))
+        return result
+
+    def _records(self, result: R) -> list[Outgoing]:
+        saying = self._steps.ground.saying
+        return [saying.record(event) for event in self._events(result)]
+
+    def _events(self, result: R) -> list[Event]:
+        events: list[Event] = []
+        if self._tool.terms.undo is not None:
+            events.append(self._done(self._tool.terms.undo, result))
+        if self._tool.told is not None:
+            events.append(cast("Event", self._tool.told()))
+        return events
+
+    def _done(self, undo: str, result: R) -> ActDone:
+        steps, tool, now_ms = self._steps, self._tool, self._steps.now_ms()
+        within_s = tool.terms.undo_within_s
+        run = steps.run_of(int(self._path.partition(".")[0]))
+        return ActDone(
+            task_id=self._envelope.task_id,
+            tenant=self._envelope.tenant,
+            time_ms=now_ms,
+            act=f"{steps.invocation.id}/{run}/{self._path}",
+            agent=steps.ground.worker.agent.name,
+            tool=tool.name,
+            text=self._shown,
+            undo=undo,
+            arguments=orjson.dumps(plain(self._read)).decode(),
+            result=tool.result_as_json(result).decode(),
+            until_ms=None if within_s is None else now_ms + int(within_s * 1000),
+        )

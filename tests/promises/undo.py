@@ -1,0 +1,205 @@
+"""What is promised when a task is undone, on whatever broker is used."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from handrail import Context, Effect, Idempotent, Refused, State, ToolContext, agent, results, tool
+from handrail.errors import UndoRefused
+from handrail.ledger.undo_event import ActUndone, UndoFailed
+from handrail.runtime.people import one_request
+from handrail.runtime.undo import UNDOER, UndoReport
+from handrail.testing import Team
+from tests.promises.step_tools import jobs, ledger
+
+TeamOf = Callable[..., Team]
+
+
+class World:
+    """The outside: what was booked, and every call in order."""
+
+    def __init__(self) -> None:
+        self.booked: dict[str, str] = {}
+        self.calls: list[str] = []
+        self.keys: dict[str, str] = {}
+        self.failures: list[Exception] = []
+
+
+WORLD = World()
+
+
+@pytest.fixture
+def world() -> World:
+    WORLD.__init__()  # type: ignore[misc]  # the tools below know it by its name
+    return WORLD
+
+
+class Booking(BaseModel):
+    number: str
+
+
+@tool(effect=Effect.UNSAFE, undo="unbook", undo_within="PT10M")
+async def book(hotel: str) -> Booking:
+    """Book a room."""
+    number = f"b-{len(WORLD.calls)}"
+    WORLD.calls.append(f"book {hotel}")
+    WORLD.booked[number] = hotel
+    return Booking(number=number)
+
+
+@tool(effect=Idempotent(ttl_s=3600))
+async def unbook(ctx: ToolContext, number: str, hotel: str) -> str:
+    """Take a booking back, by what it was called with and what it gave."""
+    if WORLD.failures:
+        raise WORLD.failures.pop(0)
+    if ctx.idem_key in WORLD.keys:
+        return "again"
+    WORLD.keys[ctx.idem_key] = number
+    WORLD.calls.append(f"unbook {hotel}")
+    assert WORLD.booked.pop(number) == hotel
+    return "done"
+
+
+TOOLS = [book, unbook]
+
+
+@agent(reads=jobs, writes=results)
+async def traveller(hotels: str, ctx: Context) -> str:
+    numbers = [(await ctx.call(book, hotel)).number for hotel in hotels.split()]
+    return " ".join(numbers)
+
+
+def undoer_of(team: Team) -> Any:
+    return next(one for one in team.agents if one.name == UNDOER)
+
+
+def real(team: Team) -> Team:
+    for one in TOOLS:
+        team.allow(one)
+    return team
+
+
+async def test_an_undo_takes_back_the_newest_first_by_what_it_was_called_with(
+    team_of: TeamOf, world: World
+) -> None:
+    async with team_of(traveller, tools=TOOLS, partitions=1) as team:
+        task = await real(team).submit(jobs, "ritz savoy")
+        await task.result(str)
+        planned = await team.client.undo(task.task, dry_run=True)
+        assert len(world.booked) == 2
+
+        report = await (await team.undo(task)).result(UndoReport)
+
+        assert [one.arguments for one in planned.acts] == [{"hotel": "savoy"}, {"hotel": "ritz"}]
+        assert world.calls == ["book ritz", "book savoy", "unbook savoy", "unbook ritz"]
+        assert (world.booked, report.left) == ({}, [])
+        assert report.undone == ['book(hotel="savoy")', 'book(hotel="ritz")']
+        with pytest.raises(UndoRefused, match="all of it is undone"):
+            await team.client.undo(task.task)
+        assert sum(isinstance(one, ActUndone) for one in await ledger(team)) == 2
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "before_intent/unbook",
+        "after_intent_commit/unbook",
+        "after_act/unbook",
+        "after_outcome/unbook",
+        "after_outcome_commit/unbook:2",
+    ],
+)
+async def test_every_act_is_undone_once_when_the_process_dies_in_between(
+    team_of: TeamOf, world: World, moment: str
+) -> None:
+    async with team_of(traveller, tools=TOOLS, partitions=1) as team:
+        task = await real(team).submit(jobs, "ritz savoy")
+        await task.result(str)
+        undoer = undoer_of(team)
+        await team.kill(undoer, at=moment)
+        undoing = await team.undo(task)
+        await team.restart(undoer)
+
+        assert (await undoing.result(UndoReport)).left == []
+        assert world.calls == ["book ritz", "book savoy", "unbook savoy", "unbook ritz"]
+        undone = [one.act for one in await ledger(team) if isinstance(one, ActUndone)]
+        assert len(set(undone)) == 2
+
+
+@pytest.mark.parametrize("moment", ["after_act/book", "after_outcome_commit/book"])
+async def test_what_was_done_stands_on_the_ledger_when_its_process_dies(
+    team_of: TeamOf, world: World, moment: str
+) -> None:
+    async with team_of(traveller, tools=TOOLS, partitions=1) as team:
+        await real(team).kill(traveller, at=moment)
+        task = await team.submit(jobs, "ritz")
+        await team.restart(traveller)
+        if moment == "after_act/book":  # nobody knows whether it happened but a person
+            await task.until("input_required")
+            await team.resolve(task, happened=True, result={"number": "b-0"})
+        await task.result(str)
+
+        report = await (await team.undo(task)).result(UndoReport)
+
+        assert (world.booked, len(report.undone)) == ({}, 1)
+
+
+async def test_where_an_undo_fails_a_person_is_asked_with_what_is_left(
+    team_of: TeamOf, world: World
+) -> None:
+    world.failures += [Refused(State.CONFLICT, "the hotel is closed"), ValueError("odd")]
+    async with team_of(traveller, tools=TOOLS, partitions=1) as team:
+        task = await real(team).submit(jobs, "ritz savoy")
+        await task.result(str)
+        undoing = await team.undo(task)
+        await undoing.until("input_required")
+        facts = await undoing.task.facts()
+        assert facts is not None
+        asked = (await one_request(team.bus, team.namespace, facts, None)).text
+        assert "the hotel is closed" in asked
+        assert '1. book(hotel="savoy"); 2. book(hotel="ritz")' in asked
+        assert world.calls == ["book ritz", "book savoy"]
+
+        await team.answer(undoing, "again")
+        await undoing.until("input_required")
+        await team.answer(undoing, "leave")
+        first = await undoing.result(UndoReport)
+        second = await (await team.undo(task)).result(UndoReport)
+
+        assert [one.state for one in first.left] == [State.UNDO_FAILED] * 2
+        assert "ValueError: odd" in first.left[0].why
+        assert (second.left, world.booked) == ([], {})
+        assert sum(isinstance(one, UndoFailed) for one in await ledger(team)) == 2
+
+
+async def test_what_a_person_has_taken_back_by_hand_is_not_undone_again(
+    team_of: TeamOf, world: World
+) -> None:
+    world.failures += [Refused(State.CONFLICT, "the hotel is closed")]
+    async with team_of(traveller, tools=TOOLS, partitions=1) as team:
+        task = await real(team).submit(jobs, "ritz savoy")
+        await task.result(str)
+        undoing = await team.undo(task)
+        await undoing.until("input_required")
+
+        await team.answer(undoing, "by hand")
+
+        assert (await undoing.result(UndoReport)).left == []
+        assert world.calls == ["book ritz", "book savoy", "unbook ritz"]
+        with pytest.raises(UndoRefused, match="all of it is undone"):
+            await team.client.undo(task.task)
+
+
+async def test_after_its_time_nothing_is_undone_and_the_words_say_until_when(
+    team_of: TeamOf, world: World
+) -> None:
+    async with team_of(traveller, tools=TOOLS, partitions=1) as team:
+        task = await real(team).submit(jobs, "ritz")
+        await task.result(str)
+        await team.advance(minutes=11)
+
+        with pytest.raises(UndoRefused, match="it could be taken back until"):
+            await team.client.undo(task.task)
+        assert world.booked

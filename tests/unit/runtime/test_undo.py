@@ -1,0 +1,13 @@
+"""What is promised when a task is undone, in memory; one body runs on Kafka too."""
+
+from collections.abc import Callable
+
+import pytest
+
+from handrail.testing import Team
+from tests.promises.undo import *  # noqa: F403 - every test of it is a test of this file
+
+
+@pytest.fixture
+def team_of() -> Callable[..., Team]:
+    return Team
