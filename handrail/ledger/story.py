@@ -93,6 +93,14 @@ def sentence(event: Event) -> str:  # one case per event
             return _decided(event)
         case MemoryWritten() | MemoryForgotten() | MemoryRefused() | MemoryRecalled():
             return _of_memory(event)
+        case ActDone() | ActUndone() | UndoFailed():
+            return _of_undo(event)
+        case _:
+            assert_never(event)
+
+
+def _of_undo(event: ActDone | ActUndone | UndoFailed) -> str:
+    match event:
         case ActDone():
             return f"{event.agent} did what can be taken back by {event.undo}: {event.text}."
         case ActUndone():
@@ -100,8 +108,6 @@ def sentence(event: Event) -> str:  # one case per event
             return f"{event.by} {how} (task {event.undo_task}): act {event.act}."
         case UndoFailed():
             return f"Act {event.act} was not taken back: {event.sentence}"
-        case _:
-            assert_never(event)
 
 
 def _decided(event: PersonAnswered) -> str:

@@ -81,8 +81,7 @@ class Team(
     ) -> None:
         """Describe the team; it starts on entering. Raises TeamInvalid when it cannot work."""
         tools = tuple(tools)
-        agents = (*agents, *undoers(tools))
-        self.description = TeamDescription(agents, tools=tools, spaces=memory)
+        self.description = TeamDescription((*agents, *undoers(tools)), tools=tools, spaces=memory)
         self.description.check()
         self._surprises = Surprises()
         self.model = ScriptedModel(self._surprises)  #: what the model will say
