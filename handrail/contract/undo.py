@@ -16,8 +16,10 @@ def undo_arguments(
     undo: Tool[..., Any], arguments: Mapping[str, Any], result: object
 ) -> dict[str, Any]:
     """Give the arguments of the undo of an act, as plain JSON values."""
-    fields = cast("Mapping[str, Any]", result) if isinstance(result, Mapping) else {}
-    known = {RESULT: result, **fields, **arguments}
+    fields: Mapping[str, Any] = {}
+    if isinstance(result, Mapping):
+        fields = cast("Mapping[str, Any]", result)
+    known: dict[str, Any] = {RESULT: result, **fields, **arguments}
     return {name: known[name] for name in _takes(undo) if name in known}
 
 

@@ -176,11 +176,12 @@ class _Undoing:
 
     async def _one(self, left: Sequence[Done]) -> str | None:
         """Take the newest act back, or have a person say what became of it; else say why not."""
-        act = left[0]
+        act, why = left[0], ""
         for tries in range(1, TRIES_MAX + 1):
-            why = await self._tried(act)
-            if why is None:
+            failed = await self._tried(act)
+            if failed is None:
                 return None
+            why = failed
             said = await self._page(left, why, tries)
             if said == BY_HAND:
                 await self._note("u1", BY_HAND, self._undone(act, by_hand=True))
