@@ -20,7 +20,7 @@ async def test_a_member_that_waits_for_ever_for_a_place_joins_anew(broker: str) 
     listener = Listener()
     consumer: Any = bus.group_consumer(topic, [topic], listener)
     await consumer.start()
-    await until(lambda: listener.held == {where}, consumer)
+    await until(lambda: listener.held == frozenset([where]), consumer)
     before = listener.membership
     assert before is not None
 
@@ -33,7 +33,7 @@ async def test_a_member_that_waits_for_ever_for_a_place_joins_anew(broker: str) 
     consumer._coordinator.reset_generation()
     await until(lambda: not listener.held, consumer)
     consumer.placeless_s_max = 0.5
-    await until(lambda: listener.held == {where}, consumer)
+    await until(lambda: listener.held == frozenset([where]), consumer)
 
     after = listener.membership
     assert after is not None
