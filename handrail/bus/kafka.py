@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from handrail.bus.kafka_admin import KafkaAdmin
 from handrail.bus.kafka_consumer import KafkaGroupConsumer, as_record, structs
 from handrail.bus.kafka_header_names import read_any_header_name
+from handrail.bus.kafka_lasting import outlive_connections
 from handrail.bus.kafka_leftovers import leave_no_connection
 from handrail.bus.kafka_producer import KafkaLaneProducer, KafkaSender, tune_transactions
 from handrail.bus.kafka_reconnect import reconnect_patiently
@@ -46,6 +47,7 @@ class KafkaBus:
         read_any_header_name(aiokafka.__version__)
         reconnect_patiently(aiokafka.__version__)
         leave_no_connection(aiokafka.__version__)
+        outlive_connections(aiokafka.__version__)
         self.bootstrap = connection.bootstrap
         self._common: dict[str, Any] = {
             "bootstrap_servers": connection.bootstrap,

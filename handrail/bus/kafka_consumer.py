@@ -7,7 +7,7 @@ Guarantee: a member that has had no place for 45 s joins anew, as another one.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -116,7 +116,8 @@ class KafkaGroupConsumer:
 
     async def _join(self) -> None:
         consumer = self._consumer
-        consumer.subscribe(topics=list(self._topics), listener=_Rebalance(self, consumer))
+        listener = _Rebalance(self, lambda: self._consumer is consumer)
+        consumer.subscribe(topics=list(self._topics), listener=listener)
         async with asyncio.timeout(START_DEADLINE_S):
             await consumer.start()
         coordinator, beat = self._coordinator, self._coordinator._do_heartbeat
@@ -321,17 +322,17 @@ class KafkaGroupConsumer:
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 0.14 is untyped
     """What one consumer of a member says; one that was replaced is not listened to."""
 
-    def __init__(self, member: KafkaGroupConsumer, consumer: Any) -> None:
-        self._member, self._consumer = member, consumer
+    def __init__(self, member: KafkaGroupConsumer, is_current: Callable[[], bool]) -> None:
+        self._member, self._is_current = member, is_current
 
     async def on_partitions_revoked(self, revoked: Iterable[Place]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # aiokafka 0.14 awaits a coroutine
         del revoked
-        if self._member._consumer is self._consumer:
+        if self._is_current():
             await self._member.revoked()
 
     def on_partitions_assigned(self, assigned: Iterable[Place]) -> None:
         # Not a coroutine: what happens before the first await cannot be overtaken by a fetch.
-        if self._member._consumer is self._consumer:
+        if self._is_current():
             self._member.assigned(assigned)
 
 
