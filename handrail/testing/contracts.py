@@ -9,7 +9,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from handrail.contract.canonical import plain
 from handrail.contract.derived import missing
@@ -17,6 +17,7 @@ from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.contract.terms import Example
 from handrail.contract.tool import Tool, ToolContext
+from handrail.contract.undo import undo_arguments
 
 FUZZ_COUNT = 500
 DEPTH_MAX = 3
@@ -80,10 +81,7 @@ async def _example(tool: Tool[..., Any], example: Example, world: World) -> list
         if plain(again) != plain(first):
             found.append("the same key a second time gives another result")
     if world.undo is not None and tool.terms.undo == world.undo.name:
-        arguments = (world.undo_arguments or _same)(example, first)
-        await world.undo.run(context("undo"), world.undo.checked(arguments))
-        if world.look() != before:
-            found.append(f"{world.undo.name} does not give back what was before")
+        found += await _undone(world, world.undo, before, _undo_call(world, example, first))
     elif tool.terms.undo is not None:
         found.append(f"nobody has tried its undo {tool.terms.undo}")
     return found
@@ -114,9 +112,27 @@ def context(key: str) -> ToolContext:
     )
 
 
-def _same(example: Example, result: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a tool's result
-    del result
-    return example.arguments
+def _undo_call(world: World, example: Example, result: object) -> Mapping[str, Any]:
+    """Give what the undo is called with: as the test says, else as the engine would."""
+    if world.undo_arguments is not None:
+        return world.undo_arguments(example, result)
+    assert world.undo is not None, "there is one to call"
+    given = cast("Mapping[str, Any]", plain(example.arguments))
+    return undo_arguments(world.undo, given, plain(result))
+
+
+async def _undone(
+    world: World, undo: Tool[..., Any], before: object, arguments: Mapping[str, Any]
+) -> list[str]:
+    """Undo it, a second time under the same key where the effect promises something for that."""
+    await undo.run(context("undo"), undo.checked(arguments))
+    if world.look() != before:
+        return [f"{undo.name} does not give back what was before"]
+    if undo.effect in KNOWS_KEY:
+        await undo.run(context("undo"), undo.checked(arguments))
+        if world.look() != before:
+            return [f"the same key a second time lets {undo.name} have a second effect"]
+    return []
 
 
 def _value(draw: random.Random, depth: int) -> Any:  # noqa: ANN401 - any JSON value

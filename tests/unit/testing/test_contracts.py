@@ -88,6 +88,20 @@ async def test_an_undo_that_leaves_something_and_one_that_nobody_tries_are_found
     assert any("nobody has tried its undo" in one for one in untried)
 
 
+async def test_an_undo_that_acts_twice_under_its_key_is_found() -> None:
+    @tool(effect=Idempotent(ttl_s=60), name="strike")
+    async def forgetful(name: str) -> None:
+        """Strike the name, and write a note when there is none any more."""
+        if name not in BOOK.values():
+            BOOK["note"] = f"{name} was struck before"
+        for key in [key for key, booked in BOOK.items() if booked == name]:
+            del BOOK[key]
+
+    found = await contract_problems(good(), World(look=lambda: dict(BOOK), undo=forgetful))
+
+    assert any("lets strike have a second effect" in one for one in found)
+
+
 async def test_a_failure_that_is_never_reached_or_is_another_one_is_found() -> None:
     states = [State.NOT_FOUND, State.CONFLICT, State.RATE_LIMITED]
 
