@@ -98,6 +98,7 @@ from handrail.errors.memory import (
     WriteRefused,
 )
 from handrail.errors.model import (
+    ModelContextFull,
     ModelDeclined,
     ModelFailed,
     ModelKeyRefused,
@@ -238,6 +239,7 @@ __all__ = [
     "MemoryRecordInvalid",
     "MessageInvalid",
     "MessageMisfit",
+    "ModelContextFull",
     "ModelDeclined",
     "ModelFailed",
     "ModelKeyRefused",

@@ -122,3 +122,16 @@ class ModelFailed(HandrailError):
 
     code: ClassVar[str] = "HR-MODEL-010"
     failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
+
+
+class ModelContextFull(HandrailError):
+    """What was put before {model} does not fit into its context window: status {status}.
+
+    Why: {reason}
+    Do: shorten what is recalled    ctx.recall(..., budget_tokens=...), or tokens_max= of a part
+    shorten sources= or the prompt    what is left out of a request costs nothing either
+    handrail dead redrive LETTER    once that is changed: the call is made anew
+    """
+
+    code: ClassVar[str] = "HR-MODEL-011"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

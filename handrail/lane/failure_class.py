@@ -15,6 +15,7 @@ from handrail.contract.failure import Refused, State
 from handrail.errors import (
     FailureClass,
     HandrailError,
+    ModelContextFull,
     ModelFailed,
     ModelKeyRefused,
     ModelNeeded,
@@ -30,6 +31,7 @@ _THROTTLED_STATUS = frozenset({429, 529})
 _UNAVAILABLE_STATUS = 503
 IN_A_STREAM = "in a stream"  #: what the status of an error says that came after a turn had begun
 _UNBILLED = (
+    ModelContextFull,
     ModelFailed,
     ModelKeyRefused,
     ModelNeeded,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from handrail.contract.effect import Effect
 from handrail.errors import (
     HandrailError,
+    ModelContextFull,
     ModelFailed,
     ModelKeyRefused,
     ModelNotInstalled,
@@ -25,7 +26,7 @@ from handrail.errors import (
     ModelUnreachable,
 )
 from handrail.models.claude_schema import enforceable
-from handrail.models.claude_turns import Incoming, asked_in_words, body
+from handrail.models.claude_turns import FULL, Incoming, asked_in_words, body
 from handrail.models.port import JsonObject, ModelReply, ModelRequest, Usage
 from handrail.models.prices import ListedPrices, ModelCost
 
@@ -42,6 +43,9 @@ CONNECT_TIMEOUT_S, SILENCE_TIMEOUT_S = 10.0, 60.0  #: the API sends pings while 
 assert CONNECT_TIMEOUT_S <= SILENCE_TIMEOUT_S
 
 REASON_CHARS_MAX = 500
+#: How the API says that a request is too long; it has no error type of its own for it (2026-10-21).
+#: In other words the request is refused all the same, with a cure that is less to the point.
+TOO_LONG = ("prompt is too long", "exceed context limit")
 STATUS_OK, STATUS_SERVER_MIN = 200, 500
 #: What the API calls its errors (also in a stream, where the status is 200), and what they are.
 ERRORS: dict[str | int, type[HandrailError]] = {
@@ -79,7 +83,7 @@ class ClaudeModel:
     """The adapter for Claude. One connection pool for each adapter; `close` gives it back.
 
     Raises, beside what the port names: ModelKeyRefused, ModelUnreachable, ModelStreamCut,
-    ModelFailed, ModelNotInstalled.
+    ModelContextFull, ModelFailed, ModelNotInstalled.
     """
 
     def __init__(self, settings: ClaudeSettings) -> None:
@@ -149,6 +153,9 @@ class ClaudeModel:
             raise ModelStreamCut(model=self.name, reason=repr(error)) from error
         if not incoming.ended:
             raise ModelStreamCut(model=self.name, reason="it closed before it said it was done")
+        if incoming.is_full:
+            # To ask again would add a turn to what is too long already.
+            raise attempts.full()
         return incoming.reply()
 
     async def _loaded(self) -> "AsyncAnthropic":
@@ -204,10 +211,17 @@ class _Attempts:
             known = ModelFailed if failed else ModelRequestRefused
         wait_s = _seconds(error.response.headers.get("retry-after"))
         reason = (error.api_message or error.message)[:REASON_CHARS_MAX]
+        if known is ModelRequestRefused and any(words in reason for words in TOO_LONG):
+            known = ModelContextFull
         status = (
             error.status_code if error.status_code != STATUS_OK else f"{error.type} in a stream"
         )
         return self._error(known, status, reason, retry_after_s=wait_s)
+
+    def full(self) -> HandrailError:
+        """Name the error of a turn that reached the end of the model's window half way."""
+        reason = "its context window was full before its answer was whole"
+        return self._error(ModelContextFull, f"{FULL} in a stream", reason)
 
     def silent(self, timeout_s: float) -> HandrailError:
         """Name the error of a connection on which nothing came for too long."""

@@ -25,13 +25,14 @@ from handrail.models.port import (
 
 CACHED: JsonObject = {"type": "ephemeral"}
 
-#: Every reason the API gives for stopping; one that is not here is read as `finished`.
+FULL = "model_context_window_exceeded"  #: a reason for stopping of which there is no reply
+
+#: Every other reason the API gives for stopping; one that is not here is read as `finished`.
 STOPS = {
     "end_turn": Stop.FINISHED,
     "stop_sequence": Stop.FINISHED,
     "tool_use": Stop.TOOLS,
     "max_tokens": Stop.CUT,
-    "model_context_window_exceeded": Stop.CUT,
     "pause_turn": Stop.PAUSED,
     "refusal": Stop.DECLINED,
 }
@@ -162,9 +163,15 @@ class Incoming:
             case _:
                 pass
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the window of the model was full before its turn was whole."""
+        return self._stop == FULL
+
     def reply(self) -> ModelReply:
-        """Give the turn. Only for a stream that has ended."""
+        """Give the turn. Only for a stream that has ended, and not because the window was full."""
         assert self.ended, "a stream that has not ended gives no reply"
+        assert not self.is_full, "half a turn is none"
         stop = STOPS.get(self._stop or "", Stop.FINISHED)
         blocks = [self._blocks[at] for at in sorted(self._blocks)]
         text = "".join(str(block["text"]) for block in blocks if block.get("type") == "text")

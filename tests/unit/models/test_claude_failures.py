@@ -10,6 +10,7 @@ import pytest
 
 from handrail.errors import (
     HandrailError,
+    ModelContextFull,
     ModelFailed,
     ModelKeyRefused,
     ModelOverloaded,
@@ -18,8 +19,10 @@ from handrail.errors import (
     ModelTimedOut,
     ModelUnreachable,
 )
+from handrail.lane.failure_class import is_unbilled
 from handrail.models.claude import ClaudeModel, ClaudeSettings
-from handrail.models.port import ModelRequest
+from handrail.models.loop import converse, model_call
+from handrail.models.port import JsonObject, ModelRequest
 from tests.messages_api import (
     KEY,
     Cut,
@@ -98,6 +101,45 @@ async def test_a_status_that_stays_has_its_error(
         assert error.failure_class == failure_class
         assert "scripted" in error.why
         assert "(unknown)" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Status(400, "invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum"),
+        Status(
+            400,
+            "invalid_request_error",
+            "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000",
+        ),
+        says("Half an ans", stop="model_context_window_exceeded"),
+    ],
+)
+async def test_what_does_not_fit_into_the_window_is_told_with_its_cure_and_asked_once(
+    reply: Reply,
+) -> None:
+    async with serving() as api:
+        api.script(reply, ANSWER)
+
+        with pytest.raises(ModelContextFull) as raised:
+            await converse_with(api)
+
+        assert raised.value.failure_class == "fatal"
+        assert "budget_tokens" in str(raised.value)
+        assert len(api.requests) == 1
+        assert is_unbilled(raised.value) is isinstance(reply, Status)
+
+
+async def converse_with(api: MessagesApi) -> str:
+    model = ClaudeModel(ClaudeSettings(api_key=KEY, base_url=api.url, retries_max=2))
+    try:
+        return await converse(model_call("Hello", returns=str), model.respond, no_tool)
+    finally:
+        await model.close()
+
+
+async def no_tool(name: str, arguments: JsonObject) -> str:
+    raise AssertionError(f"{name} was called with {arguments}")
 
 
 async def test_a_pause_longer_than_the_call_may_take_is_not_slept_through() -> None:
