@@ -33,7 +33,7 @@ REQUEST_TIMEOUT_MS = 15_000
 READ_COMMITTED = 1  #: the isolation level under which the end is the last stable offset
 EARLIEST, LATEST = -2, -1
 MEMBERS = 5  #: the place of the members in one group of a DescribeGroups answer
-PASSING_S_MAX, ASK_AGAIN_S = 10.0, 0.05
+PASSING_S_MAX, ASK_AGAIN_S = 30.0, 0.05
 SERVED_S_MAX = 30.0  #: how long the brokers may take to learn of a topic
 #: What a cluster answers while it is choosing a leader or a coordinator.
 PASSING = (

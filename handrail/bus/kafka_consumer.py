@@ -111,7 +111,9 @@ class KafkaGroupConsumer:
         try:
             await self._join()
         except (KafkaError, OSError, TimeoutError) as error:
-            reason = f"the group {self._group} cannot be joined ({error or type(error).__name__})"
+            reason = (
+                f"the group {self._group} cannot be joined ({str(error) or type(error).__name__})"
+            )
             raise BrokerUnreachable(bootstrap=self._bootstrap, reason=reason) from error
 
     async def _join(self) -> None:

@@ -95,7 +95,7 @@ class KafkaLaneProducer:
             raise BrokerUnreachable(
                 bootstrap=self._bootstrap,
                 reason=f"the transactions of {self.transactional_id} cannot be taken over"
-                f" ({error or type(error).__name__})",
+                f" ({str(error) or type(error).__name__})",
             ) from error
 
     async def commit(
@@ -334,12 +334,19 @@ async def stop_quietly(client: Any) -> None:
             await client.client.close()
 
 
+class _Pending(set[Any]):
+    def remove(self, one: Any) -> None:
+        self.discard(one)
+
+
 def _give_up_buffered(client: Any) -> None:
     """Fail what nobody sends any more: a task of aiokafka's would wait for it for ever."""
     buffered = getattr(client, "_message_accumulator", None)
     if buffered is None:
         return
     batches = {*buffered._pending_batches, *(one for q in buffered._batches.values() for one in q)}
+    # aiokafka 0.14: a batch that is to be sent again is taken from there although it is not in it.
+    buffered._pending_batches = _Pending(buffered._pending_batches)
     buffered.fail_all(ProducerClosed())
     for future in (one for batch in batches for one in (batch.future, batch._drain_waiter)):
         if future.done():

@@ -191,7 +191,7 @@ async def _provider(plan: RoundPlan) -> AsyncGenerator[str]:
         over_s = time.monotonic() + PROVIDER_WITHIN_S
         while not port_file.exists():
             if time.monotonic() > over_s:
-                reason = " ".join(child.log.last_lines(1)) or "it has said nothing."
+                reason = child.log.last_words() or "it has said nothing."
                 raise NeverReady(name="provider", deadline_s=PROVIDER_WITHIN_S, reason=reason)
             await asyncio.sleep(LOOK_EVERY_S)
         yield port_file.read_text(encoding="utf-8")

@@ -44,6 +44,18 @@ class ProcessLog:
         """Give the last lines that are not blank."""
         return [line for line in self._last if line.strip()][-count:]
 
+    def last_words(self) -> str:
+        """Give the last sentence, with its reason where it has one: not what only belongs to it.
+
+        An error is told in a line for people, indented lines under it say why and what to do.
+        """
+        lines = self.last_lines(LINES_REMEMBERED)
+        at = next((n for n in reversed(range(len(lines))) if not lines[n].startswith(" ")), None)
+        if at is None:
+            return lines[-1].strip() if lines else ""
+        why = next((line.strip() for line in lines[at + 1 :] if line.startswith("  Why:")), "")
+        return f"{lines[at]} {why}".rstrip()
+
     def close(self) -> None:
         """Give back the file."""
         self._file.close()

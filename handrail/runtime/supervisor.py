@@ -91,7 +91,7 @@ class Supervisor:
                 if keeper.done():
                     keeper.result()
             if asyncio.get_running_loop().time() > deadline:
-                reason = " ".join(late[0].log.last_lines(1)) or "it has said nothing."
+                reason = late[0].log.last_words() or "it has said nothing."
                 raise NeverReady(name=late[0].spec.name, deadline_s=within_s, reason=reason)
             await asyncio.sleep(LOOK_EVERY_S)
 
@@ -155,7 +155,7 @@ class Supervisor:
     async def _bury(self, child: Child, code: int) -> None:
         """Say that a child died, tell its groups, and wait until it may be started again."""
         restart = restart_of(child, child.exits_s[-1])
-        words = " ".join(child.log.last_lines(1))
+        words = child.log.last_words()
         last = f" Its last words: {words}" if words else ""
         again = f"starting again in {restart.delay_s:g} s."
         self._tell(child, What.DIED, f"{exit_words(code)}; {again}{last}")

@@ -140,6 +140,13 @@ async def test_what_no_broker_took_holds_up_no_task_of_a_producer_that_is_closed
     producer._sender._sender_task = asyncio.create_task(asyncio.Event().wait())
     where = aiokafka.TopicPartition("results", 0)
     sent = await producer._message_accumulator.add_message(where, b"key", b"value", timeout=20)
+    # One that was sent and is to be sent again, as it is when its answer has not come.
+    again = producer._message_accumulator._batches[where][0]
+    again.future.add_done_callback(
+        lambda _: producer._message_accumulator._pending_batches.remove(again)
+    )
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
     before = asyncio.all_tasks()
 
     stopping = asyncio.create_task(stop_quietly(producer))
@@ -150,3 +157,4 @@ async def test_what_no_broker_took_holds_up_no_task_of_a_producer_that_is_closed
     with pytest.raises(ProducerClosed):
         await asyncio.wait_for(sent, timeout=20)
     await until(lambda: asyncio.all_tasks() < before)
+    assert told == []

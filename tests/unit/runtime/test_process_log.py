@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from handrail.runtime.process_log import FILES_KEPT, LINE_BYTES_MAX, ProcessLog
 
 
@@ -39,3 +41,27 @@ def test_the_last_lines_leave_out_blank_ones_and_overlong_ones_are_cut(tmp_path:
     log.close()
 
     assert log.last_lines(3) == ["one", "two", "x" * LINE_BYTES_MAX]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([], ""),
+        (["one", "two"], "two"),
+        (
+            ["Reading.", "Cannot reach Kafka.", "  Why: no answer", "  Do:  look", "  HR-NET-001"],
+            "Cannot reach Kafka. Why: no answer",
+        ),
+        (["Traceback:", '  File "a.py"', "ValueError: no"], "ValueError: no"),
+        (["  indented"], "indented"),
+    ],
+)
+def test_the_last_words_are_a_sentence_and_its_reason(
+    tmp_path: Path, lines: list[str], words: str
+) -> None:
+    log = ProcessLog(tmp_path / "a.log")
+    for line in lines:
+        log.write(line.encode())
+
+    assert log.last_words() == words
+    log.close()
