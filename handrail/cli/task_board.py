@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from handrail.ledger.budget_event import BudgetWarned
 from handrail.ledger.event import (
     OPEN_KINDS,
     Accepted,
@@ -132,7 +133,7 @@ class TaskBoard:
             case PersonAnswered(request=request):
                 for one in self._seats.values():
                     one.asks_person.discard(request)
-            case CancelAsked() | AnswerDropped() | StepWasted() | Rested():
+            case CancelAsked() | AnswerDropped() | StepWasted() | Rested() | BudgetWarned():
                 pass
             case MemoryWritten() | MemoryRefused() | MemoryForgotten() | MemoryRecalled():
                 pass

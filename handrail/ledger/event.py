@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, get_args
 
+from handrail.ledger.budget_event import BudgetWarned
 from handrail.ledger.happened import Happened
 from handrail.ledger.memory_event import (
     MANY_KEYS,
@@ -337,6 +338,7 @@ Event = (
     | QuestionAsked
     | AnswerDropped
     | StepWasted
+    | BudgetWarned
     | Rested
     | Redriven
     | Discarded
@@ -377,17 +379,14 @@ def event_id(event: Event) -> str:
             what = f"{of}/{step}/{attempt}"
         case Rested(invocation=of) | Redriven(invocation=of) | CancelAsked(task_id=of):
             what = f"{of}/{event.time_ms}"
-        case PersonAsked(request=of) | PersonAnswered(request=of):
+        case PersonAsked(request=of) | PersonAnswered(request=of) | BudgetWarned(invocation=of):
             what = of
         case Discarded(dead=dead, agent=agent, partition=partition):
             what = f"{agent}/{partition}/{dead}"
         case MemoryWritten(offset=at, partition=partition, op=op, key=key):
             what = f"{partition}/{at}" + (f"/{op}/{key}" if op in MANY_KEYS else "")
-        case (
-            MemoryRefused(offset=at, partition=partition)
-            | MemoryForgotten(offset=at, partition=partition)
-        ):
-            what = f"{partition}/{at}"
+        case MemoryRefused(offset=at, partition=lane) | MemoryForgotten(offset=at, partition=lane):
+            what = f"{lane}/{at}"
         case MemoryRecalled(invocation=of, run=run, step=step):
             what = f"{of}/{run}/{step}"
         case UndoEvent():

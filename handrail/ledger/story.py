@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, assert_never, cast
 
+from handrail.ledger.budget_event import BudgetWarned
 from handrail.ledger.event import (
     Accepted,
     AnswerDropped,
@@ -69,11 +70,8 @@ def sentence(event: Event) -> str:  # one case per event
             return f"{event.agent} asked {_places(event.wrote)} and waits."
         case AnswerDropped():
             return f"An answer to {event.agent} was not used: {event.sentence}."
-        case StepWasted():
-            return (
-                f"{event.agent} asks again for {event.text}: a process ended before the answer to"
-                f" attempt {event.attempt} was recorded."
-            )
+        case StepWasted() | BudgetWarned():
+            return _of_money(event)
         case Rested():
             return f"{rest_in_words(event)}."
         case Redriven():
@@ -97,6 +95,20 @@ def sentence(event: Event) -> str:  # one case per event
             return _of_undo(event)
         case _:
             assert_never(event)
+
+
+def _of_money(event: StepWasted | BudgetWarned) -> str:
+    match event:
+        case StepWasted():
+            return (
+                f"{event.agent} asks again for {event.text}: a process ended before the answer to"
+                f" attempt {event.attempt} was recorded."
+            )
+        case BudgetWarned():
+            left, limit = _amount(event.left_micros), _amount(event.limit_micros)
+            return (
+                f"{event.agent} has used or set aside most of its budget: {left} of {limit} left."
+            )
 
 
 def _of_undo(event: ActDone | ActUndone | UndoFailed) -> str:
@@ -128,6 +140,10 @@ def _decided(event: PersonAnswered) -> str:
 def _changed(decision: Mapping[str, Any]) -> Mapping[str, Any]:
     arguments = decision.get("arguments")
     return cast("Mapping[str, Any]", arguments) if isinstance(arguments, dict) else {}
+
+
+def _amount(micros: int) -> str:
+    return f"{micros / 1_000_000:.6f}".rstrip("0").rstrip(".")
 
 
 def _at(priority: str | None) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, assert_never
 
+from handrail.ledger.budget_event import BudgetWarned
 from handrail.ledger.event import (
     OPEN_KINDS,
     Accepted,
@@ -214,7 +215,7 @@ def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
                 if event.cost_micros is None
                 else replace(facts, cost_micros=facts.cost_micros + event.cost_micros)
             )
-        case Rested() | Discarded() | RedriveRefused():
+        case Rested() | Discarded() | RedriveRefused() | BudgetWarned():
             return facts
         case MemoryWritten() | MemoryRefused() | MemoryForgotten() | MemoryRecalled():
             return facts

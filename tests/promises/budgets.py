@@ -17,8 +17,9 @@ from handrail import (
     results,
     tool,
 )
+from handrail.ledger.budget_event import BudgetWarned
 from handrail.testing import Team
-from tests.promises.step_tools import WORLD, Acts, jobs
+from tests.promises.step_tools import WORLD, Acts, jobs, ledger
 
 TeamOf = Callable[..., Team]
 
@@ -61,6 +62,25 @@ async def test_what_is_left_travels_and_at_the_end_of_it_a_person_is_asked(
         await task.until("completed")
         assert await task.result(str) == "x first third"
         assert len(acts.done) == 3
+        told = [one for one in await ledger(team) if isinstance(one, BudgetWarned)]
+        # The second had 0.6 of 1, and a person gave 0.2 more.
+        assert [(one.agent, one.limit_micros, one.left_micros) for one in told] == [
+            ("second", 800_000, 0)
+        ]
+
+
+async def test_most_of_a_budget_is_told_once_whatever_ends(team_of: TeamOf, acts: Acts) -> None:
+    async with team_of(first, tools=[rent], partitions=1) as team:
+        team.allow(rent)
+        team.client.budget = "0.5"
+        await team.kill(first, at="after_outcome_commit/rent")
+        task = await team.submit(jobs, "x")
+        await team.restart(first)
+        await task.until("completed")
+
+        told = [one for one in await ledger(team) if isinstance(one, BudgetWarned)]
+        assert [(one.limit_micros, one.left_micros) for one in told] == [(500_000, 100_000)]
+        assert len(acts.done) == 1
 
 
 async def test_whoever_raises_nothing_refuses_it(team_of: TeamOf, acts: Acts) -> None:

@@ -49,6 +49,8 @@ class RunBudget:
         """Begin with what the handoff brought."""
         self.account = Account(read_budget(envelope.budget))
         self._task = envelope.task_id
+        self._warned = False  # in this run, or in the one that it repeats
+        self._due = False  # nobody was told yet
 
     @contextmanager
     def covering(self, cost: int, *, again: bool = False) -> Generator[Bill]:
@@ -56,13 +58,12 @@ class RunBudget:
 
         What was begun before was covered then, and is only counted `again`.
         """
-        warned = self.account.warns
         account = self.account
         reserved = account.reserved + cost
         self.account = replace(account, reserved=reserved) if again else account.reserve(cost)
-        if self.account.warns and not warned:
-            left = written(self.account.left)
-            log.warning("most of the budget is used", task=self._task, left=left)
+        if self.account.warns and not self._warned:
+            # What was begun before has been told with its intent.
+            self._warned, self._due = True, not again
         bill = Bill(cost)
         try:
             yield bill
@@ -72,6 +73,16 @@ class RunBudget:
             raise
         finally:
             self.account = self.account.settle(cost, bill.micros)
+            if self._due and not self.account.warns:
+                self._warned = self._due = False  # it was not begun after all
+
+    def take_warning(self) -> Account | None:
+        """Give the balance that is to be told, once, when most of it is used; else None."""
+        due, self._due = self._due, False
+        if due:
+            left = written(self.account.left)
+            log.warning("most of the budget is used", task=self._task, left=left)
+        return self.account if due else None
 
     def effect_of(self, tool: Tool[..., Any]) -> Effect:
         """Give the effect of a tool: what is paid for leaves that trace, whatever else it does."""

@@ -8,6 +8,7 @@ from handrail.errors.root import HandrailError
 from handrail.lane.invocation import Invocation
 from handrail.lane.redrives import Settled
 from handrail.lane.steps import Asked, Doubt, request_of
+from handrail.ledger.budget_event import BudgetWarned
 from handrail.ledger.event import (
     SENTENCE_CHARS_MAX,
     Accepted,
@@ -47,6 +48,7 @@ from handrail.wire.settling import Settle
 
 if TYPE_CHECKING:
     from handrail.runtime.worker.ending import Ended
+    from handrail.runtime.worker.run_budget import RunBudget
 
 
 class Saying:
@@ -191,6 +193,24 @@ class Saying:
             attempt=attempt,
             text=asked.shown,
         )
+
+    def spending(
+        self, invocation: Invocation, envelope: Envelope, budget: "RunBudget"
+    ) -> list[Outgoing]:
+        """Most of a budget is used: said once, with the intent of a step."""
+        account = budget.take_warning()
+        if account is None or account.limit is None or account.left is None:
+            return []
+        event = BudgetWarned(
+            task_id=envelope.task_id,
+            tenant=envelope.tenant,
+            time_ms=self._worker.clock.now_ms(),
+            agent=self._worker.agent.name,
+            invocation=invocation.id,
+            limit_micros=account.limit,
+            left_micros=account.left,
+        )
+        return [self.record(event)]
 
     def rested(
         self,

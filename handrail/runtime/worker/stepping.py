@@ -44,6 +44,7 @@ from handrail.runtime.worker.intent_facts import intent_facts
 from handrail.runtime.worker.reading_back import read_back
 from handrail.runtime.worker.reconciling import Unknown, reconcile
 from handrail.runtime.worker.recorded_error import as_recorded, decode_error, encode_error
+from handrail.runtime.worker.run_budget import RunBudget
 from handrail.runtime.worker.run_labels import RunLabels, label_facts
 from handrail.wire.claim import Claim, needs_claim
 from handrail.wire.codec import encode_time
@@ -73,6 +74,7 @@ class Stepper:
         self.doubts: list[Doubt] = []
         self.errors = RunErrors()  #: which steps have failed in this run
         self.labels = RunLabels(envelope)  #: of what this run has read
+        self.budget = RunBudget(envelope)
         self._ground = ground
         self._invocation = invocation
         self._envelope = envelope
@@ -274,6 +276,7 @@ class Stepper:
             flight = self._invocation.id, asked, attempt, act.timeout_s
             ground.flights.license(*flight, begun_in=entry.epoch)
             records = [encode_entry(entry, ground.place.journal)]
+            records += ground.saying.spending(self._invocation, self._envelope, self.budget)
             if begin.wasted and attempt == begin.attempt:
                 event = ground.saying.wasted(self._invocation, self._envelope, asked, attempt - 1)
                 records.append(ground.saying.record(event))

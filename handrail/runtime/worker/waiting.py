@@ -29,7 +29,6 @@ from handrail.runtime.worker.holding import before_step
 from handrail.runtime.worker.intent_facts import intent_facts
 from handrail.runtime.worker.provider import Provider, ProviderCall
 from handrail.runtime.worker.recorded_error import encode_error
-from handrail.runtime.worker.run_budget import RunBudget
 from handrail.runtime.worker.run_memory import RunMemory
 from handrail.runtime.worker.stepping import Stepper
 from handrail.runtime.worker.wait import Closing, Wait, Waiting
@@ -64,7 +63,6 @@ class RunSteps(Stepper):
         self.invocation = invocation
         self.memory = RunMemory(envelope.memory_read)
         self.memory.see(invocation.memory_read)
-        self.budget = RunBudget(envelope)
         self._task = asyncio.current_task()
         self._busy = 0  # steps under way that do not wait
         self._waits: dict[str, Waiting] = {}
@@ -188,6 +186,7 @@ class RunSteps(Stepper):
         entry = self._entry(Kind.INTENT, asked.path, facts)
         self._log.put(entry)
         said = [ground.saying.record(event) for event in opening.events]
+        said += ground.saying.spending(self._invocation, self._envelope, self.budget)
         records = [encode_entry(entry, ground.place.journal), *opening.records, *said]
         if wait.until.why is Why.ANSWER:
             self.on_asked()

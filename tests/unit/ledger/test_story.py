@@ -2,6 +2,7 @@
 
 import pytest
 
+from handrail.ledger.budget_event import BudgetWarned
 from handrail.ledger.event import PersonAnswered
 from handrail.ledger.story import sentence
 
@@ -34,3 +35,17 @@ def test_a_decision_is_told_as_a_sentence(decision: str, said: str) -> None:
     )
 
     assert sentence(event) == said
+
+
+def test_what_is_left_of_a_budget_is_told_as_an_amount() -> None:
+    event = BudgetWarned(
+        task_id="t",
+        tenant="default",
+        time_ms=1,
+        agent="second",
+        invocation="i",
+        limit_micros=1_000_000,
+        left_micros=200_000,
+    )
+
+    assert sentence(event) == ("second has used or set aside most of its budget: 0.2 of 1 left.")
