@@ -16,6 +16,7 @@ from handrail import (
     results,
     tool,
 )
+from handrail.errors import TaskRejected
 from handrail.errors.asking import DecisionNotTaken
 from handrail.ledger.event import RedriveRefused
 from handrail.rails.cedar import CedarPolicy
@@ -91,6 +92,7 @@ def ruled(team: Team, policy: CedarPolicy | None, person: str = "eve") -> Team:
     return team
 
 
+TOLD_EVE = ("Not for eve", "rule not-eve", "Ask ann to do it.")
 NOT_EVE = "denied_by_policy: Not for eve. Ask ann to do it."
 
 
@@ -107,6 +109,16 @@ async def test_work_that_may_not_be_asked_for_is_refused_in_words_and_does_not_v
         )
         (letter,) = await task.dead_letters()
         assert letter.failure.reason == "denied"
+        with pytest.raises(TaskRejected) as no:
+            await task.result(str)
+        assert all(words in no.value.why for words in TOLD_EVE)
+
+        # The same reference is the same task within a day, and is told the same.
+        again = await team.submit(jobs, "x", reference="invoice-7")
+        assert again.id == task.id
+        with pytest.raises(TaskRejected) as no:
+            await again.result(str)
+        assert all(words in no.value.why for words in TOLD_EVE)
 
         team.client.asked_by = "ann"
         allowed = await team.submit(jobs, "y")
