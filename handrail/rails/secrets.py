@@ -5,13 +5,15 @@ back or raises is cleared of its words before anybody records it; one that is mi
 before the body runs, with the place where it was looked for.
 """
 
+import base64
 import json
 import os
 import re
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import quote, quote_plus
 
 from handrail.contract.failure import Refused, State
 from handrail.contract.tool import Tool
@@ -37,7 +39,11 @@ class SecretStore(Protocol):
 
 
 class EnvironmentSecrets:
-    """Variables of the process: `HANDRAIL_SECRET_TENANT_NAME`."""
+    """Variables of the process: `HANDRAIL_SECRET_TENANT__NAME`.
+
+    Small letters stand there as capitals, digits as they are, every other character as `_` and its
+    two hexadecimal digits, so that no two secrets have one variable.
+    """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         """Read these variables."""
@@ -52,7 +58,11 @@ class EnvironmentSecrets:
         return f"the variable {self._variable(tenant, name)}"
 
     def _variable(self, tenant: str, name: str) -> str:
-        return "HANDRAIL_SECRET_" + re.sub(r"[^A-Z0-9]", "_", f"{tenant}_{name}".upper())
+        return f"HANDRAIL_SECRET_{_as_variable(tenant)}__{_as_variable(name)}"
+
+
+def _as_variable(part: str) -> str:
+    return re.sub(r"[^a-z0-9]", lambda found: f"_{ord(found[0]):02X}", part).upper()
 
 
 class FolderSecrets:
@@ -98,19 +108,37 @@ def resolved(tool: Tool[..., Any], tenant: str, store: SecretStore) -> dict[str,
 
 
 def cleared(text: str, secrets: Mapping[str, str]) -> str:
-    """Give a text with every secret in it replaced by its name."""
-    for name, value in secrets.items():
-        if len(value) >= CHARS_MIN:
-            text = text.replace(value, f"[secret {name}]")
+    """Give a text with every secret in it replaced by its name, also as it is written elsewhere.
+
+    Found are the secret itself, as JSON, Python, a URL and base64 write it, also within a longer
+    text in base64. Not found is what a program makes of it in any other way.
+    """
+    forms = ((form, name) for name, value in secrets.items() for form in _forms(value))
+    # The longest first: one secret may be the beginning of another.
+    for form, name in sorted(forms, key=lambda one: len(one[0]), reverse=True):
+        text = text.replace(form, f"[secret {name}]")
     return text
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Give the ways in which a secret may be written; one that is too short has none."""
+    if len(value) < CHARS_MIN:
+        return
+    yield from {value, _in_json(value), repr(value)[1:-1], quote(value, safe=""), quote_plus(value)}
+    body = value.encode()
+    for ahead in range(3):  # bytes before it in its group of three
+        whole = base64.b64encode(bytes(ahead) + body).rstrip(b"=").decode()
+        # What its neighbours have a part in is left out.
+        own = whole[(0, 2, 3)[ahead] : len(whole) - bool((ahead + len(body)) % 3)]
+        if len(own) >= CHARS_MIN:
+            yield from {own, own.replace("+", "-").replace("/", "_")}
 
 
 def result_without(tool: Tool[..., R], result: R, secrets: Mapping[str, str]) -> R:
     """Give a result that holds no secret, as the same type; raises Refused (`output_invalid`)."""
     written = tool.as_record(result)
     text = written.decode()
-    escaped = {name: _in_json(value) for name, value in secrets.items()}
-    clear = cleared(text, escaped)
+    clear = cleared(text, secrets)
     if clear == text:
         return result
     try:
@@ -129,7 +157,7 @@ def _in_json(value: str) -> str:
 def error_without(name: str, error: Exception, secrets: Mapping[str, str]) -> Exception:
     """Give an error that says no secret, not in its causes either; the same one if it does not."""
     said = "".join(traceback.format_exception(error))
-    if not _any_in(said, secrets.values()):
+    if cleared(said, secrets) == said:
         return error
     if isinstance(error, Refused):
         return Refused(
@@ -139,10 +167,17 @@ def error_without(name: str, error: Exception, secrets: Mapping[str, str]) -> Ex
             remedy=cleared(error.remedy, secrets),
             retry_after_s=error.retry_after_s,
         )
-    words = cleared(f"{type(error).__name__}: {error}", secrets)
-    return Refused(State.INTERNAL, f"{name}: {words}")
+    return _as_cleared(error, secrets) or Refused(
+        State.INTERNAL, f"{name}: {cleared(f'{type(error).__name__}: {error}', secrets)}"
+    )
 
 
-def _any_in(text: str, values: Iterable[str]) -> bool:
-    said = (one for one in values if len(one) >= CHARS_MIN)
-    return any(value in text or repr(value)[1:-1] in text for value in said)
+def _as_cleared(error: Exception, secrets: Mapping[str, str]) -> Exception | None:
+    """Give an error of the same class, by which it is tried again or not; None when none can be."""
+    told = [cleared(one, secrets) if isinstance(one, str) else one for one in error.args]
+    try:
+        again = type(error)(*told)
+        said = "".join(traceback.format_exception(again))
+    except Exception:  # noqa: BLE001 - a constructor of the team's; there is another way
+        return None
+    return None if cleared(said, secrets) != said else again

@@ -241,10 +241,10 @@ class WriterPartition:
     async def tidy(self, now_ms: int) -> None:
         """Write what time alone has made due. Raises as `take` does."""
         swept: Sequence[Outgoing] = ()
-        if self._plan.sweep is not None and now_ms >= self._sweeps_from_ms:
+        is_due = now_ms >= self._sweeps_from_ms and self._producer is not None
+        if self._plan.sweep is not None and is_due:
             # Read before the lock is taken, so that no batch waits for it.
             swept = await self._plan.sweep(self.reads.partition, now_ms)
-            self._sweeps_from_ms = now_ms + SWEEP_EVERY_MS
         async with self._lock:
             if self._producer is None:
                 return
@@ -253,7 +253,9 @@ class WriterPartition:
                 if records:
                     await self._write(self._producer, records, None)
                 if swept:
-                    await self._producer.commit(swept)
+                    await self._producer.commit(swept)  # and what is left is looked for at once
+                elif is_due:
+                    self._sweeps_from_ms = now_ms + SWEEP_EVERY_MS
             except BaseException:
                 await self._let_go()
                 raise

@@ -39,7 +39,7 @@ async def clerk(how: str, ctx: Context) -> str:
 """
 WORDS = b"no-login-for"
 CANARIES = {
-    "HANDRAIL_SECRET_DEFAULT_PSP": f"canary-{uuid.uuid4().hex}",
+    "HANDRAIL_SECRET_DEFAULT__PSP": f"canary-{uuid.uuid4().hex}",
     "ANTHROPIC_API_KEY": f"canary-{uuid.uuid4().hex}",
     "HANDRAIL_BROKER_TLS_KEY_PASSWORD": f"canary-{uuid.uuid4().hex}",
 }

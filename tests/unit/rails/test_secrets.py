@@ -1,6 +1,8 @@
 """Where secrets are looked for, and that what a tool says is cleared of them."""
 
+import base64
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -10,6 +12,7 @@ from handrail.rails.secrets import (
     FolderSecrets,
     SecretStore,
     cleared,
+    error_without,
     resolved,
     result_without,
 )
@@ -22,7 +25,7 @@ async def uses() -> int:
     return 4711
 
 
-ENVIRONMENT = {"HANDRAIL_SECRET_ACME_PSP": "one", "HANDRAIL_SECRET_SHARED_MAIL_KEY": "two"}
+ENVIRONMENT = {"HANDRAIL_SECRET_ACME__PSP": "one", "HANDRAIL_SECRET_SHARED__MAIL_2DKEY": "two"}
 
 
 def test_secrets_are_variables_by_the_tenant_of_the_task() -> None:
@@ -44,7 +47,7 @@ def test_secrets_are_files_of_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("store", "where"),
     [
-        (EnvironmentSecrets({}), "the variable HANDRAIL_SECRET_ACME_PSP"),
+        (EnvironmentSecrets({}), "the variable HANDRAIL_SECRET_ACME__PSP"),
         (FolderSecrets(Path("/nowhere")), "the file /nowhere/acme/psp"),
     ],
 )
@@ -88,3 +91,43 @@ def test_a_result_that_is_nothing_but_a_secret_is_not_kept() -> None:
 
 def test_a_text_is_cleared_of_every_secret() -> None:
     assert cleared("a one b two", {"x": "a one", "y": "two "}) == "[secret x] b two"
+
+
+def test_the_longest_secret_is_cleared_first() -> None:
+    assert cleared("abcdefgh", {"a": "abcd", "b": "abcdefgh"}) == "[secret b]"
+
+
+@pytest.mark.parametrize("ahead", ["", "u", "us", "user:"])
+@pytest.mark.parametrize("behind", ["", "!", "!!"])
+def test_a_secret_is_found_where_it_is_written_in_another_way(ahead: str, behind: str) -> None:
+    secret = 'p/w+d "4711"'
+    whole = f"{ahead}{secret}{behind}".encode()
+    for text in (
+        f"?key={quote(secret, safe='')}",
+        f"Basic {base64.b64encode(whole).decode()}",
+        f"token {base64.urlsafe_b64encode(whole).decode()}",
+    ):
+        assert "[secret psp]" in cleared(text, {"psp": secret})
+    assert cleared("nothing of it", {"psp": secret}) == "nothing of it"
+
+
+def test_no_two_secrets_have_one_variable() -> None:
+    store = EnvironmentSecrets({})
+    pairs = [("acme", "eu_psp"), ("acme_eu", "psp"), ("acme-eu", "psp"), ("Acme-eu", "psp")]
+
+    assert len({store.place(*pair) for pair in pairs}) == len(pairs)
+
+
+def test_an_error_that_is_cleared_is_still_one_of_its_class() -> None:
+    class Odd(Exception):
+        def __init__(self, one: str, *, two: int) -> None:
+            super().__init__(one, two)
+
+    lost = error_without("pay", ConnectionError("no answer to s3cret"), {"psp": "s3cret"})
+    odd = error_without("pay", Odd("s3cret", two=2), {"psp": "s3cret"})
+
+    assert isinstance(lost, ConnectionError)
+    assert str(lost) == "no answer to [secret psp]"
+    assert isinstance(odd, Refused)
+    assert odd.state is State.INTERNAL
+    assert "s3cret" not in str(odd)

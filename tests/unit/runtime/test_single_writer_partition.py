@@ -1,6 +1,8 @@
 """A single writer's partition is opened by whoever the group accepts, and by nobody else."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +16,7 @@ from handrail.wire.record import Outgoing, TopicPartition
 from tests.unit.ledger.told import Story, as_record
 from tests.waiting import until
 
+DAY_MS = 24 * 3_600_000
 PLAN = WriterPlan(namespace="ns", name="registrar", reads="ledger", owns=("tasks",))
 LEDGER, TASKS = TopicPartition("ns.ledger", 0), TopicPartition("ns.tasks", 0)
 
@@ -123,5 +126,33 @@ async def test_what_was_taken_before_is_passed_over(bus: InProcessBus) -> None:
 
     assert await bus.end_offset(TASKS) == after_one
     assert owner.next_offset == 2
+    await owner.discard()
+    await bus.close()
+
+
+async def test_a_sweep_that_leaves_something_goes_on_and_one_that_is_through_waits_a_day(
+    bus: InProcessBus,
+) -> None:
+    looked, left = 0, 3
+
+    async def sweep(number: int, _: int) -> Sequence[Outgoing]:
+        nonlocal looked, left
+        looked += 1
+        left -= 1
+        return [Outgoing("ns.tasks", b"%d" % left, None, (), number)] if left >= 0 else ()
+
+    member = Member(bus)
+    await member.consumer.start()
+    owner = WriterPartition(bus, replace(PLAN, sweep=sweep), 0, TaskBook("ns", 0))
+    await owner.tidy(DAY_MS)
+    assert looked == 0, "who has not opened the partition deletes nothing there"
+    await owner.open(member.consumer, await member.joined())
+
+    for _ in range(9):
+        await owner.tidy(DAY_MS)
+    assert (looked, left) == (4, -1)
+    await owner.tidy(2 * DAY_MS)
+    assert looked == 5
+
     await owner.discard()
     await bus.close()
