@@ -33,8 +33,12 @@ class RunLabels:
         self.label = label_of(envelope.label)
         self.plan, words = _read(envelope.plan)
         self.words = Words()
-        for named in (envelope.task_id, envelope.tenant, envelope.reference, envelope.asked_by):
-            self.words.hear(named)
+        self.words.hear(envelope.tenant)
+        if self.label.is_trusted:
+            # Whoever submits names these. A run that is no longer trusted has heard them from its
+            # plan, if whoever submitted was.
+            for named in (envelope.task_id, envelope.reference, envelope.asked_by):
+                self.words.hear(named)
         for text in words:
             self.words.hear(text)
 

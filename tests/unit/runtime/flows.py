@@ -232,13 +232,25 @@ class Flow:
                 ("hops", "untrusted", True),
                 ("hops", "trust me", True),
                 ("mails", "user", True),
+                ("mails", None, True),
             ]
         )
         body = b'"an order"'
+        # Whoever submits chooses how the task is called and who asks for it.
+        named = ATTACKERS if tainted else None
         if label is None and self.chance.random() < 0.5:
-            return Message(Record(f"ns.{topic}", 0, self._count, 1, None, body, ()), tainted)
+            key = None if named is None else named.encode()
+            return Message(Record(f"ns.{topic}", 0, self._count, 1, key, body, ()), tainted)
         envelope = Envelope(
-            f"m{self._count}", "str.v1", "test", 0, f"t{self._count}", "default", label=label
+            f"m{self._count}",
+            "str.v1",
+            "test",
+            0,
+            named or f"t{self._count}",
+            "default",
+            reference=self.chance.choice([named, None]),
+            label=label,
+            asked_by=self.chance.choice([named, None]),
         )
         return Message(_wired(envelope, topic, body), tainted)
 

@@ -100,6 +100,34 @@ class BelievesSubmitters(Engine):
         return envelope.but(label=said) if envelope.causation_id is None else envelope
 
 
+class HearsWhatATaskIsCalled(Engine):
+    """Takes the names that a submitter has chosen for what somebody trusted has said."""
+
+    def begin(self, envelopes: Sequence[Envelope], text: str) -> RunLabels:
+        run = super().begin(envelopes, text)
+        for one in envelopes:
+            run.words.hear([self.named(one)])
+        return run
+
+    def named(self, envelope: Envelope) -> str | None:
+        """Give the name that is believed."""
+        return envelope.reference
+
+
+class HearsWhoAsks(HearsWhatATaskIsCalled):
+    """Believes whom it is asked for."""
+
+    def named(self, envelope: Envelope) -> str | None:
+        return envelope.asked_by
+
+
+class HearsTheTask(HearsWhatATaskIsCalled):
+    """Believes the id that a submitter has made."""
+
+    def named(self, envelope: Envelope) -> str | None:
+        return envelope.task_id
+
+
 class AsksNobody(Engine):
     """Lets every act go on."""
 
@@ -120,6 +148,9 @@ class AsksNobody(Engine):
         LabelsByTheHandoff,
         LabelsByTheWriter,
         BelievesSubmitters,
+        HearsWhatATaskIsCalled,
+        HearsWhoAsks,
+        HearsTheTask,
         AsksNobody,
     ],
 )
