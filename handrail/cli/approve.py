@@ -177,9 +177,10 @@ async def stop_at_act(
     step: str | None,
     said: tuple[str, str],
 ) -> None:
-    """Cancel a task at an act that waits for an approval: it never happens, nor does anything else.
+    """Cancel a task at an act that waits for an approval: nothing more of it begins.
 
-    Not a denial followed by a cancel: between the two its handler would go on. Raises
+    Not a denial followed by a cancel: between the two its handler would go on. An approval that was
+    taken a moment before still lets the act end, and the cancel says what is still held. Raises
     RequestUnknown when no act of it waits, and TaskEnded.
     """
     from handrail.cli.cancel import cancel_task

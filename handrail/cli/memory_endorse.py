@@ -35,14 +35,19 @@ def endorse(
     3 when there is none and with 5 when somebody has written it meanwhile.
     """
     person = (by or getpass.getuser(), reason)
-    version = asyncio.run(_endorse(place.settings(), space, key, person, Whose(**whose), yes=yes))
+    before, version = asyncio.run(
+        _endorse(place.settings(), space, key, person, Whose(**whose), yes=yes)
+    )
+    if before == version:
+        note(f"{space}/{inert(key)} was trusted as a person's already; nothing was written.")
+        return 0
     note(f"Endorsed: {space}/{inert(key)} is trusted as a person's, as version {version}.")
     return 0
 
 
 async def _endorse(
     settings: "Settings", name: str, key: str, said: tuple[str, str], whose: Whose, *, yes: bool
-) -> int:
+) -> tuple[int, int]:
     from handrail.memory.sealing import opened
     from handrail.runtime.memory_acts import MemoryActs, Person
     from handrail.wire.memory import Command, Op, Positions
@@ -58,7 +63,7 @@ async def _endorse(
         note(f"Version {row.version}, written {row.written} by {inert(row.by)}; {row.state}:")
         note(shown_value(row.value))
         if not yes:
-            _ask(opened(found, memory.keys), f"handrail memory endorse {name} {inert(key)} --yes")
+            _ask(opened(found, memory.keys), f"handrail memory endorse {name} {inert(key)}")
         person = Person(by, reason)
         command = Command(
             op=Op.ENDORSE,
@@ -78,7 +83,7 @@ async def _endorse(
             raise WriteRefused(
                 space=name, key=key, sentence=done.sentence, reason=space.keeps.value
             )
-        return version
+        return found.version, version
 
 
 def _ask(found: "StoredRecord | None", command: str) -> None:

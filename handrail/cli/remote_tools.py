@@ -184,7 +184,7 @@ async def _pin(settings: "Settings", name: str, by: str, shape: Shape, *, yes: b
     mine = pins.setdefault(one.server.name, {})
     mine.update({each.offered.name: Pin(each.offered, by, at) for each in changing if each.offered})
     path = write_pins(settings.project_dir, pins)
-    note(f"{len(changing)} tools are approved by {by}.")
+    note(f"{len(changing)} tools are approved by {by}; agents that start from now on call them.")
     note(f"Do:  git add {path.relative_to(settings.project_dir)}")
     return 0
 

@@ -1,11 +1,17 @@
 """`handrail tools`: what the tools of a team declare, and what they leave out."""
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from handrail.cli.output import Column, Shape, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rail_rows import ToolRow
 from handrail.cli.remote_tools import pin, quarantine, remote, show_remote
+
+if TYPE_CHECKING:
+    from handrail.bus.settings import Settings
+    from handrail.contract.remote import RemoteTool
 
 COLUMNS = (
     Column("TOOL", "tool"),
@@ -32,10 +38,14 @@ for command in (remote, pin, quarantine):
 def list_tools(place: Place, shape: Shape) -> int:
     """List the tools of the team, and what each contract leaves out."""
     from handrail.contract.derived import approval_in_words, missing
+    from handrail.contract.remote import RemoteTool
     from handrail.runtime.discovery import load_team
 
+    settings = place.settings()
     rows = [
-        ToolRow(
+        _remote_row(settings, tool)
+        if isinstance(tool, RemoteTool)
+        else ToolRow(
             tool=tool.name,
             effect=tool.effect.value,
             reach=tool.terms.reach.value,
@@ -44,10 +54,33 @@ def list_tools(place: Place, shape: Shape) -> int:
             version=tool.version,
             missing=tuple(missing(tool)),
         )
-        for _, tool in sorted(load_team(place.settings().project_dir).tools.items())
+        for _, tool in sorted(load_team(settings.project_dir).tools.items())
     ]
     show_rows("tools", rows, COLUMNS, shape, empty="This team has no tools.")
     return 0
+
+
+def _remote_row(settings: "Settings", tool: "RemoteTool[Any]") -> ToolRow:
+    """Say of a tool of an MCP server what the operator has declared: it has no contract here."""
+    from handrail.contract.derived import approval_in_words
+    from handrail.contract.terms import Reach, ToolTerms
+    from handrail.rails.mcp.server import read_servers
+
+    server = read_servers(settings.mcp).get(tool.server)
+    if server is None:
+        effect, approval = "not declared", f"no [mcp.{tool.server}] in handrail.toml"
+    else:
+        terms = ToolTerms(approval=server.approval_of(tool.remote_name))
+        effect, approval = server.effect_of(tool.remote_name).value, approval_in_words(terms)
+    return ToolRow(
+        tool=tool.name,
+        effect=effect,
+        reach=Reach.EXTERNAL.value,
+        approval=approval,
+        owner=f"mcp {tool.server}",
+        version=tool.version,
+        missing=(),
+    )
 
 
 @tools.command()

@@ -61,9 +61,12 @@ def _standing(
     if server.only and tool.remote_name not in server.only:
         cure = f"Let an operator add it to `only` of [mcp.{tool.server}] in handrail.toml."
         return Withheld(f"`only` of {tool.server} does not name {tool.remote_name}", cure)
-    cure = f"Let a person look at it and approve it: handrail tools pin {tool.name}"
+    cure = (
+        f"Let a person look at it and approve it, then start this agent again:"
+        f" handrail tools pin {tool.name}"
+    )
     if pin is None:
-        return Withheld("nobody has approved its definition", cure)
+        return Withheld("nobody had approved its definition when this process started", cure)
     if pin.held is not None:
         return Withheld(f"it is in quarantine: {pin.held}", cure)
     return _approved(tool.name, tools, server, pin)

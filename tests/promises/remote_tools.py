@@ -229,6 +229,6 @@ async def test_a_model_is_told_of_a_tool_in_quarantine_in_our_words_and_told_the
         first, second = team.model.asked
 
     assert "id_rsa" not in str(first) + str(second)
-    assert "nobody has approved its definition" in str(second.turns)
+    assert "nobody had approved its definition" in str(second.turns)
     assert told == "I cannot know."
     assert sky.calls == []
