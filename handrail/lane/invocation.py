@@ -1,6 +1,7 @@
 """One handoff that is being carried out, and the mailbox in which it waits its turn."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -42,6 +43,18 @@ JUDGED_ANEW = frozenset({Why.IN_DOUBT, Why.VERSION, Why.PAUSED})
 CAME_BY_ITSELF = frozenset({Why.RETRY, Why.SLEEP, Why.ANSWER, Why.PERSON})
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedUse:
+    """A use of memory that was refused before anything was sent."""
+
+    space: str
+    key: str  #: as topics have it, without whom it is about; empty where it may be personal
+    op: str
+    reason: str
+    state: str
+    sentence: str
+
+
 @dataclass(slots=True, eq=False)
 class Invocation:
     """A handoff in a lane's hands. A resting one lets go of its record and keeps its place."""
@@ -67,6 +80,7 @@ class Invocation:
     is_on_record: bool = False  #: the journal has, or is about to have, its ACCEPTED
     redriven: Settled | None = None  #: the dead letter that it was made from again
     memory_read: str | None = None  #: how far in memory its failed tries had seen, as `ce_memread`
+    memory_refused: Sequence[RefusedUse] = ()  #: what its newest run was refused; told at its end
 
     @property
     def run(self) -> int:

@@ -385,8 +385,8 @@ def event_id(event: Event) -> str:
             what = f"{agent}/{partition}/{dead}"
         case MemoryWritten(offset=at, partition=partition, op=op, key=key):
             what = f"{partition}/{at}" + (f"/{op}/{key}" if op in MANY_KEYS else "")
-        case MemoryRefused(offset=at, partition=lane) | MemoryForgotten(offset=at, partition=lane):
-            what = f"{lane}/{at}"
+        case MemoryRefused(place=what) | MemoryForgotten(place=what):
+            pass
         case MemoryRecalled(invocation=of, run=run, step=step):
             what = f"{of}/{run}/{step}"
         case UndoEvent():

@@ -8,6 +8,8 @@ from handrail.ledger.happened import Happened
 
 #: Operations of memory of which one act may concern several keys.
 MANY_KEYS: Final = frozenset({"expire", "forget"})
+#: In place of a partition, of what a worker has refused before any command was sent.
+BEFORE_SENDING: Final = -1
 MEMORY_TASK: Final = "memory"  #: under which is told what memory did in nobody's task
 
 
@@ -26,6 +28,11 @@ class OfMemory(Happened):
     message_id: str = ""  #: the invocation that asked for it
     partition: int
     offset: int  #: of the command on that partition of `memory.commands`
+
+    @property
+    def place(self) -> str:
+        """Say which command it is about."""
+        return f"{self.partition}/{self.offset}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +77,21 @@ class MemoryForgotten(OfMemory):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryRefused(OfMemory):
-    """A command was not carried out."""
+    """A command was not carried out, or a worker has refused a use of memory before it sent any.
+
+    The latter stands in the transaction that ends its invocation; its partition is
+    `BEFORE_SENDING`, and its offset counts what that run was refused.
+    """
 
     reason: str  #: a word by which refusals are counted, or `conflict`
     state: str  #: one of the 23
     sentence: str
+    run: int = 0  #: of the invocation, and how often it was redriven, where a worker has refused
+    redrive: int = 0
+
+    @property
+    def place(self) -> str:
+        """Say which command it is about, or the place in what a run was refused."""
+        if self.partition != BEFORE_SENDING:
+            return f"{self.partition}/{self.offset}"
+        return f"{self.message_id}/{self.run}/{self.redrive}/{self.offset}"

@@ -23,10 +23,11 @@ from handrail import (
     tool,
 )
 from handrail.errors.memory import SpaceUnknown
+from handrail.ledger.memory_event import MemoryRefused
 from handrail.testing import Team
 from handrail.testing.accounting import read_all
 from handrail.wire.memory import COMMANDS, MEMORY_READ, Positions
-from tests.promises.step_tools import jobs, left_of_steps
+from tests.promises.step_tools import jobs, ledger, left_of_steps
 from tests.waiting import until
 
 TeamOf = Callable[..., Team]
@@ -334,6 +335,8 @@ async def test_a_wrong_space_or_a_missing_right_is_refused_in_words(team_of: Tea
         task = await team.submit(jobs, "x")
         await task.until("completed")
         assert await commands(team) == 0
+        counted = [one for one in await ledger(team) if isinstance(one, MemoryRefused)]
+        assert [one.reason for one in counted] == ["right", "right", "approval", "personal"]
 
     assert said[0].startswith("denied_by_policy: nosy may not read memory secret")
     assert said[1].startswith("denied_by_policy: nosy may not write memory secret")

@@ -211,8 +211,9 @@ class Carrier:
                 self._finish(invocation, ended)
             case Canceled():
                 said = self._canceling.of_invocation(invocation, ended)
+                refused = self._saying.memory_refused(invocation, ended.envelope)
                 end = self._lane.end(invocation, self._worker.clock.now_ms())
-                self._handing.hand_end(end, *said)
+                self._handing.hand_end(end, said[0], [*refused, *said[1]])
 
     async def _committed(self, moment: Moment) -> None:
         """Come to a moment that a test may wait for, once all that was handed over is written."""
@@ -257,7 +258,8 @@ class Carrier:
         keeping = self._burial.keeping(invocation)
         end = self._lane.end(invocation, now_ms)
         self._worker.counts.finished += 1
-        events = [self._saying.finished(invocation, ended, now_ms)]
+        events = self._saying.memory_refused(invocation, ended.envelope)
+        events.append(self._saying.finished(invocation, ended, now_ms))
 
         def refused(error: RecordRefused) -> None:
             buried = Buried(ended.record, ended.envelope, Reason.SIZE, error, keeping=keeping)
@@ -269,14 +271,16 @@ class Carrier:
         """What it wrote was refused by the broker: its end is a dead letter instead."""
         blocks = self._burial.blocks(buried, invocation)
         records, events = await self._burial.records(buried, invocation)
-        self._handing.hand_end(end, [*records, *blocks], events)
+        refused = self._saying.memory_refused(invocation, buried.envelope)
+        self._handing.hand_end(end, [*records, *blocks], [*refused, *events])
 
     async def _bury(self, invocation: Invocation, buried: Buried) -> None:
         records, events = await self._burial.records(buried, invocation)
         self._worker.counts.dead += 1
         records += self._burial.blocks(buried, invocation)
+        refused = self._saying.memory_refused(invocation, buried.envelope)
         end = self._lane.end(invocation, self._worker.clock.now_ms())
-        self._handing.hand_end(end, records, events)
+        self._handing.hand_end(end, records, [*refused, *events])
 
     # ---- time
 

@@ -23,6 +23,7 @@ from handrail.errors.steps import StepInvalid
 from handrail.lane.failure_class import Failure
 from handrail.lane.steps import Asked
 from handrail.lane.trying_again import StepFailure
+from handrail.memory.asked import Reason
 from handrail.memory.sealing import sealed
 from handrail.runtime.worker.asking import Asker
 from handrail.runtime.worker.asking_keeper import keeper_wait
@@ -40,15 +41,9 @@ from handrail.runtime.worker.memory_reads import (
     positions_of,
     read_as_of,
 )
-from handrail.runtime.worker.memory_rights import (
-    Content,
-    Right,
-    check_content,
-    check_right,
-    check_subject,
-)
-from handrail.runtime.worker.policing import check_writing, denied_memory
-from handrail.runtime.worker.run_memory import COLLECTED_COUNT_MAX
+from handrail.runtime.worker.memory_refusals import Refusals
+from handrail.runtime.worker.memory_rights import Content, Right
+from handrail.runtime.worker.policing import denied_memory
 from handrail.runtime.worker.step import Step
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.memory import COMMANDS, Answer, Command, Op, Positions, Verdict
@@ -94,6 +89,7 @@ class SpaceHandle(Generic[M]):
         self._steps = steps
         self._asker = asker
         self._numbered = numbered
+        self._refusals = Refusals(space, steps, asker)
         self._worker = asker.ground.worker
         spaces = self._worker.memory.spaces.values()
         self._personal = frozenset(one.name for one in spaces if one.is_personal)
@@ -104,7 +100,7 @@ class SpaceHandle(Generic[M]):
         self, key: str, *, as_of: datetime | int | None = None, subject: str | None = None
     ) -> Step[Record[M] | None]:
         """Give the newest version, or the one at a time or of a number; None when there is none."""
-        self._check(Right.READ, subject, key)
+        self._refusals.check("get", Right.READ, subject, key)
         shown = self._shown("get", key)
         wanted = read_as_of(as_of, shown)
         step = self._numbered.next_step(shown)
@@ -112,7 +108,7 @@ class SpaceHandle(Generic[M]):
 
     def history(self, key: str, *, subject: str | None = None) -> Step[list[Record[M]]]:
         """Give every version that is still kept, oldest first."""
-        self._check(Right.READ, subject, key)
+        self._refusals.check("history", Right.READ, subject, key)
         shown = self._shown("history", key)
         step = self._numbered.next_step(shown)
 
@@ -131,7 +127,7 @@ class SpaceHandle(Generic[M]):
         self, text: str, k: int = SEARCH_K, *, subject: str | None = None
     ) -> Step[list[Hit[M]]]:
         """Give up to `k` records that match words of a text, best first (BM25)."""
-        self._check(Right.READ, subject)
+        self._refusals.check("search", Right.READ, subject)
         shown = call_in_words("memory.search", [self._space.name, text, k])
         if not 0 < k <= K_MAX:
             raise StepInvalid(
@@ -164,7 +160,7 @@ class SpaceHandle(Generic[M]):
         observed_at: datetime | None = None,
     ) -> Step[Applied]:
         """Write a version if the present one is `expect` (NEW: there is none), and wait for it."""
-        self._check(Right.WRITE, subject, key)
+        self._refusals.check("put", Right.WRITE, subject, key)
         shown = self._shown("put", key)
         observed_ms = None if observed_at is None else in_ms(aware(observed_at, shown))
         change = _Change(key, value, expect, subject, tuple(derived_from), confidence, observed_ms)
@@ -175,8 +171,8 @@ class SpaceHandle(Generic[M]):
         self, key: str, fn: Callable[[M | None], M], *, subject: str | None = None
     ) -> Step[Applied]:
         """Read, compute and put, at most three times; `fn` is pure. Raises NeedsMerge."""
-        self._check(Right.READ, subject, key)
-        self._check(Right.WRITE, subject, key)
+        self._refusals.check("update", Right.READ, subject, key)
+        self._refusals.check("update", Right.WRITE, subject, key)
         shown = self._shown("update", key)
         step = self._numbered.next_step(shown)
         return self._numbered.step(shown, lambda: self._update(step, shown, key, fn, subject))
@@ -266,12 +262,13 @@ class SpaceHandle(Generic[M]):
     # ---- inside: writing
 
     async def _put(self, path: str, shown: str, change: _Change[M]) -> Applied:
-        body = self._space.encode(change.value)
+        with self._refusals.noting("put", change.key, Reason.SCHEMA):
+            body = self._space.encode(change.value)
         full = await self._whole(change.key, change.subject)
         plain: object = orjson.loads(body)
         seen = self._steps.memory.echoed(plain)
         content = Content(plain, full, change.derived_from, seen, is_change=bool(change.expect))
-        check_content(self._space, content, self._personal)
+        self._refusals.check_content("put", change.key, content, self._personal)
         facts = {
             "space": self._space.name,
             "key": change.key,
@@ -296,7 +293,7 @@ class SpaceHandle(Generic[M]):
             keys = self._worker.memory.keys
             return command if keys is None else sealed(command, keys)
 
-        check_writing(self._steps, self._asker, path, (self._space.name, change.key))
+        self._refusals.check_policy("put", path, change.key)
         attempt = self._steps.next_attempt(path)
         answer = await self._steps.wait_for(keeper_wait(self._asker, asked, attempt, make))
         self._steps.memory.see(f"{answer.partition}:{answer.offset}")
@@ -356,18 +353,9 @@ class SpaceHandle(Generic[M]):
     def _collect(self, op: Op, key: str, value: object, subject: str | None) -> None:
         shown = self._shown(str(op), key)
         self._numbered.check(shown)
-        self._check(Right.WRITE, subject, key)
-        check_writing(self._steps, self._asker, None, (self._space.name, key))
-        if self._space.is_personal:
-            raise Refused(
-                State.INVALID_INPUT,
-                f"memory {self._space.name} is sealed, so the keeper cannot compute with it",
-                remedy="Use update, which reads, computes and puts.",
-            )
-        if len(self._steps.memory.collected) >= COLLECTED_COUNT_MAX:
-            raise Refused(
-                State.INVALID_INPUT, f"one handler writes at most {COLLECTED_COUNT_MAX} times"
-            )
+        self._refusals.check(op, Right.WRITE, subject, key)
+        self._refusals.check_policy(op, None, key)
+        self._refusals.check_collecting(op, key)
         try:
             plain: object = to_jsonable_python(value, by_alias=True)
         except PydanticSerializationError as error:
@@ -376,16 +364,11 @@ class SpaceHandle(Generic[M]):
             ) from error
         seen = self._steps.memory.echoed(plain)
         command = replace(self._command(op, key, plain), seen=seen)
-        command.encode()  # now, where the handler sees what is wrong with it
+        with self._refusals.noting(op, key, Reason.SCHEMA):
+            command.encode()  # now, where the handler sees what is wrong with it
         self._steps.memory.collected.append(command)
 
     # ---- inside: whose it is
-
-    def _check(self, right: Right, subject: str | None, key: str | None = None) -> None:
-        check_right(self._worker.agent.name, self._space, right)
-        check_subject(self._space, subject, has_keys=self._worker.memory.keys is not None)
-        if key is not None:
-            self._space.check_key(key)
 
     def _full_key(self, key: str, subject: str | None) -> str:
         return key_of(self._asker, self._space, key, subject)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from handrail.contract.failure import Refused, State
 from handrail.contract.memory import Memory
 from handrail.errors.memory import SpaceUnknown
+from handrail.memory.asked import Refusal
 from handrail.memory.gate import refused_copy, refused_echo, refused_text
 
 M = TypeVar("M")
@@ -86,8 +87,10 @@ class Content:
     is_change: bool = False  #: whether it takes the place of another value
 
 
-def check_content(space: Memory[Any], content: Content, personal: Collection[str]) -> None:
-    """Raise Refused for what the keeper would refuse for its words, before they leave the process.
+def refused_content(
+    space: Memory[Any], content: Content, personal: Collection[str]
+) -> Refusal | None:
+    """Refuse what the keeper would refuse for its words, before they leave the process.
 
     A command stays on its topic for a week, also a refused one: what is about a person, or is a
     secret, must not get there in the clear. `personal` are the spaces about people: of what is
@@ -96,6 +99,4 @@ def check_content(space: Memory[Any], content: Content, personal: Collection[str
     refusal = refused_copy(content.full, content.derived_from, personal)
     if refusal is None and space.is_personal:
         refusal = refused_echo(space, content.value, content.seen, is_change=content.is_change)
-    refusal = refusal or refused_text(space, content.value)
-    if refusal is not None:
-        raise Refused(refusal.state, refusal.detail, remedy=refusal.remedy)
+    return refusal or refused_text(space, content.value)

@@ -37,7 +37,8 @@ from handrail.runtime.worker.memory_reads import (
     label_of_records,
     positions_of,
 )
-from handrail.runtime.worker.memory_rights import Right, check_right, check_subject, known_space
+from handrail.runtime.worker.memory_refusals import Refusals
+from handrail.runtime.worker.memory_rights import Right, known_space
 from handrail.runtime.worker.policing import denied_memory
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.memory import COMMANDS, Positions, StoredRecord, key_in_words
@@ -84,11 +85,8 @@ class Recalling:
         _check_bounds(self.shown, self._parts, budget_tokens)
         for part in self._parts:
             known_space(self._worker.memory.spaces, part.space)
-            check_right(self._worker.agent.name, part.space, Right.READ)
-            has_keys = self._worker.memory.keys is not None
-            check_subject(part.space, part.subject, has_keys=has_keys)
-            for key in part.keys:
-                part.space.check_key(key)
+            refusals = Refusals(part.space, steps, asker)
+            refusals.check("recall", Right.READ, part.subject, *part.keys)
 
     async def carry_out(self, path: str) -> Recalled:
         """Give the text, recorded or new, and remember that a model is about to see it."""

@@ -7,6 +7,7 @@ that is repeated hands on what the first one did.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from handrail.lane.invocation import RefusedUse
 from handrail.memory.likeness import is_echo, shingle_digests, text_of
 from handrail.runtime.worker.outputs import Origin
 from handrail.runtime.worker.place import TeamPlace
@@ -18,6 +19,7 @@ from handrail.wire.record import Outgoing
 
 COLLECTED_PATH = "memory"  #: in place of a step's path, of what is written when a handler ends
 COLLECTED_COUNT_MAX = 1_000  #: commands of one run
+REFUSED_COUNT_MAX = 100  #: refusals of one run that the ledger is told of
 TOLD_COUNT_MAX = 50_000  #: shingles of what models were given in one run
 
 
@@ -29,12 +31,18 @@ class RunMemory:
         self.positions = Positions.of(header)
         self._told: dict[str, None] = {}  # shingles of what a model of this run was given
         self.collected: list[Command] = []  #: to be written when the handler ends
+        self.refused: list[RefusedUse] = []  #: to be told when the invocation ends
         self.read_at: dict[tuple[str, str], str] = {}  #: (space, key) → step that read it last
 
     def see(self, header: str | None) -> None:
         """Join what an outcome has seen or written."""
         if header:
             self.positions = self.positions.joined([Positions.of(header)])
+
+    def refuse(self, use: RefusedUse) -> None:
+        """Remember what the worker has refused; of a run that goes on and on only the first."""
+        if len(self.refused) < REFUSED_COUNT_MAX:
+            self.refused.append(use)
 
     def tell(self, *texts: object) -> None:
         """Remember what a model is given: what it only says again is nothing new."""

@@ -36,6 +36,7 @@ from handrail.ledger.event import (
     summary,
 )
 from handrail.ledger.event_record import LEDGER, encode
+from handrail.ledger.memory_event import BEFORE_SENDING, MemoryRefused
 from handrail.runtime.worker.burial import Buried
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.place import WorkerPlace
@@ -161,6 +162,29 @@ class Saying:
             wrote=tuple(wrote),
             gathered=gather.fan_out if gather is not None else None,
         )
+
+    def memory_refused(self, invocation: Invocation, envelope: Envelope) -> list[Event]:
+        """Say what the newest run of an invocation that ends was refused of memory."""
+        return [
+            MemoryRefused(
+                task_id=envelope.task_id,
+                tenant=envelope.tenant,
+                time_ms=self._worker.clock.now_ms(),
+                space=use.space,
+                key=use.key,
+                op=use.op,
+                by=self._worker.agent.name,
+                message_id=invocation.id,
+                partition=BEFORE_SENDING,
+                offset=number,
+                run=invocation.run,
+                redrive=invocation.redrive_count,
+                reason=use.reason,
+                state=use.state,
+                sentence=summary(use.sentence, SENTENCE_CHARS_MAX),
+            )
+            for number, use in enumerate(invocation.memory_refused)
+        ]
 
     def asked(
         self, invocation: Invocation, envelope: Envelope, asked: Asked, wrote: Wrote

@@ -62,6 +62,7 @@ class RunSteps(Stepper):
         self.ground = ground
         self.invocation = invocation
         self.memory = RunMemory(envelope.memory_read)
+        invocation.memory_refused = self.memory.refused
         self.memory.see(invocation.memory_read)
         self._task = asyncio.current_task()
         self._busy = 0  # steps under way that do not wait
