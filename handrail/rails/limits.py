@@ -60,6 +60,18 @@ class CallLimits:
             if len(self._calls) > KEYS_COUNT_MAX:
                 self._sweep(now_ms)
 
+    def once_more(self, tool: str, tenant: str, limit: Limit | None, now_ms: int) -> bool:
+        """Take a further place in the window for a call that runs; false when there is none."""
+        if limit is None or limit.window is None:
+            return True
+        calls = self._calls.setdefault((tool, tenant), _Calls())
+        count, within_ms = limit.window
+        _forget(calls, now_ms - within_ms)
+        if len(calls.began_ms) >= count:
+            return False
+        calls.began_ms.append(now_ms)
+        return True
+
     def _sweep(self, now_ms: int) -> None:
         # A day is the longest window there is.
         for key, calls in list(self._calls.items()):

@@ -34,7 +34,7 @@ from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.memory_handle import Numbered, SpaceHandle
 from handrail.runtime.worker.memory_rights import known_space
 from handrail.runtime.worker.paying import answer_through, turn_through
-from handrail.runtime.worker.retrying import seconds_max, tried
+from handrail.runtime.worker.retrying import may_try_again, seconds_max
 from handrail.runtime.worker.step import Step, check_task, side_by_side
 from handrail.runtime.worker.undoable import Telling
 from handrail.runtime.worker.wait import Wait
@@ -353,10 +353,11 @@ class RunContext:
             asked=asked,
             declared=declared,
             idem_key=ctx.idem_key,
-            do=lambda: tried(tool, lambda: self._acting.tool(tool, ctx, read), self._steps),
+            do=lambda: self._acting.tool(tool, ctx, read),
             encode=tool.as_record,
             decode=tool.from_record,
             accept=tool.result_of,
+            again=lambda no, tries: may_try_again(tool, no, tries, self._steps),
             timeout_s=seconds_max(tool),
             gives=tool.terms.label,
         )

@@ -38,6 +38,7 @@ class ActEnd:
     error: Exception | None = None
     failed: StepFailure | None = None
     fatal: SystemExit | None = None  #: nothing is recorded of it
+    again: bool = False  #: another try may follow, under a licence of its own
 
 
 @dataclass(slots=True, eq=False)
@@ -103,14 +104,16 @@ class Flights:
         if flight is not None:
             flight.licensed_until_s = until_s
 
-    def begin(self, invocation: str, act: "Act[Any]", begun_as: Effect) -> "asyncio.Task[ActEnd]":
+    def begin(
+        self, invocation: str, act: "Act[Any]", begun_as: Effect, tries: int
+    ) -> "asyncio.Task[ActEnd]":
         """Carry out what was licensed. The task raises LicenceRanOut when it begins too late."""
         if (invocation, act.asked.path) not in self._under_way:
             self.license(invocation, act.asked, 1, act.timeout_s)
         flight = self._under_way[invocation, act.asked.path]
         flight.began_s = time.monotonic()
         name = f"act {act.asked.name} of {invocation}"
-        work = _carry_out_in_time(act, begun_as, flight.licensed_until_s)
+        work = _carry_out_in_time(act, begun_as, flight.licensed_until_s, tries)
         flight.task = asyncio.create_task(work, name=name)
         return flight.task
 
@@ -153,15 +156,20 @@ class LicenceRanOut(Exception):
     """An act was to begin when its licence was too old, and has not begun."""
 
 
-async def _carry_out_in_time(act: "Act[Any]", begun_as: Effect, until_s: float) -> ActEnd:
+async def _carry_out_in_time(
+    act: "Act[Any]", begun_as: Effect, until_s: float, tries: int
+) -> ActEnd:
     # The process may have been stopped since its clock was looked at, and be nobody's owner now.
     if time.monotonic() > until_s:
         raise LicenceRanOut
-    return await carry_out(act, begun_as)
+    return await carry_out(act, begun_as, tries)
 
 
-async def carry_out(act: "Act[Any]", begun_as: Effect) -> ActEnd:
-    """Carry an act out; whatever it raises is what came of it."""
+async def carry_out(act: "Act[Any]", begun_as: Effect, tries: int) -> ActEnd:
+    """Carry an act out, for the so many-th time; whatever it raises is what came of it.
+
+    A pause before another try belongs to it, so that what is known of this one is never lost.
+    """
     name = act.asked.name
     try:
         result = await act.do()
@@ -176,4 +184,6 @@ async def carry_out(act: "Act[Any]", begun_as: Effect) -> ActEnd:
         shown = error
         if isinstance(error, ValidationError | PydanticSerializationError):
             shown = Refused(State.OUTPUT_INVALID, f"{name}: its result cannot be recorded")
-        return ActEnd(encode_error(shown), error=shown, failed=StepFailure.of(shown, begun_as))
+        again = isinstance(error, Refused) and await act.again(error, tries)
+        failed = StepFailure.of(shown, begun_as)
+        return ActEnd(encode_error(shown), error=shown, failed=failed, again=again)

@@ -27,7 +27,7 @@ from handrail.rails.budget import micros_of, written
 from handrail.rails.gateway import Call, NeedsApproval, Stage, Stopped, Verdict, judge
 from handrail.runtime.worker.approving import Decided, approval_wait, expired, may_not_decide
 from handrail.runtime.worker.asking import Asker, ask_person_wait
-from handrail.runtime.worker.ground import Act
+from handrail.runtime.worker.ground import Act, never_again
 from handrail.runtime.worker.requests import request_id
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
@@ -293,5 +293,6 @@ def refusing(act: Act[R], refused: Refused) -> Act[R]:
         asked=asked,
         declared=Effect.PURE,
         do=cast("Callable[[], Awaitable[R]]", refuse),
+        again=never_again,
         gives=None,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from handrail.contract.effect import EffectDeclaration
+from handrail.contract.failure import Refused
 from handrail.lane.lane import Lane
 from handrail.lane.steps import Asked
 from handrail.runtime.worker.committer import Committer
@@ -17,6 +18,12 @@ from handrail.wire.label import Label
 from handrail.wire.record import Outgoing
 
 R = TypeVar("R")
+
+
+async def never_again(refused: Refused, tries: int) -> bool:
+    """Say of an act that one try is all it has."""
+    del refused, tries
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,8 @@ class Act(Generic[R]):
     accept: Callable[[Any], R]
     wait: Callable[[int], Awaitable[None]] | None = None
     """Waited for before each intent, which is given as the number of its attempt."""
+    again: Callable[[Refused, int], Awaitable[bool]] = never_again
+    """Pauses after a try, which is given by its number; true: another may help now."""
     timeout_s: float | None = None  #: how long it takes at most, where that is known
     beside: Callable[[], Sequence[Outgoing]] = tuple
     """What is written in the transaction of the outcome; asked for once that is known."""

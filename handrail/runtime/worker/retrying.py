@@ -1,21 +1,18 @@
-"""Tries a call again as its contract says, within one step.
+"""Says whether a call is tried again within its step, and pauses before it is.
 
 Guarantees: never more often than `retry.max`, and after a state in `retry.on` only; what could
-have acted is tried again only where a second time is none. A crash in between is judged by the
-effect of the step, like one in the middle of a single try.
+have acted is tried again only where a second time is none. A try that is not harmless has a
+licence of its own, because its lane may be another's after the pause. A crash in between is judged
+by the effect of the step, like one in the middle of a single try.
 """
 
-from collections.abc import Awaitable, Callable
-from itertools import count
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.contract.tool import Tool
 from handrail.lane.trying_again import NOTHING_HAPPENED
 from handrail.runtime.worker.waiting import RunSteps
-
-R = TypeVar("R")
 
 WAIT_S_FIRST, WAIT_S_MAX = 0.5, 30.0  #: a longer wait that is asked for ends the tries
 assert WAIT_S_FIRST <= WAIT_S_MAX
@@ -53,24 +50,25 @@ def seconds_max(tool: Tool[Any, Any]) -> float:
     return tool.timeout_s * tries + WAIT_S_MAX * (tries - 1)
 
 
-async def tried(tool: Tool[Any, R], once: Callable[[], Awaitable[R]], steps: RunSteps) -> R:
-    """Carry a call out, again after a failure where that may help. Raises what it ends with.
+async def may_try_again(
+    tool: Tool[Any, Any], refused: Refused, tries: int, steps: RunSteps
+) -> bool:
+    """Pause after so many tries as the contract says; false: the call ends with what it has.
 
-    Ends as soon as its run has to stop, or its lane is let go.
+    It ends as soon as its run has to stop, its deadline has passed, its lane is let go, or nothing
+    is left of its limit.
     """
-    for tries in count(1):
-        try:
-            return await once()
-        except Refused as refused:
-            pause_s = wait_s(tool, refused, tries)
-            if pause_s is None or _is_over(steps):
-                raise
-            last = refused
-        await steps.ground.worker.clock.sleep(pause_s)
-        if _is_over(steps):
-            raise last
-    raise AssertionError
+    pause_s = wait_s(tool, refused, tries)
+    if pause_s is None or _is_over(steps):
+        return False
+    await steps.ground.worker.clock.sleep(pause_s)
+    if _is_over(steps):
+        return False
+    limits, limit = steps.ground.worker.rails.limits, tool.terms.limit
+    return limits.once_more(tool.name, steps.invocation.tenant, limit, steps.now_ms())
 
 
 def _is_over(steps: RunSteps) -> bool:
-    return steps.stopped is not None or steps.ground.flights.letting_go
+    deadline_ms = steps.invocation.deadline_ms
+    late = deadline_ms is not None and deadline_ms <= steps.now_ms()
+    return late or steps.stopped is not None or steps.ground.flights.letting_go

@@ -52,7 +52,6 @@ from handrail.wire.envelope import Envelope
 from handrail.wire.record import Outgoing
 
 R = TypeVar("R")
-
 LICENCE_S_MAX = 2.0  #: how long after the beginning of its commit an intent licenses the act
 LICENCES_COUNT_MAX = 10  #: intents in a row that were too old when their commit was heard of
 
@@ -221,7 +220,7 @@ class Stepper:
     # ---- acting
 
     async def _perform(self, act: Act[R], begin: Begin) -> R:
-        attempt, acts = begin.attempt, False
+        attempt, acts, tries = begin.attempt, False, 1
         harmless = act.asked.effect in HARMLESS
         try:
             if not harmless:
@@ -233,12 +232,16 @@ class Stepper:
                 acts = True
                 self.acting += 1
                 try:
-                    return await self._act(act, attempt)
+                    ended = await self._carried_out(act, tries)
+                    if not ended.again:
+                        return await self._act(act, ended, attempt)
+                    tries += 1
                 except LicenceRanOut:
-                    acts = False
-                    self.acting -= 1
-                    begin = Begin(attempt + 1, begin.first_ms)
-                    attempt = await self._licence(act, begin, acted=False)
+                    pass
+                acts, self.acting = False, self.acting - 1
+                if not harmless:
+                    anew = Begin(attempt + 1, begin.first_ms)
+                    attempt = await self._licence(act, anew, acted=False)
         except asyncio.CancelledError:
             if not self._closing() and self._log.state(act.asked.path) not in ENDED_STATES:
                 # The handler itself gave up waiting, and may go on: what is left has to be said.
@@ -297,8 +300,7 @@ class Stepper:
         self._hand_error(act, error, begin.attempt + LICENCES_COUNT_MAX - 1)
         raise error
 
-    async def _act(self, act: Act[R], attempt: int) -> R:
-        ended = await self._carried_out(act)
+    async def _act(self, act: Act[R], ended: ActEnd, attempt: int) -> R:
         if ended.fatal is not None:
             raise ended.fatal
         await self._reached(Moment.AFTER_ACT, act.asked)
@@ -309,12 +311,12 @@ class Stepper:
         self._failed(act.asked, shown, ended.failed)
         raise shown from ended.error.__cause__
 
-    async def _carried_out(self, act: Act[Any]) -> ActEnd:
+    async def _carried_out(self, act: Act[Any], tries: int) -> ActEnd:
         """Let the act run; it outlives a handler that ends because the lane is let go."""
         begun_as, flights = self._begun_as(act.asked), self._ground.flights
         if act.asked.effect in HARMLESS:
-            return await carry_out(act, begun_as)
-        task = flights.begin(self._invocation.id, act, begun_as)
+            return await carry_out(act, begun_as, tries)
+        task = flights.begin(self._invocation.id, act, begun_as, tries)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:

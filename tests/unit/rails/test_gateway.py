@@ -104,6 +104,15 @@ def test_each_stage_says_no_before_those_behind_it() -> None:
     assert list(stopped(says_no[4])) == [Stage.SANDBOX, State.SANDBOX_UNAVAILABLE]
 
 
+def test_a_further_try_takes_a_place_in_its_window_and_none_beside_itself() -> None:
+    calls, limit = CallLimits(), Limit(per_tenant=1, rate="2/min")
+    with calls.running("refund", "default", limit, 0):
+        taken = [calls.once_more("refund", "default", limit, at) for at in (1, 2, 60_000, 60_001)]
+
+    assert taken == [True, False, True, True]
+    assert calls.wait_ms("refund", "default", limit, 60_002) > 0
+
+
 @tool(effect=Effect.UNSAFE, name="refund", limit=Limit(per_tenant=1))
 async def _limited(order: str, amount: Decimal) -> str:
     """Send money back, one at a time."""

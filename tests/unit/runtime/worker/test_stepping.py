@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from handrail import Context, Effect, Reach, Refused, Topic, agent, results, tool
+from handrail import Context, Effect, Reach, Refused, Retry, State, Topic, agent, results, tool
+from handrail.bus.in_process import InProcessBus
 from handrail.contract.tool import ToolContext
 from handrail.lane.journal import Kind, decode_entry
 from handrail.runtime.worker.committer import Committer
@@ -103,6 +104,58 @@ async def test_a_licence_that_is_too_old_is_renewed_before_anything_is_done(late
     assert result == ("not paid" if given_up else "x")
     assert len(keys) == (0 if given_up else 1)
     assert seen == (["dependency_unavailable"] if given_up else [])
+
+
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, retry=Retry(max=3, on={State.RATE_LIMITED}))
+async def pay_when_quiet(ctx: ToolContext, text: str) -> str:
+    """Pay, unless it is the first call."""
+    keys.append(ctx.idem_key)
+    if len(keys) == 1:
+        raise Refused(State.RATE_LIMITED, retry_after_s=5)
+    return text
+
+
+@agent(reads=jobs, writes=results)
+async def patient_payer(text: str, ctx: Context) -> str:
+    return await ctx.call(pay_when_quiet, text)
+
+
+async def test_a_try_after_a_pause_has_a_licence_of_its_own() -> None:
+    keys.clear()
+    async with Team(patient_payer, tools=[pay_when_quiet], partitions=1) as team:
+        team.allow(pay_when_quiet)
+        task = await team.submit(jobs, "x")
+        await until(lambda: len(keys) == 1, what="the first try")
+        await team.advance(seconds=6)
+
+        assert await task.result(str) == "x"
+        records = await read_all(team.bus, team.full("patient_payer.journal"))
+        journal = [decode_entry(record) for record in records]
+
+    intents = [e.facts for e in journal if e is not None and e.kind is Kind.INTENT]
+    assert [(facts["attempt"], facts.get("charged")) for facts in intents] == [(1, None), (2, None)]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+
+async def test_no_try_begins_after_a_pause_in_which_the_lane_became_another_s() -> None:
+    keys.clear()
+    async with Team(patient_payer, tools=[pay_when_quiet], partitions=1) as team:
+        team.allow(pay_when_quiet)
+        task = await team.submit(jobs, "x")
+        await until(lambda: len(keys) == 1, what="the first try")
+        assert isinstance(team.bus, InProcessBus)
+        for one in [*team.bus.broker._identities]:
+            if "patient_payer" in one:
+                team.bus.broker.init(one)  # as a successor does while this process is stopped
+
+        await team.advance(seconds=6)
+        await task.until("input_required")
+        begun = len(keys)
+        await team.resolve(task, happened=False)
+
+        assert begun == 1
+        assert await task.result(str) == "x"
 
 
 async def test_nothing_that_follows_from_an_outcome_is_written_before_it() -> None:
