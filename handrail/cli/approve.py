@@ -125,7 +125,6 @@ def _decide(
 ) -> int:
     name = by or getpass.getuser()
     request, taken = asyncio.run(_sent(place.settings(), (task, step), name, decision))
-    note(inert(_act_in_words(request)))
     if taken is None:
         note("It is on its way; it counts once the agent has taken it, when it runs again.")
         return NOT_TAKEN_YET
@@ -155,6 +154,8 @@ async def _sent(
         facts = await known_task(settings, projection, bus, task)
         namespace = settings.namespace
         request = await one_request(bus, namespace, facts, step, RequestKind.APPROVAL)
+        # Before it takes effect: what is decided stands on the screen however the command ends.
+        note(inert(_act_in_words(request)))
         now_ms = WallClock().now_ms()
         given = await give_answer(bus, namespace, request, decision(request), by, now_ms)
         return request, await taken(bus, namespace, given)

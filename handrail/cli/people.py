@@ -25,6 +25,8 @@ COLUMNS = (
     Column("BY", "by"),
     Column("UNTIL", "expires", absent="it is decided"),
     Column("QUESTION", "text"),
+    Column("ACT", "act", absent="–"),
+    Column("REASON", "reason", absent="–"),
     Column("ANSWER WITH", "command"),
 )
 TASKS_COUNT_MAX = 1_000
@@ -137,6 +139,8 @@ def row_of(asked: "PersonAsked") -> RequestRow:
         command=command,
         by=asked.decides or "anyone",
         otherwise=otherwise,
+        act=asked.call,
+        reason=asked.because,
     )
 
 

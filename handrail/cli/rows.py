@@ -235,6 +235,8 @@ class RequestRow:
     command: str  #: what to type to go on with it
     by: str = "anyone"  #: who may decide
     otherwise: str | None = None  #: what to type for the other way, where there are two
+    act: str | None = None  #: of an approval: what would be done, with every argument
+    reason: str | None = None  #: of an approval: why this act needs one, where rules ask for it
 
 
 @dataclass(frozen=True, slots=True)

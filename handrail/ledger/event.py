@@ -37,8 +37,7 @@ class WroteKind(StrEnum):
     RESULT = "result"  #: to `results`
 
 
-#: What somebody has yet to read and end.
-OPEN_KINDS = frozenset({WroteKind.HANDOFF, WroteKind.MARKER, WroteKind.QUESTION})
+OPEN_KINDS = frozenset({WroteKind.HANDOFF, WroteKind.MARKER, WroteKind.QUESTION})  #: yet to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +314,8 @@ class PersonAsked(Happened):
     act: str | None = None  #: of a doubt: the tool or function that was begun
     reply_to: str | None = None  #: topic/partition that decisions go to, without the namespace
     decides: str | None = None  #: who may decide; None: anyone
+    call: str | None = None  #: of an approval: the act with its arguments, in words
+    because: str | None = None  #: of an approval: why this act is asked, where rules ask for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, assert_never, cast
 
+from handrail.ledger.asked import asked_in_words
 from handrail.ledger.budget_event import BudgetWarned
 from handrail.ledger.event import (
     Accepted,
@@ -86,7 +87,7 @@ def sentence(event: Event) -> str:  # one case per event
             because = f": {event.why}" if event.why else ""
             return f"{event.by} asked to stop it{because}."
         case PersonAsked():
-            return f"{event.agent} waits for a person ({event.kind}): {event.text}"
+            return f"{event.agent} waits for a person ({event.kind}): {asked_in_words(event)}"
         case PersonAnswered():
             return _decided(event)
         case MemoryWritten() | MemoryForgotten() | MemoryRefused() | MemoryRecalled():

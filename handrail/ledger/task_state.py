@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, assert_never
 
+from handrail.ledger.asked import asked_in_words
 from handrail.ledger.budget_event import BudgetWarned
 from handrail.ledger.event import (
     OPEN_KINDS,
@@ -230,7 +231,7 @@ def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
             return replace(facts, cancel=Cancel(event.by, event.why), ended_ms=None)
         case PersonAsked():
             others = tuple(r for r in facts.requests if r.id != event.request)
-            asked = Request(event.request, event.kind, event.text, event.agent)
+            asked = Request(event.request, event.kind, asked_in_words(event), event.agent)
             return replace(facts, requests=(*others, asked))
         case PersonAnswered():
             left = tuple(r for r in facts.requests if r.id != event.request)

@@ -67,6 +67,23 @@ async def test_an_act_over_the_limit_waits_until_it_is_approved(
         assert acts.done == ["refund 41 100", "refund 42 150"]
 
 
+async def test_the_act_that_waits_is_shown_to_its_last_argument(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    order = "o" * 1_000 + "-end"
+    async with team_of(clerk, tools=[refund], partitions=1) as team:
+        task = await team.submit(jobs, f"{order} 150")
+        await task.until("auth_required")
+
+        asked = next(e for e in await ledger(team) if isinstance(e, PersonAsked))
+        assert asked.text == f"Refund 150 for order {order}"
+        assert asked.call == f'refund(order="{order}", amount="150")'
+        assert asked.call in await task.task.explanation()
+        await team.deny(task, by="role:finance")
+        assert "approval_rejected" in await task.result(str)
+    assert acts.done == []
+
+
 async def test_what_is_denied_is_not_done_and_the_handler_is_told_why(
     team_of: TeamOf, acts: Acts
 ) -> None:

@@ -19,13 +19,14 @@ from handrail.contract.failure import Refused, State
 from handrail.contract.terms import Approval
 from handrail.lane.invocation import Why
 from handrail.lane.journal import Entry
-from handrail.lane.steps import WAITS_FOR_PERSON, Asked, shortened
+from handrail.lane.steps import WAITS_FOR_PERSON, Asked
+from handrail.ledger.asked import followed_by
 from handrail.ledger.event import PersonAsked, RequestKind
 from handrail.rails import acts
 from handrail.rails.binding import Binding
 from handrail.rails.gateway import ANYONE, ROLE, Call, NeedsApproval, unknown_asker
 from handrail.runtime.worker.asking import Asker
-from handrail.runtime.worker.digest import call_in_words, digest_of
+from handrail.runtime.worker.digest import call_in_full, call_in_words, digest_of, whole
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.requests import NOBODY, request_closed, request_id, request_of
 from handrail.runtime.worker.wait import Closing, Opening, Wait
@@ -64,14 +65,15 @@ class UntilApproved:
         if parent.deadline_ms is not None:
             until_ms = min(until_ms, parent.deadline_ms)
         bound = self._bound(until_ms, attempt)
-        text = self.approval.in_words(self.asked.shown, self.needed.arguments)
-        text = f"{text} {self.needed.why}".rstrip()
+        act = call_in_full(call.tool.name, self.needed.arguments)
+        text = whole(self.approval.in_words(act, self.needed.arguments))
+        why = whole(self.needed.why)
         request = Request(
             id=bound.request,
             task_id=parent.task_id,
             tenant=parent.tenant,
             agent=ground.worker.agent.name,
-            text=text,
+            text=followed_by(text, why),
             schema=decision_schema(call.tool.args_schema, bound.digest),
             reply_to=asker.reply_to,
             asked_ms=now_ms,
@@ -85,11 +87,13 @@ class UntilApproved:
             time_ms=now_ms,
             request=request.id,
             kind=RequestKind.APPROVAL,
-            text=shortened(f"{text} ({self.asked.shown})" if self.approval.text else text),
+            text=text,
             invocation=asker.invocation.id,
             agent=request.agent,
             expires_ms=until_ms,
             act=call.tool.name,
+            call=act,
+            because=why or None,
             reply_to=request.reply_to,
             decides=" and ".join(self.needed.by),
         )

@@ -19,11 +19,11 @@ from handrail.errors.steps import StepInvalid
 from handrail.errors.wire import WireError
 from handrail.lane.invocation import Invocation, Why
 from handrail.lane.journal import Entry
-from handrail.lane.steps import WAITS_FOR_AGENT, WAITS_FOR_PERSON, WAITS_FOR_TIME, Asked, shortened
+from handrail.lane.steps import WAITS_FOR_AGENT, WAITS_FOR_PERSON, WAITS_FOR_TIME, Asked
 from handrail.ledger.event import PersonAsked, RequestKind, WroteKind
 from handrail.rails import acts
 from handrail.rails.budget import written
-from handrail.runtime.worker.digest import call_in_words, digest_of
+from handrail.runtime.worker.digest import call_in_words, digest_of, whole
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.outputs import Outbound
 from handrail.runtime.worker.requests import NOBODY, request_closed, request_id, request_of
@@ -290,7 +290,7 @@ class UntilPerson:
             time_ms=now_ms,
             request=request.id,
             kind=RequestKind.QUESTION,
-            text=shortened(f"{self.text} ({form_in_words(self.schema, self.choices)})"),
+            text=whole(f"{self.text} ({form_in_words(self.schema, self.choices)})"),
             invocation=asker.invocation.id,
             agent=request.agent,
             expires_ms=request.expires_ms,

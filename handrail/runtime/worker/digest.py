@@ -12,6 +12,7 @@ import orjson
 from handrail.contract.canonical import plain
 from handrail.lane.steps import shortened
 
+WHOLE_CHARS_MAX = 4_000  #: of what a person decides on, each part of it
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
@@ -22,11 +23,27 @@ def digest_of(value: object) -> str:
 
 def call_in_words(name: str, arguments: Mapping[str, object] | Sequence[object]) -> str:
     """Give a call as a person would write it, shortened."""
+    return shortened(_call(name, arguments))
+
+
+def call_in_full(name: str, arguments: Mapping[str, object]) -> str:
+    """Give a call as whoever decides on it has to see it: to its last argument."""
+    return whole(_call(name, arguments))
+
+
+def whole(text: str) -> str:
+    """Give a text on one line, cut only where nobody would read on; it says how much is left."""
+    line = " ".join(text.split())
+    left = len(line) - WHOLE_CHARS_MAX
+    return line if left <= 0 else f"{line[:WHOLE_CHARS_MAX]}… ({left} more characters)"
+
+
+def _call(name: str, arguments: Mapping[str, object] | Sequence[object]) -> str:
     if isinstance(arguments, Mapping):
         given = [f"{name}={_word(value)}" for name, value in arguments.items()]
     else:
         given = [_word(value) for value in arguments]
-    return shortened(f"{name}({', '.join(given)})")
+    return f"{name}({', '.join(given)})"
 
 
 def _word(value: object) -> str:

@@ -42,3 +42,13 @@ def test_each_way_to_go_on_is_a_line_of_its_own(
     row = row_of(replace(ASKED, kind=kind))
 
     assert (row.command, row.otherwise, row.by) == (command, otherwise, "role:finance")
+
+
+def test_the_act_and_the_reason_stand_beside_the_words_of_the_contract() -> None:
+    row = row_of(replace(ASKED, call="refund(amount=150)", because="It is asked because so."))
+
+    assert (row.text, row.act, row.reason) == (
+        "Refund 150?",
+        "refund(amount=150)",
+        "It is asked because so.",
+    )
