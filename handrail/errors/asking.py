@@ -22,8 +22,8 @@ class QuestionFailed(HandrailError):
 
     Why: a question that dies, is refused or is canceled ends as a failed answer, so that nobody
     waits for it. Its dead letter: {dead_letter}
-    Do: handrail dead list    the question with its reason
-    handrail runbook HR-ASK-002    what the asking handler may do about it
+    Do: except QuestionFailed    around the question, where the asking handler can go on without it
+    handrail dead list    the question with its reason
     """
 
     code: ClassVar[str] = "HR-ASK-002"
@@ -35,18 +35,20 @@ class NoAnswerInTime(QuestionFailed):
 
     Why: the asking handler waits no longer than it said, or than its task has time. A later answer
     is not used.
-    Do: handrail runbook HR-ASK-003    how long an answer takes, and how to wait for longer
+    Do: within_s=    give the question as much time as its answer may take
+    handrail runbook HR-ASK-003    how long an answer takes, and how to wait for longer
     """
 
     code: ClassVar[str] = "HR-ASK-003"
 
 
 class AskCycle(QuestionFailed):
-    """The question {step} would wait behind its own asker: ask_cycle, {chain}.
+    """The question {step} would wait behind its own asker: {chain}.
 
     Why: questions of one key on one topic are answered one after the other, and one of those who
     wait for this answer holds that key. Nobody would ever be answered.
-    Do: handrail runbook HR-ASK-004    how such a circle comes about, and which key to give
+    Do: ask without key=, or with another one    unless the answers have to come in order
+    handrail runbook HR-ASK-004    how such a circle comes about
     """
 
     code: ClassVar[str] = "HR-ASK-004"
@@ -57,7 +59,8 @@ class AnswerUnfit(QuestionFailed):
 
     Why: an answer is checked against the type that the asking handler has named, as its code says
     it now.
-    Do: handrail runbook HR-ASK-005    how two versions of a type can stand side by side
+    Do: give new fields a default    in the type that is asked for, so that older answers fit
+    handrail runbook HR-ASK-005    how two versions of a type can stand side by side
     """
 
     code: ClassVar[str] = "HR-ASK-005"

@@ -60,8 +60,8 @@ class StepInDoubt(HandrailError):
 
     Why: it was begun at {since}, its process ended before the outcome was recorded, and its
     effect is {effect}: {because}.
-    Do: handrail show {task}    what waits for a person
-    handrail runbook HR-STEP-005    how to find out and how to go on
+    Do: handrail doubt resolve {task}    once you have found out: --happened or --did-not-happen
+    handrail runbook HR-STEP-005    how to find out
     """
 
     code: ClassVar[str] = "HR-STEP-005"

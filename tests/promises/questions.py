@@ -295,7 +295,7 @@ async def test_one_who_would_wait_behind_its_own_asker_is_told_so(team_of: TeamO
         task = await team.submit(jobs, "5")
 
         assert await task.result(int) == 104
-    assert "ask_cycle, jobs/" in told[0]
+    assert "behind its own asker: jobs/" in told[0]
     assert told[0].count("numbers/one") == 2
 
 
