@@ -78,7 +78,7 @@ async def test_the_act_that_waits_is_shown_to_its_last_argument(
         asked = next(e for e in await ledger(team) if isinstance(e, PersonAsked))
         assert asked.text == f"Refund 150 for order {order}"
         assert asked.call == f'refund(order="{order}", amount="150")'
-        assert asked.call in await task.task.explanation()
+        assert str(asked.call) in await task.task.explanation()
         await team.deny(task, by="role:finance")
         assert "approval_rejected" in await task.result(str)
     assert acts.done == []
