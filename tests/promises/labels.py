@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from handrail import (
     NEW,
     Access,
@@ -17,12 +19,13 @@ from handrail import (
     results,
     tool,
 )
-from handrail.ledger.event import Finished
+from handrail.ledger.event import Finished, PersonAsked
 from handrail.testing import Team
 from handrail.testing.accounting import read_all
 from handrail.testing.model import says
 from handrail.wire.memory import COMMANDS
 from tests.promises.step_tools import ledger
+from tests.waiting import until
 
 TeamOf = Callable[..., Team]
 
@@ -148,6 +151,46 @@ async def test_a_submission_is_a_users_unless_its_topic_or_its_client_says_less(
             "user tenant",
             "user tenant",
         ]
+
+
+@tool(effect=Effect.UNSAFE)
+async def send(to: str) -> str:
+    """Write to somebody."""
+    return to
+
+
+@tool(effect=Effect.UNSAFE)
+async def pay(to: str) -> str:
+    """Pay somebody."""
+    return to
+
+
+@agent(reads=asked, writes=results)
+async def hijacked(act: str, ctx: Context) -> str:
+    """Write to whom somebody outside has named, and act for them once more."""
+    written = await ctx.call(send, await ctx.call(fetch, "weather"))
+    return await ctx.call(send if act == "send" else pay, written)
+
+
+@pytest.mark.parametrize(("again", "edited"), [("send", False), ("send", True), ("pay", True)])
+async def test_an_approval_licenses_one_act_and_vouches_for_no_other(
+    team_of: TeamOf, again: str, *, edited: bool
+) -> None:
+    async with team_of(hijacked, tools=[fetch, send, pay], partitions=1) as team:
+        for one in (fetch, send, pay):
+            team.allow(one)
+        task = await team.submit(asked, again)
+        await task.until("auth_required")
+        await team.approve(task, arguments={"to": "another"} if edited else None, by="ada")
+
+        await until(lambda: has_asked(team, "send", again), within_s=60, what="it asks again")
+        assert len(team.calls(send)) == 1
+        assert not team.calls(pay)
+
+
+async def has_asked(team: Team, *acts: str) -> bool:
+    events = await ledger(team)
+    return [one.act for one in events if isinstance(one, PersonAsked)] == [*acts]
 
 
 @agent(reads=questions)

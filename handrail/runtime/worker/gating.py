@@ -96,7 +96,6 @@ class Gate:
             if decided.arguments is not None:
                 arguments = tool.checked(decided.arguments)
             call = replace(call, arguments=arguments, now_ms=steps.now_ms())
-            steps.labels.words.hear(arguments)  # a person has vouched for them
             verdict = None if self.is_settled(path) else self._judged_anew(call, decided)
         if verdict is None:
             with steps.budget.covering(cost, again=True):

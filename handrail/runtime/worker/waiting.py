@@ -154,6 +154,8 @@ class RunSteps(Stepper):
 
     def _heard(self, path: str, result: object) -> None:
         record = self._log.records.get(path)
+        if record is not None and record.intent is not None and "approval" in record.intent.facts:
+            return  # a decision licenses its act, once; its words are not for others to be built of
         self.labels.given(result, None if record is None else record.outcome)
 
     def _judged(self, asked: Asked) -> Verdict:
