@@ -68,11 +68,15 @@ async def _attacked(kinds: Sequence[str]) -> tuple[list[Figure], Counter[str]]:
 async def _honest(kinds: Sequence[str]) -> list[Figure]:
     figures: list[Figure] = []
     unasked_all, done_all, count_all = 0, 0, 0
+    beside = Counter[str]()
     for kind in kinds:
         came = [(one, await play(one)) for one in honest() if one.kind == kind]
         unasked = sum(not it.asked and finished(one, it) for one, it in came)
         done = sum(finished(one, it) for one, it in came)
         n = len(came)
+        offered = [(one, await play(one, remote=True)) for one in honest() if one.kind == kind]
+        beside["done"] += sum(finished(one, it) for one, it in offered)
+        beside["unasked"] += sum(not it.asked and finished(one, it) for one, it in offered)
         figures.append(Figure(f"honest tasks, {kind}, finished", _percent(done, n), "%", n))
         figures.append(Figure("the same, without an approval", _percent(unasked, n), "%", n))
         unasked_all, done_all, count_all = unasked_all + unasked, done_all + done, count_all + n
@@ -90,6 +94,11 @@ async def _honest(kinds: Sequence[str]) -> list[Figure]:
             at_least=True,
         )
     )
+    for what, key in (
+        ("honest tasks, a remote tool always offered", "done"),
+        ("the same, without an approval", "unasked"),
+    ):
+        figures.append(Figure(what, _percent(beside[key], count_all), "%", count_all))
     return figures
 
 

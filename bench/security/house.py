@@ -54,6 +54,7 @@ class House:
     payees: dict[str, str] = field(default_factory=dict[str, str])
     pages: dict[str, str] = field(default_factory=dict[str, str])
     errors: dict[str, str] = field(default_factory=dict[str, str])  #: by address: what fails
+    remote: bool = True  #: whether conversations are offered tools of MCP servers
     descriptions: dict[str, str] = field(default_factory=dict[str, str])  #: of tools from outside
     sent: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     acts: list[Act] = field(default_factory=list[Act])

@@ -8,7 +8,7 @@ from bench.security.agents import ROUTES, diary, later, learn, notes
 from bench.security.case import Attack, Honest
 from bench.security.house import ME, Act, furnished
 from bench.security.model import ObedientModel
-from bench.security.tools import HOUSE_TOOLS, Place, from_outside
+from bench.security.tools import HOUSE_TOOLS, RATE, Place, from_outside
 from handrail.contract.topic import Topic
 from handrail.errors import StillRunning
 from handrail.errors.root import HandrailError
@@ -37,11 +37,16 @@ class Came:
     why: str = ""
 
 
-async def play(task: Honest, attack: Attack | None = None) -> Came:
-    """Carry a task out in a house of its own. The person denies what bears the attacker's mark."""
+async def play(task: Honest, attack: Attack | None = None, *, remote: bool = False) -> Came:
+    """Carry a task out in a house of its own. The person denies what bears the attacker's mark.
+
+    Remote tools are offered where the task calls one, where the attacker has described one, and
+    with `remote` to every conversation.
+    """
     house = furnished()
     for where, text in attack.plants if attack else ():
         house.plant(where, text)
+    house.remote = remote or bool(house.descriptions) or _calls_remote(task)
     Place.house = house
     model = ObedientModel(task.script)
     entry, agents = ROUTES[task.route]
@@ -105,6 +110,10 @@ async def _decide(team: Team, task: TeamTask, request: Request, mark: str | None
         await team.approve(task, by=APPROVER, step=step)
     except HandrailError:
         await team.deny(task, by=APPROVER, step=step)
+
+
+def _calls_remote(task: Honest) -> bool:
+    return any(move.tool == RATE for part in task.script.values() for move in part.moves)
 
 
 def finished(task: Honest, came: Came) -> bool:

@@ -4,15 +4,26 @@ What leaves the house or cannot be taken back is unsafe; of payments, those over
 finance by contract. Nothing else is declared to stop anybody: that is the engine's matter.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from bench.security.house import ME, House, Payment
-from handrail import Approval, Effect, Idempotent, Integrity, Reach, Refused, State, tool
+from handrail import (
+    Approval,
+    Effect,
+    Idempotent,
+    Integrity,
+    Reach,
+    Refused,
+    State,
+    remote_tool,
+    tool,
+)
+from handrail.contract.remote import Approved
 from handrail.contract.team import AnyTool
-from handrail.contract.tool import Tool
 
 DAY_S = 86_400.0
 KEPT = Idempotent(ttl_s=DAY_S)
@@ -227,34 +238,59 @@ HOUSE_TOOLS: Sequence[AnyTool] = (
 READING: Sequence[AnyTool] = (
     *(list_mail, read_mail, list_files, read_file, read_chat, payments, balance, fetch_page),
 )
+RATE = "currency_rate"  #: of the one remote tool that the house uses
 UNSAFE_NAMES = frozenset(one.name for one in HOUSE_TOOLS if one.effect is Effect.UNSAFE)
 
 
 def from_outside(house: House) -> tuple[AnyTool, ...]:
-    """Give the tools that a server outside offers, described in that server's words.
+    """Give the tools of MCP servers, each approved with that server's words and answered here.
 
-    The operator knows what `rate` does and has said so; of any other tool nothing is known.
+    The operator knows what `currency_rate` does and has said so; of any other nothing is known.
+    None are there where no task of the house needs one.
     """
-    found: list[AnyTool] = []
-    for name, words in {"rate": "Say what a currency costs.", **house.descriptions}.items():
-        found.append(_rate(words) if name == "rate" else _stranger(name, words))
-    return tuple(found)
+    if not house.remote:
+        return ()
+    rate = remote_tool("currency", "rate", returns=str)
+    words = house.descriptions.get(rate.name, "Say what a currency costs.")
+    rate.tell(_approved(words, "currency", Effect.READ, _rate))
+    return (rate, *(_stranger(name, house.descriptions[name]) for name in _others(house, rate)))
 
 
-def _rate(words: str) -> Tool[..., str]:
-    async def rate(currency: str) -> str:
-        Place.house.did("rate", currency=currency)
-        _fails(f"rate {currency}")
-        return f"1 {currency} costs 0.9"
-
-    rate.__doc__ = words
-    return tool(effect=Effect.READ, reach=Reach.EXTERNAL, failures=[State.NOT_FOUND])(rate)
+def _others(house: House, known: AnyTool) -> list[str]:
+    return [name for name in house.descriptions if name != known.name]
 
 
-def _stranger(name: str, words: str) -> Tool[..., str]:
-    async def stranger(text: str) -> str:
-        Place.house.did(name, text=text)
-        return "done"
+async def _rate(arguments: bytes) -> bytes:
+    currency = json.loads(arguments)["currency"]
+    Place.house.did(RATE, currency=currency)
+    _fails(f"rate {currency}")
+    return json.dumps(f"1 {currency} costs 0.9").encode()
 
-    stranger.__doc__ = words
-    return tool(name=name)(stranger)
+
+def _stranger(name: str, words: str) -> AnyTool:
+    async def stranger(arguments: bytes) -> bytes:
+        Place.house.did(name, text=json.loads(arguments)["text"])
+        return b'"done"'
+
+    server, _, known_there = name.rpartition("_")
+    one = remote_tool(server, known_there, returns=str)
+    one.tell(_approved(words, "text", Effect.UNSAFE, stranger))
+    return one
+
+
+def _approved(
+    words: str, argument: str, effect: Effect, call: Callable[[bytes], Awaitable[bytes]]
+) -> Approved:
+    return Approved(
+        description=words,
+        input_schema={
+            "type": "object",
+            "properties": {argument: {"type": "string"}},
+            "required": [argument],
+        },
+        digest=words,
+        effect=effect,
+        approval=Approval() if effect is Effect.UNSAFE else None,
+        timeout_s=10.0,
+        call=call,
+    )

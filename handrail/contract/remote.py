@@ -3,7 +3,8 @@
 What it is called with, what a model reads of it and what it does to the world are not the team's
 words: a person has approved its definition and an operator has declared its effect, and a process
 that serves agents tells each declared tool of both before the first handoff. Guarantees: a tool
-that nobody told, or of which nothing is approved, is never called; what it gives is not trusted.
+that nobody told, or of which nothing is approved, is never called; what it gives is not trusted;
+nor are its words, unless the operator says so.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from handrail.contract.failure import Refused, State
 from handrail.contract.json_schema import foreign_misfit
 from handrail.contract.terms import Approval, Reach, ToolTerms
 from handrail.contract.tool import Tool, ToolContext, ToolContract
+from handrail.wire.label import NOTHING_READ, OF_OUTSIDE
 
 R = TypeVar("R")
 
@@ -50,6 +52,7 @@ class Approved:
     approval: Approval | None
     timeout_s: float  #: in which every call ends
     call: Callable[[bytes], Awaitable[bytes]]  #: gives the result, as JSON; raises Refused
+    words_trusted: bool = False  #: the operator vouches for what a model reads of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,11 @@ class Withheld:
 class RemoteTool(Tool[..., R]):
     """A tool that somebody else's server carries out. Called by name: `ctx.call(read, path="a")`.
 
-    Until a process has told it what is approved it is unsafe and needs an approval.
+    Until a process has told it what is approved it is unsafe and needs an approval. A model that
+    is offered it has read a stranger's words, pinned or not.
     """
+
+    words = OF_OUTSIDE
 
     def __init__(self, server: str, tool: str, returns: Any) -> None:  # noqa: ANN401  any type
         """Belong to a server; `remote_tool` makes it."""
@@ -79,6 +85,8 @@ class RemoteTool(Tool[..., R]):
     def tell(self, told: Approved | Withheld) -> None:
         """Say how it stands, before anybody calls it."""
         self._told, self._is_told = told, True
+        vouched = isinstance(told, Approved) and told.words_trusted
+        self.words = NOTHING_READ if vouched else OF_OUTSIDE
         returns, name = self.contract.returns, self.name
         if isinstance(told, Withheld):
             contract = _contract(name, _WITHHELD, Effect.UNSAFE, Approval(), returns)

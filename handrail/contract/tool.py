@@ -38,6 +38,7 @@ from handrail.contract.explain import invalid_in_words
 from handrail.contract.failure import Refused, State
 from handrail.contract.terms import Terms, ToolTerms, agreed_terms, unknown_terms
 from handrail.errors.contract import ToolInvalid
+from handrail.wire.label import NOTHING_READ, Label
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,6 +64,7 @@ class ToolContext:
 class Tool(Generic[P, R]):
     """One registered tool. It is not callable: handlers call it by `await ctx.call(tool, ...)`."""
 
+    words: Label = NOTHING_READ  #: of its name, description and schema: its developer's own words
     told: Callable[[], object] | None = None  #: on a copy: an event that goes with its outcome
 
     def __init__(self, function: Callable[..., Awaitable[R]], contract: "ToolContract") -> None:

@@ -90,6 +90,7 @@ def _approved(name: str, tools: ServerTools, server: McpServer, pin: Pin) -> App
         approval=server.approval_of(definition.name),
         timeout_s=server.start_s * 2 + server.timeout_s + BESIDE_S,
         call=call,
+        words_trusted=server.words == "trusted",
     )
 
 

@@ -9,7 +9,7 @@ import mcp_types as types
 import pytest
 from pydantic import BaseModel
 
-from handrail import Context, Refused, agent, remote_tool, results
+from handrail import Context, Effect, Reach, Refused, agent, remote_tool, results, tool
 from handrail.rails.mcp.lock import read_pins, write_pins
 from handrail.rails.mcp.server import read_servers
 from handrail.rails.mcp.standing import Pin
@@ -18,6 +18,7 @@ from handrail.runtime.remote_tools import remote_tools
 from handrail.testing import Team, calls, says
 from tests.mcp_servers import wayward as own
 from tests.mcp_servers.wayward import SCHEMA, Wayward, weather
+from tests.promises.labels import labels_on
 from tests.promises.step_tools import jobs
 
 TeamOf = Callable[..., Team]
@@ -41,6 +42,17 @@ async def forecaster(city: str, ctx: Context) -> str:
 @agent(reads=jobs, writes=results)
 async def adviser(city: str, ctx: Context) -> str:
     return await ctx.model(f"weather in {city}?", returns=str, tools=[get_weather])
+
+
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+async def pay(to: str) -> str:
+    """Pay somebody."""
+    return f"paid {to}"
+
+
+@agent(reads=jobs, writes=results)
+async def hijacked(city: str, ctx: Context) -> str:
+    return await ctx.model(f"weather in {city}?", returns=str, tools=[get_weather, pay])
 
 
 @pytest.fixture
@@ -81,9 +93,10 @@ async def running(
         await approve_all(tables, folder)
     async with (
         remote_tools(tables, folder, [get_weather]),
-        team_of(agent, tools=[get_weather], partitions=1) as team,
+        team_of(agent, tools=[get_weather, pay], partitions=1) as team,
     ):
         team.allow(get_weather)
+        team.allow(pay)
         yield team
 
 
@@ -217,6 +230,34 @@ async def test_a_model_is_given_the_approved_words_and_results_stay_text(
     assert told == "It is cold."
     assert words not in str(second.turns)
     assert sky.calls == [{"city": "Oslo"}]
+
+
+async def test_what_a_model_is_told_of_a_tool_are_a_strangers_words_however_often_it_is_killed(
+    team_of: TeamOf, sky: Wayward, tmp_path: Path
+) -> None:
+    sky.tools = [poisoned()]
+    async with running(team_of, hijacked, sky, tmp_path) as team:
+        team.model.script(calls(pay, {"to": "EVIL-1"}), says("It is cold."))
+        await team.kill(hijacked, at="after_outcome_commit/model")
+        task = await team.submit(jobs, "Oslo")
+        await team.restart(hijacked)
+        await task.until("auth_required")
+        await team.deny(task, by="grace")
+
+        assert await task.result(str) == "It is cold."
+        assert await labels_on(team, "results") == ["untrusted tenant"]
+        assert team.calls(pay) == []
+
+
+async def test_an_operator_may_vouch_for_what_a_server_says_of_its_tools(
+    team_of: TeamOf, sky: Wayward, tmp_path: Path
+) -> None:
+    async with running(team_of, hijacked, sky, tmp_path, words="trusted") as team:
+        team.model.script(calls(pay, {"to": "the office"}), says("It is cold."))
+        task = await team.submit(jobs, "Oslo")
+
+        assert await task.result(str) == "It is cold."
+        assert team.calls(pay) == [{"to": "the office"}]
 
 
 async def test_a_model_is_told_of_a_tool_in_quarantine_in_our_words_and_told_the_cure(

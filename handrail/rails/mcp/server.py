@@ -45,6 +45,8 @@ class McpServer(BaseModel):
     effects: Mapping[str, Effect] = Field(default_factory=dict[str, Effect])
     #: Who has to approve each call of a tool: `anyone`, `role:NAME`, a person, or `none`.
     approval: Mapping[str, Text] = Field(default_factory=dict[str, str])
+    #: Whether what its pinned definitions say is believed as the house's own words are.
+    words: Literal["untrusted", "trusted"] = "untrusted"
     only: tuple[Text, ...] = ()  #: the tools that are wanted; none: all
     start_s: float = Field(30.0, gt=0, le=600)
     timeout_s: float = Field(30.0, gt=0, le=3_600)

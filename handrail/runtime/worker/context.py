@@ -35,12 +35,13 @@ from handrail.runtime.worker.memory_handle import Numbered, SpaceHandle
 from handrail.runtime.worker.memory_rights import known_space
 from handrail.runtime.worker.paying import answer_through, turn_through
 from handrail.runtime.worker.retrying import may_try_again, seconds_max
+from handrail.runtime.worker.run_labels import shown_to_model
 from handrail.runtime.worker.step import Step, check_task, side_by_side
 from handrail.runtime.worker.undoable import Telling
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.envelope import Envelope
-from handrail.wire.label import NOTHING_READ, OF_OUTSIDE, Integrity, Label
+from handrail.wire.label import Integrity, Label
 
 if TYPE_CHECKING:
     from handrail.contract.recall import Recall, Recalled
@@ -264,7 +265,7 @@ class RunContext:
         async def do_turn(request: ModelRequest) -> ModelReply:
             nonlocal turns_count
             turns_count += 1
-            reply = await self._turn(request, f"{step}.m{turns_count}", talk.context)
+            reply = await self._turn(request, f"{step}.m{turns_count}", talk)
             self.spent.add(reply)
             return reply
 
@@ -277,9 +278,7 @@ class RunContext:
 
         return await converse(talk.call, do_turn, do_tool)
 
-    async def _turn(
-        self, request: ModelRequest, path: str, context: "Recalled | None"
-    ) -> ModelReply:
+    async def _turn(self, request: ModelRequest, path: str, talk: "_Talk[Any]") -> ModelReply:
         effect = self._acting.model.effect
         # What the handler asked for; the turns before follow from it and from what is recorded,
         # and the words that the engine adds may change with its version.
@@ -289,9 +288,9 @@ class RunContext:
             "tools": [tool.name for tool in request.tools],
             "sources": [(source.id, source.text) for source in request.sources],
         }
-        if context is not None:
+        if talk.context is not None:
             # Its step stands for its text, which is not the same once somebody is forgotten.
-            named["context"] = context.step
+            named["context"] = talk.context.step
         self._steps.memory.tell(request.system)
         asked = Asked(
             path=path,
@@ -311,8 +310,10 @@ class RunContext:
             accept=ModelReply.model_validate,
             timeout_s=request.timeout_s,
             wait=call.wait,
-            # What it says is made of all that its run has read, and of what it is to quote from.
-            gives=self._steps.labels.label.join(OF_OUTSIDE if request.sources else NOTHING_READ),
+            # What it says is made of all that its run has read, and of what it is shown beside.
+            gives=self._steps.labels.label.join(
+                shown_to_model(talk.tools.values(), request.sources)
+            ),
         )
         gate = Gate(self._steps, self._asker)
         return await turn_through(gate, self._acting.model, request, act)

@@ -5,7 +5,7 @@ that is joined comes from the handoff or stands with a recorded outcome, so that
 repeated has the same label after each step; a plan only ever grows narrower.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -13,12 +13,13 @@ import orjson
 
 from handrail.contract.failure import Refused, State
 from handrail.contract.plan import OPEN, Plan
+from handrail.contract.tool import Tool
 from handrail.lane.journal import Entry
 from handrail.rails.endorsing import Allowed, not_endorsable
 from handrail.rails.vouching import HasRead
 from handrail.rails.words import Words, constants_of
 from handrail.wire.envelope import Envelope
-from handrail.wire.label import NOTHING_READ, Confidentiality, Label, label_of
+from handrail.wire.label import NOTHING_READ, OF_OUTSIDE, Confidentiality, Label, label_of
 from handrail.wire.limits import MEMORY_READ_BYTES_MAX
 
 FACT: Final = "label"  #: under which an outcome in the journal says where it comes from
@@ -118,6 +119,14 @@ class RunLabels:
         if len(envelope.memory_read or "") > MEMORY_READ_BYTES_MAX // 2:
             room = 0  # the attributes of a message are bounded as a whole
         return _write(self.plan, self.words.carried(room) if room else ())
+
+
+def shown_to_model(tools: Iterable[Tool[..., Any]], sources: Sequence[object]) -> Label:
+    """Give the label of what a turn shows beside what its run has read: passages, and each tool."""
+    label = OF_OUTSIDE if sources else NOTHING_READ
+    for tool in tools:
+        label = label.join(tool.words)
+    return label
 
 
 def label_facts(label: Label | None) -> dict[str, object]:
