@@ -140,12 +140,16 @@ class ClaudeModel:
                     incoming.take(cast("JsonObject", event.to_dict(mode="json")))
         except anthropic.APIStatusError as error:
             raise attempts.refused(error) from error
-        except anthropic.APITimeoutError as error:
-            raise attempts.silent(self._settings.silence_timeout_s) from error
         except anthropic.APIConnectionError as error:
-            reason = str(error.__cause__ or error)
-            address = f"{sdk.base_url.scheme}://{sdk.base_url.netloc.decode()}"
-            raise ModelUnreachable(model=self.name, address=address, reason=reason) from error
+            # A time-out is one of them. Only what never got through was certainly not begun.
+            if isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout):
+                reason = str(error.__cause__) or repr(error.__cause__)
+                address = f"{sdk.base_url.scheme}://{sdk.base_url.netloc.decode()}"
+                raise ModelUnreachable(model=self.name, address=address, reason=reason) from error
+            if isinstance(error, anthropic.APITimeoutError):
+                raise attempts.silent(self._settings.silence_timeout_s) from error
+            reason = repr(error.__cause__ or error)
+            raise ModelStreamCut(model=self.name, reason=reason) from error
         except httpx2.ReadTimeout as error:
             raise attempts.silent(self._settings.silence_timeout_s) from error
         except (httpx2.HTTPError, ValueError) as error:

@@ -245,3 +245,26 @@ async def test_a_gather_gets_what_lost_parts_have_left_and_they_do_not_spend_it_
         await team.advance(seconds=2)
 
         assert len(acts.done) == 4 + 2
+
+
+@agent(reads=jobs, writes=results)
+async def waiter(text: str, ctx: Context) -> str:
+    await ctx.call(rent, text)
+    return await ctx.ask_person("Go on?", returns=str)
+
+
+async def test_what_dies_of_its_deadline_while_it_rests_says_what_it_had_spent(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(waiter, tools=[rent], partitions=1) as team:
+        team.allow(rent)
+        team.client.budget = "1"
+        task = await team.submit(jobs, "x", deadline_s=600)
+        await task.until("input_required")
+        assert acts.done == ["rent x"]
+        await team.advance(seconds=700)
+        await task.until("failed")
+
+        (letter,) = await task.dead_letters()
+        assert letter.failure.reason == "deadline"
+        assert letter.failure.cost == "0.4"

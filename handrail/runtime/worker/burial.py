@@ -13,9 +13,11 @@ import orjson
 import structlog
 
 from handrail.errors.wire import WireError
+from handrail.lane.charging import spent_at_most
 from handrail.lane.journal import encode_entry
 from handrail.lane.retry import Tries
 from handrail.ledger.event import Event, Wrote
+from handrail.rails.budget import read_budget, written
 from handrail.runtime.worker.keeping import Keeping
 from handrail.runtime.worker.outputs import Origin, marker
 from handrail.runtime.worker.packing import RENEWED_AFTER_MS
@@ -80,6 +82,7 @@ class Burial:
     ) -> tuple[list[Outgoing], list[Event]]:
         """Give what is to be written in the transaction that ends the handoff."""
         now_ms = self._worker.clock.now_ms()
+        buried = self._with_cost(buried, invocation)
         log.warning(
             "handoff died",
             agent=self._worker.agent.name,
@@ -129,6 +132,17 @@ class Burial:
         records += all_closed(self._ground, ended, because)
         event = self._saying.dead(buried, invocation, wrote, str(buried.error))
         return records, [event]
+
+    def _with_cost(self, buried: Buried, invocation: "Invocation | None") -> Buried:
+        """Say what it has spent where no run has said so, and leave the rest to who is told."""
+        envelope = buried.envelope
+        budget = read_budget(envelope.budget)
+        if buried.spent is not None or budget is None:
+            return buried
+        ended = envelope.id if invocation is None else invocation.id
+        spent = spent_at_most(self._ground.lane.steps.of(ended).records.values())
+        left = written(max(0, budget - spent))
+        return replace(buried, spent=written(spent), envelope=envelope.but(budget=left))
 
     async def _lasting(self, record: Record, now_ms: int) -> Record:
         """Give a record whose stored body is kept for as long as a dead letter of today."""

@@ -262,7 +262,14 @@ class Carrier:
         events.append(self._saying.finished(invocation, ended, now_ms))
 
         def refused(error: RecordRefused) -> None:
-            buried = Buried(ended.record, ended.envelope, Reason.SIZE, error, keeping=keeping)
+            buried = Buried(
+                ended.record,
+                ended.envelope,
+                Reason.SIZE,
+                error,
+                spent=ended.of_budget,
+                keeping=keeping,
+            )
             self._handing.aside(self._bury_refused(invocation, end, buried))
 
         self._handing.hand_end(end, ended.records, events, refused, ended.commands)

@@ -40,6 +40,7 @@ class Ended:
     written_ms: int  #: when the record that it was made of was written
     missing_count: int = 0
     commands: Sequence[Outgoing] = ()  #: to the keeper of memory, in the same transaction
+    of_budget: str | None = None  #: what it has spent of it; the envelope has what is left
 
 
 @dataclass(frozen=True, slots=True)

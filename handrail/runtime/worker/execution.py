@@ -143,7 +143,9 @@ class Execution:
             return _with_left(after_failure(self._ground, invocation, run), steps)
         left = replace(seen, envelope=steps.budget.carried_on(seen.envelope))
         packed = await self._packed(invocation, left, steps.memory, (returned, spent))
-        return replace(packed, spent=steps.budget.spent) if isinstance(packed, Buried) else packed
+        if isinstance(packed, Buried):
+            return replace(packed, spent=steps.budget.spent)
+        return replace(packed, of_budget=steps.budget.spent)
 
     async def _packed(
         self,

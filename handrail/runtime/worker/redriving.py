@@ -349,10 +349,13 @@ def _dated_anew(message: Record, now_ms: int, span_ms: int) -> Record:
 
 
 def _with_what_was_spent(message: Record, failure: Failure) -> Record:
-    """Leave a part no more than it has spent: what was left of its budget its gather was given."""
-    if failure.cost is None or not failure.absorbed:
+    """Leave a part no more than it has spent: what was left of its budget its gather was given.
+
+    One whose letter says of no cost has spent nothing of which anybody knows.
+    """
+    if not failure.absorbed:
         return message
-    spent = failure.cost.encode()
+    spent = (failure.cost or "0").encode()
     headers = tuple((n, spent if n == "ce_budget" else v) for n, v in message.headers)
     return replace(message, headers=headers)
 

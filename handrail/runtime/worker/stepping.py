@@ -381,8 +381,6 @@ class Stepper:
         self.stopped = self.stopped or error
         return error
 
-    # ---- inside
-
     def _entry(
         self, kind: Kind, path: str, facts: dict[str, object], body: bytes | None = None
     ) -> Entry:

@@ -3,7 +3,7 @@
 import orjson
 
 from handrail.contract.failure import State
-from handrail.lane.charging import charge_facts, charged, charged_before
+from handrail.lane.charging import charge_facts, charged, charged_before, spent_at_most
 from handrail.lane.journal import Entry, Kind
 from handrail.lane.recorded_anew import recorded_anew
 from handrail.lane.steps import StepRecord
@@ -47,3 +47,20 @@ def test_what_was_paid_for_stays_so_when_its_handoff_is_sent_back() -> None:
         assert charged(StepRecord(intent=left)) == 2
         assert charged(StepRecord(intent=free)) == 1
     assert recorded_anew([intent(), failed(State.INTERNAL)]) == []
+
+
+def test_what_all_steps_have_spent_counts_each_attempt_and_what_was_lent_for_good() -> None:
+    def ended(**facts: object) -> Entry:
+        return Entry(Kind.OUTCOME, "inv", 1, "v", 6, facts=facts, path="1")
+
+    records = [
+        StepRecord(),
+        StepRecord(intent=intent()),
+        StepRecord(intent=intent(cost=3, charged=1), outcome=ended(ok=True)),
+        StepRecord(intent=intent(cost=20), outcome=ended(ok=False, nothing_happened=True)),
+        StepRecord(intent=intent(cost=100)),
+        StepRecord(intent=intent(lent=5_000), outcome=ended(ok=True, left=1_000)),
+        StepRecord(intent=intent(lent=50_000)),
+    ]
+
+    assert spent_at_most(records) == 6 + 100 + 4_000 + 50_000

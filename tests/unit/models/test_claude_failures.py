@@ -238,6 +238,20 @@ async def test_an_address_where_nothing_listens_is_named() -> None:
 
     assert type(error) is ModelUnreachable
     assert error.address == api.url
+    assert is_unbilled(error)
+
+
+async def test_a_connection_that_is_lost_once_the_request_was_sent_may_be_billed() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        error = await failure(MessagesApi(url=f"http://127.0.0.1:{port}"), retries_max=0)
+
+    assert type(error) is ModelStreamCut
+    assert not is_unbilled(error)
 
 
 async def test_a_cancelled_call_lets_its_connection_go() -> None:
