@@ -143,9 +143,7 @@ class Execution:
             return _with_left(after_failure(self._ground, invocation, run), steps)
         left = replace(seen, envelope=steps.budget.carried_on(seen.envelope))
         packed = await self._packed(invocation, left, steps.memory, (returned, spent))
-        if isinstance(packed, Buried):
-            return replace(packed, spent=steps.budget.spent)
-        return replace(packed, of_budget=steps.budget.spent)
+        return _with_spent(packed, steps.budget.spent)
 
     async def _packed(
         self,
@@ -380,6 +378,12 @@ def _with_left(ended: E, steps: RunSteps) -> E:
         return ended
     envelope = steps.budget.carried_on(ended.envelope)
     return replace(ended, envelope=envelope, spent=steps.budget.spent)
+
+
+def _with_spent(ended: Ended | Buried, spent: str | None) -> Ended | Buried:
+    if isinstance(ended, Buried):
+        return replace(ended, spent=spent)
+    return replace(ended, of_budget=spent)
 
 
 def in_common(envelopes: list[Envelope]) -> Envelope:
