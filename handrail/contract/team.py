@@ -13,7 +13,7 @@ from handrail.contract.agent import Agent
 from handrail.contract.memory import Memory
 from handrail.contract.tool import Tool
 from handrail.contract.topic import Topic
-from handrail.contract.undo import unbound
+from handrail.contract.undo import takes_of, unbound
 from handrail.errors.contract import TeamInvalid
 from handrail.wire.limits import HOP_COUNT_MAX
 
@@ -52,6 +52,10 @@ class TeamDescription:
         """Describe a team; `topics` are those that no agent of it names, `intake` is checked."""
         self.agents = tuple(agents)
         self.tools = tuple(tools)
+        by_name = {tool.name: tool for tool in self.tools}
+        for tool in self.tools:
+            if (undo := by_name.get(tool.terms.undo or "")) is not None:
+                tool.undo_takes = takes_of(undo)
         self.intake = intake
         self._spaces = tuple(spaces)
         self.spaces: dict[str, AnySpace] = {space.name: space for space in self._spaces}

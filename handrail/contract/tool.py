@@ -66,6 +66,7 @@ class Tool(Generic[P, R]):
 
     words: Label = NOTHING_READ  #: of its name, description and schema: its developer's own words
     told: Callable[[], object] | None = None  #: on a copy: an event that goes with its outcome
+    undo_takes: frozenset[str] | None = None  #: arguments of what undoes it, once its team is known
 
     def __init__(self, function: Callable[..., Awaitable[R]], contract: "ToolContract") -> None:
         """Pair a function with its contract; `@tool` does."""

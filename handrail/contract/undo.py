@@ -1,10 +1,10 @@
 """How the undo of an act gets its arguments: by name, from what the act was given and what it gave.
 
 Pure. An argument of the undo that has the name of an argument of the act is that one; else the
-field of that name of the act's result; `result` is the whole of it.
+field of that name of the act's result; `result` is the whole of it. Of an act only that is kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from handrail.contract.tool import Tool
@@ -16,11 +16,30 @@ def undo_arguments(
     undo: Tool[..., Any], arguments: Mapping[str, Any], result: object
 ) -> dict[str, Any]:
     """Give the arguments of the undo of an act, as plain JSON values."""
-    fields: Mapping[str, Any] = {}
-    if isinstance(result, Mapping):
-        fields = cast("Mapping[str, Any]", result)
-    known: dict[str, Any] = {RESULT: result, **fields, **arguments}
+    known: dict[str, Any] = {RESULT: result, **_fields(result), **arguments}
     return {name: known[name] for name in _takes(undo) if name in known}
+
+
+def kept_of(
+    takes: Collection[str] | None, arguments: Mapping[str, Any], result: object
+) -> tuple[dict[str, Any], object]:
+    """Give what an undo that takes these needs of arguments and result; None: nobody knows which.
+
+    `undo_arguments` binds the same of it as of the whole.
+    """
+    if takes is None:
+        return dict(arguments), result
+    given = {name: value for name, value in arguments.items() if name in takes}
+    left = set(takes) - given.keys()
+    fields = _fields(result)
+    if RESULT in left and RESULT not in fields:
+        return given, result
+    return given, {name: value for name, value in fields.items() if name in left} or None
+
+
+def takes_of(undo: Tool[..., Any]) -> frozenset[str]:
+    """Name the arguments of an undo."""
+    return frozenset(_takes(undo))
 
 
 def unbound(undo: Tool[..., Any], tool: Tool[..., Any]) -> list[str]:
@@ -29,6 +48,10 @@ def unbound(undo: Tool[..., Any], tool: Tool[..., Any]) -> list[str]:
     schema = tool.contract.returns.json_schema(mode="serialization")
     given = {RESULT, *_takes(tool), *_properties(schema)}
     return sorted(required - given)
+
+
+def _fields(result: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", result) if isinstance(result, Mapping) else {}
 
 
 def _takes(tool: Tool[..., Any]) -> list[str]:

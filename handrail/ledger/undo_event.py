@@ -20,9 +20,10 @@ class ActDone(UndoEvent):
     tool: str
     text: str  #: the call, shortened
     undo: str  #: the tool that takes it back
-    arguments: str  #: as they were, as JSON
-    result: str  #: as it was, as JSON
+    arguments: str  #: as they were, those that the undo takes, as JSON
+    result: str  #: as it was, what the undo takes of it, as JSON
     until_ms: int | None = None  #: until when it may be taken back
+    cannot: str = ""  #: why it cannot be, when what its undo takes is not kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,9 +80,12 @@ class Done(BaseModel):
     arguments: dict[str, Any]
     result: Any
     until_ms: int | None
+    cannot: str = ""
 
     def refused(self, now_ms: int) -> str | None:
-        """Say why it is too late; None when it is not."""
+        """Say why it cannot be taken back, or not any more; None when it can."""
+        if self.cannot:
+            return self.cannot
         if self.until_ms is None or now_ms <= self.until_ms:
             return None
         return f"it could be taken back until {rfc3339(self.until_ms)}, and no later"
@@ -107,6 +110,7 @@ def left_of(events: Iterable[Event]) -> list[Done]:
             arguments=orjson.loads(one.arguments),
             result=orjson.loads(one.result),
             until_ms=one.until_ms,
+            cannot=one.cannot,
         )
         for act, one in reversed(done.items())
         if act not in undone
@@ -277,7 +281,10 @@ async def undo_task(
         reason = "nothing that it has done has an undo, or all of it is undone."
         raise UndoRefused(task=task.id, reason=reason, cure=show)
     now_ms = ground.clock.now_ms()
-    late = [(one, why) for one in acts if (why := one.refused(now_ms)) is not None]
+    # What is too large to be undone is for a person, who is asked when its turn has come.
+    late = [
+        (one, why) for one in acts if not one.cannot and (why := one.refused(now_ms)) is not None
+    ]
     if late:
         one, why = late[0]
         raise UndoRefused(task=task.id, reason=f"{one.text}: {why}.", cure=show)

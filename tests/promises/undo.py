@@ -62,7 +62,38 @@ async def unbook(ctx: ToolContext, number: str, hotel: str) -> str:
     return "done"
 
 
-TOOLS = [book, unbook]
+class Scan(BaseModel):
+    number: str
+    pdf: str
+
+
+@tool(effect=Effect.UNSAFE, undo="drop_scan")
+async def scan(pages: int) -> Scan:
+    """Scan a paper."""
+    WORLD.booked["s"] = "scan"
+    return Scan(number="s", pdf="x" * pages)
+
+
+@tool(effect=Effect.UNSAFE)
+async def drop_scan(number: str) -> str:
+    """Take a scan back, by its number alone."""
+    WORLD.booked.pop(number)
+    return "done"
+
+
+@tool(effect=Effect.UNSAFE, undo="unprint")
+async def print_out(pages: int) -> str:
+    """Print."""
+    return "x" * pages
+
+
+@tool(effect=Effect.UNSAFE)
+async def unprint(result: str) -> str:
+    """Take a print back, by all that is on it."""
+    return result
+
+
+TOOLS = [book, unbook, scan, drop_scan, print_out, unprint]
 
 
 @agent(reads=jobs, writes=results)
@@ -203,3 +234,27 @@ async def test_after_its_time_nothing_is_undone_and_the_words_say_until_when(
         with pytest.raises(UndoRefused, match="it could be taken back until"):
             await team.client.undo(task.task)
         assert world.booked
+
+
+@agent(reads=jobs, writes=results)
+async def office(pages: str, ctx: Context) -> str:
+    scanned = await ctx.call(scan, int(pages))
+    printed = await ctx.call(print_out, int(pages))
+    return f"{len(scanned.pdf)} {len(printed)}"
+
+
+async def test_an_act_with_a_large_result_goes_on_and_what_is_too_large_to_undo_says_so(
+    team_of: TeamOf, world: World
+) -> None:
+    pages = 1_500_000
+    async with team_of(office, tools=TOOLS, partitions=1) as team:
+        task = await real(team).submit(jobs, f"{pages}")
+
+        assert await task.result(str) == f"{pages} {pages}"
+        printed, scanned = (await team.client.undo(task.task, dry_run=True)).acts
+        assert (scanned.result, scanned.cannot) == ({"number": "s"}, "")
+        assert "what unprint takes of it is 1500004 bytes, more than 65536" in printed.cannot
+        await (undoing := await team.undo(task)).until("input_required")
+        await team.answer(undoing, "by hand")
+        assert (await undoing.result(UndoReport)).left == []
+        assert world.booked == {}

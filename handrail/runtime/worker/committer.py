@@ -42,6 +42,8 @@ class Item:
     completes: Sequence[int] = ()
     on_committed: Callable[[Sequence[int]], None] | None = None
     on_refused: Callable[[RecordRefused], None] | None = None
+    instead: Callable[[], Sequence[Outgoing]] | None = None
+    """Gives what is committed in its place, in its order, when one of its records is refused."""
     outcome: Entry | None = None  #: of a step, which must not be lost when the lane opens anew
     done: "asyncio.Future[Sequence[int]] | None" = field(default=None)
     prepare: Callable[[], Sequence[Outgoing]] | None = None
@@ -199,6 +201,11 @@ class Committer:
         except RecordRefused as refused:
             await self._renew_producer()
             self._untold_since_s = None  # the renewed producer's first transaction has told it
+            if len(batch) == 1 and (less := batch[0].instead) is not None:
+                batch[0].records, batch[0].instead = less(), None
+                await self._running.wait()
+                await self._commit_batch(batch)
+                return
             if len(batch) == 1:
                 self._refuse(batch[0], refused)
                 return

@@ -6,16 +6,17 @@ from typing import Any, Generic, TypeVar
 
 from handrail.contract.effect import EffectDeclaration
 from handrail.contract.failure import Refused
+from handrail.lane.journal import Entry, encode_entry
 from handrail.lane.lane import Lane
 from handrail.lane.steps import Asked
-from handrail.runtime.worker.committer import Committer
+from handrail.runtime.worker.committer import Committer, Item
 from handrail.runtime.worker.flights import Flights
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.packing import Packer
 from handrail.runtime.worker.place import WorkerPlace
 from handrail.runtime.worker.saying import Saying
 from handrail.wire.label import Label
-from handrail.wire.record import Outgoing
+from handrail.wire.record import Outgoing, TopicPartition
 
 R = TypeVar("R")
 
@@ -44,10 +45,21 @@ class Act(Generic[R]):
     timeout_s: float | None = None  #: how long it takes at most, where that is known
     beside: Callable[[], Sequence[Outgoing]] = tuple
     """What is written in the transaction of the outcome; asked for once that is known."""
+    instead: Callable[[], Sequence[Outgoing]] | None = None
+    """What is written there when the broker refuses what is beside it; smaller."""
     licence: Mapping[str, object] = field(default_factory=dict[str, object])
     """What its intent says besides, such as the approval that it uses up."""
     gives: Label | None = None
     """Where what it gives comes from; None for what says nothing that its run has not read."""
+
+
+def outcome_item(entry: Entry, journal: TopicPartition, act: Act[Any] | None) -> Item:
+    """Give what is committed of an outcome, and what in its place when the broker refuses that."""
+    own = encode_entry(entry, journal)
+    item = Item([own, *(() if act is None else act.beside())], outcome=entry)
+    if act is not None and (less := act.instead) is not None:
+        item.instead = lambda: [own, *less()]
+    return item
 
 
 @dataclass(frozen=True, slots=True)

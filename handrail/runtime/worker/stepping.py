@@ -8,7 +8,7 @@ and the committer keeps the order, so nothing that follows from an outcome commi
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar, assert_never, cast
 
@@ -39,7 +39,7 @@ from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.elsewhere import told
 from handrail.runtime.worker.ending import Suspended
 from handrail.runtime.worker.flights import ActEnd, LicenceRanOut, carry_out
-from handrail.runtime.worker.ground import Act, LaneGround
+from handrail.runtime.worker.ground import Act, LaneGround, outcome_item
 from handrail.runtime.worker.intent_facts import intent_facts
 from handrail.runtime.worker.reading_back import read_back
 from handrail.runtime.worker.reconciling import Unknown, reconcile
@@ -49,7 +49,6 @@ from handrail.runtime.worker.run_labels import RunLabels, label_facts
 from handrail.wire.claim import Claim, needs_claim
 from handrail.wire.codec import encode_time
 from handrail.wire.envelope import Envelope
-from handrail.wire.record import Outgoing
 
 R = TypeVar("R")
 LICENCE_S_MAX = 2.0  #: how long after the beginning of its commit an intent licenses the act
@@ -203,18 +202,17 @@ class Stepper:
             entry = self._entry(Kind.OUTCOME, asked.path, facts)
         else:
             entry = self._entry(Kind.OUTCOME, asked.path, facts, body)
-        self._hand(entry, act.beside())
+        self._hand(entry, act)
         self.labels.read(act.gives)
         await self._reached(Moment.AFTER_OUTCOME, asked)
         if self._ground.worker.fail_points.wants(Moment.AFTER_OUTCOME_COMMIT):
             await self._ground.committer.flush()
             await self._reached(Moment.AFTER_OUTCOME_COMMIT, asked)
 
-    def _hand(self, entry: Entry, beside: Sequence[Outgoing] = ()) -> None:
+    def _hand(self, entry: Entry, act: Act[Any] | None = None) -> None:
         # The results of a running handler are in its own hands; the journal keeps them for others.
         self._log.put(replace(entry, body=None))
-        records = [encode_entry(entry, self._ground.place.journal), *beside]
-        self._ground.committer.hand(Item(records, outcome=entry))
+        self._ground.committer.hand(outcome_item(entry, self._ground.place.journal, act))
         self._ground.flights.land(entry.invocation, entry.path)
 
     # ---- acting

@@ -1,19 +1,22 @@
 """Tells the ledger of an act that can be taken back, in the transaction of its outcome.
 
-Guarantee: an act that has succeeded and whose contract names an undo stands on the ledger with its
-arguments and its result, before its handler goes on to the next step; whoever has recorded the
-outcome, be it this run, a process that had the lane before, or a person who resolved a doubt.
+Guarantee: an act that has succeeded and whose contract names an undo stands on the ledger with
+what its undo takes, before its handler goes on to the next step; whoever has recorded the outcome,
+be it this run, a process that had the lane before, or a person who resolved a doubt. Where that is
+too large, or the broker refuses it, the act counts all the same, and the ledger says that it
+cannot be undone and why.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 import orjson
 
 from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
 from handrail.contract.tool import Tool
+from handrail.contract.undo import kept_of
 from handrail.lane.steps import Asked
 from handrail.ledger.event import Event
 from handrail.ledger.undo_event import ActDone
@@ -26,6 +29,7 @@ from handrail.wire.record import Outgoing
 R = TypeVar("R")
 
 NOTE = "undo.note"
+KEPT_BYTES_MAX: Final = 64 * 1024  #: of what an undo takes, as JSON, beside the act's outcome
 
 
 async def note(
@@ -74,7 +78,10 @@ class Telling(Generic[R]):
         def beside() -> Sequence[Outgoing]:
             return [] if self._result is None else self._records(self._result[0])
 
-        return replace(act, encode=encode, beside=beside)
+        def instead() -> Sequence[Outgoing]:
+            return [] if self._result is None else self._records(self._result[0], refused=True)
+
+        return replace(act, encode=encode, beside=beside, instead=instead)
 
     async def told(self, result: R) -> R:
         """Tell of an outcome that was recorded elsewhere, and give it back."""
@@ -86,22 +93,29 @@ class Telling(Generic[R]):
         await note(self._steps, path, self._tool.name, lambda: self._events(result))
         return result
 
-    def _records(self, result: R) -> list[Outgoing]:
+    def _records(self, result: R, *, refused: bool = False) -> list[Outgoing]:
         saying = self._steps.ground.saying
-        return [saying.record(event) for event in self._events(result)]
+        return [saying.record(event) for event in self._events(result, refused=refused)]
 
-    def _events(self, result: R) -> list[Event]:
+    def _events(self, result: R, *, refused: bool = False) -> list[Event]:
         events: list[Event] = []
         if self._tool.terms.undo is not None:
-            events.append(self._done(self._tool.terms.undo, result))
+            events.append(self._done(self._tool.terms.undo, result, refused=refused))
         if self._tool.told is not None:
             events.append(cast("Event", self._tool.told()))
         return events
 
-    def _done(self, undo: str, result: R) -> ActDone:
+    def _done(self, undo: str, result: R, *, refused: bool) -> ActDone:
         steps, tool, now_ms = self._steps, self._tool, self._steps.now_ms()
         within_s = tool.terms.undo_within_s
         run = steps.run_of(int(self._path.partition(".")[0]))
+        whole = orjson.loads(tool.result_as_json(result))
+        given, got = kept_of(tool.undo_takes, cast("JsonObject", plain(self._read)), whole)
+        arguments, kept, cannot = orjson.dumps(given), orjson.dumps(got), ""
+        if (size_bytes := len(arguments) + len(kept)) > KEPT_BYTES_MAX or refused:
+            allowed = "the broker takes" if refused else f"{KEPT_BYTES_MAX} bytes"
+            cannot = f"what {undo} takes of it is {size_bytes} bytes, more than {allowed}"
+            arguments, kept = b"{}", b"null"
         return ActDone(
             task_id=self._envelope.task_id,
             tenant=self._envelope.tenant,
@@ -111,7 +125,8 @@ class Telling(Generic[R]):
             tool=tool.name,
             text=self._shown,
             undo=undo,
-            arguments=orjson.dumps(plain(self._read)).decode(),
-            result=tool.result_as_json(result).decode(),
+            arguments=arguments.decode(),
+            result=kept.decode(),
             until_ms=None if within_s is None else now_ms + int(within_s * 1000),
+            cannot=cannot,
         )

@@ -192,6 +192,18 @@ async def test_a_refused_record_costs_nobody_else_and_is_told() -> None:
     assert log.renewed == 2, "each aborted transaction costs its producer"
 
 
+async def test_what_is_refused_and_has_less_to_say_says_that_in_its_place() -> None:
+    log = Log()
+    log.refuses = b"large"
+    async with committing(log) as committer:
+        committer.hand(item("a"))
+        committer.hand(item("large", instead=lambda: item("small").records))
+        committer.hand(item("b"))
+        await committer.flush()
+
+    assert log.transactions == [[b"a"], [b"small"], [b"b"]]
+
+
 async def test_whoever_waits_for_a_refused_item_is_told() -> None:
     log = Log()
     log.refuses = b"bad"
