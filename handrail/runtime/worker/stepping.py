@@ -1,9 +1,8 @@
 """Carries out the steps of one run of one invocation, and records what came out of each.
 
-The order is the guarantee. A step whose outcome is recorded is given that outcome and nothing
-happens. Any other acts only after its intent has committed, unless its effect leaves no trace; the
-licence is good for two seconds. Its outcome is handed to the committer before the handler sees it,
-and the committer keeps the order, so nothing that follows from an outcome commits without it.
+A step whose outcome is recorded is given that outcome and nothing happens. Any other acts only
+after its intent has committed, unless its effect leaves no trace; the licence is good for two
+seconds. The committer keeps the order: nothing that follows from an outcome commits without it.
 """
 
 import asyncio
