@@ -22,9 +22,14 @@ from handrail.contract.parts import Parts
 HEARD_CHARS_MAX: Final = 1_000_000  #: of all texts; what comes after is not heard
 CARRIED_CHARS_MAX: Final = 200  #: of one text that goes on with a handoff; a longer one is cut
 VALUES_COUNT_MAX: Final = 10_000  #: of one value that is looked up
+#: Characters that are searched for one value: the event loop waits meanwhile. Words that stand
+#: alone cost none; beyond it nothing more of the value was said.
+SEARCHED_CHARS_MAX: Final = 20_000_000
+PIECES_COUNT_MAX: Final = 64  #: of one heard word, by the quotes and brackets in it
 
 _NUMBER = re.compile(r"(?<![\w.,])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])")
 _OPENS, _CLOSES = r"(?:(?<=^)|(?<=[\s\"'(\[{<]))", r"(?=[\"')\]}>.,;:!?]*(?:\s|$))"
+_OPENING, _CLOSING = frozenset("\"'([{<"), frozenset("\"')]}>.,;:!?")
 _DIGITS_MAX: Final = 40
 
 
@@ -45,6 +50,9 @@ class Words:
         self._numbers: set[Decimal] = set()
         self._flags: set[_Flag] = set()
         self._room = HEARD_CHARS_MAX
+        self._pieces: set[str] = set()  # of the heard words, what may stand in one of them
+        self._has_odd_words = False  # some have too many pieces to be known by them
+        self._known: dict[str, bool] = {}  # what was searched for, until more is heard
 
     def hear(self, value: object) -> None:
         """Take in what somebody trusted has said: a text, a number, or whatever is made of them."""
@@ -57,7 +65,8 @@ class Words:
         """
         self._take_in()
         leaves = _leaves(value, name)
-        return len(leaves) <= VALUES_COUNT_MAX and all(map(self._says, leaves))
+        search = _Search()
+        return len(leaves) <= VALUES_COUNT_MAX and all(self._says(one, search) for one in leaves)
 
     def carried(self, bytes_max: int) -> tuple[str, ...]:
         """Give as many of the shorter texts as fit, the first first, for those who come after."""
@@ -91,6 +100,11 @@ class Words:
         self._texts.append(text)
         self._whole.add(text)
         self._numbers.update(_numbers(text))
+        self._known.clear()
+        for word in text.split(" "):
+            pieces = _pieces(word)
+            self._pieces.update(pieces)
+            self._has_odd_words = self._has_odd_words or not pieces
         if text[0] in '{["':
             try:
                 inner: object = orjson.loads(cast("str", leaf))
@@ -99,7 +113,7 @@ class Words:
             for one in _leaves(inner):
                 self._take(one)
 
-    def _says(self, leaf: object) -> bool:
+    def _says(self, leaf: object, search: "_Search") -> bool:
         if isinstance(leaf, _Flag):
             return leaf in self._flags
         if isinstance(leaf, int | float | Decimal):
@@ -109,8 +123,35 @@ class Words:
             return True
         if (number := _number(text)) is not None:
             return number in self._numbers
-        within = re.compile(f"{_OPENS}{re.escape(text)}{_CLOSES}")
-        return any(text in one and within.search(one) for one in self._texts)
+        if text in self._pieces:
+            return True
+        if " " not in text and not self._has_odd_words:
+            return False
+        known = self._known.get(text)
+        if known is None:
+            search.room -= HEARD_CHARS_MAX - self._room
+            if search.room < 0:
+                return False
+            within = re.compile(f"{_OPENS}{re.escape(text)}{_CLOSES}")
+            known = any(text in one and within.search(one) for one in self._texts)
+            self._known[text] = known
+        return known
+
+
+@dataclasses.dataclass(slots=True)
+class _Search:
+    room: int = SEARCHED_CHARS_MAX
+
+
+def _pieces(word: str) -> set[str]:
+    """Give what stands in a word between quotes, brackets and punctuation; none if it is odd."""
+    ends = [len(word)]
+    while ends[-1] and word[ends[-1] - 1] in _CLOSING:
+        ends.append(ends[-1] - 1)
+    starts = [0, *(at + 1 for at, one in enumerate(word) if one in _OPENING)]
+    if len(starts) * len(ends) > PIECES_COUNT_MAX:
+        return set()
+    return {word[start:end] for start in starts for end in ends if start < end}
 
 
 def _leaves(value: object, name: str = "") -> list[object]:

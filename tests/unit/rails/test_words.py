@@ -1,5 +1,6 @@
 """What somebody trusted has said is found, and a part of a word is not."""
 
+import random
 from decimal import Decimal
 from enum import StrEnum
 
@@ -125,3 +126,39 @@ def test_what_code_says_was_fixed_when_it_was_written() -> None:
     assert words.said(OWN)
     assert not words.said("text of somebody")
     assert constants_of(42) == []
+
+
+def test_a_long_list_of_words_out_of_a_long_text_was_said() -> None:
+    ids = [f"id-{number:06}" for number in range(9_000)]
+    words = Words()
+    words.hear("Take " + ", ".join(ids) + ".")
+
+    assert words.said(ids)
+    assert not words.said([*ids, "id-009999"])
+
+
+def test_what_would_take_too_long_to_find_was_not_said() -> None:
+    phrases = [f"all of {number}" for number in range(200)]
+    words = Words()
+    words.hear(" and ".join(phrases) + " " + "far " * 200_000)
+
+    assert words.said(phrases[:20])
+    assert words.said(phrases[:20]), "what was found is remembered"
+    assert not words.said(phrases)
+
+
+def test_a_word_is_found_by_its_pieces_as_it_is_in_the_text() -> None:
+    chance = random.Random(1)
+    alphabet = "ab1\"'([{<)]}>.,;:!?-"
+    for _ in range(3_000):
+        heard = "".join(chance.choices(alphabet, k=chance.randint(1, 9)))
+        start = chance.randint(0, len(heard) - 1)
+        leaf = heard[start : chance.randint(start + 1, len(heard))]
+        alone, behind = Words(), Words()
+        alone.hear(f"x {heard} y")
+        behind.hear(f"x {heard} y")
+        behind._has_odd_words = True  # so that the text itself is searched
+        behind._take_in()
+        behind._pieces.clear()
+
+        assert alone.said(leaf) == behind.said(leaf), (heard, leaf)
