@@ -12,6 +12,7 @@ from handrail import (
     Idempotent,
     Parts,
     Queryable,
+    Reach,
     ToolContext,
     Topic,
     agent,
@@ -88,19 +89,19 @@ class World:
 WORLD = World()
 
 
-@tool(effect=Effect.READ)
+@tool(effect=Effect.READ, reach=Reach.TENANT)
 async def look(ctx: ToolContext, what: str) -> str:
     """Look something up."""
     return WORLD.act(ctx.idem_key, "look", "read")
 
 
-@tool(effect=Effect.PAID)
+@tool(effect=Effect.PAID, reach=Reach.TENANT)
 async def think(ctx: ToolContext, what: str) -> str:
     """Think something over, for money."""
     return WORLD.act(ctx.idem_key, "think", "paid")
 
 
-@tool(effect=Idempotent(ttl_s=3600))
+@tool(effect=Idempotent(ttl_s=3600), reach=Reach.TENANT)
 async def book(ctx: ToolContext, what: str) -> str:
     """Book something."""
     return WORLD.act(ctx.idem_key, "book", "idempotent")
@@ -112,13 +113,13 @@ async def what_became(key: str) -> str | None:
     return WORLD.known.get(key)
 
 
-@tool(effect=Queryable(what_became, settle_s=1.0))
+@tool(effect=Queryable(what_became, settle_s=1.0), reach=Reach.TENANT)
 async def fetch(ctx: ToolContext, what: str) -> str:
     """Fetch material."""
     return WORLD.act(ctx.idem_key, "fetch", "queryable")
 
 
-@tool(effect=Effect.UNSAFE)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
 async def pay(ctx: ToolContext, what: str) -> str:
     """Pay, which nobody can take back."""
     return WORLD.act(ctx.idem_key, "pay", "unsafe")
