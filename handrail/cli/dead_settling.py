@@ -4,6 +4,7 @@ import asyncio
 import getpass
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
@@ -175,13 +176,17 @@ def _choice(which: Which) -> "Choice":
 
 async def _settle(settings: "Settings", asked: _Asked, shape: Shape) -> int:
     from handrail.cli.dead_choosing import Ledger, chosen, edited_of
-    from handrail.cli.projection import current_projection
+    from handrail.cli.projection import current_projection, known_task
     from handrail.runtime.clock import WallClock
     from handrail.runtime.dead_wave import Ground, Settlement, run_wave
 
     async with current_projection(settings) as (projection, bus):
         ledger = Ledger(projection)
-        found = await chosen(bus, settings.namespace, asked.choice, ledger)
+        choice = asked.choice
+        if choice.task is not None:
+            facts = await known_task(settings, projection, bus, choice.task)
+            choice = replace(choice, task=facts.task_id)
+        found = await chosen(bus, settings.namespace, choice, ledger)
         left = [row for one in found if (row := _left_alone(one, ledger, asked)) is not None]
         kept_out = {row.id for row in left}
         letters = [one for one in found if str(one.id) not in kept_out]

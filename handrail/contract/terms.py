@@ -184,9 +184,9 @@ class Example:
     fails: State | None = None  #: the declared failure that it shows, in place of a result
 
 
-def duration_s(text: str) -> float:
+def duration_s(text: object) -> float:
     """Read an ISO 8601 duration of days and smaller, such as `P7D`. Raises ValueError."""
-    found = _DURATION.fullmatch(text)
+    found = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if found is None or not any(found.groups()):
         message = f"{text!r} is no duration: write `P7D` or `PT90M`"
         raise ValueError(message)
@@ -293,6 +293,15 @@ def unknown_terms(given: Iterable[str]) -> tuple[str, str] | None:
     return detail, f"correct it, or leave it out; the terms are {', '.join(known)}"
 
 
+def _name_of(undo: object) -> str | None:
+    """Take the tool itself for its name, which is what an undo is called by. Raises ValueError."""
+    name = getattr(undo, "name", undo)
+    if name is None or isinstance(name, str):
+        return name
+    message = f"undo= is the name of a tool, and {undo!r} is none"
+    raise ValueError(message)
+
+
 def agreed_terms(given: Terms, said: "set[str]") -> ToolTerms:
     """Fill in what was left out, the safe way; `said` is what was declared beside. ValueError."""
     has_effect = "effect" in said
@@ -301,7 +310,7 @@ def agreed_terms(given: Terms, said: "set[str]") -> ToolTerms:
         reach=given.get("reach", Reach.EXTERNAL),
         idempotency=given.get("idempotency"),
         retry=given.get("retry"),
-        undo=given.get("undo"),
+        undo=_name_of(given.get("undo")),
         undo_within_s=None if within is None else duration_s(within),
         permission=given.get("permission"),
         approval=given.get("approval", None if has_effect else Approval()),

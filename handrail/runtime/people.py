@@ -76,12 +76,22 @@ async def one_request(
         return fitting[0]
     paths = [step_of(one.id) for one in found]
     steps = ", ".join(paths if len({*paths}) == len(paths) else [one.id for one in found])
-    reason = "it asks nothing of a person now."
+    reason = _what_it_waits_for(facts)
     if fitting:
         reason = f"it asks several things, in steps {steps}; name one of them."
     elif found:
         reason = f"step {step} asks nothing; steps {steps} do."
     raise RequestUnknown(wanted=f"task {facts.task_id}", reason=reason)
+
+
+def _what_it_waits_for(facts: TaskFacts) -> str:
+    """Say what a task asks of people when it is not what was to be decided."""
+    for asked in facts.requests:
+        if asked.kind is RequestKind.QUESTION:
+            return f"it waits for an answer: handrail answer {facts.task_id} VALUE"
+        if asked.kind is RequestKind.APPROVAL:
+            return f"it waits for an approval: handrail approve {facts.task_id}"
+    return "it asks nothing of a person now."
 
 
 async def read_request(bus: Bus, namespace: str, request_id: str) -> Request | None:

@@ -8,6 +8,7 @@ that says line after line what is no message, and until then every other task ha
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -41,8 +42,11 @@ class Started:
 @asynccontextmanager
 async def child_stdio(what: Started) -> AsyncGenerator[tuple[Any, Any]]:
     """Start a server; gives the streams that the SDK reads from and writes to. Raises OSError."""
+    program, *arguments = what.command
     process = await asyncio.create_subprocess_exec(
-        *what.command,
+        # Found as whoever wrote the command would find it; the server itself gets a clean PATH.
+        shutil.which(program) or program,
+        *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -11,6 +11,7 @@ from handrail.cli.projection import known_task
 from handrail.errors import AnswerRefused, RequestUnknown
 from handrail.ledger.projection import Projection
 from handrail.runtime.follow import catch_up
+from handrail.runtime.people import one_request
 from handrail.testing import Team
 from handrail.wire.human import Request
 
@@ -109,6 +110,9 @@ async def test_denied_and_stopped_a_task_does_nothing_more_not_even_about_the_de
 
         with pytest.raises(RequestUnknown):
             await stop_at_act(settings, projection, team.bus, facts, "7.a0", ("", "fay"))
+        with pytest.raises(RequestUnknown) as unknown:
+            await one_request(team.bus, team.namespace, facts)  # an answer to a question
+        assert f"waits for an approval: handrail approve {task.id}" in str(unknown.value)
         await stop_at_act(settings, projection, team.bus, facts, None, ("too much", "fay"))
         await team.advance(seconds=2)
         await task.until("canceled")

@@ -133,6 +133,8 @@ def test_what_is_no_condition_is_refused_when_it_is_declared(text: str) -> None:
         ({"idempotency": Key("nothing")}, "nothing"),
         ({"undo_within": "P7D"}, "by what"),
         ({"undo_within": "a week", "undo": "x"}, "no duration"),
+        ({"undo_within": 600, "undo": "x"}, "600 is no duration"),
+        ({"undo": 7}, "undo= is the name of a tool, and 7 is none"),
         ({"secrets": ["hunter2"]}, "no name of a secret"),
         ({"egress": ["https://x"]}, "no place"),
     ],

@@ -1,15 +1,18 @@
 """A server that floods its standard output is cut off, and everybody else has a turn meanwhile."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import anyio
+import pytest
 from structlog.testing import capture_logs
 
-from handrail.rails.mcp.child_stdio import BAD_LINES_MAX, Started, _hear
+from handrail.rails.mcp.child_stdio import BAD_LINES_MAX, CLEAN, Started, _hear, child_stdio
+from tests.waiting import until
 
 WHAT = Started("sky", ["sky"], {}, Path(), 1 << 20)
 GOOD = b'{"jsonrpc":"2.0","method":"notifications/progress"}\n'
@@ -54,3 +57,18 @@ async def test_a_server_that_prints_now_and_then_is_heard_on() -> None:
     assert messages == 2 * BAD_LINES_MAX
     assert turns >= messages
     assert [one["event"] for one in log].count("MCP server said what is no message") == 1
+
+
+async def test_a_program_is_found_where_whoever_named_it_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = tmp_path / "environment"
+    program = tmp_path / "only-here"
+    program.write_text(f'#!/bin/sh\necho "$PATH" > {marks}\ncat > /dev/null\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    async with child_stdio(Started("sky", ["only-here"], {}, tmp_path, 1 << 20)):
+        await until(lambda: marks.exists() and marks.read_text())
+
+    assert marks.read_text().strip() == CLEAN["PATH"], "its own environment stays clean"
