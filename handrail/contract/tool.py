@@ -132,6 +132,12 @@ class Tool(Generic[P, R]):
                 State.OUTPUT_INVALID, f"{self.name}: {invalid_in_words(error)}"
             ) from error
 
+    @property
+    def gives(self) -> Label | None:
+        """Where its result comes from; None for what is computed from its arguments alone."""
+        computes = self.effect is Effect.PURE and self.terms.gives is None
+        return None if computes else self.terms.label
+
     def as_record(self, result: R) -> bytes:
         """Give a result as the journal keeps it, so that `from_record` makes the same again."""
         return self.contract.returns.dump_json(result, by_alias=False, round_trip=True)

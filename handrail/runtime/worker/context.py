@@ -360,7 +360,7 @@ class RunContext:
             accept=tool.result_of,
             again=lambda no, tries: may_try_again(tool, no, tries, self._steps),
             timeout_s=seconds_max(tool),
-            gives=tool.terms.label,
+            gives=tool.gives,
         )
 
     def _tool_context(self, step: int, index: int) -> ToolContext:

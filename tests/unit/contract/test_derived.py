@@ -10,6 +10,7 @@ from handrail.contract.condition import Condition
 from handrail.contract.derived import mcp_annotations, missing, output_schema, page
 from handrail.contract.terms import Cost, duration_s
 from handrail.errors import ToolInvalid
+from handrail.wire.label import Integrity
 
 
 class Receipt(BaseModel):
@@ -180,3 +181,18 @@ def test_two_calls_with_the_same_key_are_one_act() -> None:
 def test_durations_are_read_in_seconds() -> None:
     assert duration_s("P7D") == 7 * 86_400
     assert duration_s("PT1H30M5S") == 5_405
+
+
+def test_what_is_computed_from_arguments_alone_is_as_trusted_as_they_are() -> None:
+    async def act(amount: int) -> int:
+        """Compute something."""
+        return amount
+
+    pure = tool(effect=Effect.PURE, name="pure")(act)
+    asks = tool(effect=Effect.READ, name="asks")(act)
+    said = tool(effect=Effect.PURE, name="said", gives=Integrity.UNTRUSTED)(act)
+
+    assert pure.gives is None
+    for one in (asks, said):
+        assert one.gives is not None
+        assert not one.gives.is_trusted
