@@ -123,7 +123,9 @@ class Replies:
         """Commit what the ledger is told of answers that nobody waits for, and how far was read."""
         dropped, self._dropped = self._dropped, []
         if dropped:
-            await self._ground.committer.commit(Item(dropped))
+            # Told with the offset: how far was read stands nowhere else, and whoever has the lane
+            # next would meet the same answers and tell of them again.
+            await self._ground.committer.commit(Item(dropped, tells_group=True))
 
     def tell(self) -> bool:
         """Tell the invocations that were answered; True when one that rested may start again."""

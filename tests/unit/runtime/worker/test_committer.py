@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,8 +12,10 @@ from handrail.bus.port import Ahead, OffsetCommit, Written
 from handrail.errors import CommitDoubtful, RecordRefused
 from handrail.lane.decision import LaneSettings
 from handrail.lane.lane import Lane
+from handrail.lane.progress import OffsetMetadata
 from handrail.runtime.worker.committer import BATCH_ITEMS_MAX, Committer, Item
 from handrail.runtime.worker.opening import LanePlace
+from handrail.runtime.worker.replies import Replies
 from handrail.wire.memory import MEMORY_READ
 from handrail.wire.record import Outgoing, TopicPartition
 from tests.waiting import until
@@ -289,3 +293,17 @@ async def test_commands_of_a_refused_item_are_not_written_and_those_of_others_ar
     assert log.transactions == [[b"good"]]
     assert log.ahead[-1] == [b"good command"]
     assert log.memory_read[-1] == [b"0:100"]
+
+
+async def test_answers_that_nobody_waits_for_are_told_together_with_how_far_was_read() -> None:
+    log = Log()
+    async with committing(log) as committer:
+        committer._lane.answers = 7
+        replies: Any = Replies(SimpleNamespace(committer=committer), {})  # type: ignore[arg-type]
+        replies._dropped = [Outgoing("ns.ledger", b"task", b"dropped")]
+        await replies.tell_dropped()
+
+    assert [transaction[0] for transaction in log.transactions] == [b"dropped"]
+    (commit,) = log.offsets
+    assert commit is not None
+    assert OffsetMetadata.decode(commit.metadata).answers == 7
