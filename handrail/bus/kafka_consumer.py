@@ -163,6 +163,12 @@ class KafkaGroupConsumer:
                 )
         except TimeoutError:
             return []
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            await asyncio.sleep(POLL_GRACE_S)
+            return []  # a future of aiokafka's own was cancelled, and not whoever polls
         except KafkaError as error:
             raise BrokerUnreachable(bootstrap=self._bootstrap, reason=str(error)) from error
         return [as_record(record) for records in found.values() for record in records]
