@@ -17,6 +17,8 @@ PARAMETERS_MAX = 6
 
 SHELF_NAMES = frozenset("util utils common base core manager helper helpers misc".split())
 
+#: The words by which an open end is found. They stand here and in the examples of the law's own
+#: test, which have to be reported, and nowhere else in the repository.
 OPEN_ENDS = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
 
 #: Places that belong to somebody's machine; put together here, so that this file names none.
