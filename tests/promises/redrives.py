@@ -257,7 +257,7 @@ async def test_what_died_of_its_deadline_gets_time_anew(team_of: TeamOf, world: 
     world.wrong["book"] = ConnectionError("away")
     async with team_of(clerk, tools=TOOLS) as team:
         task = await real(team).submit(jobs, "x", deadline_s=60)
-        await team.settle()
+        await until(lambda: "book x" in world.done, what="the first try of what is away")
         await team.advance(minutes=5)
         await task.until("failed")
         world.wrong.clear()
