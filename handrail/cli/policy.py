@@ -1,5 +1,6 @@
 """`handrail policy` and `handrail can`: the rules of a team, and what they allow to whom."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -43,7 +44,10 @@ def policy() -> None:
 @place_options
 @output_option
 def check(place: Place, shape: Shape) -> int:
-    """Read the rules in policy/ and list them; what is wrong with one is said by its name."""
+    """Read the rules in policy/ and list them; what is wrong with one is said with file and line.
+
+    Below the list stands what the team does and no rule permits, each with a rule that would.
+    """
     rules = _policy(place.settings().project_dir)
     rows = [
         RuleRow(
@@ -56,7 +60,45 @@ def check(place: Place, shape: Shape) -> int:
         for rule in sorted(getattr(rules, "rules", {}).values(), key=lambda one: one.id)
     ]
     show_rows("rules", rows, COLUMNS, shape, empty=NO_POLICY)
+    _warn(place, rules)
     return 0
+
+
+def _warn(place: Place, rules: "Policy") -> None:
+    """Say what the team does that no rule permits, and what rules name that it has not."""
+    from handrail.rails.policy import NoPolicy
+
+    if isinstance(rules, NoPolicy):
+        return
+    from handrail.cli.message import intake_of
+    from handrail.contract.remote import RemoteTool
+    from handrail.errors import HandrailError
+    from handrail.rails.cedar import CedarPolicy
+    from handrail.rails.mcp.server import read_servers
+    from handrail.rails.unpermitted import strangers, unpermitted
+    from handrail.runtime.discovery import load_team
+
+    assert isinstance(rules, CedarPolicy)
+    settings = place.settings()
+    try:
+        team = load_team(settings.project_dir).description(intake=settings.intake)
+        servers = read_servers(settings.mcp)
+    except HandrailError as error:
+        note(f"What the team does was not held against the rules: {inert(error.what)}")
+        return
+    intake = None
+    with contextlib.suppress(click.UsageError, KeyError):
+        intake = intake_of(team).name
+    effects = {
+        tool.name: servers[tool.server].effect_of(tool.remote_name).value
+        for tool in team.tools
+        if isinstance(tool, RemoteTool) and tool.server in servers
+    }
+    for lack in unpermitted(rules, team, intake, effects):
+        note(f"Warning: {inert(str(lack))}. If it is to be allowed, add to a file in policy/:")
+        note(f"  {inert(lack.line)}")
+    for stranger in strangers(rules, team):
+        note(f"Warning: {inert(str(stranger))}.")
 
 
 def _asks(command: Any) -> Any:  # noqa: ANN401 - click's own decorators have no better type

@@ -2,13 +2,14 @@
 
 Guarantees: what no rule permits is denied; a rule that cannot be evaluated denies, whichever it is,
 since Cedar itself would leave it out; a value that the language has no form for denies as well. The
-version changes with any file of the policy.
+version changes with any file of the policy. A rule about a kind of thing or an act that there is
+not would never say anything, a forbid neither: it is refused, with its file and line.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, cast
@@ -17,6 +18,7 @@ import cedarpy
 
 from handrail.contract.canonical import plain
 from handrail.errors.policy import PolicyInvalid
+from handrail.rails.cedar_text import Statement, fault, statements
 from handrail.rails.policy import Access, Denied
 
 LONG_MAX: Final = (1 << 63) - 1
@@ -48,6 +50,7 @@ class Rule:
     title: str
     remedy: str
     approval_by: str | None
+    place: str  #: file and line where it begins; empty when it was not read from a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +62,54 @@ class CedarPolicy:
     roles: Mapping[str, frozenset[str]]  #: person → roles
     form: Mapping[str, Any] = field(repr=False)  #: the rules in Cedar's JSON
     parsed: "cedarpy.PolicySet" = field(repr=False)
+    permitting: "cedarpy.PolicySet" = field(repr=False)  #: those that permit, alone
+    places: Mapping[str, Statement] = field(repr=False)  #: where each stands, where that is known
 
     @classmethod
     def of(cls, text: str, roles: Mapping[str, Sequence[str]]) -> "CedarPolicy":
         """Read rules, and who has which role (role → people). Raises PolicyInvalid."""
-        try:
-            form: dict[str, Any] = json.loads(cedarpy.policies_to_json_str(text))
-        except ValueError as error:
-            raise PolicyInvalid(detail=f"it cannot be read: {error}", where="policy/") from error
-        return cls.of_form(form, roles)
+        return cls.of_files({"the policy": text}, roles)
 
     @classmethod
-    def of_form(cls, form: Mapping[str, Any], roles: Mapping[str, Sequence[str]]) -> "CedarPolicy":
+    def of_files(
+        cls, files: Mapping[str, str], roles: Mapping[str, Sequence[str]]
+    ) -> "CedarPolicy":
+        """Read the rules of several files (name → text). Raises PolicyInvalid with the place."""
+        written = [one for file, text in files.items() for one in statements(file, text)]
+        if (found := fault(written, _unreadable)) is not None:
+            raise PolicyInvalid(detail=f"it cannot be read: {found[0]}", where=found[1])
+        try:
+            form: dict[str, Any] = json.loads(
+                cedarpy.policies_to_json_str("\n".join(files.values()))
+            )
+        except ValueError as error:
+            where = ", ".join(files)
+            raise PolicyInvalid(detail=f"it cannot be read: {error}", where=where) from error
+        # Cedar names the rules policy0, policy1, ... as they stand in the text.
+        places = {f"policy{number}": one for number, one in enumerate(written)}
+        for name in form["templates"]:
+            detail = "a rule leaves open whom it is about, by a `?`"
+            raise PolicyInvalid(detail=detail, where=_place(places.get(name), name))
+        for name, rule in form["staticPolicies"].items():
+            for kind, one in _strangers(rule):
+                where = places[name].place_of(kind, one) if name in places else name
+                raise PolicyInvalid(detail=_no_such(kind, one), where=where)
+        return cls.of_form(form, roles, places)
+
+    @classmethod
+    def of_form(
+        cls,
+        form: Mapping[str, Any],
+        roles: Mapping[str, Sequence[str]],
+        places: Mapping[str, Statement] | None = None,
+    ) -> "CedarPolicy":
         """Read rules in Cedar's JSON form. Raises PolicyInvalid."""
-        rules = {name: _rule(name, one) for name, one in form["staticPolicies"].items()}
+        of = places or {}
+        rules = {
+            name: _rule(name, one, _place(of.get(name), ""))
+            for name, one in form["staticPolicies"].items()
+        }
+        some = {n: one for n, one in form["staticPolicies"].items() if one["effect"] == "permit"}
         people: dict[str, set[str]] = {}
         for role, members in roles.items():
             for member in members:
@@ -85,6 +122,10 @@ class CedarPolicy:
             roles={person: frozenset(some) for person, some in people.items()},
             form=form,
             parsed=cedarpy.PolicySet.from_json_str(json.dumps(form)),
+            permitting=cedarpy.PolicySet.from_json_str(
+                json.dumps({**form, "staticPolicies": some})
+            ),
+            places=of,
         )
 
     def judge(self, access: Access) -> Denied | None:
@@ -97,26 +138,16 @@ class CedarPolicy:
                 f"A value cannot be judged by a policy: {error}",
                 "Give values that Cedar knows: texts, whole numbers, decimals with four places.",
             )
-        person = {"type": "Person", "id": access.person}
-        on = {"type": access.kind, "id": access.on}
-        roles = sorted(self.roles.get(access.person, ()))
         # cedarpy 4.12 says `dict` and not of what.
         found = cedarpy.is_authorized(  # pyright: ignore[reportUnknownMemberType]
             {
-                "principal": person,
+                "principal": {"type": "Person", "id": access.person},
                 "action": {"type": "Action", "id": access.action},
-                "resource": on,
+                "resource": {"type": access.kind, "id": access.on},
                 "context": context,
             },
             self.parsed,
-            [
-                {
-                    "uid": person,
-                    "attrs": {},
-                    "parents": [{"type": "Role", "id": role} for role in roles],
-                },
-                {"uid": on, "attrs": facts, "parents": []},
-            ],
+            self._entities(access, facts),
         )
         if found.diagnostics.errors:
             return Denied(
@@ -128,15 +159,56 @@ class CedarPolicy:
             return None
         return self._denied(access, found.diagnostics.reasons)
 
+    def permits(self, access: Access, *, known: Collection[str]) -> bool:
+        """Say whether a permit lets it be done, in whatever context that is not `known` yet.
+
+        What is forbidden is not looked at: whoever forbids something has said so, with words.
+        """
+        said = _record({name: access.context[name] for name in known})
+        open_ones = ("agent", "tenant", "approved", "arguments")
+        context = {name: {"__extn": {"fn": "unknown", "arg": name}} for name in open_ones} | said
+        # cedarpy 4.12 takes the names of a partial question as texts only.
+        found = cedarpy.is_authorized_partial(  # pyright: ignore[reportUnknownMemberType]
+            {
+                "principal": _uid("Person", access.person),
+                "action": _uid("Action", access.action),
+                "resource": _uid(access.kind, access.on),
+                "context": context,
+            },
+            self.permitting,
+            self._entities(access, _record(access.facts)),
+        )
+        return found.decision is not cedarpy.Decision.Deny
+
+    def _entities(self, access: Access, facts: dict[str, Any]) -> list[dict[str, Any]]:
+        roles = sorted(self.roles.get(access.person, ()))
+        parents = [{"type": "Role", "id": role} for role in roles]
+        person = {"type": "Person", "id": access.person}
+        on = {"type": access.kind, "id": access.on}
+        return [
+            {"uid": person, "attrs": {}, "parents": parents},
+            {"uid": on, "attrs": facts, "parents": []},
+        ]
+
+    def named(self, kind: str) -> Iterator[tuple[str, str]]:
+        """Give the name of everything of a kind that rules speak of, and where."""
+        for name, rule in self.form["staticPolicies"].items():
+            for of, one in _entities_in(rule):
+                if of == kind and one is not None:
+                    yield one, self.places[name].place_of(kind, one) if name in self.places else ""
+
     def roles_of(self, person: str) -> frozenset[str] | None:
         """The roles that somebody has; nobody else has any."""
         return self.roles.get(person, frozenset())
 
     def _named(self, problem: str) -> str:
-        """Say the rule's own @id where Cedar says the name that it gave it, such as policy5."""
-        return _OF_CEDAR.sub(
+        """Say the rule's own @id where Cedar says the name that it gave it, and its place."""
+        named = [self.rules[name] for name in _OF_CEDAR.findall(problem) if name in self.rules]
+        place = f" ({named[0].place})" if named and named[0].place else ""
+        said = _OF_CEDAR.sub(
             lambda found: self.rules[found[0]].id if found[0] in self.rules else found[0], problem
         )
+        return f"{said}{place}"
 
     def _denied(self, access: Access, reasons: Sequence[str]) -> Denied:
         forbidding = sorted((self.rules[name] for name in reasons), key=lambda rule: rule.id)
@@ -154,19 +226,71 @@ class CedarPolicy:
         return Denied(first.id, first.title, first.remedy, named[0] if named else None, named[1:])
 
 
-def _rule(name: str, form: Mapping[str, Any]) -> Rule:
+def _unreadable(text: str) -> str | None:
+    """Say what is wrong with a text of rules; None when Cedar can read it."""
+    try:
+        cedarpy.policies_to_json_str(text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _place(written: Statement | None, other: str) -> str:
+    return other if written is None else written.place
+
+
+def _strangers(rule: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Give the kinds of things and the acts that a rule names and that there are not."""
+    for kind, one in _entities_in(rule):
+        if one not in ACTIONS if kind == "Action" else kind not in KINDS:
+            yield kind, one
+
+
+def _entities_in(node: Any) -> Iterator[tuple[str, str | None]]:  # noqa: ANN401 - JSON
+    """Give kind and name of everything that a rule names; a kind alone has None."""
+    if isinstance(node, list):
+        for below in cast("Sequence[Any]", node):
+            yield from _entities_in(below)
+        return
+    if not isinstance(node, dict):
+        return
+    known = cast("Mapping[str, Any]", node)
+    if isinstance(kind := known.get("entity_type"), str):
+        yield kind, None
+    if isinstance(kind := known.get("type"), str) and isinstance(one := known.get("id"), str):
+        yield kind, one
+    for below in known.values():
+        yield from _entities_in(below)
+
+
+def _uid(kind: str, name: str) -> str:
+    """Give a name as Cedar writes it in a text."""
+    shown = "".join(
+        one if one.isprintable() and one not in '"\\' else f"\\u{{{ord(one):x}}}" for one in name
+    )
+    return f'{kind}::"{shown}"'
+
+
+def _no_such(kind: str, one: str | None) -> str:
+    if kind == "Action":
+        return f"there is no act {one}; there are {', '.join(sorted(ACTIONS))}"
+    return f"there is no kind of thing {kind}; there are {', '.join(sorted(KINDS))}"
+
+
+def _rule(name: str, form: Mapping[str, Any], place: str) -> Rule:
     said = cast("Mapping[str, str]", form.get("annotations", {}))
     forbids = form["effect"] == "forbid"
     rule = said.get("id", "")
     missing = [word for word in ("id", "title", "remedy") if not said.get(word)]
+    where = f"{rule} ({place})" if rule and place else rule or place or name
     if forbids and missing:
         raise PolicyInvalid(
-            detail=f"a forbid has no {', '.join(f'@{word}' for word in missing)}",
-            where=rule or name,
+            detail=f"a forbid has no {', '.join(f'@{word}' for word in missing)}", where=where
         )
     if not rule:
-        raise PolicyInvalid(detail="a permit has no @id", where=name)
-    return Rule(rule, forbids, said.get("title", ""), said.get("remedy", ""), said.get("approval"))
+        raise PolicyInvalid(detail="a permit has no @id", where=where)
+    title, remedy = said.get("title", ""), said.get("remedy", "")
+    return Rule(rule, forbids, title, remedy, said.get("approval"), place)
 
 
 def _record(facts: Mapping[str, Any]) -> dict[str, Any]:

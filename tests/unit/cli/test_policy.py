@@ -112,12 +112,48 @@ def test_check_lists_the_rules_and_names_what_is_wrong(
     assert main(["policy", "check", "-o", "json"]) == 0
     assert '"large-refunds"' in capsys.readouterr().out
 
-    (project / "policy" / "more.cedar").write_text("forbid (principal, action, resource);")
+    (project / "policy" / "more.cedar").write_text("\nforbid (principal, action, resource);")
     assert main(["policy", "check"]) == 2
 
     shown = capsys.readouterr()
     assert "a forbid has no @id, @title, @remedy" in shown.err
+    assert "policy/more.cedar, line 2" in shown.err
     assert "HR-POL-001" in shown.err
+
+
+def test_check_warns_of_what_the_team_does_and_nothing_permits(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(project / "policy")
+    (project / "policy").mkdir()
+    (project / "policy" / "all.cedar").write_text(
+        '@id("a") permit (principal, action == Action::"task.submit", resource);\n'
+        '@id("b") permit (principal, action == Action::"tool.call", resource == Tool::"refnud");\n'
+    )
+
+    assert main(["policy", "check", "-o", "json"]) == 0
+
+    shown = capsys.readouterr()
+    assert shown.out.startswith("{")
+    assert (
+        "Warning: nothing permits anybody tool.call on Tool refund. If it is to be allowed, add to"
+        " a file in policy/:\n"
+        '  @id("tool.call-refund") permit (principal, action == Action::"tool.call",'
+        ' resource == Tool::"refund");' in shown.err
+    )
+    assert "Tool refnud, which there is not (policy/all.cedar, line 2)" in shown.err
+
+
+def test_check_lists_the_rules_of_a_team_whose_files_fail(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "agents" / "clerk.py").write_text("1 / 0")
+
+    assert main(["policy", "check"]) == 0
+
+    shown = capsys.readouterr()
+    assert "large-refunds" in shown.out
+    assert "What the team does was not held against the rules: " in shown.err
 
 
 @pytest.mark.usefixtures("project")
