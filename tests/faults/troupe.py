@@ -131,9 +131,13 @@ class Troupe:
         """End everybody; a failing test is told what they said last."""
         for member in self.members.values():
             member.close()
-            if error is not None:
-                error.add_note(f"{member.name}: {member.note_file.read_text()}")
-                error.add_note("\n".join(member.log_file.read_text().splitlines()[-SAID_LINES:]))
+        if error is None:
+            return
+        for member in self.members.values():
+            # One that has not come so far as to leave a note has a log all the same.
+            note = member.note_file.read_text() if member.note_file.exists() else "no note"
+            error.add_note(f"{member.name}: {note}")
+            error.add_note("\n".join(member.log_file.read_text().splitlines()[-SAID_LINES:]))
 
     async def ready(self) -> None:
         """Wait until everybody has opened what it was given."""
