@@ -22,7 +22,7 @@ YIELDING = 19  #: niceness: whatever else wants a core comes first
 @click.option("--from", "first", default=0, show_default=True, help="the first of them")
 @click.option("--processes", default=os.cpu_count() or 1, help="to run them in  [default: cores]")
 @click.option("--plant", type=click.Choice(sorted(PLANTS)), help="a fault to be found")
-@click.option("--share", is_flag=True, hidden=True)
+@click.option("--share", "findings_max", type=int, hidden=True)
 @click.option("--story", is_flag=True, hidden=True)
 @click.option("--yields", is_flag=True, hidden=True)
 def main(
@@ -32,16 +32,17 @@ def main(
     first: int,
     processes: int,
     plant: str | None,
-    share: bool,
+    findings_max: int | None,
     story: bool,
     yields: bool,
 ) -> None:
     """Run whole schedules of faults, each from its seed."""
     if story:
         click.echo(seeds.story_here(first, plant))
-    elif share:
+    elif findings_max is not None:
         os.nice(YIELDING if yields else 0)
-        click.echo(seeds.tally_as_json(seeds.run_here(first, count, plant)))
+        tally = seeds.run_here(first, count, plant, findings_max=findings_max)
+        click.echo(seeds.tally_as_json(tally))
     elif seed is not None:
         told = seeds.story(seed, plant)
         click.echo(told, nl=False)

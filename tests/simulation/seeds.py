@@ -79,8 +79,10 @@ def judged(schedule: Schedule) -> list[str]:
     return [*schedule.problems, *Judge(schedule).judge()]
 
 
-def run_here(first: int, count: int, plant: str | None = None) -> Tally:
-    """Run a range of seeds in this process; a planted fault by its name."""
+def run_here(
+    first: int, count: int, plant: str | None = None, *, findings_max: int = FINDINGS_MAX
+) -> Tally:
+    """Run a range of seeds in this process until enough was found; a planted fault by its name."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     make_bus = PLANTS[plant] if plant is not None else SimBus
     tally = Tally()
@@ -95,7 +97,7 @@ def run_here(first: int, count: int, plant: str | None = None) -> Tally:
         tally.fingerprint ^= _fingerprint(schedule)
         if problems:
             tally.findings.append(Finding(seed, problems))
-        if len(tally.findings) >= FINDINGS_MAX:
+        if len(tally.findings) >= findings_max:
             break
         if seed % COLLECT_EVERY == 0:
             gc.collect()
@@ -116,10 +118,14 @@ class Run:
         *,
         processes: int,
         plant: str | None = None,
+        findings_max: int = FINDINGS_MAX,
         yields: bool = False,
     ) -> "Run":
-        """Start it in processes of their own, which take only what others leave when it yields."""
-        arguments = ("--yields",) if yields else ()
+        """Start it in processes of their own, which take only what others leave when it yields.
+
+        Each of them ends early when it has found enough.
+        """
+        arguments = ["--share", str(findings_max), *(["--yields"] if yields else [])]
         return cls(
             [
                 _child("--from", str(at), "--seeds", str(end - at), *arguments, plant=plant)
@@ -145,9 +151,17 @@ class Run:
                 child.communicate()
 
 
-def run(first: int, count: int, *, processes: int, plant: str | None = None) -> Tally:
-    """Run a range of seeds in processes of their own."""
-    return Run.begin(first, count, processes=processes, plant=plant).tally()
+def run(
+    first: int,
+    count: int,
+    *,
+    processes: int,
+    plant: str | None = None,
+    findings_max: int = FINDINGS_MAX,
+) -> Tally:
+    """Run a range of seeds in processes of their own; each ends early when it has found enough."""
+    begun = Run.begin(first, count, processes=processes, plant=plant, findings_max=findings_max)
+    return begun.tally()
 
 
 def story(seed: int, plant: str | None = None) -> str:
@@ -218,7 +232,7 @@ def _said_by(child: "subprocess.Popen[str]") -> str:
 def _child(*arguments: str, plant: str | None = None) -> "subprocess.Popen[str]":
     planted: Sequence[str] = () if plant is None else ("--plant", plant)
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.simulation", "--share", *arguments, *planted],
+        [sys.executable, "-m", "tests.simulation", *arguments, *planted],
         cwd=ROOT,
         env={**os.environ, **HASHES},
         stdout=subprocess.PIPE,
