@@ -4,7 +4,7 @@ import asyncio
 
 from desk import publish
 from desk.place import briefs_folder
-from handrail import Example, Idempotent, Key, Reach, Refused, State, ToolContext, tool
+from handrail import Example, Idempotent, Integrity, Key, Reach, Refused, State, ToolContext, tool
 
 A_YEAR_S = 365 * 86_400.0
 
@@ -15,6 +15,7 @@ A_YEAR_S = 365 * 86_400.0
     effect=Idempotent(ttl_s=A_YEAR_S),
     failures=[State.DEPENDENCY_UNAVAILABLE],
     reach=Reach.TENANT,
+    gives=Integrity.INTERNAL,
     permission="briefs:publish",
     idempotency=Key("task"),
     examples=[Example({"markdown": "# Why and how\n"})],

@@ -12,7 +12,18 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
-from handrail import Approval, Context, Effect, Reach, Refused, Topic, agent, results, tool
+from handrail import (
+    Approval,
+    Context,
+    Effect,
+    Integrity,
+    Reach,
+    Refused,
+    Topic,
+    agent,
+    results,
+    tool,
+)
 from handrail.rails.cedar import CedarPolicy
 from handrail.runtime.approvals import approval_of, denial_of
 from handrail.testing import Team
@@ -37,6 +48,7 @@ jobs = Topic("jobs", carries=str)
     effect=Effect.UNSAFE,
     approval=Approval(by=BY, expires_s=LIMIT_S, text="Refund {amount} for order {order}"),
     reach=Reach.TENANT,
+    gives=Integrity.INTERNAL,
 )
 async def refund(order: str, amount: Decimal) -> str:
     """Send money back for one order."""

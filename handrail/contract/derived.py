@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from handrail.contract.effect import Effect
-from handrail.contract.terms import ToolTerms
+from handrail.contract.terms import Reach, ToolTerms
 from handrail.contract.tool import Tool
 
 _ACTS = frozenset({Effect.IDEMPOTENT, Effect.QUERYABLE, Effect.UNSAFE})
@@ -30,11 +30,19 @@ def missing(tool: Tool[..., Any]) -> list[str]:
     terms = tool.terms
     wanted = {**_WANTED, **(_WANTED_OF_ACTS if tool.effect in _ACTS else {})}
     found = [words for name, words in wanted.items() if name not in terms.declared]
+    if _is_unsure(tool):
+        found.append("gives=, whose words it gives back: until it says so, anybody's (untrusted)")
     if tool.contract.signature.return_annotation is None:
         found.append("-> Model, a result that can be checked")
     if tool.effect is Effect.UNSAFE and not terms.declared & {"approval", "undo"}:
         found.append("approval= or undo=, since it can neither be repeated nor asked about")
     return found
+
+
+def _is_unsure(tool: Tool[..., Any]) -> bool:
+    """Say whether only its developer knows if strangers write what it gives back."""
+    house = tool.terms.reach is Reach.TENANT and tool.effect is not Effect.PURE
+    return house and "gives" not in tool.terms.declared
 
 
 def mcp_annotations(tool: Tool[..., Any]) -> dict[str, object]:
@@ -65,10 +73,14 @@ def retry_in_words(tool: Tool[..., Any]) -> str:
 
 def page(tool: Tool[..., Any]) -> str:
     """Give the page that people read about a tool, in Markdown."""
-    terms = tool.terms
+    terms, gives = tool.terms, tool.gives
     facts = [
         ("effect", tool.effect.value),
         ("reaches", terms.reach.value),
+        (
+            "gives",
+            "what follows from its arguments" if gives is None else f"{gives.integrity} words",
+        ),
         ("time", f"{tool.timeout_s:g} s"),
         ("tried again", retry_in_words(tool)),
         ("approval", approval_in_words(terms)),

@@ -219,8 +219,10 @@ class ToolTerms:
     @property
     def label(self) -> Label:
         """Where what it gives back comes from: from outside, nobody vouches for it."""
+        # What belongs to the tenant may have been written by anybody, such as a mailbox or a wiki.
+        within = self.reach is Reach.NONE
+        usual = Integrity.INTERNAL if within else Integrity.UNTRUSTED
         outside = self.reach is Reach.EXTERNAL
-        usual = Integrity.UNTRUSTED if outside else Integrity.INTERNAL
         circle = Confidentiality.PUBLIC if outside else Confidentiality.TENANT
         return Label(self.gives or usual, circle)
 
@@ -272,7 +274,7 @@ class Terms(TypedDict, total=False):
     examples: Sequence[Example]
     owner: str
     inert: Sequence[str]  #: arguments that are only kept for people to read, and choose nothing
-    gives: Integrity  #: of what it gives back; from outside it is untrusted, else internal
+    gives: Integrity  #: of what it gives back; unless it is said, only reach `none` is internal
 
 
 #: What `@tool` takes by names of its own.

@@ -255,19 +255,19 @@ def test_the_doctor_finds_a_healthy_team_healthy(project: Project) -> None:
 
 CLERK = """
 from pathlib import Path
-from handrail import Context, Effect, Reach, Refused, State, Topic, agent, results, tool
+from handrail import Context, Effect, Integrity, Reach, Refused, State, Topic, agent, results, tool
 
 jobs = Topic("jobs", carries=str)
 HERE = Path(__file__).parents[1]
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def look(text: str) -> str:
     'Look it up.'
     with (HERE / "looked").open("a") as looked:
         looked.write(text)
     return text
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def book(text: str) -> str:
     'Book it.'
     if not (HERE / "open").exists():

@@ -7,6 +7,7 @@ import pytest
 from handrail import (
     Context,
     Idempotent,
+    Integrity,
     Key,
     Queryable,
     Reach,
@@ -25,6 +26,7 @@ TeamOf = Callable[..., Team]
     effect=Queryable(reconcile=ask_receiver, settle_s=0.0),
     idempotency=Key("order", "currency"),
     reach=Reach.TENANT,
+    gives=Integrity.INTERNAL,
 )
 async def charge(ctx: ToolContext, order: str, currency: str = "EUR") -> str:
     """Charge at somebody who can be asked by our key."""
@@ -32,7 +34,12 @@ async def charge(ctx: ToolContext, order: str, currency: str = "EUR") -> str:
     return WORLD.receiver.setdefault(ctx.idem_key, f"charged {order} {currency}")
 
 
-@tool(effect=Idempotent(ttl_s=3600), idempotency=Key("order", "amount"), reach=Reach.TENANT)
+@tool(
+    effect=Idempotent(ttl_s=3600),
+    idempotency=Key("order", "amount"),
+    reach=Reach.TENANT,
+    gives=Integrity.INTERNAL,
+)
 async def transfer(ctx: ToolContext, order: str, amount: float) -> str:
     """Transfer at somebody who honours our key."""
     WORLD.keys.append(ctx.idem_key)

@@ -8,6 +8,7 @@ from handrail import (
     Context,
     Cost,
     Effect,
+    Integrity,
     Parts,
     Reach,
     Refused,
@@ -26,7 +27,7 @@ TeamOf = Callable[..., Team]
 halves = Topic("halves", carries=str)
 
 
-@tool(effect=Effect.UNSAFE, cost=Cost(0.4), reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, cost=Cost(0.4), reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def rent(text: str) -> str:
     """Rent something."""
     WORLD.done.append(f"rent {text}")
@@ -129,7 +130,7 @@ async def test_a_task_without_a_budget_is_not_asked(team_of: TeamOf, acts: Acts)
         assert len(acts.done) == 3
 
 
-@tool(effect=Effect.PAID, cost=Cost(1), reach=Reach.TENANT)
+@tool(effect=Effect.PAID, cost=Cost(1), reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def think(text: str) -> str:
     """Have something thought about, for money."""
     WORLD.done.append(f"think {text}")
@@ -138,7 +139,7 @@ async def think(text: str) -> str:
     return text
 
 
-@tool(effect=Effect.READ, cost=Cost(1), reach=Reach.TENANT)
+@tool(effect=Effect.READ, cost=Cost(1), reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def look(text: str) -> str:
     """Look something up, for money."""
     WORLD.done.append(f"look {text}")

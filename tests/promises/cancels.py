@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from handrail import Client, Context, Effect, Parts, Reach, Topic, agent, results, tool
+from handrail import Client, Context, Effect, Integrity, Parts, Reach, Topic, agent, results, tool
 from handrail.errors import TaskCanceled, TaskEnded, TaskUnknown
 from handrail.ledger.event import CancelAsked, Dropped, PersonAnswered
 from handrail.ledger.task_record import RESULTS, decode_end, decode_row
@@ -147,7 +147,7 @@ async def test_a_handler_that_runs_is_interrupted_and_the_next_of_its_key_starts
         await has_nothing_open(team, first)
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def post(text: str) -> str:
     """Send a letter, which takes its time and cannot be taken back."""
     await SEEN.act.pass_through()
@@ -297,7 +297,7 @@ async def test_a_task_that_waits_for_a_person_ends_and_the_question_is_closed(
         assert await left_of_steps(team, "worker") == []
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def glance(text: str) -> str:
     """Look at something, which leaves no trace."""
     SEEN.ran.append(text)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from handrail import Context, Effect, Reach, Topic, agent, results, tool
+from handrail import Context, Effect, Integrity, Reach, Topic, agent, results, tool
 from handrail.errors import TaskCanceled
 from handrail.runtime.holding import halted
 from handrail.testing import Team
@@ -18,7 +18,7 @@ TeamOf = Callable[..., Team]
 jobs = Topic("jobs", carries=str)
 
 
-@tool(effect=Effect.PAID, reach=Reach.TENANT)
+@tool(effect=Effect.PAID, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def rent(text: str) -> str:
     """Rent something."""
     raise AssertionError(f"every test stands in for this tool, but it was called with {text}")

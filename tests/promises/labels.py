@@ -47,7 +47,7 @@ async def fetch(page: str) -> str:
     return f"what {page} says"
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def shelf(page: str) -> str:
     """Look something up in the house."""
     return page

@@ -12,6 +12,7 @@ from handrail import (
     Context,
     Effect,
     Handoff,
+    Integrity,
     Memory,
     MemoryClass,
     Parts,
@@ -54,7 +55,7 @@ told = Topic("told", carries=str)
 questions = Topic("questions", carries=str, replies=str)
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def note(text: str) -> str:
     """Note something down, which nobody can take back."""
     return text

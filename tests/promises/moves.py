@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 
-from handrail import Context, Effect, Reach, Topic, agent, results, tool
+from handrail import Context, Effect, Integrity, Reach, Topic, agent, results, tool
 from handrail.lane.journal import LANE, Kind, decode_entry
 from handrail.ledger.event import PersonAsked, StepWasted
 from handrail.testing import Team, TeamTask
@@ -40,13 +40,13 @@ class Provider:
         return f"done {text}" + "." * (LARGE if text.startswith("large") else 0)
 
 
-@tool(effect=Effect.PAID, timeout_s=60.0, reach=Reach.TENANT)
+@tool(effect=Effect.PAID, timeout_s=60.0, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def rent(text: str) -> str:
     """Rent something that takes its time."""
     raise AssertionError(f"every test stands in for this tool, but it was called with {text}")
 
 
-@tool(effect=Effect.UNSAFE, timeout_s=60.0, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, timeout_s=60.0, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def pay(text: str) -> str:
     """Pay, which nobody can take back."""
     raise AssertionError(f"every test stands in for this tool, but it was called with {text}")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from handrail import Approval, Context, Effect, Reach, agent, results, tool
+from handrail import Approval, Context, Effect, Integrity, Reach, agent, results, tool
 from handrail.errors import DecisionNotTaken, RequestUnknown
 from handrail.ledger.event import PersonAsked, RequestKind
 from handrail.runtime.approvals import approval_of
@@ -19,7 +19,12 @@ from tests.waiting import until
 TeamOf = Callable[..., Team]
 
 
-@tool(effect=Effect.UNSAFE, approval=Approval(by="role:finance"), reach=Reach.TENANT)
+@tool(
+    effect=Effect.UNSAFE,
+    approval=Approval(by="role:finance"),
+    reach=Reach.TENANT,
+    gives=Integrity.INTERNAL,
+)
 async def refund(order: str) -> str:
     """Send money back for one order."""
     WORLD.done.append(f"refund {order}")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import BaseModel
 
-from handrail import Context, Effect, Reach, Topic, agent, results, tool
+from handrail import Context, Effect, Integrity, Reach, Topic, agent, results, tool
 from handrail.errors import AskCycle, NoAnswerInTime, QuestionFailed
 from handrail.ledger.event import AnswerDropped, QuestionAsked
 from handrail.testing import Team
@@ -27,7 +27,7 @@ class Price(BaseModel):
 prices = Topic("prices", carries=str, replies=Price)
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def note(text: str) -> str:
     """Note something down, which nobody can take back."""
     return text

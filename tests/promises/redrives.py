@@ -10,6 +10,7 @@ from handrail import (
     Context,
     Effect,
     Idempotent,
+    Integrity,
     Parts,
     Reach,
     Refused,
@@ -60,19 +61,19 @@ def world() -> World:
     return WORLD
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def look(text: str) -> str:
     """Look something up."""
     return WORLD.does(f"look {text}")
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def pay(ctx: ToolContext, text: str) -> str:
     """Pay, which nobody can take back."""
     return WORLD.does(f"pay {text}", ctx.idem_key)
 
 
-@tool(effect=Idempotent(ttl_s=7 * 86_400), reach=Reach.TENANT)
+@tool(effect=Idempotent(ttl_s=7 * 86_400), reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def book(ctx: ToolContext, text: str) -> str:
     """Book at somebody who honours our key."""
     return WORLD.does(f"book {text}", ctx.idem_key)

@@ -9,7 +9,7 @@ import mcp_types as types
 import pytest
 from pydantic import BaseModel
 
-from handrail import Context, Effect, Reach, Refused, agent, remote_tool, results, tool
+from handrail import Context, Effect, Integrity, Reach, Refused, agent, remote_tool, results, tool
 from handrail.rails.mcp.lock import read_pins, write_pins
 from handrail.rails.mcp.server import read_servers
 from handrail.rails.mcp.standing import Pin
@@ -44,7 +44,7 @@ async def adviser(city: str, ctx: Context) -> str:
     return await ctx.model(f"weather in {city}?", returns=str, tools=[get_weather])
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def pay(to: str) -> str:
     """Pay somebody."""
     return f"paid {to}"

@@ -8,6 +8,7 @@ from handrail import (
     Context,
     Effect,
     Idempotent,
+    Integrity,
     Reach,
     Refused,
     State,
@@ -68,7 +69,7 @@ def world() -> Iterator[World]:
     return WORLD
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def look(text: str) -> str:
     """Look something up."""
     WORLD.done.append(f"look {text}")
@@ -76,7 +77,7 @@ async def look(text: str) -> str:
     return text
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def pay(text: str) -> str:
     """Pay, which nobody can take back."""
     WORLD.done.append(f"pay {text}")
@@ -84,7 +85,7 @@ async def pay(text: str) -> str:
     return f"paid {text}"
 
 
-@tool(effect=Idempotent(ttl_s=86_400), reach=Reach.TENANT)
+@tool(effect=Idempotent(ttl_s=86_400), reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def book(ctx: ToolContext, text: str) -> str:
     """Book at somebody who honours our key."""
     WORLD.done.append(f"book {text}")

@@ -9,6 +9,7 @@ from handrail import (
     Context,
     Effect,
     Idempotent,
+    Integrity,
     Queryable,
     Reach,
     ToolContext,
@@ -48,21 +49,21 @@ def acts() -> Iterator[Acts]:
 WORLD = Acts()
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def look(text: str) -> Found:
     """Look something up."""
     WORLD.done.append(f"look {text}")
     return Found(text=text)
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def pay(text: str) -> str:
     """Pay, which nobody can take back."""
     WORLD.done.append(f"pay {text}")
     return f"paid {text}"
 
 
-@tool(effect=Effect.PAID, reach=Reach.TENANT)
+@tool(effect=Effect.PAID, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def rent(ctx: ToolContext, text: str) -> str:
     """Rent something for money."""
     WORLD.done.append(f"rent {text}")
@@ -70,7 +71,7 @@ async def rent(ctx: ToolContext, text: str) -> str:
     return f"rented {text}"
 
 
-@tool(effect=Idempotent(ttl_s=3600), reach=Reach.TENANT)
+@tool(effect=Idempotent(ttl_s=3600), reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def book(ctx: ToolContext, text: str) -> str:
     """Book at somebody who honours our key."""
     WORLD.done.append(f"book {text}")
@@ -84,7 +85,11 @@ async def ask_receiver(key: str) -> str | None:
     return WORLD.receiver.get(key)
 
 
-@tool(effect=Queryable(reconcile=ask_receiver, settle_s=5.0), reach=Reach.TENANT)
+@tool(
+    effect=Queryable(reconcile=ask_receiver, settle_s=5.0),
+    reach=Reach.TENANT,
+    gives=Integrity.INTERNAL,
+)
 async def order(ctx: ToolContext, text: str) -> str:
     """Order at somebody who can be asked."""
     WORLD.done.append(f"order {text}")

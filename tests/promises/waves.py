@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from handrail import Context, Effect, Reach, Refused, State, agent, results, tool
+from handrail import Context, Effect, Integrity, Reach, Refused, State, agent, results, tool
 from handrail.lane.wave import Halted, Pace
 from handrail.ledger.projection import Projection
 from handrail.runtime.dead_letters import Fate, all_letters
@@ -37,7 +37,7 @@ def world() -> World:
     return WORLD
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def look(text: str) -> str:
     """Look something up."""
     if text in WORLD.wrong:

@@ -15,6 +15,7 @@ from handrail import (
     Context,
     Effect,
     Idempotent,
+    Integrity,
     Parts,
     Queryable,
     Reach,
@@ -180,19 +181,19 @@ async def think(number: int, step: int) -> str:
     return await STAGE.now.act("think", number, step, f"think/{number}/{step}")
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def look(number: int, step: int) -> str:
     """Look something up."""
     return await STAGE.now.act("look", number, step, f"look/{number}/{step}")
 
 
-@tool(effect=Effect.PAID, reach=Reach.TENANT)
+@tool(effect=Effect.PAID, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def rent(ctx: ToolContext, number: int, step: int) -> str:
     """Rent something for money."""
     return await STAGE.now.act("rent", number, step, ctx.idem_key)
 
 
-@tool(effect=Idempotent(ttl_s=3600), reach=Reach.TENANT)
+@tool(effect=Idempotent(ttl_s=3600), reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def book(ctx: ToolContext, number: int, step: int) -> str:
     """Book at somebody who honours the key."""
     return await STAGE.now.act("book", number, step, ctx.idem_key)
@@ -204,19 +205,23 @@ async def ask_receiver(key: str) -> str | None:
     return STAGE.now.known.get(key)
 
 
-@tool(effect=Queryable(reconcile=ask_receiver, settle_s=SETTLE_S), reach=Reach.TENANT)
+@tool(
+    effect=Queryable(reconcile=ask_receiver, settle_s=SETTLE_S),
+    reach=Reach.TENANT,
+    gives=Integrity.INTERNAL,
+)
 async def order(ctx: ToolContext, number: int, step: int) -> str:
     """Order at somebody who can be asked."""
     return await STAGE.now.act("order", number, step, ctx.idem_key)
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def pay(number: int, step: int) -> str:
     """Pay, which nobody can take back."""
     return await STAGE.now.act("pay", number, step, f"pay/{number}/{step}")
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def knock(number: int, step: int) -> str:
     """Look something up at somebody who is away at first."""
     answer = await STAGE.now.act("knock", number, step, f"knock/{number}/{step}")
@@ -224,7 +229,7 @@ async def knock(number: int, step: int) -> str:
     return answer
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def stumble(number: int, step: int) -> str:
     """Look something up where everybody fails until a person has mended it."""
     answer = await STAGE.now.act("stumble", number, step, f"stumble/{number}/{step}")
@@ -232,7 +237,7 @@ async def stumble(number: int, step: int) -> str:
     return answer
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def fell(number: int, step: int) -> str:
     """Kill whoever takes this step."""
     await STAGE.now.fall()

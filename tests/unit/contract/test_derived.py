@@ -183,6 +183,45 @@ def test_durations_are_read_in_seconds() -> None:
     assert duration_s("PT1H30M5S") == 5_405
 
 
+@pytest.mark.parametrize(
+    ("reach", "effect", "trusted", "asked"),
+    [
+        (Reach.NONE, Effect.READ, True, False),
+        (Reach.TENANT, Effect.READ, False, True),
+        (Reach.TENANT, Effect.PAID, False, True),
+        (Reach.TENANT, Effect.UNSAFE, False, True),
+        (Reach.EXTERNAL, Effect.READ, False, False),
+    ],
+)
+def test_a_tool_of_the_house_that_does_not_say_whose_words_it_gives_gives_anybodys(
+    reach: Reach, effect: Effect, *, trusted: bool, asked: bool
+) -> None:
+    async def act(name: str) -> str:
+        """Look something up."""
+        return name
+
+    silent = tool(effect=effect, reach=reach)(act)
+    internal = tool(effect=effect, reach=reach, gives=Integrity.INTERNAL)(act)
+
+    assert silent.gives is not None
+    assert silent.gives.is_trusted is trusted
+    assert any(words.startswith("gives=") for words in missing(silent)) is asked
+    assert internal.gives is not None
+    assert internal.gives.is_trusted
+    assert not any(words.startswith("gives=") for words in missing(internal))
+    assert f"| gives | {'internal' if trusted else 'untrusted'} words |" in page(silent)
+
+
+def test_a_tool_of_the_house_that_computes_is_not_asked_whose_words_it_gives() -> None:
+    @tool(effect=Effect.PURE, reach=Reach.TENANT)
+    async def count(name: str) -> int:
+        """Count letters."""
+        return len(name)
+
+    assert not any(words.startswith("gives=") for words in missing(count))
+    assert "| gives | what follows from its arguments |" in page(count)
+
+
 def test_what_is_computed_from_arguments_alone_is_as_trusted_as_they_are() -> None:
     async def act(amount: int) -> int:
         """Compute something."""

@@ -29,7 +29,7 @@ async def fetch(url: str) -> str:
     return url
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def look(key: str) -> str:
     """Look something up in the house."""
     return key
@@ -41,7 +41,7 @@ async def count(text: str) -> int:
     return len(text)
 
 
-@tool(effect=Idempotent(ttl_s=60), reach=Reach.TENANT, inert=["text"])
+@tool(effect=Idempotent(ttl_s=60), reach=Reach.TENANT, gives=Integrity.INTERNAL, inert=["text"])
 async def keep(name: str, text: str) -> str:
     """Keep a text under a name."""
     return f"{name} {text}"

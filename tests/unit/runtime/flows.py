@@ -76,7 +76,7 @@ async def fetch(page: str) -> str:
     return page
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def look(page: str) -> str:
     """Read the house's own page."""
     return page

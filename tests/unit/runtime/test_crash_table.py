@@ -7,7 +7,7 @@ same moments, in tests/faults/test_steps.py.
 import pytest
 from pydantic import BaseModel
 
-from handrail import Context, Effect, Reach, Topic, agent, results, tool
+from handrail import Context, Effect, Integrity, Reach, Topic, agent, results, tool
 from handrail.ledger.event import Finished, StepWasted
 from handrail.testing import Team
 from tests.promises.step_tools import jobs, ledger
@@ -22,21 +22,21 @@ class Query(BaseModel):
 queries = Topic("queries", carries=Query, replies=str)
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def look(text: str) -> str:
     """Look something up."""
     DONE.append("look")
     return text
 
 
-@tool(effect=Effect.PAID, reach=Reach.TENANT)
+@tool(effect=Effect.PAID, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def think(text: str) -> str:
     """Have something thought about, for money."""
     DONE.append("think")
     return text
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def pay(text: str) -> str:
     """Pay, which nobody can take back."""
     DONE.append("pay")

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from handrail import Context, Effect, Reach, Refused, State, agent, results, tool
+from handrail import Context, Effect, Integrity, Reach, Refused, State, agent, results, tool
 from handrail.errors.wire import BodyNotJson
 from handrail.testing import Team
 from tests.promises.step_tools import jobs
@@ -22,7 +22,7 @@ def invalid() -> ValidationError:
     return raised.value
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def pay(text: str) -> str:
     """Pay, and fail."""
     raise ENDS[0]

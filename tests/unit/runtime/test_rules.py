@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from handrail import Context, Effect, Reach, Topic, agent, results, tool
+from handrail import Context, Effect, Integrity, Reach, Topic, agent, results, tool
 from handrail.bus.in_process import InProcessBus
 from handrail.bus.kafka_producer import TRANSACTION_TIMEOUT_MS
 from handrail.bus.port import Ahead, TopicSpec, Written
@@ -37,7 +37,7 @@ async def all_decided() -> None:
     await until(lambda: not undecided(), what="no transaction is open")
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def pay(text: str) -> str:
     """Pay, which takes a while."""
     await all_decided()

@@ -4,7 +4,18 @@ from decimal import Decimal
 
 from pydantic import BaseModel
 
-from handrail import Context, Effect, Reach, Refused, ToolContext, Topic, agent, results, tool
+from handrail import (
+    Context,
+    Effect,
+    Integrity,
+    Reach,
+    Refused,
+    ToolContext,
+    Topic,
+    agent,
+    results,
+    tool,
+)
 
 
 class Greeting(BaseModel):
@@ -28,13 +39,13 @@ class Receipt(BaseModel):
     id: str
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def find_order(order: str) -> str:
     """Find an order."""
     return f"order {order} is there"
 
 
-@tool(effect=Effect.UNSAFE, timeout_s=20, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, timeout_s=20, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def refund(ctx: ToolContext, order: str, amount: Decimal) -> Receipt:
     """Send money back for one order."""
     return Receipt(id=f"r-{order}-{amount}")

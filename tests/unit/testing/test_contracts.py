@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 
-from handrail import Effect, Example, Idempotent, Reach, Refused, State, ToolContext, tool
+from handrail import (
+    Effect,
+    Example,
+    Idempotent,
+    Integrity,
+    Reach,
+    Refused,
+    State,
+    ToolContext,
+    tool,
+)
 from handrail.contract.terms import Terms
 from handrail.contract.tool import Tool
 from handrail.testing.contracts import World, contract_problems
@@ -15,6 +25,7 @@ COMPLETE: Terms = {
     "owner": "somebody",
     "permission": "book:write",
     "reach": Reach.TENANT,
+    "gives": Integrity.INTERNAL,
     "examples": [Example({"name": "Ada"}, "Ada"), Example({"name": ""}, fails=State.NOT_FOUND)],
 }
 

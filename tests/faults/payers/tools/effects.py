@@ -2,7 +2,7 @@
 
 import os
 
-from handrail import Effect, Reach, tool
+from handrail import Effect, Integrity, Reach, tool
 
 
 def act(what: str, number: int) -> None:
@@ -15,21 +15,21 @@ def act(what: str, number: int) -> None:
         os.close(file)
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def look(number: int) -> str:
     """Look at a bill."""
     act("look", number)
     return f"bill {number}"
 
 
-@tool(effect=Effect.PAID, reach=Reach.TENANT)
+@tool(effect=Effect.PAID, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def think(text: str, number: int) -> str:
     """Think about a bill, for money."""
     act("think", number)
     return f"{text} is right"
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def pay(number: int) -> str:
     """Pay a bill, which nobody can take back."""
     act("pay", number)

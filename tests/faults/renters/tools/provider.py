@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 
-from handrail import Effect, Reach, tool
+from handrail import Effect, Integrity, Reach, tool
 
 CALL_S = float(os.environ.get("CALL_S", "4"))
 
@@ -19,7 +19,7 @@ def line(what: str, number: int, step: int) -> None:
         os.close(file)
 
 
-@tool(effect=Effect.PAID, timeout_s=600.0, reach=Reach.TENANT)
+@tool(effect=Effect.PAID, timeout_s=600.0, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def think(number: int, step: int) -> str:
     """Think about an order, for money and for long."""
     line("begun", number, step)

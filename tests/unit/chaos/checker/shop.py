@@ -10,6 +10,7 @@ from handrail import (
     Context,
     Effect,
     Idempotent,
+    Integrity,
     Parts,
     Queryable,
     Reach,
@@ -89,19 +90,19 @@ class World:
 WORLD = World()
 
 
-@tool(effect=Effect.READ, reach=Reach.TENANT)
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def look(ctx: ToolContext, what: str) -> str:
     """Look something up."""
     return WORLD.act(ctx.idem_key, "look", "read")
 
 
-@tool(effect=Effect.PAID, reach=Reach.TENANT)
+@tool(effect=Effect.PAID, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def think(ctx: ToolContext, what: str) -> str:
     """Think something over, for money."""
     return WORLD.act(ctx.idem_key, "think", "paid")
 
 
-@tool(effect=Idempotent(ttl_s=3600), reach=Reach.TENANT)
+@tool(effect=Idempotent(ttl_s=3600), reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def book(ctx: ToolContext, what: str) -> str:
     """Book something."""
     return WORLD.act(ctx.idem_key, "book", "idempotent")
@@ -113,13 +114,13 @@ async def what_became(key: str) -> str | None:
     return WORLD.known.get(key)
 
 
-@tool(effect=Queryable(what_became, settle_s=1.0), reach=Reach.TENANT)
+@tool(effect=Queryable(what_became, settle_s=1.0), reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def fetch(ctx: ToolContext, what: str) -> str:
     """Fetch material."""
     return WORLD.act(ctx.idem_key, "fetch", "queryable")
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def pay(ctx: ToolContext, what: str) -> str:
     """Pay, which nobody can take back."""
     return WORLD.act(ctx.idem_key, "pay", "unsafe")

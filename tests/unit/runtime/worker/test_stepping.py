@@ -5,7 +5,19 @@ import time
 
 import pytest
 
-from handrail import Context, Effect, Reach, Refused, Retry, State, Topic, agent, results, tool
+from handrail import (
+    Context,
+    Effect,
+    Integrity,
+    Reach,
+    Refused,
+    Retry,
+    State,
+    Topic,
+    agent,
+    results,
+    tool,
+)
 from handrail.bus.in_process import InProcessBus
 from handrail.contract.tool import ToolContext
 from handrail.lane.journal import Kind, decode_entry
@@ -27,7 +39,7 @@ KEYS_FOR_EVER = [
 ]
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def pay(ctx: ToolContext, text: str) -> str:
     """Pay."""
     keys.append(ctx.idem_key)
@@ -106,7 +118,12 @@ async def test_a_licence_that_is_too_old_is_renewed_before_anything_is_done(late
     assert seen == (["dependency_unavailable"] if given_up else [])
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, retry=Retry(max=3, on={State.RATE_LIMITED}))
+@tool(
+    effect=Effect.UNSAFE,
+    reach=Reach.TENANT,
+    gives=Integrity.INTERNAL,
+    retry=Retry(max=3, on={State.RATE_LIMITED}),
+)
 async def pay_when_quiet(ctx: ToolContext, text: str) -> str:
     """Pay, unless it is the first call."""
     keys.append(ctx.idem_key)
