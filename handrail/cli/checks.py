@@ -122,6 +122,23 @@ def model() -> Outcome:
     )
 
 
+def secrets(settings: "Settings") -> Outcome:
+    """Look for the secrets that tools and MCP servers need."""
+    from handrail.cli.team import checked_team, lacks_secrets
+
+    try:
+        tools = checked_team(settings).loaded.tools.values()
+        lacking = lacks_secrets(settings, tools)
+    except HandrailError as error:
+        return Outcome(State.SKIPPED, f"The team cannot be loaded: {error.what}")
+    if not lacking:
+        count = len({one for tool in tools for one in tool.terms.secrets})
+        said = "No tool needs one." if not count else "Every secret that a tool needs is there."
+        return Outcome(State.OK, said)
+    said = f"{'; '.join(lacking)}. Calls that need it are refused."
+    return Outcome(State.WARNING, said, "put each there, in the environment of the agents")
+
+
 def documents(settings: "Settings") -> Outcome:
     """Look for the folders of the collections."""
     if not settings.documents:
@@ -303,6 +320,7 @@ def checks(settings: "Settings", bus: "Bus | None", unreachable: str) -> list[Ch
         ("abandoned transactions", there(abandoned_transactions)),
         ("clocks", there(clocks)),
         ("model", here(model)),
+        ("secrets", here(lambda: secrets(settings))),
         ("documents", here(lambda: documents(settings))),
         ("sandbox", lambda: sandbox(settings)),
     ]

@@ -9,11 +9,12 @@ import click
 from handrail.cli.output import note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from handrail.bus.settings import Settings
     from handrail.contract.agent import Agent
     from handrail.contract.team import TeamDescription
+    from handrail.contract.tool import Tool
     from handrail.runtime.discovery import LoadedTeam
     from handrail.runtime.topics import Layout
 
@@ -79,6 +80,16 @@ def layout_of(settings: "Settings") -> "Layout":
         partitions=settings.partitions,
         replication=settings.replication,
     )
+
+
+def lacks_secrets(settings: "Settings", tools: "Iterable[Tool[..., Any]]") -> "list[str]":
+    """Say which secrets the team lacks, as sentences without a value. Raises SettingWrong."""
+    from handrail.rails.mcp.server import read_servers
+    from handrail.runtime.missing_secrets import missing_secrets
+    from handrail.runtime.secret_store import ProjectSecrets
+
+    store = ProjectSecrets(settings.project_dir)
+    return missing_secrets(tools, read_servers(settings.mcp), store)
 
 
 def warn_of_idle(settings: "Settings", scale: dict[str, int]) -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote, quote_plus
@@ -85,16 +86,19 @@ class FolderSecrets:
         return f"the file {self._folder / tenant / name}"
 
 
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """A secret that is declared and not there."""
+
+    tenant: str
+    name: str
+    place: str  #: where it would have to be
+
+
 def resolved(tool: Tool[..., Any], tenant: str, store: SecretStore) -> dict[str, str]:
     """Give what a tool declares, by name. Raises Refused (`precondition_failed`)."""
     found: dict[str, str] = {}
-    for written in tool.terms.secrets:
-        matched = _FORM.fullmatch(written)
-        whose = "" if matched is None else matched[1].replace("{tenant}", tenant)
-        name = "" if matched is None else matched[2]
-        if not (_PART.fullmatch(whose) and _PART.fullmatch(name)):
-            detail = f"{tool.name}: {written} names no secret of tenant {tenant}"
-            raise Refused(State.PRECONDITION_FAILED, detail, remedy="Write secret://TENANT/NAME.")
+    for whose, name in _named(tool, tenant):
         value = store.read(whose, name)
         if not value:
             where = store.place(whose, name)
@@ -105,6 +109,27 @@ def resolved(tool: Tool[..., Any], tenant: str, store: SecretStore) -> dict[str,
             )
         found[name] = value
     return found
+
+
+def lacking(tool: Tool[..., Any], tenant: str, store: SecretStore) -> list[Lacking]:
+    """Give all that a tool declares and that is not there. Raises Refused, for what is no name."""
+    named = list(_named(tool, tenant))
+    return [
+        Lacking(whose, name, store.place(whose, name))
+        for whose, name in named
+        if not store.read(whose, name)
+    ]
+
+
+def _named(tool: Tool[..., Any], tenant: str) -> Iterator[tuple[str, str]]:
+    for written in tool.terms.secrets:
+        matched = _FORM.fullmatch(written)
+        whose = "" if matched is None else matched[1].replace("{tenant}", tenant)
+        name = "" if matched is None else matched[2]
+        if not (_PART.fullmatch(whose) and _PART.fullmatch(name)):
+            detail = f"{tool.name}: {written} names no secret of tenant {tenant}"
+            raise Refused(State.PRECONDITION_FAILED, detail, remedy="Write secret://TENANT/NAME.")
+        yield whose, name
 
 
 def cleared(text: str, secrets: Mapping[str, str]) -> str:

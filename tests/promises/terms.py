@@ -5,10 +5,23 @@ from typing import ClassVar
 
 import pytest
 
-from handrail import Context, Cost, Effect, Refused, Retry, State, ToolContext, agent, results, tool
+from handrail import (
+    Approval,
+    Context,
+    Cost,
+    Effect,
+    Refused,
+    Retry,
+    State,
+    ToolContext,
+    agent,
+    results,
+    tool,
+)
+from handrail.ledger.event import PersonAsked
 from handrail.testing import Team
 from handrail.testing.accounting import read_all
-from tests.promises.step_tools import jobs
+from tests.promises.step_tools import jobs, ledger
 from tests.waiting import until
 
 TeamOf = Callable[..., Team]
@@ -65,6 +78,40 @@ async def payer(job: str, ctx: Context) -> str:
         return await ctx.call(TOOLS[job], text="42")
     except Refused as no:
         return f"{no.state}"
+
+
+@tool(effect=Effect.UNSAFE, approval=Approval(), secrets=["secret://{tenant}/psp"])
+async def transfer(ctx: ToolContext, text: str) -> str:
+    """Transfer something, once a person has approved it."""
+    Bank.calls.append(text)
+    return f"{text} with {len(ctx.secrets['psp'])} letters"
+
+
+@agent(reads=jobs, writes=results)
+async def treasurer(job: str, ctx: Context) -> str:
+    try:
+        return await ctx.call(transfer, text=job)
+    except Refused as no:
+        return f"{no.state}: {no.detail}. {no.remedy}"
+
+
+async def test_nobody_is_asked_to_approve_an_act_whose_secret_is_missing(team_of: TeamOf) -> None:
+    async with team_of(treasurer, tools=[transfer], partitions=1) as team:
+        team.allow(transfer)
+        lacking = await (await team.submit(jobs, "once")).result(str)
+        asked = [one for one in await ledger(team) if isinstance(one, PersonAsked)]
+
+        team.secret("psp", CANARY)
+        task = await team.submit(jobs, "again")
+        await task.until("auth_required")
+        await team.approve(task, by="ann")
+        done = await task.result(str)
+
+    assert lacking.startswith("precondition_failed: transfer was not called: its secret psp")
+    assert "team.secret" in lacking
+    assert asked == []
+    assert done == f"again with {len(CANARY)} letters"
+    assert Bank.calls == ["again"]
 
 
 @pytest.mark.parametrize(

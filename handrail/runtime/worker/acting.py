@@ -4,11 +4,15 @@ import asyncio
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import structlog
+
 from handrail.contract.failure import Refused, State
 from handrail.contract.tool import Tool, ToolContext
 from handrail.models.port import JsonObject, Model, ModelReply, ModelRequest
 from handrail.rails.secrets import SecretStore, error_without, resolved, result_without
 from handrail.runtime.secret_store import open_secrets
+
+log = structlog.get_logger("handrail.rails")
 
 R = TypeVar("R")
 
@@ -51,6 +55,21 @@ class StepRunner:
             harmless = tool.effect in ("pure", "read")
             state = State.TIMEOUT_NO_EFFECT if harmless else State.OUTCOME_UNKNOWN
             raise Refused(state, f"{tool.name} did not end within {tool.timeout_s:g} s") from error
+
+    async def lacks(self, tool: Tool[Any, Any], tenant: str) -> Refused | None:
+        """Say which secret a tool lacks, before anybody is asked about it; None when it has all.
+
+        A store that fails by itself has not said that one is missing.
+        """
+        if not tool.terms.secrets:
+            return None
+        try:
+            await asyncio.to_thread(self._resolved, tool, tenant)
+        except Refused as refused:
+            return refused
+        except Exception as error:  # noqa: BLE001 - a store of the team's own; the act asks it again
+            log.warning("store of secrets failed", tool=tool.name, error=type(error).__name__)
+        return None
 
     def _resolved(self, tool: Tool[Any, Any], tenant: str) -> dict[str, str]:
         return resolved(tool, tenant, self._secrets or open_secrets())

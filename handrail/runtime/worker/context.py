@@ -315,7 +315,7 @@ class RunContext:
                 shown_to_model(talk.tools.values(), request.sources)
             ),
         )
-        gate = Gate(self._steps, self._asker)
+        gate = Gate(self._steps, self._asker, self._acting)
         return await turn_through(gate, self._acting.model, request, act)
 
     async def _paid_turn(self, request: ModelRequest) -> ModelReply:
@@ -330,7 +330,9 @@ class RunContext:
             ctx = self._tool_context(step, index)
             return telling.of(self._act(tool, asked, read, ctx, path), read)
 
-        result = await Gate(self._steps, self._asker).through(tool, arguments, path, act)
+        result = await Gate(self._steps, self._asker, self._acting).through(
+            tool, arguments, path, act
+        )
         return await telling.told(result)
 
     def _act(

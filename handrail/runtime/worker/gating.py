@@ -25,6 +25,7 @@ from handrail.models.port import JsonObject
 from handrail.rails.binding import Binding
 from handrail.rails.budget import micros_of, written
 from handrail.rails.gateway import Call, NeedsApproval, Stage, Stopped, Verdict, judge
+from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.approving import Decided, approval_wait, expired, may_not_decide
 from handrail.runtime.worker.asking import Asker, ask_person_wait
 from handrail.runtime.worker.ground import Act, never_again
@@ -51,6 +52,7 @@ class Gate:
 
     steps: RunSteps
     asker: Asker
+    acting: StepRunner
 
     async def through(
         self, tool: Tool[Any, R], arguments: JsonObject, path: str, act: MakeAct[R]
@@ -87,7 +89,7 @@ class Gate:
         costs = {"cost": cost} if cost and steps.budget.account.limit is not None else {}
         call = original = self._call(tool, arguments)
         ask_path, rails = approval_path(path), self.steps.ground.worker.rails
-        verdict = None if self.is_settled(path) else judge(call, rails)
+        verdict = None if self.is_settled(path) else await self._verdict(call, ask_path)
         approved = self.is_settled(ask_path) or isinstance(verdict, NeedsApproval)
         if approved:
             decided = await steps.wait_for(self._approval(ask_path, call, verdict))
@@ -127,6 +129,15 @@ class Gate:
             rails.limits.running(tool.name, call.tenant, limit, call.now_ms),
         ):
             return await steps.carry_out(made)
+
+    async def _verdict(self, call: Call, ask_path: str) -> Verdict:
+        """Judge an act; nobody is asked to approve one that lacks a secret."""
+        found = judge(call, self.steps.ground.worker.rails)
+        if isinstance(found, NeedsApproval) and not self.is_settled(ask_path):
+            lacking = await self.acting.lacks(call.tool, call.tenant)
+            if lacking is not None:
+                return Stopped(Stage.CONTRACT, lacking)
+        return found
 
     def _charged_before(self, path: str) -> int:
         """Give how many attempts are paid for beside the one that is about to be counted."""
