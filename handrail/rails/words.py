@@ -8,9 +8,11 @@ somebody asks.
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from functools import lru_cache
+from types import FunctionType
 from typing import Any, Final, cast
 
 import orjson
@@ -25,12 +27,14 @@ VALUES_COUNT_MAX: Final = 10_000  #: of one value that is looked up
 #: Characters that are searched for one value: the event loop waits meanwhile. Words that stand
 #: alone cost none; beyond it nothing more of the value was said.
 SEARCHED_CHARS_MAX: Final = 20_000_000
+FUNCTIONS_COUNT_MAX: Final = 1_000  #: whose constants are remembered; a team has one per agent
 PIECES_COUNT_MAX: Final = 64  #: of one heard word, by the quotes and brackets in it
 
 _NUMBER = re.compile(r"(?<![\w.,])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])")
 _OPENS, _CLOSES = r"(?:(?<=^)|(?<=[\s\"'(\[{<]))", r"(?=[\"')\]}>.,;:!?]*(?:\s|$))"
 _OPENING, _CLOSING = frozenset("\"'([{<"), frozenset("\"')]}>.,;:!?")
 _DIGITS_MAX: Final = 40
+_SIMPLE: Final = frozenset({str, int, float})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Words:
         """Begin with nothing."""
         self._heard: list[object] = []  # not looked into yet
         self._texts: list[str] = []
+        self._looked_into_count = 0  # of the texts
         self._whole: set[str] = set()
         self._numbers: set[Decimal] = set()
         self._flags: set[_Flag] = set()
@@ -64,6 +69,7 @@ class Words:
         Of a mapping the names count as well, of a model only what stands in its fields.
         """
         self._take_in()
+        self._look_into()
         leaves = _leaves(value, name)
         search = _Search()
         return len(leaves) <= VALUES_COUNT_MAX and all(self._says(one, search) for one in leaves)
@@ -98,13 +104,7 @@ class Words:
             return
         self._room -= len(text)
         self._texts.append(text)
-        self._whole.add(text)
-        self._numbers.update(_numbers(text))
         self._known.clear()
-        for word in text.split(" "):
-            pieces = _pieces(word)
-            self._pieces.update(pieces)
-            self._has_odd_words = self._has_odd_words or not pieces
         if text[0] in '{["':
             try:
                 inner: object = orjson.loads(cast("str", leaf))
@@ -112,6 +112,18 @@ class Words:
                 return
             for one in _leaves(inner):
                 self._take(one)
+
+    def _look_into(self) -> None:
+        """Learn what stands in the texts, which whoever only carries them on need not know."""
+        texts = self._texts[self._looked_into_count :]
+        self._looked_into_count = len(self._texts)
+        for text in texts:
+            self._whole.add(text)
+            self._numbers.update(_numbers(text))
+            for word in text.split(" "):
+                pieces = _pieces(word)
+                self._pieces.update(pieces)
+                self._has_odd_words = self._has_odd_words or not pieces
 
     def _says(self, leaf: object, search: "_Search") -> bool:
         if isinstance(leaf, _Flag):
@@ -160,7 +172,9 @@ def _leaves(value: object, name: str = "") -> list[object]:
     todo: list[tuple[str, object]] = [(name, value)]
     while todo and len(found) <= VALUES_COUNT_MAX:
         called, one = todo.pop()
-        if isinstance(one, Enum):
+        if type(one) in _SIMPLE:  # most are, and need no further look
+            found.append(one)
+        elif isinstance(one, Enum):
             todo.append((called, cast("object", one.value)))
         elif isinstance(one, bool):
             found.append(_Flag(called, one))
@@ -215,15 +229,20 @@ def _cut(text: str) -> str:
     return text[:CARRIED_CHARS_MAX].rpartition(" ")[0]
 
 
-def constants_of(function: Any) -> list[object]:  # noqa: ANN401 - whatever a handler is
+def constants_of(function: Any) -> Sequence[object]:  # noqa: ANN401 - whatever a handler is
     """Give what the code of a function says itself: its constants, and those of its module.
 
     They were fixed when the code was written, so nobody who is read can have chosen them.
     """
-    code: Any = getattr(function, "__code__", None)
-    names: Mapping[str, object] = getattr(function, "__globals__", {})
+    code = getattr(function, "__func__", function)
+    return _constants_of(code) if isinstance(code, FunctionType) else ()
+
+
+@lru_cache(maxsize=FUNCTIONS_COUNT_MAX)
+def _constants_of(function: FunctionType) -> Sequence[object]:
+    names: Mapping[str, object] = function.__globals__
     found: list[object] = []
-    todo: list[Any] = [] if code is None else [code]
+    todo: list[Any] = [function.__code__]
     while todo:
         one = todo.pop()
         found += [names[name] for name in one.co_names if _is_plain(names.get(name))]
@@ -232,7 +251,7 @@ def constants_of(function: Any) -> list[object]:  # noqa: ANN401 - whatever a ha
                 todo.append(constant)
             elif _is_plain(constant):
                 found.append(constant)
-    return found
+    return tuple(found)
 
 
 def _is_plain(value: object) -> bool:

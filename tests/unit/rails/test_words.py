@@ -99,6 +99,17 @@ def test_json_within_a_text_is_heard_as_what_it_says() -> None:
     assert heard("{not json").said("{not json")
 
 
+def test_what_has_gone_on_is_still_known_to_whoever_asks_later() -> None:
+    words = heard("the first", '{"amount": 12}')
+    carried = words.carried(384)
+
+    assert words.said("first")
+    assert words.said(12)
+    words.hear("and a second")
+    assert words.said("second")
+    assert words.carried(384) == (*carried, "and a second")
+
+
 def test_what_goes_on_is_bounded_and_whole_words() -> None:
     words = heard("a b c", "word " * 100, "a b c", 12)
 
@@ -125,7 +136,7 @@ def test_what_code_says_was_fixed_when_it_was_written() -> None:
     assert words.said("a constant")
     assert words.said(OWN)
     assert not words.said("text of somebody")
-    assert constants_of(42) == []
+    assert constants_of(42) == ()
 
 
 def test_a_long_list_of_words_out_of_a_long_text_was_said() -> None:
