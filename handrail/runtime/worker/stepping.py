@@ -75,7 +75,7 @@ class Stepper:
         self._ground = ground
         self._invocation = invocation
         self._envelope = envelope
-        self._closing = closing
+        self._is_cut_off = closing
         self._log = ground.lane.steps.of(invocation.id)
         self._asked: set[str] = set()
 
@@ -242,11 +242,9 @@ class Stepper:
         except asyncio.CancelledError:
             if not self._closing() and self._log.state(act.asked.path) not in ENDED_STATES:
                 # The handler itself gave up waiting, and may go on: what is left has to be said.
-                if acts and not harmless:
-                    state, words = State.OUTCOME_UNKNOWN, "its handler stopped waiting for it"
-                else:
-                    state, words = State.TIMEOUT_NO_EFFECT, "its handler stopped waiting for it"
-                error = Refused(state, f"{act.asked.name}: {words}")
+                perhaps = acts and not harmless
+                state = State.OUTCOME_UNKNOWN if perhaps else State.TIMEOUT_NO_EFFECT
+                error = Refused(state, f"{act.asked.name}: its handler stopped waiting for it")
                 self._hand_error(act, error, attempt)
             raise
         finally:
@@ -377,6 +375,11 @@ class Stepper:
         )
         self.stopped = self.stopped or error
         return error
+
+    def _closing(self) -> bool:
+        # No closure over the run that the run would hold: once it has ended nothing of it is left
+        # to the collector of cycles, which stops all others meanwhile.
+        return self._is_cut_off() or self.suspended is not None
 
     def _entry(
         self, kind: Kind, path: str, facts: dict[str, object], body: bytes | None = None

@@ -55,9 +55,7 @@ class RunSteps(Stepper):
         closing: Callable[[], bool],
     ) -> None:
         """Record under this invocation; once `closing` says so, nothing begins any more."""
-        super().__init__(
-            ground, invocation, envelope, lambda: closing() or self.suspended is not None
-        )
+        super().__init__(ground, invocation, envelope, closing)
         self.on_asked: Callable[[], None] = lambda: None  #: called when an agent is to be asked
         self.ground = ground
         self.invocation = invocation
