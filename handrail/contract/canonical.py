@@ -14,9 +14,13 @@ from typing import Any, cast
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
+_PLAIN = frozenset({int, bool, type(None)})
+
 
 def plain(value: object) -> object:
     """Give plain JSON values; the members of a set in one order."""
+    if type(value) in _PLAIN or (type(value) is str and value.isascii()):
+        return value  # most arguments are, and each question below takes its time
     if isinstance(value, BaseModel):
         return {name: plain(getattr(value, name)) for name in type(value).model_fields}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -124,6 +124,8 @@ class Holds:
 
     def of_agent(self, agent: str) -> Hold | None:
         """Give what keeps the whole agent from beginning anything."""
+        if not self._all:
+            return None
         for halt in Halt:
             hold = self._all.get(Target(Scope.AGENT, agent).key(halt))
             if hold is not None:

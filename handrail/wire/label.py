@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 LABEL_CHARS_MAX: Final = 100  #: of what can be a label; nothing longer is looked into
 SHOWN_CHARS_MAX: Final = 40
+LABELS_COUNT_MAX: Final = 256  #: that are remembered as read; there are a dozen good ones
 
 _BETWEEN = re.compile(r"[\s,;]+")
 
@@ -94,6 +96,12 @@ def label_of(text: str | None, *, absent: Label = STRICTEST) -> Label:
     """
     if text is None:
         return absent
+    # A long one is no label, and must not fill what is remembered.
+    return STRICTEST if len(text) > LABEL_CHARS_MAX else _read(text)
+
+
+@lru_cache(maxsize=LABELS_COUNT_MAX)
+def _read(text: str) -> Label:
     if misread(text) is not None:
         return STRICTEST
     words = _words(text)

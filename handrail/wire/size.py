@@ -26,8 +26,9 @@ def headers_size(headers: Headers) -> int:
     size = HEADER_OVERHEAD_BYTES * len(headers)
     for name, value in headers:
         # A name that is no UTF-8 was read with half characters in it.
-        text = name if name.isascii() else name.encode(errors="surrogatepass")
-        size += len(text) + len(value or b"")
+        size += len(name) if name.isascii() else len(name.encode(errors="surrogatepass"))
+        if value:
+            size += len(value)
     return size
 
 

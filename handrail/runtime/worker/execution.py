@@ -7,7 +7,6 @@ raised, because it is not the handoff's fault.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from handrail.contract.parts import Missing, Parts
 from handrail.errors.lane import (
@@ -24,19 +23,18 @@ from handrail.lane.gather import Gather, PartEnd
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import Kind, entry_key
 from handrail.lane.steps import Doubt
-from handrail.rails.budget import together
 from handrail.runtime.worker.burial import Buried, record_of_parts
 from handrail.runtime.worker.canceling import Canceled
 from handrail.runtime.worker.context import RunContext
 from handrail.runtime.worker.ending import Doubtful, Ended, Spent, Suspended
 from handrail.runtime.worker.failing import FailedRun, after_failure
+from handrail.runtime.worker.given import Given, having_seen, in_common, with_left, with_spent
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.holding import rest_at_start
 from handrail.runtime.worker.outputs import Origin, outputs_of
 from handrail.runtime.worker.policing import check_sending
 from handrail.runtime.worker.reading_back import read_back
 from handrail.runtime.worker.replying import check_address, reply_of
-from handrail.runtime.worker.run_labels import plans_together
 from handrail.runtime.worker.run_memory import CommandSender, RunMemory
 from handrail.runtime.worker.versions import rest_for_version
 from handrail.runtime.worker.waiting import RunSteps
@@ -44,10 +42,7 @@ from handrail.wire.claim import is_claim
 from handrail.wire.codec import decode_envelope, encode_time
 from handrail.wire.dead_letter import Reason
 from handrail.wire.envelope import Envelope
-from handrail.wire.label import joined as all_joined
-from handrail.wire.label import label_of
 from handrail.wire.marker import Marker
-from handrail.wire.memory import joined
 from handrail.wire.record import Record
 
 
@@ -57,16 +52,6 @@ class WhyCancelled:
 
     lane_closes: Callable[[], bool]
     past_deadline: Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class _Input:
-    """What a handler is called with."""
-
-    record: Record  #: what its dead letter would hold
-    envelope: Envelope
-    message: object
-    missing_count: int = 0
 
 
 class Execution:
@@ -95,7 +80,7 @@ class Execution:
         given = await self._input(invocation)
         if (canceled := self._canceled(given.envelope)) is not None:
             return canceled
-        if not isinstance(given, _Input):
+        if not isinstance(given, Given):
             return given
         if (halted := rest_at_start(self._ground, invocation, given.envelope)) is not None:
             return halted
@@ -123,7 +108,7 @@ class Execution:
             if why_cancelled.lane_closes():
                 raise
             if why_cancelled.past_deadline():
-                return _with_left(self._cut_off(invocation, _having_seen(given, steps)), steps)
+                return with_left(self._cut_off(invocation, having_seen(given, steps)), steps)
             failure = HandlerCancelled(agent=self._worker.agent.name)
             failure.__cause__ = cancelled
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever user code raises
@@ -137,18 +122,18 @@ class Execution:
         # What stopped the steps stopped the handler, whatever it has made of it.
         failure = steps.stopped or failure
         # A part that is lost has written all the same: its gather has to see that.
-        seen = _having_seen(given, steps)
+        seen = having_seen(given, steps)
         if failure is not None:
             run = FailedRun(seen.record, seen.envelope, steps, failure)
-            return _with_left(after_failure(self._ground, invocation, run), steps)
-        left = replace(seen, envelope=steps.budget.carried_on(seen.envelope))
+            return with_left(after_failure(self._ground, invocation, run), steps)
+        left = seen.under(steps.budget.carried_on(seen.envelope))
         packed = await self._packed(invocation, left, steps.memory, (returned, spent))
-        return _with_spent(packed, steps.budget.spent)
+        return with_spent(packed, steps.budget.spent)
 
     async def _packed(
         self,
         invocation: Invocation,
-        given: _Input,
+        given: Given,
         memory: RunMemory,
         ended: tuple[object, Spent],
     ) -> Ended | Buried:
@@ -169,7 +154,7 @@ class Execution:
             return Buried(given.record, given.envelope, reason, error)
 
     async def _call(
-        self, invocation: Invocation, given: _Input, steps: RunSteps
+        self, invocation: Invocation, given: Given, steps: RunSteps
     ) -> tuple[object, Spent]:
         agent = self._worker.agent
         self.in_handler.add(invocation)
@@ -187,7 +172,7 @@ class Execution:
             del self.running[invocation]
 
     async def _pack(
-        self, invocation: Invocation, given: _Input, returned: object, spent: Spent
+        self, invocation: Invocation, given: Given, returned: object, spent: Spent
     ) -> Ended:
         worker = self._worker
         if worker.agent.answers:
@@ -212,7 +197,7 @@ class Execution:
         )
 
     async def _answer(
-        self, invocation: Invocation, given: _Input, returned: object, spent: Spent
+        self, invocation: Invocation, given: Given, returned: object, spent: Spent
     ) -> Ended:
         """Give back to whoever asked what the handler has returned."""
         worker = self._worker
@@ -238,7 +223,7 @@ class Execution:
         cancel = self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms)
         return None if cancel is None else Canceled(envelope, cancel)
 
-    def _cut_off(self, invocation: Invocation, given: _Input) -> Canceled | Doubtful | Buried:
+    def _cut_off(self, invocation: Invocation, given: Given) -> Canceled | Doubtful | Buried:
         """Say what becomes of an invocation whose handler was stopped at the deadline."""
         if (canceled := self._canceled(given.envelope)) is not None:
             return canceled
@@ -250,14 +235,14 @@ class Execution:
             else self._expired(given, "while its handler ran")
         )
 
-    def _expired(self, given: _Input, where: str) -> Buried:
+    def _expired(self, given: Given, where: str) -> Buried:
         deadline_ms = given.envelope.deadline_ms or 0
         error = DeadlinePassed(where=where, deadline=encode_time(deadline_ms))
         return Buried(given.record, given.envelope, Reason.DEADLINE, error)
 
     # ---- what the handler is called with
 
-    async def _input(self, invocation: Invocation) -> _Input | Buried | Doubtful:
+    async def _input(self, invocation: Invocation) -> Given | Buried | Doubtful:
         if invocation.gather is not None:
             return await self._parts(invocation, invocation.gather)
         record = invocation.record
@@ -275,7 +260,7 @@ class Execution:
             if self._worker.clock.now_ms() > envelope.deadline_ms:
                 tried = invocation.tries.total > 0
                 where = "before its next try" if tried else "while it waited"
-                return self._expired(_Input(record, envelope, None), where)
+                return self._expired(Given(record, envelope, None), where)
         try:
             body = await self._packer.body_of(record)
             message = self._worker.agent.reads.decode(envelope.type, body)
@@ -284,7 +269,7 @@ class Execution:
             unread = envelope.causation_id is None and is_claim(record)
             reason = Reason(error.reason)
             return Buried(record, envelope, reason, error, submission=unread, unread=unread)
-        return _Input(record, envelope, message)
+        return Given(record, envelope, message)
 
     async def in_doubt(self, invocation: Invocation) -> Doubtful | Canceled | None:
         """Say whether it cannot go on before somebody has found out; its handler is not called."""
@@ -310,7 +295,7 @@ class Execution:
         assert entry.snapshot is not None
         return entry.snapshot
 
-    async def _parts(self, invocation: Invocation, gather: Gather) -> _Input | Buried | Doubtful:
+    async def _parts(self, invocation: Invocation, gather: Gather) -> Given | Buried | Doubtful:
         records: dict[int, Record] = {}
         for number, part in sorted(gather.parts.items()):
             held = part.record
@@ -342,7 +327,7 @@ class Execution:
             headers=first.headers,
         )
         parts = Parts(messages, missing=missing, numbers=numbers)
-        return _Input(stands_for, envelope, parts, len(missing))
+        return Given(stands_for, envelope, parts, len(missing))
 
     async def _part(
         self, number: int, gather: Gather, record: Record | None
@@ -361,39 +346,3 @@ class Execution:
             return (self._worker.agent.reads.decode(envelope.type, body),)
         except WireError as error:
             return Missing(number, error.reason)
-
-
-def _having_seen(given: _Input, steps: RunSteps) -> _Input:
-    """Give an input whose children see, and are labelled by, what its handler has read."""
-    envelope = steps.labels.carried_on(given.envelope)
-    return replace(given, envelope=steps.memory.carried_on(envelope))
-
-
-E = TypeVar("E", bound=Buried | Doubtful | Suspended | Canceled)
-
-
-def _with_left(ended: E, steps: RunSteps) -> E:
-    """Let the gather of what dies have what is left of its budget, and its letter say the rest."""
-    if not isinstance(ended, Buried):
-        return ended
-    envelope = steps.budget.carried_on(ended.envelope)
-    return replace(ended, envelope=envelope, spent=steps.budget.spent)
-
-
-def _with_spent(ended: Ended | Buried, spent: str | None) -> Ended | Buried:
-    if isinstance(ended, Buried):
-        return replace(ended, spent=spent)
-    return replace(ended, of_budget=spent)
-
-
-def in_common(envelopes: list[Envelope]) -> Envelope:
-    """What the gathered invocation inherits: its task, the outer fan-outs, the longest way."""
-    first = envelopes[0]
-    return first.but(
-        fan_outs=first.fan_outs[:-1],
-        hop=max(envelope.hop for envelope in envelopes),
-        memory_read=joined(envelope.memory_read for envelope in envelopes),
-        budget=together(envelope.budget for envelope in envelopes),
-        label=str(all_joined(label_of(envelope.label) for envelope in envelopes)),
-        plan=plans_together(envelope.plan for envelope in envelopes),
-    )

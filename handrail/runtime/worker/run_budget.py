@@ -102,4 +102,5 @@ class RunBudget:
 
     def carried_on(self, envelope: Envelope) -> Envelope:
         """Give the envelope with what is left of its budget."""
-        return envelope.but(budget=written(self.account.left))
+        left = written(self.account.left)
+        return envelope if left == envelope.budget else envelope.but(budget=left)

@@ -73,7 +73,9 @@ class RunSteps(Stepper):
         """Give the step's outcome, recorded or new; raises what it failed with."""
         with self._under_way():
             await self._may_begin(act.asked.path)
-            result = await super().carry_out(replace(act, gives=self.labels.begun(act.gives)))
+            gives = self.labels.begun(act.gives)
+            made = act if gives == act.gives else replace(act, gives=gives)
+            result = await super().carry_out(made)
         self._heard(act.asked.path, result)
         return result
 

@@ -20,7 +20,7 @@ from handrail.memory.deciding import decide
 from handrail.rails.gateway import Call, Go, judge
 from handrail.runtime.worker.admission import AdmissionRules, Take
 from handrail.runtime.worker.admission import judge as admitted
-from handrail.runtime.worker.execution import in_common
+from handrail.runtime.worker.given import in_common
 from handrail.runtime.worker.memory_reads import hear_records
 from handrail.runtime.worker.outputs import Origin, outputs_of
 from handrail.runtime.worker.process import team_place
