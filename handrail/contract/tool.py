@@ -65,7 +65,7 @@ class Tool(Generic[P, R]):
     """One registered tool. It is not callable: handlers call it by `await ctx.call(tool, ...)`."""
 
     words: Label = NOTHING_READ  #: of its name, description and schema: its developer's own words
-    told: Callable[[], object] | None = None  #: on a copy: an event that goes with its outcome
+    takes_back: object = None  #: on a copy: the act that this very call takes back
     undo_takes: frozenset[str] | None = None  #: arguments of what undoes it, once its team is known
 
     def __init__(self, function: Callable[..., Awaitable[R]], contract: "ToolContract") -> None:

@@ -21,7 +21,7 @@ from handrail.lane.steps import ANEW, StepRecord, StepState
 #: A second time does no harm, or costs money and is worth it: nothing of an attempt is kept.
 _LEAVES_NOTHING: Final = frozenset({Effect.PURE, Effect.READ, Effect.PAID})
 #: Any other refusal says that the act was not carried out.
-_MAY_HAVE_HAPPENED: Final = frozenset(
+MAY_HAVE_HAPPENED: Final = frozenset(
     {
         State.OUTCOME_UNKNOWN,
         State.PARTIAL,
@@ -146,7 +146,7 @@ def _nothing_happened(record: StepRecord) -> bool:
         return True
     try:
         error = orjson.loads(outcome.body or b"null")
-        return isinstance(error, dict) and State(str(error.get("state"))) not in _MAY_HAVE_HAPPENED  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  # JSON
+        return isinstance(error, dict) and State(str(error.get("state"))) not in MAY_HAVE_HAPPENED  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  # JSON
     except ValueError:
         return False
 

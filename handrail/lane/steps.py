@@ -330,7 +330,7 @@ def after_crash(record: StepRecord, now_ms: int) -> Begin | Reconcile | Doubt:
         case Effect.QUERYABLE:
             return Reconcile(attempt + 1, first_ms, intent.written_ms)
         case Effect.IDEMPOTENT:
-            if now_ms < _key_good_until_ms(first_ms, facts.get("key_ttl_s")):
+            if now_ms < key_good_until_ms(first_ms, facts.get("key_ttl_s")):
                 return Begin(attempt + 1, first_ms)
             because = f"its receiver remembers a key for {facts.get('key_ttl_s')} s only"
         case Effect.UNSAFE | Effect.ASK:
@@ -366,7 +366,8 @@ def in_doubt_entry(doubt: Doubt, invocation: str, epoch: int, version: str, now_
     return Entry(Kind.IN_DOUBT, invocation, epoch, version, now_ms, facts=facts, path=doubt.path)
 
 
-def _key_good_until_ms(first_ms: int, ttl_s: object) -> float:
+def key_good_until_ms(first_ms: int, ttl_s: object) -> float:
+    """Say until when a receiver surely knows a key that was first used then."""
     ttl = float(str(ttl_s or 0))
     return first_ms + (ttl - min(KEY_MARGIN_S_MAX, ttl / 2)) * 1000
 

@@ -38,7 +38,7 @@ from handrail.ledger.memory_event import (
     MemoryWritten,
 )
 from handrail.ledger.rest import rest_in_words
-from handrail.ledger.undo_event import ActDone, ActUndone, UndoFailed
+from handrail.ledger.undo_event import ActDone, ActUndone, OfUndo, UndoBegun, UndoFailed
 from handrail.wire.priority import without_priority
 
 
@@ -92,7 +92,7 @@ def sentence(event: Event) -> str:  # one case per event
             return _decided(event)
         case MemoryWritten() | MemoryForgotten() | MemoryRefused() | MemoryRecalled():
             return _of_memory(event)
-        case ActDone() | ActUndone() | UndoFailed():
+        case ActDone() | UndoBegun() | ActUndone() | UndoFailed():
             return _of_undo(event)
         case _:
             assert_never(event)
@@ -112,10 +112,12 @@ def _of_money(event: StepWasted | BudgetWarned) -> str:
             )
 
 
-def _of_undo(event: ActDone | ActUndone | UndoFailed) -> str:
+def _of_undo(event: OfUndo) -> str:
     match event:
         case ActDone():
             return f"{event.agent} did what can be taken back by {event.undo}: {event.text}."
+        case UndoBegun():
+            return f"Task {event.undo_task} began to take act {event.act} back."
         case ActUndone():
             how = "says that it was taken back by hand" if event.by_hand else "had it taken back"
             return f"{event.by} {how} (task {event.undo_task}): act {event.act}."

@@ -27,6 +27,22 @@ class ActDone(UndoEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UndoBegun(UndoEvent):
+    """Somebody claims to take it back, in the transaction of the intent that licenses that.
+
+    Of several claims the first on the ledger counts, unless one names it as overruled. A claim
+    stays open until the act is undone, or until it is settled that nothing came of it.
+    """
+
+    undo_task: str
+    claim: str  #: invocation/run/step of the undo
+    attempt: int = 1
+    effect: str  #: the class of the undo, as it was begun
+    key_ttl_s: float | None = None  #: how long the receiver knows the key, which is the act's own
+    over: tuple[str, ...] = ()  #: earlier claims that are overruled by a person, or by the key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActUndone(UndoEvent):
     """It was taken back, in the transaction of the undo's outcome."""
 
@@ -42,13 +58,18 @@ class UndoFailed(UndoEvent):
     undo_task: str
     step: str
     sentence: str
+    settles: str = ""  #: the claim of which it is known that nothing came of it
 
 
-OfUndo = ActDone | ActUndone | UndoFailed
+OfUndo = ActDone | UndoBegun | ActUndone | UndoFailed
 
 
 def name_of(event: UndoEvent) -> str:
     """Name what an event reports."""
-    if isinstance(event, UndoFailed):
-        return f"{event.act}/{event.undo_task}/{event.step}"
-    return event.act
+    match event:
+        case UndoBegun():
+            return f"{event.act}/{event.claim}/{event.attempt}"
+        case UndoFailed():
+            return f"{event.act}/{event.undo_task}/{event.step}"
+        case _:
+            return event.act

@@ -3,7 +3,9 @@
 A team in which a tool names an undo has an agent `undoer`. It reads on the ledger what was done,
 and calls the undo of each act, the newest first, like any handler calls a tool: judged by the
 gateway, recorded, once across kills. Guarantees: an act is marked as undone in the transaction of
-its undo's outcome, and what is marked is never undone again; where one fails, nothing older is
+its undo's outcome, and what is marked is never undone again; whoever begins to undo an act claims
+it in the transaction of that intent, and what another undo has begun without a known end is taken
+back by the same key or by the word of a person, never blindly; where one fails, nothing older is
 touched before a person has said how to go on.
 """
 
@@ -12,10 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
 from pydantic import BaseModel
 
-from handrail.bus.port import Bus
 from handrail.contract.agent import Agent, agent
 from handrail.contract.context import Context
 from handrail.contract.effect import Effect
@@ -24,14 +24,17 @@ from handrail.contract.tool import Tool
 from handrail.contract.topic import Topic, results
 from handrail.contract.undo import undo_arguments
 from handrail.errors import TaskUnknown, UndoRefused
+from handrail.lane.recorded_anew import MAY_HAVE_HAPPENED
+from handrail.lane.steps import key_good_until_ms
 from handrail.ledger.event import Event
-from handrail.ledger.event_record import LEDGER, UnknownEvent, decode
-from handrail.ledger.undo_event import ActDone, ActUndone, UndoFailed
+from handrail.ledger.taking_back import Claim, Done, Marks
+from handrail.ledger.undo_event import UndoFailed
+from handrail.runtime.acts_of_task import ActsRead, MarksOf, read_acts
 from handrail.runtime.settling import SettlingGround
 from handrail.runtime.worker.context import RunContext
-from handrail.runtime.worker.undoable import note
+from handrail.runtime.worker.taking_back import TakingBack
+from handrail.runtime.worker.undoable import name_of, note
 from handrail.wire.label import Integrity
-from handrail.wire.record import TopicPartition
 from handrail.wire.rfc3339 import rfc3339
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ class UndoOrder(BaseModel):
     """The task whose acts are to be taken back."""
 
     task: str
+    since_ms: int | None = None  #: when it was submitted; spares reading what is older
 
 
 class NotUndone(BaseModel):
@@ -69,67 +73,6 @@ class UndoReport(BaseModel):
 UNDO: Final = Topic("undo", carries=UndoOrder, purpose="tasks whose acts are to be taken back")
 
 
-class Done(BaseModel):
-    """An act of a task that can be taken back and was not yet."""
-
-    act: str
-    tool: str
-    text: str
-    undo: str
-    tenant: str
-    arguments: dict[str, Any]
-    result: Any
-    until_ms: int | None
-    cannot: str = ""
-
-    def refused(self, now_ms: int) -> str | None:
-        """Say why it cannot be taken back, or not any more; None when it can."""
-        if self.cannot:
-            return self.cannot
-        if self.until_ms is None or now_ms <= self.until_ms:
-            return None
-        return f"it could be taken back until {rfc3339(self.until_ms)}, and no later"
-
-
-def left_of(events: Iterable[Event]) -> list[Done]:
-    """Give what was done and is not undone, of the events of a task; the newest first."""
-    done: dict[str, ActDone] = {}
-    undone: set[str] = set()
-    for event in events:
-        if isinstance(event, ActDone):
-            done.setdefault(event.act, event)
-        elif isinstance(event, ActUndone):
-            undone.add(event.act)
-    return [
-        Done(
-            act=one.act,
-            tool=one.tool,
-            text=one.text,
-            undo=one.undo,
-            tenant=one.tenant,
-            arguments=orjson.loads(one.arguments),
-            result=orjson.loads(one.result),
-            until_ms=one.until_ms,
-            cannot=one.cannot,
-        )
-        for act, one in reversed(done.items())
-        if act not in undone
-    ]
-
-
-async def acts_of(bus: Bus, namespace: str, task: str) -> list[Done]:
-    """Read what a task has done and is not undone, from its partition of the ledger."""
-    topic, key = f"{namespace}.{LEDGER}", task.encode()
-    where = TopicPartition(topic, await bus.partition_of(topic, key))
-    events: list[Event] = []
-    begin, end = await bus.begin_offset(where), await bus.end_offset(where)
-    async for record in bus.fetch(where, begin, end):
-        event = decode(record) if record.key == key else None
-        if event is not None and not isinstance(event, UnknownEvent):
-            events.append(event)
-    return left_of(events)
-
-
 def undoers(tools: Iterable[Tool[..., Any]]) -> list[Agent[..., Any]]:
     """Give the agent that takes acts back, for a team that has a tool with an undo."""
     known = {tool.name: tool for tool in tools}
@@ -141,7 +84,7 @@ def _undoer(tools: Mapping[str, Tool[..., Any]]) -> Agent[..., Any]:
     async def undoer(order: UndoOrder, ctx: Context) -> UndoReport:
         """Take back what a task has done, the newest first."""
         assert isinstance(ctx, RunContext), "it runs in a lane"
-        return await _Undoing(tools, order.task, ctx).all()
+        return await _Undoing(tools, order, ctx).all()
 
     return undoer
 
@@ -151,22 +94,21 @@ class _Undoing:
     """One undoing of a task."""
 
     tools: Mapping[str, Tool[..., Any]]
-    task: str
+    order: UndoOrder
     ctx: RunContext
     report: UndoReport = field(init=False)
+    read_to: int = field(init=False, default=0)  #: of the ledger, when the acts were listed
 
     async def all(self) -> UndoReport:
-        """Take back one act after the other, until all are or a person says that it is enough."""
-        self.report = UndoReport(task=self.task, undone=[], left=[])
-        worker = self.ctx.steps.ground.worker
+        """Take back one act after the other, until all are or a person says that it is enough.
 
-        async def acts(task: str) -> list[Done]:
-            return await acts_of(worker.bus, worker.team.namespace, task)
-
-        read = self.ctx.step(
-            acts, self.task, effect=Effect.READ, name="undo.acts", gives=Integrity.INTERNAL
-        )
-        left = await read
+        Raises UndoRefused for a task that has not ended, whoever has written the order.
+        """
+        self.report = UndoReport(task=self.order.task, undone=[], left=[])
+        found = await self._listed()
+        if not found.ended:
+            raise _not_ended(self.order.task, known=found.known)
+        left, self.read_to = found.left, found.read_to
         while left:
             why = await self._one(left)
             if why is not None:
@@ -178,84 +120,148 @@ class _Undoing:
             self.report.undone.append(left.pop(0).text)
         return self.report
 
+    async def _listed(self) -> ActsRead:
+        place = self.ctx.steps.ground.worker
+
+        async def acts(task: str, since_ms: int | None) -> ActsRead:
+            return await read_acts(place.bus, place.team.namespace, task, since_ms)
+
+        asked = self.order.task, self.order.since_ms
+        return await self.ctx.step(
+            acts, *asked, effect=Effect.READ, name="undo.acts", gives=Integrity.INTERNAL
+        )
+
     async def _one(self, left: Sequence[Done]) -> str | None:
         """Take the newest act back, or have a person say what became of it; else say why not."""
-        act, why = left[0], ""
+        act, why, marks, ruled = left[0], "", left[0].marks, set[str]()
+        place = self.ctx.steps.ground.worker
+        reader = MarksOf(place.bus, place.team.namespace, self.order.task, act, self.read_to)
         for tries in range(1, TRIES_MAX + 1):
-            failed = await self._tried(act)
-            if failed is None:
-                return None
-            why = failed
-            said = await self._page(left, why, tries)
+            doubt = self._doubt(act, marks, ruled)
+            if doubt is None:
+                over = tuple(one.claim for one in marks.claims)
+                failed = await self._tried(act, over, reader)
+                if failed is None:
+                    return None
+                why, settles = failed
+                marks = await self._marks(act, reader)
+            else:
+                why, settles = doubt, ""
+            if marks.undone:
+                return None  # by another undo, meanwhile
+            said = await self._page(left, why, (tries, settles))
             if said == BY_HAND:
-                await self._note("u1", BY_HAND, self._undone(act, by_hand=True))
+                mark = self._taking(act, (), reader).undone(self.ctx.steps, by_hand=True)
+                await self._note("u1", BY_HAND, mark)
                 return None
             if said == LEAVE:
                 break
+            # Of what the person was told of, and of nothing that was begun since.
+            ruled.update(one.claim for one in marks.claims)
+            marks = await self._marks(act, reader)
+            if marks.undone:
+                return None
         return why
 
-    async def _tried(self, act: Done) -> str | None:
+    def _doubt(self, act: Done, marks: Marks, ruled: set[str]) -> str | None:
+        """Say in words why nobody may take it back now without a person's word."""
+        others = [one for one in marks.of_others(self.ctx.invocation_id) if one.claim not in ruled]
+        if not others:
+            return None
+        now_ms = round(self.ctx.now().timestamp() * 1000)
+        tool = self.tools.get(act.undo)
+        by_key = tool is not None and tool.effect is Effect.IDEMPOTENT
+        unsure = [one for one in others if not (by_key and _known_by_key(one, now_ms))]
+        if not unsure:
+            return None
+        one = unsure[-1]
+        return (
+            f"task {one.undo_task} has begun to take it back at {rfc3339(one.began_ms)}, and nobody"
+            " knows what came of that; find out at the other side first."
+        )
+
+    async def _tried(
+        self, act: Done, over: tuple[str, ...], reader: MarksOf
+    ) -> tuple[str, str] | None:
+        """Take it back; else say why not, and name the claim of which nothing came for certain."""
         ctx, undo = self.ctx, self.tools.get(act.undo)
         if (late := act.refused(round(ctx.now().timestamp() * 1000))) is not None:
-            return late
+            return late, ""
         if undo is None:
-            return f"the team has no tool {act.undo} any more"
+            return f"the team has no tool {act.undo} any more", ""
         if act.tenant != ctx.tenant:
-            return "it was done for another tenant"
+            return "it was done for another tenant", ""
         arguments = undo_arguments(undo, act.arguments, act.result)
+        marked = copy.copy(undo)
+        marked.takes_back = self._taking(act, over, reader)
+        step = ctx.call(marked, **arguments)
+        claim = name_of(ctx.steps, str(ctx.steps.errors.steps_asked))
         try:
-            await ctx.call(self._marked(undo, act), **arguments)
+            await step
         except Refused as refused:
-            return f"{refused.detail.rstrip('.')}. {refused.remedy}"
+            settles = "" if refused.state in MAY_HAVE_HAPPENED else claim
+            return f"{refused.detail.rstrip('.')}. {refused.remedy}", settles
         except Exception as error:  # noqa: BLE001 - whatever a tool of the team raises is told
             # What has to stop the run stops it at its next step, whatever is caught here.
-            return f"{act.undo} failed: {type(error).__name__}: {error}"
+            return f"{act.undo} failed: {type(error).__name__}: {error}", ""
         return None
 
-    def _marked(self, tool: Tool[..., Any], act: Done) -> Tool[..., Any]:
-        """Give a tool whose outcome says on the ledger that an act is undone."""
-        marked = copy.copy(tool)
-        marked.told = lambda: self._undone(act, by_hand=False)
-        return marked
+    async def _marks(self, act: Done, reader: MarksOf) -> Marks:
+        async def marks(act: str) -> Marks:
+            del act  # it names the step
+            return await reader.now()
 
-    def _undone(self, act: Done, *, by_hand: bool) -> ActUndone:
-        return ActUndone(
-            task_id=self.task,
-            tenant=self.ctx.tenant,
-            time_ms=self.ctx.steps.now_ms(),
-            act=act.act,
-            undo_task=self.ctx.task_id,
-            by="a person" if by_hand else UNDOER,
-            by_hand=by_hand,
+        return await self.ctx.step(
+            marks, act.act, effect=Effect.READ, name="undo.marks", gives=Integrity.INTERNAL
         )
+
+    def _taking(self, act: Done, over: tuple[str, ...], reader: MarksOf) -> TakingBack:
+        return TakingBack(self.order.task, act, over, UNDOER, reader)
 
     async def _note(self, letter: str, what: str, event: Event) -> None:
         """Tell the ledger beside the last step that was asked for."""
         steps = self.ctx.steps
         await note(steps, f"{steps.errors.steps_asked}.{letter}", what, lambda: [event])
 
-    async def _page(self, left: Sequence[Done], why: str, tries: int) -> str:
+    async def _page(self, left: Sequence[Done], why: str, failed: tuple[int, str]) -> str:
         """Tell the ledger and ask a person, with everything that is left."""
-        failed = UndoFailed(
-            task_id=self.task,
+        tries, settles = failed
+        event = UndoFailed(
+            task_id=self.order.task,
             tenant=self.ctx.tenant,
             time_ms=self.ctx.steps.now_ms(),
             act=left[0].act,
             undo_task=self.ctx.task_id,
             step=str(tries),
             sentence=why[:500],
+            settles=settles,
         )
-        await self._note("u0", UNDO_FAILED, failed)
+        await self._note("u0", UNDO_FAILED, event)
         lines = [f"{number}. {one.text}" for number, one in enumerate(left[:LINES_MAX], 1)]
         if len(left) > LINES_MAX:
             lines.append(f"… and {len(left) - LINES_MAX} older ones")
         choices = [AGAIN, BY_HAND, LEAVE] if tries < TRIES_MAX else [BY_HAND, LEAVE]
         text = (
-            f"{left[0].text} was not taken back: {why} Left of task {self.task}, the newest first:"
-            f" {'; '.join(lines)}. `{AGAIN}` tries it again, `{BY_HAND}` says that you have taken"
-            f" the first back yourselves, `{LEAVE}` leaves all of them as they are."
+            f"{left[0].text} was not taken back: {why} Left of task {self.order.task}, the newest"
+            f" first: {'; '.join(lines)}. `{AGAIN}` tries it again, `{BY_HAND}` says that the first"
+            f" is taken back, by you or by whatever was begun, `{LEAVE}` leaves all of them as they"
+            " are."
         )
         return str(await self.ctx.ask_person(text, returns=str, choices=choices))
+
+
+def _known_by_key(claim: Claim, now_ms: int) -> bool:
+    """Say whether its receiver knows by the act's own key whether it was taken back."""
+    idempotent = claim.effect == Effect.IDEMPOTENT
+    return idempotent and now_ms < key_good_until_ms(claim.began_ms, claim.key_ttl_s)
+
+
+def _not_ended(task: str, *, known: bool) -> UndoRefused:
+    if not known:
+        reason, cure = "the ledger tells of no such task.", "handrail list    those that there are"
+        return UndoRefused(task=task, reason=reason, cure=cure)
+    cure = f"handrail cancel {task}    stops it first"
+    return UndoRefused(task=task, reason="it has not ended.", cure=cure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,9 +279,12 @@ async def undo_task(
     task = await client.task(wanted) if isinstance(wanted, str) else wanted
     facts = await task.facts()
     if facts is None or not facts.ended:
-        reason, cure = "it has not ended.", f"handrail cancel {task.id}    stops it first"
-        raise UndoRefused(task=task.id, reason=reason, cure=cure)
-    acts = await acts_of(ground.bus, ground.namespace, task.id)
+        raise _not_ended(task.id, known=True)
+    since_ms = facts.submitted_ms or facts.accepted_ms
+    try:
+        acts = (await read_acts(ground.bus, ground.namespace, task.id, since_ms)).left
+    except Refused as refused:
+        raise UndoRefused(task=task.id, reason=refused.detail, cure="try again") from refused
     show = f"handrail show {task.id}    what it has done"
     if not acts:
         reason = "nothing that it has done has an undo, or all of it is undone."
@@ -295,9 +304,8 @@ async def undo_task(
         try:
             earlier = await client.task(reference)
         except TaskUnknown:
-            return Undo(
-                acts, await client.submit(UNDO, UndoOrder(task=task.id), reference=reference)
-            )
+            order = UndoOrder(task=task.id, since_ms=since_ms)
+            return Undo(acts, await client.submit(UNDO, order, reference=reference))
         known = await earlier.facts()
         if known is None or not known.ended:
             return Undo(acts, earlier)

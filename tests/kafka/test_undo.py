@@ -6,8 +6,15 @@ from collections.abc import Callable
 import pytest
 
 from handrail.testing import Team
-from tests.promises import undo
+from tests.promises import undo, undo_again
 from tests.promises.undo import World, world  # noqa: F401 - a fixture
+from tests.promises.undo_again import (  # noqa: F401 - a fixture, and tests of this file
+    Outside,
+    outside,
+    test_an_order_for_a_task_that_has_not_ended_is_refused_in_words_whoever_wrote_it,
+    test_of_two_undos_that_race_one_acts_and_the_other_finds_it_done,
+    test_what_a_canceled_undo_has_begun_is_asked_for_again_under_the_key_of_the_act,
+)
 
 
 @pytest.fixture
@@ -21,4 +28,13 @@ async def test_every_act_is_undone_once_when_the_process_dies_after_the_first(
 ) -> None:
     await undo.test_every_act_is_undone_once_when_the_process_dies_in_between(
         team_of, world, "after_outcome_commit/unbook:1"
+    )
+
+
+async def test_what_a_canceled_undo_has_begun_is_never_repeated_without_a_persons_word(
+    team_of: Callable[..., Team],
+    outside: Outside,  # noqa: F811 - the fixture
+) -> None:
+    await undo_again.test_what_a_canceled_undo_has_begun_is_never_repeated_without_a_persons_word(
+        team_of, outside, "after_act/unhire"
     )

@@ -327,7 +327,7 @@ class RunContext:
         telling = Telling(tool, self._steps, self._envelope, path)
 
         def act(asked: JsonObject, read: JsonObject) -> Act[R]:
-            ctx = self._tool_context(step, index)
+            ctx = telling.context(self._tool_context(step, index))
             return telling.of(self._act(tool, asked, read, ctx, path), read)
 
         result = await Gate(self._steps, self._asker, self._acting).through(
@@ -339,7 +339,7 @@ class RunContext:
         self, tool: Tool[Any, R], given: JsonObject, read: JsonObject, ctx: ToolContext, path: str
     ) -> Act[R]:
         """Make one act: what was given names the step, and what is read of it is done."""
-        declared, key = tool.contract.effect, tool.terms.idempotency
+        declared, key = tool.contract.effect, None if tool.takes_back else tool.terms.idempotency
         if key is not None and self._steps.begun_key(path) is None:
             # Of what is done, so that the intent and the act have one key, however it was given.
             own = key.of(tool.name, read, self.tenant, self.task_id)

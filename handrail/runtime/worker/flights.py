@@ -180,6 +180,8 @@ async def carry_out(act: "Act[Any]", begun_as: Effect, tries: int) -> ActEnd:
         return ActEnd(body, act.decode(body))
     except SystemExit as error:
         return ActEnd(b"", fatal=error)
+    except LicenceRanOut:
+        raise  # the act itself has found that it begins too late
     except Exception as error:  # noqa: BLE001 - whatever the act raises is its outcome
         shown = error
         if isinstance(error, ValidationError | PydanticSerializationError):

@@ -47,6 +47,8 @@ class Act(Generic[R]):
     """What is written in the transaction of the outcome; asked for once that is known."""
     instead: Callable[[], Sequence[Outgoing]] | None = None
     """What is written there when the broker refuses what is beside it; smaller."""
+    with_intent: Callable[[int], Sequence[Outgoing]] | None = None
+    """What is written with its intent, which is given as the number of its attempt."""
     licence: Mapping[str, object] = field(default_factory=dict[str, object])
     """What its intent says besides, such as the approval that it uses up."""
     gives: Label | None = None

@@ -15,13 +15,14 @@ import orjson
 
 from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
-from handrail.contract.tool import Tool
+from handrail.contract.tool import Tool, ToolContext
 from handrail.contract.undo import kept_of
 from handrail.lane.steps import Asked
 from handrail.ledger.event import Event
 from handrail.ledger.undo_event import ActDone
 from handrail.models.port import JsonObject
 from handrail.runtime.worker.ground import Act
+from handrail.runtime.worker.taking_back import TakingBack
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.envelope import Envelope
 from handrail.wire.record import Outgoing
@@ -54,26 +55,49 @@ async def note(
     await steps.carry_out(act)
 
 
+def name_of(steps: RunSteps, path: str) -> str:
+    """Name an act, or a claim on one, by its step."""
+    return f"{steps.invocation.id}/{steps.run_of(int(path.partition('.')[0]))}/{path}"
+
+
 class Telling(Generic[R]):
     """What the ledger is told of one call of a tool; of most nothing."""
 
     def __init__(self, tool: Tool[Any, R], steps: RunSteps, envelope: Envelope, path: str) -> None:
         """Know the call."""
         self._tool, self._steps, self._envelope, self._path = tool, steps, envelope, path
-        self._event: Callable[[R], Event] | None = None
+        found = tool.takes_back
+        self._taking = found if isinstance(found, TakingBack) else None
+        self._name = name_of(steps, path)
         self._read: JsonObject = {}
         self._result: tuple[R] | None = None
         self._shown = ""
 
+    def context(self, ctx: ToolContext) -> ToolContext:
+        """Give what the tool knows of the call: what takes an act back has the key of that act."""
+        if self._taking is None or self._steps.begun_key(self._path) is not None:
+            return ctx
+        return replace(ctx, idem_key=self._taking.key)
+
     def of(self, act: Act[R], read: JsonObject) -> Act[R]:
-        """Give the act that tells of itself once its outcome is recorded."""
+        """Give the act that tells of itself: a claim with its intent, the rest with its outcome."""
         self._read, self._shown = read, act.asked.shown
-        if self._tool.terms.undo is None and self._tool.told is None:
+        if self._is_silent:
             return act
+        taking, steps, asked = self._taking, self._steps, act.asked
+        if taking is not None:
+
+            def claim(attempt: int) -> Sequence[Outgoing]:
+                event = taking.begun(steps, asked, self._name, attempt)
+                return [steps.ground.saying.record(event)]
+
+            act = replace(taking.looking(act, self._name), with_intent=claim)
+
+        encode_own = act.encode
 
         def encode(result: R) -> bytes:
             self._result = (result,)
-            return act.encode(result)
+            return encode_own(result)
 
         def beside() -> Sequence[Outgoing]:
             return [] if self._result is None else self._records(self._result[0])
@@ -85,13 +109,16 @@ class Telling(Generic[R]):
 
     async def told(self, result: R) -> R:
         """Tell of an outcome that was recorded elsewhere, and give it back."""
-        silent = self._tool.terms.undo is None and self._tool.told is None
-        if silent or self._result is not None:
+        if self._is_silent or self._result is not None:
             return result
         step, _, index = self._path.partition(".")
         path = f"{step}.u{index or 0}"
         await note(self._steps, path, self._tool.name, lambda: self._events(result))
         return result
+
+    @property
+    def _is_silent(self) -> bool:
+        return self._tool.terms.undo is None and self._taking is None
 
     def _records(self, result: R, *, refused: bool = False) -> list[Outgoing]:
         saying = self._steps.ground.saying
@@ -101,14 +128,13 @@ class Telling(Generic[R]):
         events: list[Event] = []
         if self._tool.terms.undo is not None:
             events.append(self._done(self._tool.terms.undo, result, refused=refused))
-        if self._tool.told is not None:
-            events.append(cast("Event", self._tool.told()))
+        if self._taking is not None:
+            events.append(self._taking.undone(self._steps))
         return events
 
     def _done(self, undo: str, result: R, *, refused: bool) -> ActDone:
         steps, tool, now_ms = self._steps, self._tool, self._steps.now_ms()
         within_s = tool.terms.undo_within_s
-        run = steps.run_of(int(self._path.partition(".")[0]))
         whole = orjson.loads(tool.result_as_json(result))
         given, got = kept_of(tool.undo_takes, cast("JsonObject", plain(self._read)), whole)
         arguments, kept, cannot = orjson.dumps(given), orjson.dumps(got), ""
@@ -120,7 +146,7 @@ class Telling(Generic[R]):
             task_id=self._envelope.task_id,
             tenant=self._envelope.tenant,
             time_ms=now_ms,
-            act=f"{steps.invocation.id}/{run}/{self._path}",
+            act=self._name,
             agent=steps.ground.worker.agent.name,
             tool=tool.name,
             text=self._shown,

@@ -6,6 +6,7 @@ import pytest
 
 from handrail.testing import Team
 from tests.promises.undo import *  # noqa: F403 - every test of it is a test of this file
+from tests.promises.undo_again import *  # noqa: F403 - the same
 
 
 @pytest.fixture

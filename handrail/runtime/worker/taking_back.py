@@ -1,0 +1,113 @@
+"""One try of taking an act back: a claim beside its intent, a last look, a mark beside its outcome.
+
+Guarantees: the claim is written in the transaction of the intent, so nothing is taken back that a
+later undo could not see was begun; before the tool is called the ledger is read as far as that very
+claim, and the tool is called only if no other claim is in its way. The key under which it is
+called depends on the act alone.
+"""
+
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from handrail.contract.effect import Effect
+from handrail.contract.failure import Refused, State
+from handrail.errors.transport import BrokerUnreachable
+from handrail.lane.steps import HARMLESS, Asked
+from handrail.ledger.taking_back import Done, Marks
+from handrail.ledger.undo_event import ActUndone, UndoBegun
+from handrail.runtime.acts_of_task import MarksOf
+from handrail.runtime.worker.flights import LicenceRanOut
+from handrail.runtime.worker.ground import Act
+from handrail.runtime.worker.waiting import RunSteps
+
+R = TypeVar("R")
+
+LOOK_LICENSED_S_MAX = 1.0  #: a look that takes longer needs another licence before the act
+LOOKS_COUNT_MAX = 10  #: looks in a row that took longer
+
+
+@dataclass(slots=True)
+class TakingBack:
+    """What is known of one try, for whoever carries the tool out."""
+
+    task: str  #: whose act it is
+    act: Done
+    over: tuple[str, ...]  #: the claims of others that it overrules
+    by: str
+    marks: MarksOf
+    _attempt: int = field(default=1, init=False)
+    _long_looks: int = field(default=0, init=False)
+
+    @property
+    def key(self) -> str:
+        """The key under which a receiver is asked to take it back, by whatever undo."""
+        return hashlib.sha256(f"undo/{self.act.act}".encode()).hexdigest()
+
+    def begun(self, steps: RunSteps, asked: Asked, claim: str, attempt: int) -> UndoBegun:
+        """Give the claim that goes with the intent of an attempt."""
+        self._attempt = attempt
+        return UndoBegun(
+            task_id=self.task,
+            tenant=self.act.tenant,
+            time_ms=steps.now_ms(),
+            act=self.act.act,
+            undo_task=steps.invocation.task_id,
+            claim=claim,
+            attempt=attempt,
+            effect=asked.effect.value,
+            key_ttl_s=asked.key_ttl_s,
+            over=self.over,
+        )
+
+    def undone(self, steps: RunSteps, *, by_hand: bool = False) -> ActUndone:
+        """Give the mark that goes with the outcome."""
+        return ActUndone(
+            task_id=self.task,
+            tenant=self.act.tenant,
+            time_ms=steps.now_ms(),
+            act=self.act.act,
+            undo_task=steps.invocation.task_id,
+            by="a person" if by_hand else self.by,
+            by_hand=by_hand,
+        )
+
+    def looking(self, act: Act[R], claim: str) -> Act[R]:
+        """Give the act that looks at the ledger before it acts."""
+        do: Callable[[], Awaitable[R]] = act.do
+
+        async def look_and_do() -> R:
+            await self._look(act.asked.effect, claim)
+            return await do()
+
+        return replace(act, do=look_and_do)
+
+    async def _look(self, effect: Effect, claim: str) -> None:
+        """Raise Refused when somebody else takes the act back, or has done so."""
+        began_s = time.monotonic()
+        try:
+            marks = await self._marks(effect, claim)
+        except BrokerUnreachable as error:
+            detail = f"the ledger cannot be read, so nothing was done: {error.what}"
+            raise Refused(State.DEPENDENCY_UNAVAILABLE, detail) from error
+        if marks.undone:
+            raise Refused(State.UNDONE, f"{self.act.text} has been taken back already")
+        other = marks.in_the_way(claim, self.over)
+        if other is not None:
+            detail = f"task {other.undo_task} has begun to take {self.act.text} back"
+            raise Refused(State.CONFLICT, detail, remedy="Wait for that task, or look what it did.")
+        if effect in HARMLESS or time.monotonic() - began_s <= LOOK_LICENSED_S_MAX:
+            return
+        self._long_looks += 1
+        if self._long_looks > LOOKS_COUNT_MAX:
+            detail = "the ledger is read too slowly, so nothing was done"
+            raise Refused(State.DEPENDENCY_UNAVAILABLE, detail)
+        # Somebody may have taken the lane over while it looked; the next look begins where it was.
+        raise LicenceRanOut
+
+    async def _marks(self, effect: Effect, claim: str) -> Marks:
+        if effect in HARMLESS:
+            return await self.marks.now()  # what leaves no trace has no intent, and no claim
+        return await self.marks.as_of(claim, self._attempt)
