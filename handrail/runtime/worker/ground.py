@@ -27,6 +27,12 @@ async def never_again(refused: Refused, tries: int) -> bool:
     return False
 
 
+def nothing_with(attempt: int) -> Sequence[Outgoing]:
+    """Say of an act that its intent goes alone, whatever attempt it is."""
+    del attempt
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Act(Generic[R]):
     """A step and how it is carried out; `accept` checks what a receiver says came of it."""
@@ -47,7 +53,7 @@ class Act(Generic[R]):
     """What is written in the transaction of the outcome; asked for once that is known."""
     instead: Callable[[], Sequence[Outgoing]] | None = None
     """What is written there when the broker refuses what is beside it; smaller."""
-    with_intent: Callable[[int], Sequence[Outgoing]] | None = None
+    with_intent: Callable[[int], Sequence[Outgoing]] = nothing_with
     """What is written with its intent, which is given as the number of its attempt."""
     licence: Mapping[str, object] = field(default_factory=dict[str, object])
     """What its intent says besides, such as the approval that it uses up."""

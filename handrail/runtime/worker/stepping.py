@@ -273,8 +273,7 @@ class Stepper:
             self._log.put(entry)
             flight = self._invocation.id, asked, attempt, act.timeout_s
             ground.flights.license(*flight, begun_in=entry.epoch)
-            records = [encode_entry(entry, ground.place.journal)]
-            records += () if act.with_intent is None else act.with_intent(attempt)
+            records = [encode_entry(entry, ground.place.journal), *act.with_intent(attempt)]
             records += ground.saying.spending(self._invocation, self._envelope, self.budget)
             if begin.wasted and attempt == begin.attempt:
                 event = ground.saying.wasted(self._invocation, self._envelope, asked, attempt - 1)
