@@ -24,10 +24,13 @@ class Releases:
         """Keep one; it replaces an earlier one of the same step."""
         self._open[entry.invocation, entry.path] = entry
 
-    def until_ms(self, invocation: str, path: str, attempt: int) -> int | None:
-        """Give until when this attempt is waited for; None when nobody carries it out."""
-        entry = self._open.get((invocation, path))
-        if entry is None or entry.facts["attempt"] != attempt:
+    def until_ms(self, intent: Entry | None) -> int | None:
+        """Give until when what was begun so is waited for; None when nobody carries it out."""
+        entry = None if intent is None else self._open.get((intent.invocation, intent.path))
+        if entry is None or intent is None or entry.facts["attempt"] != intent.facts["attempt"]:
+            return None
+        if entry.epoch < intent.epoch:
+            # Its licence never committed; a later owner has begun an attempt of the same number.
             return None
         return int(str(entry.facts["until_ms"]))
 

@@ -300,7 +300,8 @@ class StepBook:
 
     def is_elsewhere(self, invocation: str, found: Doubt, now_ms: int) -> bool:
         """Say whether what came of a step may still be told by the process that carries it out."""
-        until_ms = self.releases.until_ms(invocation, found.path, found.attempt)
+        record = self.known(invocation, found.path)
+        until_ms = None if record is None else self.releases.until_ms(record.intent)
         return until_ms is not None and now_ms < until_ms
 
     def end(self, invocation: str) -> list[bytes]:

@@ -29,8 +29,7 @@ async def told(ground: LaneGround, invocation: str, path: str) -> None:
     while (record := book.known(invocation, path)) is not None:
         if record.intent is None or record.state is not StepState.BEGUN:
             return
-        attempt = int(str(record.intent.facts["attempt"]))
-        until_ms = book.releases.until_ms(invocation, path, attempt)
+        until_ms = book.releases.until_ms(record.intent)
         left_s = 0.0 if until_ms is None else (until_ms - clock.now_ms()) / 1000
         if left_s <= 0:
             return

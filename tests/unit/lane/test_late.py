@@ -4,7 +4,8 @@ import pytest
 
 from handrail.lane.journal import Entry, Kind
 from handrail.lane.late import settle
-from handrail.lane.steps import StepBook
+from handrail.lane.releasing import released_entry
+from handrail.lane.steps import StepBook, StepRecord
 from handrail.wire.late_outcome import LateOutcome, LateState
 
 
@@ -42,3 +43,17 @@ def test_what_has_ended_counts_whoever_is_the_owner_now() -> None:
 
     assert settled is not None
     assert [entry.kind for entry in settled.entries] == [Kind.OUTCOME]
+
+
+@pytest.mark.parametrize(("released_in", "is_waited_for"), [(2, True), (3, True), (1, False)])
+def test_an_act_of_a_lane_let_go_is_waited_for_unless_its_step_was_begun_after_that(
+    released_in: int, is_waited_for: bool
+) -> None:
+    book = book_with_an_open_step(2)
+    book.restore([released_entry(("order", "1", 1), 60_000, "p1", (released_in, "1", 0))])
+
+    record = book.known("order", "1")
+    assert isinstance(record, StepRecord)
+    assert (book.releases.until_ms(record.intent) == 60_000) is is_waited_for
+    assert (len(book.doubts("order", 0)) == 0) is is_waited_for
+    assert [key for key in book.end("order") if b"/released/" in key], "it does not stay for ever"
