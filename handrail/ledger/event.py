@@ -21,6 +21,7 @@ from handrail.ledger.memory_event import (
     MemoryWritten,
 )
 from handrail.ledger.undo_event import OfUndo, UndoEvent, name_of
+from handrail.wire.priority import priority_in, with_priority
 
 TEXT_CHARS_MAX = 200  #: of a summary of what was asked
 SENTENCE_CHARS_MAX = 500  #: of the words that say why something ended badly
@@ -382,8 +383,9 @@ def event_id(event: Event) -> str:
             what = f"{of}/{event.time_ms}"
         case PersonAsked(request=of) | PersonAnswered(request=of) | BudgetWarned(invocation=of):
             what = of
-        case Discarded(dead=dead, agent=agent, partition=partition):
-            what = f"{agent}/{partition}/{dead}"
+        case Discarded(dead=at, topic=inbox) | RedriveRefused(answer=at, topic=inbox):
+            lanes = with_priority(event.agent, priority_in(inbox))
+            what = f"{lanes}/{event.partition}/{at}"
         case MemoryWritten(offset=at, partition=partition, op=op, key=key):
             what = f"{partition}/{at}" + (f"/{op}/{key}" if op in MANY_KEYS else "")
         case MemoryRefused(place=what) | MemoryForgotten(place=what):
@@ -392,8 +394,6 @@ def event_id(event: Event) -> str:
             what = f"{of}/{run}/{step}"
         case UndoEvent():
             what = name_of(event)
-        case RedriveRefused(answer=answer, agent=agent, partition=partition):
-            what = f"{agent}/{partition}/{answer}"
     return f"{_WORDS[type(event)]}/{what}"
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handrail.ledger.event import Event, Finished, Wrote, summary
+from handrail.ledger.event import Event, Finished, RedriveRefused, Wrote, event_id, summary
 from handrail.ledger.event_record import UnknownEvent, decode, encode
 from handrail.wire.record import Record
 from tests.unit.ledger.test_task_state import STATES
@@ -44,6 +44,29 @@ def test_the_same_event_said_twice_has_one_id_and_different_ones_differ() -> Non
     other = dict(encode(story.finished(), "l").headers)["ce_id"]
 
     assert first == again != other
+
+
+def test_what_lanes_of_two_priorities_refuse_has_two_names() -> None:
+    names = [
+        event_id(
+            RedriveRefused(
+                task_id="t",
+                tenant="default",
+                time_ms=1,
+                agent="clerk",
+                topic=inbox,
+                partition=0,
+                offset=-1,
+                by="ann",
+                sentence="",
+                dead=3,
+                answer=7,
+            )
+        )
+        for inbox in ("orders", "orders.high")
+    ]
+
+    assert names == ["redriverefused/clerk/0/7", "redriverefused/clerk.high/0/7"]
 
 
 def test_a_reference_that_is_no_utf_8_survives() -> None:
