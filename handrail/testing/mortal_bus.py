@@ -1,15 +1,24 @@
 """A connection to Kafka that can be killed, for a process that shares its test's own process.
 
 Guarantees: once it is killed nothing more is written through it, outside a transaction that was
-under way, and no writing call returns; it can still be closed. Reading goes on until then.
+under way, and no writing call returns; it can still be closed. One that is killed between the two
+sends of a transaction leaves that transaction open. Reading goes on until then.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from handrail.bus.kafka import KafkaBus
-from handrail.bus.port import TRANSACTION_DEADLINE_S, Ahead, LaneProducer, OffsetCommit, Sender
+from handrail.bus.port import (
+    TRANSACTION_DEADLINE_S,
+    Ahead,
+    LaneProducer,
+    OffsetCommit,
+    Sender,
+    Written,
+)
 from handrail.bus.where import Connection
 from handrail.wire.record import Outgoing
 
@@ -24,6 +33,10 @@ class Life:
         """Return while it lives; never afterwards."""
         if self.is_over:
             await asyncio.Event().wait()
+
+
+class _KilledWithin(Exception):
+    """The connection was killed within a transaction, of which nothing more is to be sent."""
 
 
 class MortalBus(KafkaBus):
@@ -80,9 +93,19 @@ class MortalProducer:
         *,
         deadline_s: float = TRANSACTION_DEADLINE_S,
     ) -> list[int]:
-        """Write all or nothing, in two sends."""
+        """Write all or nothing, in two sends; nobody decides on it when it is killed in between."""
         await self.life.last()
-        written = await self.inner.commit_ahead(ahead, offsets, deadline_s=deadline_s)
+
+        def then(places: Sequence[Written]) -> Sequence[Outgoing]:
+            rest = ahead.then(places)
+            if self.life.is_over:
+                raise _KilledWithin
+            return rest
+
+        written: list[int] = []
+        with contextlib.suppress(_KilledWithin):
+            mortal = Ahead(ahead.records, then)
+            written = await self.inner.commit_ahead(mortal, offsets, deadline_s=deadline_s)
         await self.life.last()
         return written
 

@@ -168,7 +168,7 @@ class Team(
 
         With `at` it ends when it next comes to that moment, such as `after_intent_commit` or, for
         the second call of a tool, `after_act/refund:2`; `restart` waits for that. The group hears
-        of it at once. On Kafka the transaction that is under way may be decided either way.
+        of it at once. On Kafka a transaction under way, unless `at` lies in it, may yet be decided.
         """
         if at is not None:
             self._oldest(agent).kill_point.countdown = Countdown.of(at)

@@ -1,13 +1,13 @@
 """A connection that was killed writes nothing more, whoever still tries to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
 from handrail.bus.in_process import InProcessBus
 from handrail.bus.in_process_broker import InProcessBroker
-from handrail.bus.port import Ahead, TopicSpec
+from handrail.bus.port import Ahead, TopicSpec, Written
 from handrail.testing.clock import VirtualClock
 from handrail.testing.mortal_bus import Life, MortalProducer, MortalSender
 from handrail.wire.record import Outgoing, TopicPartition
@@ -45,5 +45,30 @@ async def test_nothing_is_written_once_it_was_killed_and_no_call_returns(write: 
 
     assert not late.done()
     assert await bus.end_offset(PLACE) == before
+    late.cancel()
+    await asyncio.gather(late, return_exceptions=True)
+
+
+async def test_who_is_killed_within_a_transaction_leaves_it_open_and_a_successor_undoes_it() -> (
+    None
+):
+    bus = InProcessBus(InProcessBroker(VirtualClock(0).now_ms))
+    await bus.admin.create([TopicSpec("words", 1)])
+    life = Life()
+    producer = MortalProducer(bus.lane_producer("p"), life)
+    await producer.init(deadline_s=1)
+
+    def killed(_: Sequence[Written]) -> Sequence[Outgoing]:
+        life.is_over = True
+        return ()
+
+    late = asyncio.ensure_future(producer.commit_ahead(Ahead([RECORD], killed)))
+    await asyncio.wait({late}, timeout=0.02)
+    assert not late.done()
+    assert await bus.end_offset(PLACE) == 0, "it is open: nothing can be read past it"
+    await bus.lane_producer("p").init(deadline_s=1)
+
+    assert (end := await bus.end_offset(PLACE)) > 0
+    assert [record async for record in bus.fetch(PLACE, 0, end)] == []
     late.cancel()
     await asyncio.gather(late, return_exceptions=True)
