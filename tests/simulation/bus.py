@@ -320,11 +320,10 @@ class SimBus(InProcessBus):
 
     def note_init(self, transactional_id: str) -> int:
         """Fence whoever had this id; the judge wants to know whether the group has given it us."""
-        group = transactional_id.rsplit(".", 3)[0]
         owned = any(
             f"{group}.{where.topic}.{where.partition}" == transactional_id
-            for name, member_id in self.members
-            if name == group and (member := self.sim.group(name).members.get(member_id))
+            for group, member_id in self.members
+            if (member := self.sim.group(group).members.get(member_id))
             for where in member.partitions
         )
         self.sim.inits.append(Init(transactional_id, self.sim.on_behalf_of, owned=owned))

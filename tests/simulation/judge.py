@@ -32,13 +32,17 @@ from handrail.ledger.event_record import UnknownEvent, decode
 from handrail.testing.accounting import Books
 from handrail.wire.human import HUMAN
 from handrail.wire.marker import MARKER_TYPE
+from handrail.wire.priority import without_priority
 from handrail.wire.record import Record, TopicPartition
+from tests.simulation.agents import PLAIN
 from tests.simulation.derived import underived
 from tests.simulation.kafka import Written
 from tests.simulation.lane_book import LaneBook
-from tests.simulation.processes import NAMESPACE
+from tests.simulation.mailboxes import out_of_order
+from tests.simulation.priority_book import PriorityBook
+from tests.simulation.processes import NAMESPACE, lanes_of
 from tests.simulation.schedule import Schedule
-from tests.simulation.team import TOOLS, Shape, expected, pieces, queries, step_of_piece
+from tests.simulation.team import TOOLS, Shape, expected, step_of_piece
 from tests.simulation.trouble_book import TroubleBook
 
 LICENSED = frozenset(
@@ -63,13 +67,11 @@ class Judge:
         self._troubles = TroubleBook()
         self._lanes: dict[TopicPartition, LaneBook] = {}
         self._inboxes: dict[TopicPartition, LaneBook] = {}
-        for agent in schedule.team.agents:
-            group = f"{NAMESPACE}.{agent.name}"
-            for number in range(schedule.plan.partitions):
-                inbox = TopicPartition(f"{NAMESPACE}.{agent.reads.name}", number)
-                book = LaneBook(f"{group}.{inbox.topic}.{number}", inbox)
-                self._lanes[TopicPartition(f"{group}.journal", number)] = book
-                self._inboxes[inbox] = book
+        for agent, lanes, inbox in lanes_of(schedule.team, schedule.plan.partitions):
+            id_ = f"{NAMESPACE}.{agent}.{inbox.topic}.{inbox.partition}"
+            journal = TopicPartition(f"{NAMESPACE}.{lanes}.journal", inbox.partition)
+            self._lanes[journal] = self._inboxes[inbox] = LaneBook(id_, inbox)
+        self._priorities = PriorityBook(schedule.team, [one for _, one in schedule.plan.orders])
         self._on_topic: dict[str, Counter[str]] = {}  # ids by topic
         self._inbox_records: dict[TopicPartition, dict[int, tuple[str, bytes]]] = {}
         self._ended_at: dict[str, int] = {}  # invocation → order of the decision
@@ -122,7 +124,7 @@ class Judge:
             else:
                 id_ = _id(entry)
                 here.add(id_)
-                self._take_message(where, entry, id_)
+                self._take_message(where, entry, id_, written)
         self._parts_are_kept(parts, written)
         torn = [one.id for one in questions if one.id not in here]
         if torn:
@@ -136,20 +138,25 @@ class Judge:
             self._finished_is_ended(book, written)
         self._group_knows_no_more(written)
 
-    def _take_message(self, where: TopicPartition, entry: LogEntry, id_: str) -> None:
+    def _take_message(
+        self, where: TopicPartition, entry: LogEntry, id_: str, written: Written
+    ) -> None:
         topic = where.topic.removeprefix(f"{NAMESPACE}.")
         if topic.endswith(".answers") and id_ == NO_ID:
             journal = where.topic.removesuffix("answers") + "journal"
-            self._lanes[TopicPartition(journal, where.partition)].late.tell(_record(where, entry))
+            book = self._lanes[TopicPartition(journal, where.partition)]
+            book.late.tell(_record(where, entry), shown_at_once=written.shown_at_once)
             return  # a decision, or what came of a step elsewhere
         self._on_topic.setdefault(topic, Counter())[id_] += 1
         if where in self._inboxes:
             found = self._inbox_records.setdefault(where, {})
             found[entry.offset] = (id_, entry.key or b"")
-            if topic == "queries":
-                self._pieces[queries.decode(None, entry.value).number] = id_
-            if topic == "pieces" and dict(entry.headers).get("ce_type") != MARKER_TYPE.encode():
-                piece = pieces.decode(None, entry.value)
+            headers = dict(entry.headers)
+            self.problems += self._priorities.take(topic, id_, headers)
+            if without_priority(topic) == "queries":
+                self._pieces[PLAIN.queries.decode(None, entry.value).number] = id_
+            if topic == "pieces" and headers.get("ce_type") != MARKER_TYPE.encode():
+                piece = PLAIN.pieces.decode(None, entry.value)
                 self._pieces[step_of_piece(piece.number, piece.index)[0]] = id_
         elif topic == "results":
             task = dict(entry.headers).get("ce_taskid", b"").decode()
@@ -170,7 +177,8 @@ class Judge:
         if entry is not None:
             self._take_entry(book, entry, log.offset, written)
         elif key.startswith(b"lane/"):
-            return  # it marks the end that an opener reads up to, and says nothing
+            book.opener = written.process  # it marks the end that an opener reads up to
+            return
         else:
             book.late.remove(key)
         if written.producer_epoch > book.producer_epoch:
@@ -186,10 +194,14 @@ class Judge:
                 before = book.epoch_before
                 self.problems.append(f"epoch {entry.epoch} of {book.inbox} follows {before}")
             book.epochs.append(written)
+            if book.opener == written.process:
+                book.opener = ""
+                book.late.open()
         elif entry.invocation == LANE and entry.epoch < book.epoch:
             self.problems.append(f"{entry.key!r} has epoch {entry.epoch} after {book.epoch}")
         book.epoch = max(book.epoch, entry.epoch)
         step = entry.invocation, entry.path
+        self.problems += book.late.unread(entry)
         book.late.take(entry)
         if entry.kind is Kind.PROGRESS:
             low, metadata = journaled_offset(entry)
@@ -277,24 +289,13 @@ class Judge:
                 self.problems.append(f"a gather of {len(come)} of {parts} parts has no end")
 
     def _orders_per_key(self) -> None:
-        for where, records in self._inbox_records.items():
-            if self._is_gather(where):
-                continue
-            last: dict[bytes, tuple[int, int]] = {}
-            for offset, (id_, key) in sorted(records.items()):
-                ended = self._ended_at.get(id_)
-                if ended is None:
-                    continue
-                before = last.get(key)
-                if before is not None and before[1] > ended:
-                    self.problems.append(
-                        f"{where.topic}@{offset} ended before @{before[0]} of the same key {key!r}"
-                    )
-                last[key] = (offset, ended)
-
-    def _is_gather(self, where: TopicPartition) -> bool:
-        names = {f"{NAMESPACE}.{a.reads.name}" for a in self._schedule.team.agents if a.gathers}
-        return where.topic in names
+        gathers = {one.reads.name for one in self._schedule.team.agents if one.gathers}
+        wait = {
+            where: found
+            for where, found in self._inbox_records.items()
+            if without_priority(where.topic.removeprefix(f"{NAMESPACE}.")) not in gathers
+        }
+        self.problems += out_of_order(wait, self._ended_at)
 
     def _results_are_right(self) -> None:
         plan = self._schedule.plan

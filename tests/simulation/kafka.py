@@ -37,6 +37,7 @@ class Written:
     decided_s: float = 0.0
     inits_before: int = 0  #: how often any id had been taken when it was begun
     order: int = -1  #: its place among all that was decided
+    shown_at_once: bool = False  #: written outside any transaction, with none open before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ class SimBroker(InProcessBroker):
         where = TopicPartition(record.topic, record.partition or 0)
         entry = self.log(where).entries[-1]
         written = Written(None, -1, WORLD.name, [(where, entry)], None)
+        written.shown_at_once = self.log(where).last_stable > offset
         self.written.append(written)
         self._decide(written, Fate.COMMITTED)
         return offset

@@ -26,6 +26,7 @@ class LaneBook:
     outcomes: dict[tuple[str, str], list[Written]] = field(
         default_factory=dict[tuple[str, str], list[Written]]
     )
+    opener: str = ""  #: the process that has written up to where it reads, and no epoch yet
     epochs: list[Written] = field(default_factory=list[Written])
     late: LateBook = field(default_factory=LateBook)
 

@@ -16,13 +16,37 @@ class LateBook:
     told: dict[int, LateOutcome] = field(default_factory=dict[int, LateOutcome])
     begun: dict[Step, object] = field(default_factory=dict[Step, object])  #: step → attempt
     ended: set[Step] = field(default_factory=set[Step])  #: whose outcome stands in the journal
+    shown: set[int] = field(default_factory=set[int])  #: offsets that nothing undecided lay before
+    owed: dict[Step, int] = field(default_factory=dict[Step, int])  #: what was told before, to whom
 
-    def tell(self, record: Record) -> None:
+    def tell(self, record: Record, *, shown_at_once: bool) -> None:
         """Take in what was written to the lane's answers."""
         if record.header("ce_type") == LATE_OUTCOME_TYPE.encode():
             late = LateOutcome.from_record(record)
             if late.state is LateState.ENDED:
                 self.told[record.offset] = late
+                if shown_at_once:
+                    self.shown.add(record.offset)
+
+    def open(self) -> None:
+        """A new owner begins; it reads what was told before it judges what is open."""
+        self.owed = {
+            (late.invocation, late.path): late.attempt
+            for offset, late in self.told.items()
+            if offset in self.shown and self._is_open((late.invocation, late.path), late.attempt)
+        }
+
+    def unread(self, entry: Entry) -> list[str]:
+        """Say of a journal record that it judges a step although its end was told by then."""
+        step = entry.invocation, entry.path
+        attempt = self.owed.get(step)
+        if attempt is None or step in self.ended:
+            return []
+        begins = entry.kind is Kind.INTENT and int(str(entry.facts["attempt"])) > attempt
+        if not begins and entry.kind is not Kind.IN_DOUBT:
+            return []
+        step_in_words = f"{entry.kind} of step {entry.path} of {entry.invocation}"
+        return [f"{step_in_words}, although what came of attempt {attempt} was told before"]
 
     def take(self, entry: Entry) -> None:
         """Take in what the journal says of a step; what is copied forward says it once more."""

@@ -17,6 +17,7 @@ CANCELED = 0.4  #: share of troubled teams that are told to stop with something
 CALLBACKS_FIRST, CALLBACKS_LAST = 12, 220  #: between which of its callbacks a process is harmed
 COMMITS_LAST = 16
 LONG_SLEEP_S = 31.0  #: so long that the handler is let go meanwhile
+TWO_INBOXES, URGENT = 0.4, 0.5  #: shares of schedules that part priorities, and of urgent orders
 WORK_S = 3.0  #: within which everything is submitted and most faults happen
 
 
@@ -70,6 +71,7 @@ class Plan:
     seed: int
     shape: Shape
     partitions: int
+    two_inboxes: bool  #: what is of high priority has inboxes and lanes of its own
     orders: tuple[tuple[float, Order], ...]  #: when each is submitted
     bounds: LaneBounds
     faults: tuple[ProcessFault, ...] = ()
@@ -116,6 +118,7 @@ class Plan:
             seed=seed,
             shape=shape,
             partitions=partitions,
+            two_inboxes=rng.random() < TWO_INBOXES,
             orders=orders,
             bounds=bounds,
             faults=tuple(faults),
@@ -143,7 +146,8 @@ def _order(rng: Random, number: int, shape: Shape) -> tuple[float, Order]:
         names[rng.randrange(len(names))] = rng.choices(("stumble", "fell", PERSON), (4, 1, 4))[0]
     pieces = rng.choices(list(TOOLS), k=rng.randint(0, 3)) if apart else []
     key = rng.choice(KEYS)
-    return _early(rng), Order(number=number, key=key, steps=names, pieces=pieces)
+    urgent = rng.random() < URGENT
+    return _early(rng), Order(number=number, key=key, steps=names, pieces=pieces, urgent=urgent)
 
 
 def _process_fault(rng: Random) -> ProcessFault:

@@ -14,6 +14,7 @@ from handrail.bus.port import TRANSACTION_DEADLINE_S, GroupListener, OffsetCommi
 from handrail.errors import CommitDoubtful
 from handrail.lane.journal import PROGRESS_KEY, Kind, decode_entry, encode_entry
 from handrail.lane.progress import OffsetMetadata
+from handrail.wire.priority import HIGH_SUFFIX
 from handrail.wire.record import Outgoing, Record, TopicPartition
 from tests.simulation.bus import SimBus, SimConsumer, SimLaneProducer
 from tests.simulation.kafka import SimBroker
@@ -21,7 +22,8 @@ from tests.simulation.loop import SimLoop, current_process
 from tests.simulation.processes import MakeBus
 
 FAR = 1 << 40
-SENT = (".orders", ".queries", ".pieces", ".prices", ".results")  #: what agents hand on
+HANDED_ON = (".orders", ".queries", ".pieces", ".prices", ".results")
+SENT = (*HANDED_ON, *(name + HIGH_SUFFIX for name in HANDED_ON))  #: what agents hand on
 
 Commit = tuple[list[Outgoing], OffsetCommit | None]
 

@@ -249,10 +249,11 @@ class Processes:
         one.bus.loop.in_world(TOLD_AFTER_S, tell)
 
 
-def lanes_of(team: TeamDescription, partitions: int) -> list[tuple[str, TopicPartition]]:
-    """Give agent and inbox partition of every lane of a team."""
+def lanes_of(team: TeamDescription, partitions: int) -> list[tuple[str, str, TopicPartition]]:
+    """Give of every lane of a team its agent, what its topics are named by, and its inbox."""
     return [
-        (agent.name, TopicPartition(f"{NAMESPACE}.{agent.reads.name}", number))
+        (agent.name, lanes, TopicPartition(f"{NAMESPACE}.{inbox}", number))
         for agent in team.agents
+        for inbox, lanes in zip(agent.reads.inboxes, agent.lanes, strict=True)
         for number in range(partitions)
     ]

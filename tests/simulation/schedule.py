@@ -14,14 +14,16 @@ from handrail.runtime.topics import Layout, needed
 from handrail.testing.ground import MEMORY_STARTS_MS
 from handrail.wire.codec import JSON_TYPE, encode_headers
 from handrail.wire.envelope import Envelope
+from handrail.wire.priority import Priority, with_priority
 from handrail.wire.record import Outgoing, Record, TopicPartition
+from tests.simulation.agents import PLAIN, team_of
 from tests.simulation.bus import SimBus, Weather
 from tests.simulation.kafka import SimBroker
 from tests.simulation.loop import WORLD, NeverEnds, SimLoop, current_process
 from tests.simulation.people import People
 from tests.simulation.plan import Chance, Happening, Plan
 from tests.simulation.processes import NAMESPACE, MakeBus, Processes, lanes_of
-from tests.simulation.team import ASK, SLEEP, STAGE, TEAMS, Order, Receivers, Shape, orders
+from tests.simulation.team import ASK, SLEEP, STAGE, Order, Receivers, Shape
 
 FAULTS_END_S = 12.0  #: after this nothing is harmed any more
 ENDS_WITHIN_S = 90.0  #: after the last fault, besides what handlers sleep
@@ -47,7 +49,7 @@ class Schedule:
         self.loop = SimLoop(Random(f"timers {plan.seed}"))
         self.broker = SimBroker(self.loop, chance, MEMORY_STARTS_MS)
         self.weather = Weather(chance, dict(plan.commit_faults), tell=self.tell)
-        self.team = TEAMS[plan.shape]
+        self.team = team_of(plan.shape, two_inboxes=plan.two_inboxes)
         self.told: list[Told] = []
         self.problems: list[str] = []
         self.receivers = Receivers(
@@ -99,8 +101,10 @@ class Schedule:
 
     def _submission(self, order: Order) -> Callable[[], None]:
         def submit() -> None:
-            self.tell(f"submits order {order.number}, key {order.key}: {order.steps}")
-            record = submission(order, self.broker.now_ms)
+            urgent = ", urgent" if order.urgent else ""
+            self.tell(f"submits order {order.number}, key {order.key}{urgent}: {order.steps}")
+            self.weather.befell["high priority"] += order.urgent and self.plan.two_inboxes
+            record = submission(order, self.broker.now_ms, two_inboxes=self.plan.two_inboxes)
             self.broker.append(self.people.bus.place(record))
 
         return submit
@@ -159,11 +163,12 @@ class Schedule:
                 self.processes.start()
             case Chance.COMPACT:
                 for agent in self.team.agents:
-                    self.broker.compact(f"{NAMESPACE}.{agent.name}.journal")
+                    for lanes in agent.lanes:
+                        self.broker.compact(f"{NAMESPACE}.{lanes}.journal")
             case Chance.LAG:
-                lanes = lanes_of(self.team, self.plan.partitions)
-                agent, inbox = lanes[int(happening.chance * len(lanes))]
-                journal = TopicPartition(f"{NAMESPACE}.{agent}.journal", inbox.partition)
+                places = lanes_of(self.team, self.plan.partitions)
+                _, lanes, inbox = places[int(happening.chance * len(places))]
+                journal = TopicPartition(f"{NAMESPACE}.{lanes}.journal", inbox.partition)
                 where = journal if happening.chance * 7 % 1 < 0.7 else inbox
                 self.broker.lag(where, happening.for_s)
             case Chance.CANCEL:
@@ -184,18 +189,21 @@ class Schedule:
         self._looked = len(decided)
 
 
-def submission(order: Order, now_ms: int) -> Outgoing:
-    """Give the record by which an order enters the team."""
+def submission(order: Order, now_ms: int, *, two_inboxes: bool = False) -> Outgoing:
+    """Give the record by which an order enters the team, on the inbox of its priority."""
+    topic, priority = PLAIN.orders, Priority.HIGH if order.urgent else Priority.NORMAL
+    inbox = with_priority(topic.name, priority) if two_inboxes else topic.name
     envelope = Envelope(
         id=f"order-{order.number}",
-        type=orders.type_of(order),
+        type=topic.type_of(order),
         source="simulation",
         time_ms=now_ms,
         task_id=f"task-{order.number}",
         tenant="default",
+        priority=priority.value if order.urgent else None,
     )
     headers = encode_headers(envelope, JSON_TYPE)
-    return Outgoing(f"{NAMESPACE}.{orders.name}", order.key.encode(), orders.encode(order), headers)
+    return Outgoing(f"{NAMESPACE}.{inbox}", order.key.encode(), topic.encode(order), headers)
 
 
 def _never() -> bool:

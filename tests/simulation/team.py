@@ -1,4 +1,4 @@
-"""The team under simulation: orders by key, steps of every effect class, a gather.
+"""What the team under simulation works on: orders by key, and steps of every effect class.
 
 What its tools do to the world is kept outside every process, as by the receivers of real calls. A
 call takes effect on its way even when its process dies meanwhile.
@@ -7,25 +7,10 @@ call takes effect on its way even when its process dies meanwhile.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel
 
-from handrail import (
-    Context,
-    Effect,
-    Idempotent,
-    Integrity,
-    Parts,
-    Queryable,
-    Reach,
-    ToolContext,
-    Topic,
-    agent,
-    results,
-    tool,
-)
-from handrail.contract.team import TeamDescription
+from handrail import Effect, Idempotent, Integrity, Queryable, Reach, ToolContext, tool
 from tests.simulation.loop import SimLoop, SimProcess, current_process
 
 SETTLE_S = 0.3
@@ -49,6 +34,7 @@ class Order(BaseModel):
     key: str
     steps: list[str]
     pieces: list[str] = []
+    urgent: bool = False  #: its task is of high priority
 
 
 class Piece(BaseModel):
@@ -142,16 +128,16 @@ class Receivers:
         """Say whether a step of an order has had its effect."""
         return any(act.number == number and act.step == step for act in self.acts)
 
-    def enter(self, key: str) -> None:
-        """A handler of a key begins."""
-        place = (current_process(), key)
+    def enter(self, mailbox: str) -> None:
+        """A handler begins whose order has waited there."""
+        place = (current_process(), mailbox)
         self.running[place] = self.running.get(place, 0) + 1
         if self.running[place] > 1:
-            self.problems.append(f"two handlers of key {key} run side by side in {place[0].name}")
+            self.problems.append(f"two handlers of {mailbox} run side by side in {place[0].name}")
 
-    def leave(self, key: str) -> None:
-        """A handler of a key has ended."""
-        self.running[current_process(), key] -= 1
+    def leave(self, mailbox: str) -> None:
+        """It has ended."""
+        self.running[current_process(), mailbox] -= 1
 
 
 @dataclass(slots=True)
@@ -248,70 +234,11 @@ TOOLS = {one.name: one for one in (think, look, rent, book, order, pay, knock)}
 HARD_TOOLS = {one.name: one for one in (stumble, fell)}  #: for those who are troubled
 SLEEP, ASK, PERSON = "sleep", "ask", "person"  #: steps that are no tools
 
-orders = Topic("orders", carries=Order)
-pieces = Topic("pieces", carries=Piece)
-prices = Topic("prices", carries=Price)
-queries = Topic("queries", carries=Query, replies=str)
-
-
-async def _carry_out(asked: Order, ctx: Context) -> str:
-    answers: list[str] = []
-    STAGE.now.enter(asked.key)
-    try:
-        for step, name in enumerate(asked.steps, start=1):
-            if name == SLEEP:
-                await ctx.sleep(STAGE.now.sleep_s)
-                answers.append(said(name, asked.number, step))
-            elif name == ASK:
-                answers.append(await ctx.ask(queries, query_of(asked.number, step)))
-            elif name == PERSON:
-                text = f"{name}(number={asked.number}, step={step})"
-                answers.append(await ctx.ask_person(text, returns=str))
-            else:
-                tool_of_step = TOOLS.get(name) or HARD_TOOLS[name]
-                answers.append(await ctx.call(tool_of_step, asked.number, step))
-    finally:
-        STAGE.now.leave(asked.key)
-    return " ".join(answers)
-
-
-@agent(reads=orders, writes=results)
-async def clerk(asked: Order, ctx: Context) -> str:
-    """Carry an order out, step by step."""
-    return f"{asked.number}: {await _carry_out(asked, ctx)}"
-
-
-@agent(reads=queries)
-async def helper(query: Query, ctx: Context) -> str:
-    """Take a step for somebody who asks."""
-    return await ctx.call(TOOLS[query.word], query.number, 1)
-
 
 def query_of(number: int, step: int) -> Query:
     """Give the question that an order asks in a step."""
     words = list(TOOLS)
     return Query(number=number * 1000 + step, word=words[(number * 3 + step) % len(words)])
-
-
-@agent(reads=orders, writes=pieces)
-async def splitter(asked: Order, ctx: Context) -> list[Piece]:
-    """Carry an order out and take it apart."""
-    text = await _carry_out(asked, ctx)
-    return _apart(asked, text)
-
-
-@agent(reads=pieces, writes=prices)
-async def pricer(piece: Piece, ctx: Context) -> Price:
-    """Take one more step for a piece."""
-    number, step = step_of_piece(piece.number, piece.index)
-    answer = await ctx.call(TOOLS[piece.step], number, step)
-    return Price(number=piece.number, index=piece.index, said=f"{piece.said} {answer}")
-
-
-@agent(reads=prices, writes=results)
-async def joiner(parts: Parts[Price]) -> str:
-    """Put an order together again."""
-    return joined(list(parts))
 
 
 def step_of_piece(number: int, index: int) -> tuple[int, int]:
@@ -330,7 +257,7 @@ def expected(asked: Order, *, gathered: bool) -> str:
     if not gathered:
         return f"{asked.number}: {text}"
     parts: list[Price] = []
-    for piece in _apart(asked, text):
+    for piece in apart(asked, text):
         answer = said(piece.step, *step_of_piece(piece.number, piece.index))
         words = f"{piece.said} {answer}"
         parts.append(Price(number=piece.number, index=piece.index, said=words))
@@ -344,22 +271,9 @@ def _answer(name: str, number: int, step: int) -> str:
     return said(query.word, query.number, 1)
 
 
-def _apart(asked: Order, text: str) -> list[Piece]:
+def apart(asked: Order, text: str) -> list[Piece]:
+    """Give the pieces into which an order falls, and what it has said by then."""
     return [
         Piece(number=asked.number, index=index, said=text, step=step)
         for index, step in enumerate(asked.pieces)
     ]
-
-
-def _team(*agents: Any) -> TeamDescription:
-    team = TeamDescription(agents, tools=[*TOOLS.values(), *HARD_TOOLS.values()])
-    team.check()
-    return team
-
-
-TEAMS = {
-    Shape.ALONE: _team(clerk),
-    Shape.ASKING: _team(clerk, helper),
-    Shape.APART: _team(splitter, pricer, joiner),
-    Shape.TROUBLED: _team(clerk),
-}

@@ -59,7 +59,7 @@ class TroubleBook:
             self._requests[key] = is_open
 
     def _take_back(self, event: Redriven, written: Written) -> None:
-        letter = event.agent, event.partition, event.dead
+        letter = event.topic, event.partition, event.dead
         self._sent_back[letter] += 1
         if self._sent_back[letter] > 1:
             self.problems.append(f"dead letter {letter} was sent back more than once")
