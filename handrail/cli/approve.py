@@ -51,20 +51,52 @@ def _deciding(command: F) -> F:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Approve it with other arguments, which FILE holds as a JSON object.",
 )
-def approve(place: Place, task: str, step: str | None, by: str | None, edit: Path | None) -> int:
+@click.option(
+    "--for-task",
+    is_flag=True,
+    help="Let further calls like it go on, too; not together with --edit.",
+)
+@click.option(
+    "--calls",
+    metavar="N",
+    type=int,
+    help="How many further ones, with --for-task.  [default: 10]",
+)
+def approve(
+    place: Place,
+    task: str,
+    step: str | None,
+    by: str | None,
+    edit: Path | None,
+    *,
+    for_task: bool,
+    calls: int | None,
+) -> int:
     """Let an act take place that waits for an approval.
 
     The approval is for this very act, as `handrail people` shows it: its tool, its arguments, the
     rules of now; for this task, once, and until it expires. The first decision that the agent
     records counts. A decision in the name of whoever asked for the task is not taken; but names
     are believed, so whoever can write to the team's broker can give another one.
+
+    With --for-task further calls go on as well: of the same tool, while its agent works on the same
+    handoff, under the same rules and until the same expiry, with the same arguments, but for those
+    that the contract of the tool calls free. A denial, or `deny --stop`, ends that.
     """
+    if calls is not None and not for_task:
+        message = "--calls says how many further calls go on with --for-task, which is not given"
+        raise click.UsageError(message)
+    if edit is not None and for_task:
+        message = "what --edit changes is approved once: leave out either --edit or --for-task"
+        raise click.UsageError(message)
     arguments = None if edit is None else _object(edit)
 
     def decision(request: "Request") -> bytes:
         from handrail.runtime.approvals import approval_of
+        from handrail.runtime.deciding import further_calls
 
-        value = approval_of(request, arguments=arguments)
+        further = further_calls(for_task if calls is None else calls)
+        value = approval_of(request, arguments=arguments, for_task=further)
         if arguments is not None:
             check_by_contract(place.settings().project_dir, request, arguments)
         return value
@@ -124,18 +156,7 @@ def _decide(
     decision: "Callable[[Request], bytes]",
 ) -> int:
     name = by or getpass.getuser()
-    request, taken = asyncio.run(_sent(place.settings(), (task, step), name, decision))
-    if taken is None:
-        note("It is on its way; it counts once the agent has taken it, when it runs again.")
-        return NOT_TAKEN_YET
-    word = "approved" if taken.value.get("approve") else "denied"
-    if not taken.is_ours:
-        note(f"{inert(taken.by)} was first: it is {word}. Your decision is not used.")
-        return SOMEBODY_WAS_FIRST
-    note(f"It is {word}, by {inert(taken.by)}. The task goes on.")
-    if "arguments" in taken.value:
-        note(f"What runs is {inert(_call(request, taken.value['arguments']))}")
-    return 0
+    return asyncio.run(_sent(place.settings(), (task, step), name, decision))
 
 
 async def _sent(
@@ -143,22 +164,64 @@ async def _sent(
     wanted: tuple[str, str | None],
     by: str,
     decision: "Callable[[Request], bytes]",
-) -> "tuple[Request, Answered | None]":
+) -> int:
     from handrail.cli.projection import current_projection, known_task
-    from handrail.ledger.event import RequestKind
-    from handrail.runtime.clock import WallClock
-    from handrail.runtime.people import give_answer, one_request, taken
 
     task, step = wanted
     async with current_projection(settings) as (projection, bus):
         facts = await known_task(settings, projection, bus, task)
-        namespace = settings.namespace
-        request = await one_request(bus, namespace, facts, step, RequestKind.APPROVAL)
-        # Before it takes effect: what is decided stands on the screen however the command ends.
-        note(inert(_act_in_words(request)))
-        now_ms = WallClock().now_ms()
-        given = await give_answer(bus, namespace, request, decision(request), by, now_ms)
-        return request, await taken(bus, namespace, given)
+        return await decide_on_act(bus, settings.namespace, facts, step, (by, decision))
+
+
+async def decide_on_act(
+    bus: "Bus",
+    namespace: str,
+    facts: "TaskFacts",
+    step: str | None,
+    decided: "tuple[str, Callable[[Request], bytes]]",
+) -> int:
+    """Decide on an act: print it, send the decision, and print what its lane has taken.
+
+    What is printed before is what is asked, never that anything was decided; what is printed
+    after is what the lane has recorded, whoever has decided it. Gives the exit code. Raises
+    RequestUnknown, AnswerRefused, and DecisionNotTaken when the lane does not count it.
+    """
+    from handrail.ledger.event import RequestKind
+    from handrail.runtime.clock import WallClock
+    from handrail.runtime.people import give_answer, one_request, taken
+
+    by, decision = decided
+    request = await one_request(bus, namespace, facts, step, RequestKind.APPROVAL)
+    value = decision(request)
+    # Before it takes effect: what is decided on stands on the screen however the command ends.
+    note(inert(f"Asked: {_act_in_words(request)}"))
+    given = await give_answer(bus, namespace, request, value, by, WallClock().now_ms())
+    found = await taken(bus, namespace, given)
+    if found is None:
+        note("It is on its way; it counts once the agent has taken it, when it runs again.")
+        return NOT_TAKEN_YET
+    for line in taken_in_words(request, found):
+        note(inert(line))
+    return 0 if found.is_ours else SOMEBODY_WAS_FIRST
+
+
+def taken_in_words(request: "Request", taken: "Answered") -> list[str]:
+    """Say what a lane has recorded: who has decided what, and what runs."""
+    from handrail.contract.for_task import ForTask
+
+    approved = taken.value.get("approve") is True
+    word = "approved" if approved else "denied"
+    lines = (
+        [f"It is {word}, by {taken.by}. The task goes on."]
+        if taken.is_ours
+        else [f"{taken.by} was first: it is {word}. Your decision is not used."]
+    )
+    if approved:
+        arguments = taken.value.get("arguments", (request.act or {}).get("arguments"))
+        lines.append(f"What runs is {_call(request, arguments)}")
+    if (further := ForTask.of(taken.value.get("for_task"))) is not None:
+        lines.append(f"Without asking go on {further.in_words()}, until it expires.")
+    return lines
 
 
 async def _stop(settings: "Settings", task: str, step: str | None, said: tuple[str, str]) -> int:

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from handrail.ledger.budget_event import BudgetWarned
 from handrail.ledger.event import (
     OPEN_KINDS,
     Accepted,
@@ -39,6 +38,7 @@ from handrail.ledger.memory_event import (
     MemoryRefused,
     MemoryWritten,
 )
+from handrail.ledger.rail_event import BudgetWarned, FurtherCall
 from handrail.ledger.undo_event import UndoEvent
 
 DEPTH_MAX = 8  #: of the tree; deeper agents stand at this depth
@@ -133,7 +133,9 @@ class TaskBoard:
             case PersonAnswered(request=request):
                 for one in self._seats.values():
                     one.asks_person.discard(request)
-            case CancelAsked() | AnswerDropped() | StepWasted() | Rested() | BudgetWarned():
+            case CancelAsked() | AnswerDropped() | StepWasted() | Rested():
+                pass
+            case BudgetWarned() | FurtherCall():
                 pass
             case MemoryWritten() | MemoryRefused() | MemoryForgotten() | MemoryRecalled():
                 pass

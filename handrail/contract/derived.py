@@ -107,4 +107,5 @@ def approval_in_words(terms: ToolTerms) -> str:
     if approval is None:
         return "none"
     when = "every call" if approval.when is None else f"when {approval.when}"
-    return f"{when}, by {approval.by}, within {approval.expires_s:g} s"
+    free = f", for the task with any {', '.join(approval.free)}" if approval.free else ""
+    return f"{when}, by {approval.by}, within {approval.expires_s:g} s{free}"

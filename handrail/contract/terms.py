@@ -126,7 +126,8 @@ class Approval:
     `when` is a condition on the arguments, such as `amount > 100`; without one every call needs
     it. `by` is `anyone`, `role:NAME` or the name of a person. `text` is what the person reads; it
     may quote arguments as `{amount}`. Whoever asked for the task may approve only with
-    `by_asker=True`.
+    `by_asker=True`. Where a person approves for the task (`--for-task`), further calls may differ
+    from the one that was shown in the arguments that `free` names, and in no other.
     """
 
     when: str | None = None
@@ -134,6 +135,7 @@ class Approval:
     expires_s: float = EXPIRES_S_DEFAULT
     text: str = ""
     by_asker: bool = False
+    free: Sequence[str] = field(default=(), repr=False)
     condition: Condition | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -146,13 +148,21 @@ class Approval:
             raise ValueError(message)
         condition = None if self.when is None else Condition.of(self.when)
         object.__setattr__(self, "condition", condition)
+        object.__setattr__(self, "free", tuple(self.free))
+        if fixed := sorted({*self.free} & self._spoken):
+            message = f"free= names {', '.join(fixed)}, which when= judges or text= shows a person"
+            raise ValueError(message)
 
     @property
     def names(self) -> frozenset[str]:
-        """The arguments that its condition and its text speak of."""
-        spoken = {found[1].partition(".")[0] for found in _FIELD.finditer(self.text)}
+        """The arguments that it speaks of."""
+        return self._spoken | {*self.free}
+
+    @property
+    def _spoken(self) -> frozenset[str]:
+        quoted = {found[1].partition(".")[0] for found in _FIELD.finditer(self.text)}
         judged = self.condition.names if self.condition else frozenset[str]()
-        return frozenset[str](spoken) | judged
+        return frozenset[str](quoted) | judged
 
     def is_needed(self, arguments: Mapping[str, Any]) -> bool:
         """Say whether this call needs it; what cannot be judged does."""

@@ -198,7 +198,10 @@ class ToolContract:
                 if one.name != "declared"
             ),
         )
-        return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
+        # What may differ under an approval for the task counts where there is any: a contract
+        # without it is the version that it was, and approvals of it stay valid.
+        free = () if self.terms.approval is None else self.terms.approval.free
+        return hashlib.sha256(repr((*said, free) if free else said).encode()).hexdigest()[:16]
 
 
 class Register(Protocol):

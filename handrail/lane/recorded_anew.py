@@ -16,7 +16,7 @@ import orjson
 from handrail.contract.effect import Effect
 from handrail.contract.failure import State
 from handrail.lane.journal import STEP_KINDS, Entry
-from handrail.lane.steps import ANEW, StepRecord, StepState
+from handrail.lane.steps import ANEW, FOR_TASK, StepRecord, StepState
 
 #: A second time does no harm, or costs money and is worth it: nothing of an attempt is kept.
 _LEAVES_NOTHING: Final = frozenset({Effect.PURE, Effect.READ, Effect.PAID})
@@ -72,7 +72,17 @@ def recorded_anew(entries: Sequence[Entry], from_step: int | None = None) -> lis
 
 def _entries(record: StepRecord) -> list[Entry]:
     found = (record.intent, record.outcome, record.in_doubt)
-    return [entry for entry in found if entry is not None]
+    return [_for_one_call(entry) for entry in found if entry is not None]
+
+
+def _for_one_call(entry: Entry) -> Entry:
+    """Give an approval for the call that it was shown for: further ones are asked about anew.
+
+    Which of them the dead run has made may stand in records that are left out.
+    """
+    if FOR_TASK not in entry.facts:
+        return entry
+    return replace(entry, facts={k: v for k, v in entry.facts.items() if k != FOR_TASK})
 
 
 def _is_step(path: str) -> bool:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, get_args
 
-from handrail.ledger.budget_event import BudgetWarned
 from handrail.ledger.happened import Happened
 from handrail.ledger.memory_event import (
     MANY_KEYS,
@@ -20,6 +19,7 @@ from handrail.ledger.memory_event import (
     MemoryRefused,
     MemoryWritten,
 )
+from handrail.ledger.rail_event import BudgetWarned, FurtherCall, OfRails
 from handrail.ledger.undo_event import OfUndo, UndoEvent, name_of
 from handrail.wire.priority import priority_in, with_priority
 
@@ -340,7 +340,7 @@ Event = (
     | QuestionAsked
     | AnswerDropped
     | StepWasted
-    | BudgetWarned
+    | OfRails
     | Rested
     | Redriven
     | Discarded
@@ -373,7 +373,7 @@ def event_id(event: Event) -> str:
             what = of
         case DeadLettered(invocation=of, run=run, attempts=attempts, redrive=redrive):
             what = f"{of}/{run}/{attempts}" + (f"/{redrive}" if redrive else "")
-        case QuestionAsked(invocation=of, step=step):
+        case QuestionAsked(invocation=of, step=step) | FurtherCall(invocation=of, step=step):
             what = f"{of}/{step}"
         case AnswerDropped(answer=of):
             what = of

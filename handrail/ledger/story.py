@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, assert_never, cast
 
+from handrail.contract.for_task import ForTask
 from handrail.ledger.asked import asked_in_words
-from handrail.ledger.budget_event import BudgetWarned
 from handrail.ledger.event import (
     Accepted,
     AnswerDropped,
@@ -37,6 +37,7 @@ from handrail.ledger.memory_event import (
     MemoryRefused,
     MemoryWritten,
 )
+from handrail.ledger.rail_event import BudgetWarned, FurtherCall
 from handrail.ledger.rest import rest_in_words
 from handrail.ledger.undo_event import ActDone, ActUndone, OfUndo, UndoBegun, UndoFailed
 from handrail.wire.priority import without_priority
@@ -73,6 +74,11 @@ def sentence(event: Event) -> str:  # one case per event
             return f"An answer to {event.agent} was not used: {event.sentence}."
         case StepWasted() | BudgetWarned():
             return _of_money(event)
+        case FurtherCall():
+            nth = f"{event.count} of {event.calls}"
+            return (
+                f"{event.by} has approved {event.call} before, for the task: {nth} further calls."
+            )
         case Rested():
             return f"{rest_in_words(event)}."
         case Redriven():
@@ -137,7 +143,9 @@ def _decided(event: PersonAnswered) -> str:
     if not decision["approve"]:
         return f"{event.by} denied it{reason}."
     changed = ", ".join(f"{name}={value}" for name, value in _changed(decision).items())
-    return f"{event.by} approved it{f' (with {changed})' if changed else ''}{reason}."
+    given = ForTask.of(decision.get("for_task"))
+    further = "" if given is None else f", and {given.in_words()}"
+    return f"{event.by} approved it{f' (with {changed})' if changed else ''}{further}{reason}."
 
 
 def _changed(decision: Mapping[str, Any]) -> Mapping[str, Any]:

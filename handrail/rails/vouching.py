@@ -31,19 +31,31 @@ class HasRead:
 def doubtful(tool: Tool[..., Any], arguments: Mapping[str, Any], read: HasRead) -> str | None:
     """Say in words why nobody vouches for an act; None for one that may go on."""
     label = read.label
-    outside, acts = tool.terms.reach is Reach.EXTERNAL, tool.effect not in _LEAVES_NOTHING
-    if tool.effect is Effect.PURE or not _matters(label, outside=outside, acts=acts):
+    if not _is_asked_about(tool, label):
         return None
     has_read = (
         "its run has read what is for few to see"
         if label.is_trusted
         else "its run has read what nobody vouches for"
     )
-    may = read.plan.of(tool.name)
-    if may is None:
+    if read.plan.of(tool.name) is None:
         return f"{has_read}, and it is not in the plan that was made before"
-    usual = tool.contract.defaults
-    wrong = [
+    found = unvouched(tool, arguments, read)
+    wrong = [name for name in arguments if name in found]
+    if not wrong:
+        return None
+    more = f" and {len(wrong) - NAMED_COUNT_MAX} more" if len(wrong) > NAMED_COUNT_MAX else ""
+    return f"{has_read}, and nobody who is trusted has said: {', '.join(wrong[:8])}{more}"
+
+
+def unvouched(tool: Tool[..., Any], arguments: Mapping[str, Any], read: HasRead) -> frozenset[str]:
+    """Give the arguments of an act that nobody vouches for, none where nobody asks about it."""
+    if not _is_asked_about(tool, read.label):
+        return frozenset()
+    may, usual = read.plan.of(tool.name), tool.contract.defaults
+    if may is None:
+        return frozenset(arguments)  # what is not in the plan is not allowed any value
+    return frozenset(
         name
         for name, value in arguments.items()
         if name not in tool.terms.inert
@@ -51,11 +63,12 @@ def doubtful(tool: Tool[..., Any], arguments: Mapping[str, Any], read: HasRead) 
         and not (
             may.within(name, value) and (not may.must_be_said(name) or read.words.said(value, name))
         )
-    ]
-    if not wrong:
-        return None
-    more = f" and {len(wrong) - NAMED_COUNT_MAX} more" if len(wrong) > NAMED_COUNT_MAX else ""
-    return f"{has_read}, and nobody who is trusted has said: {', '.join(wrong[:8])}{more}"
+    )
+
+
+def _is_asked_about(tool: Tool[..., Any], label: Label) -> bool:
+    outside, acts = tool.terms.reach is Reach.EXTERNAL, tool.effect not in _LEAVES_NOTHING
+    return tool.effect is not Effect.PURE and _matters(label, outside=outside, acts=acts)
 
 
 _LEAVES_NOTHING = frozenset({Effect.PURE, Effect.READ})

@@ -18,7 +18,6 @@ from handrail.contract.team import AnyTopic
 from handrail.contract.topic import Topic
 from handrail.errors import (
     BrokerUnreachable,
-    RequestUnknown,
     SubmissionInvalid,
     TaskUnknown,
     TopicsMissing,
@@ -32,9 +31,9 @@ from handrail.ledger.task_record import RESULTS, TASKS
 from handrail.ledger.task_state import TaskFacts
 from handrail.runtime.cancel import cancel_of, still_to_cancel, who, write_cancel
 from handrail.runtime.clock import Clock, WallClock
+from handrail.runtime.deciding import Deciding
 from handrail.runtime.discovery import load_team, nearest_project
 from handrail.runtime.holding import halt, lift, target_of
-from handrail.runtime.people import Answered, checked, give_answer, one_request, taken
 from handrail.runtime.settling import SettledLetter, SettlingGround, Wish, settle_letters
 from handrail.runtime.submission import check_asked, message_in_bytes
 from handrail.runtime.submitting import Asking, Submitting, known_priority
@@ -45,7 +44,6 @@ from handrail.runtime.worker.place import TASK_DEADLINE_S, TENANT_DEFAULT
 from handrail.wire.claim import needs_claim
 from handrail.wire.codec import CLAIM_TYPE, JSON_TYPE, encode_headers
 from handrail.wire.envelope import Envelope
-from handrail.wire.human import HUMAN
 from handrail.wire.ids import task_id_of
 from handrail.wire.priority import Priority, with_priority
 from handrail.wire.record import Outgoing, TopicPartition
@@ -59,7 +57,7 @@ NAMESPACE_DEFAULT = "handrail"
 TEXT_BYTES = 800  #: of a body, from which the ledger's summary of it is made
 
 
-class Client(Submitting[Coroutine[Any, Any, Task]]):
+class Client(Deciding, Submitting[Coroutine[Any, Any, Task]]):
     """A connection to a team: `async with Client() as hr: task = await hr.submit(…)`.
 
     Without arguments it works on the project folder around the working directory, with the
@@ -163,7 +161,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         reference, deadline_s = asking.reference, asking.deadline_s
         check_asked(reference, deadline_s, self.asked_by)
         asked = Priority(known_priority(asking.priority))
-        await self._require(*topic.inboxes, LEDGER, TASKS, RESULTS)
+        await self.require(*topic.inboxes, LEDGER, TASKS, RESULTS)
         now_ms = self._clock.now_ms()
         envelope = Envelope(
             id=str(uuid.uuid4()),
@@ -199,7 +197,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         Raises TaskUnknown; the row of a task is written a moment after its submission and
         deleted 30 days after its end.
         """
-        await self._require(TASKS, RESULTS)
+        await self.require(TASKS, RESULTS)
         for task_id in (task_id_of(TENANT_DEFAULT, id_or_reference), id_or_reference):
             partition = await self._ledger_partition(task_id)
             found, read_to = await self.rows(partition).newest(task_id.encode(), 0)
@@ -215,27 +213,6 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         """
         found = await self.task(task) if isinstance(task, str) else task
         await found.cancel(reason)
-
-    async def answer(
-        self, task: Task | str, value: object, *, step: str | None = None, by: str | None = None
-    ) -> Answered | None:
-        """Answer what a task asks of a person; `step` says which question if there are several.
-
-        Gives the answer that its lane took, which is somebody else's if that came first; None when
-        no lane has taken one within 15 s: it will once its agent runs. Raises TaskUnknown,
-        RequestUnknown when the task asks nothing, AnswerRefused for what is no answer to it,
-        and DecisionNotTaken when the lane says that this one does not count.
-        """
-        found = await self.task(task) if isinstance(task, str) else task
-        facts = await found.facts()
-        await self._require(HUMAN)
-        if facts is None:
-            raise RequestUnknown(wanted=f"task {found.id}", reason="no agent has taken it yet.")
-        namespace = self._namespace or NAMESPACE_DEFAULT
-        request = await one_request(self.bus, namespace, facts, step)
-        data, now_ms = checked(request, value), self._clock.now_ms()
-        answer = await give_answer(self.bus, namespace, request, data, by or who(), now_ms)
-        return await taken(self.bus, namespace, answer)
 
     async def redrive(
         self,
@@ -277,7 +254,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
 
     async def _settle(self, task: Task | str, wish: Wish) -> list[SettledLetter]:
         found = await self.task(task) if isinstance(task, str) else task
-        await self._require(LEDGER, TASKS)
+        await self.require(LEDGER, TASKS)
         ground = SettlingGround(self.bus, self._namespace or NAMESPACE_DEFAULT, self._clock)
         return await settle_letters(ground, found, wish)
 
@@ -301,14 +278,14 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
     async def resume(self, *, agent: str | None = None, tenant: str | None = None) -> None:
         """Let go on what was paused or drained. Raises HaltTargetWrong."""
         target = target_of(agent, tenant)
-        await self._require(CONTROL)
+        await self.require(CONTROL)
         await lift(self.bus, self._namespace or NAMESPACE_DEFAULT, target)
 
     async def _halt(self, how: Halt, agent: str | None, tenant: str | None, reason: str) -> None:
         target = target_of(agent, tenant)
-        await self._require(CONTROL, *([f"{agent}.journal"] if agent is not None else []))
+        await self.require(CONTROL, *([f"{agent}.journal"] if agent is not None else []))
         hold = Hold(target, how, who(), reason, self._clock.now_ms())
-        await halt(self.bus, self._namespace or NAMESPACE_DEFAULT, hold)
+        await halt(self.bus, self.namespace, hold)
 
     # ---- what a task needs to know
 
@@ -325,6 +302,16 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
             self._folder = nearest_project(Path.cwd())
         return self._folder
 
+    @property
+    def clock(self) -> Clock:
+        """The time it lives by."""
+        return self._clock
+
+    @property
+    def namespace(self) -> str:
+        """First part of the name of every topic."""
+        return self._namespace or NAMESPACE_DEFAULT
+
     def full(self, name: str) -> str:
         """The name of a topic as the broker knows it."""
         return f"{self._namespace}.{name}"
@@ -338,7 +325,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         """Write that a task shall stop, unless that was written already. Raises TaskEnded."""
         if not still_to_cancel(facts):
             return
-        await self._require(CONTROL, LEDGER)
+        await self.require(CONTROL, LEDGER)
         cancel = cancel_of(
             facts,
             reason=reason,
@@ -346,7 +333,17 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
             now_ms=self._clock.now_ms(),
             deadline_s_max=self._deadline_s,
         )
-        await write_cancel(self.bus, self._namespace or NAMESPACE_DEFAULT, cancel, facts.tenant)
+        await write_cancel(self.bus, self.namespace, cancel, facts.tenant)
+
+    async def require(self, *names: str) -> None:
+        """Raise TopicsMissing for a topic that the broker does not have."""
+        needed = {self.full(name) for name in names}
+        if needed <= self._seen_topics:
+            return
+        self._seen_topics = set(await self.bus.admin.topics())
+        missing = sorted(needed - self._seen_topics)
+        if missing:
+            raise TopicsMissing(count=len(missing), topics=", ".join(missing))
 
     # ---- inside
 
@@ -357,15 +354,6 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
         if topic is None:
             raise TopicUnknown(wanted=name, known=", ".join(sorted(self._topics)))
         return topic
-
-    async def _require(self, *names: str) -> None:
-        needed = {self.full(name) for name in names}
-        if needed <= self._seen_topics:
-            return
-        self._seen_topics = set(await self.bus.admin.topics())
-        missing = sorted(needed - self._seen_topics)
-        if missing:
-            raise TopicsMissing(count=len(missing), topics=", ".join(missing))
 
     async def _ledger_partition(self, task_id: str) -> int:
         """A task's row lies in the partition that has the number of its ledger's."""
@@ -378,7 +366,7 @@ class Client(Submitting[Coroutine[Any, Any, Task]]):
     async def _record(self, topic: str, envelope: Envelope, body: bytes) -> Outgoing:
         content_type = JSON_TYPE
         if needs_claim(body):
-            await self._require(BLOBS)
+            await self.require(BLOBS)
             claim = await write_claim(self.bus, self.full(BLOBS), body)
             body, content_type = claim.encode(), CLAIM_TYPE
         headers = encode_headers(envelope, content_type)

@@ -8,7 +8,7 @@ Jupyter. Calls block the calling thread; any thread may call. Ctrl-C ends the wa
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
@@ -183,6 +183,34 @@ class SyncClient(Submitting[SyncTask]):
         loop = self._running()
         named = task.id if isinstance(task, SyncTask) else task
         return loop.run(self._client.answer(named, value, step=step, by=by))
+
+    def approve(
+        self,
+        task: SyncTask | str,
+        *,
+        step: str | None = None,
+        by: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        for_task: bool | int = False,
+    ) -> Answered | None:
+        """Approve the act that a task waits for; see `Client.approve`."""
+        loop, named = self._running(), task if isinstance(task, str) else task.handle
+        asked = self._client.approve(
+            named, step=step, by=by, arguments=arguments, for_task=for_task
+        )
+        return loop.run(asked)
+
+    def deny(
+        self,
+        task: SyncTask | str,
+        *,
+        reason: str = "",
+        step: str | None = None,
+        by: str | None = None,
+    ) -> Answered | None:
+        """Refuse the act that a task waits for; see `Client.deny`."""
+        loop, named = self._running(), task if isinstance(task, str) else task.handle
+        return loop.run(self._client.deny(named, reason=reason, step=step, by=by))
 
     def redrive(
         self,

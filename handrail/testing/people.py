@@ -9,6 +9,7 @@ from handrail.bus.port import Bus
 from handrail.lane.bounds import TIMER_RESOLUTION_S
 from handrail.ledger.event import RequestKind
 from handrail.runtime.approvals import approval_of, denial_of
+from handrail.runtime.deciding import further_calls
 from handrail.runtime.people import Answered, checked, give_answer, one_request, taken
 from handrail.testing.clock import VirtualClock
 from handrail.testing.member import POLL_S
@@ -75,13 +76,16 @@ class PersonHands:
         by: str = "an approver",
         step: str | None = None,
         arguments: Mapping[str, Any] | None = None,
+        for_task: bool | int = False,
     ) -> Answered:
         """Approve the act that a task waits for, with changed arguments if any are given.
 
-        Returns once its lane has taken the decision. Raises AnswerRefused for arguments that the
-        tool does not take.
+        With `for_task` that many further calls like it, 10 for True, go on without asking; see
+        `Client.approve`. Returns once its lane has taken the decision. Raises AnswerRefused for
+        arguments that the tool does not take.
         """
-        approve = partial(approval_of, arguments=arguments)
+        further = further_calls(for_task)
+        approve = partial(approval_of, arguments=arguments, for_task=further)
         return await decide_task(self, task, approve, step=step, by=by)
 
     async def deny(

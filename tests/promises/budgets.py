@@ -18,7 +18,7 @@ from handrail import (
     results,
     tool,
 )
-from handrail.ledger.budget_event import BudgetWarned
+from handrail.ledger.rail_event import BudgetWarned
 from handrail.testing import Team
 from tests.promises.step_tools import WORLD, Acts, jobs, ledger
 

@@ -16,10 +16,11 @@ import orjson
 from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
+from handrail.contract.for_task import ForTask, for_task_schema
 from handrail.contract.terms import Approval
 from handrail.lane.invocation import Why
 from handrail.lane.journal import Entry
-from handrail.lane.steps import WAITS_FOR_PERSON, Asked
+from handrail.lane.steps import FOR_TASK, WAITS_FOR_PERSON, Asked
 from handrail.ledger.asked import followed_by
 from handrail.ledger.event import PersonAsked, RequestKind
 from handrail.rails import acts
@@ -74,7 +75,7 @@ class UntilApproved:
             tenant=parent.tenant,
             agent=ground.worker.agent.name,
             text=followed_by(text, why),
-            schema=decision_schema(call.tool.args_schema, bound.digest),
+            schema=decision_schema(call.tool.args_schema, bound.digest, self._free),
             reply_to=asker.reply_to,
             asked_ms=now_ms,
             expires_ms=until_ms,
@@ -108,6 +109,12 @@ class UntilApproved:
     def approval(self) -> Approval:
         """The terms on which it is asked for."""
         return self.needed.approval
+
+    @property
+    def _free(self) -> Sequence[str]:
+        """What may differ in further calls; nothing where the contract asks for no approval."""
+        own = self.call.tool.terms.approval
+        return () if own is None else own.free
 
     def _bound(self, until_ms: int, attempt: int) -> Binding:
         call, parent = self.call, self.asker.envelope
@@ -164,8 +171,13 @@ def expired(tool: str, because: str) -> Refused:
     return Refused(State.APPROVAL_EXPIRED, f"{tool} was not approved: {because}")
 
 
-def decision_schema(arguments: Mapping[str, Any], digest: str) -> dict[str, object]:
-    """Give the JSON Schema of a decision on this very act."""
+def decision_schema(
+    arguments: Mapping[str, Any], digest: str, free: Sequence[str] = ()
+) -> dict[str, object]:
+    """Give the JSON Schema of a decision on this very act, which may let further calls through.
+
+    Not those that the person has changed the call into: nobody has asked for such.
+    """
     own = {name: value for name, value in arguments.items() if name != "$defs"}
     schema: dict[str, object] = {
         "type": "object",
@@ -174,8 +186,14 @@ def decision_schema(arguments: Mapping[str, Any], digest: str) -> dict[str, obje
             "digest": {"const": digest},
             "reason": {"type": "string", "maxLength": 2_000},
             "arguments": own,
+            "for_task": for_task_schema(free),
         },
         "required": ["approve", "digest"],
+        "dependentSchemas": {
+            "for_task": {
+                "properties": {"approve": {"const": True}, "arguments": False},
+            }
+        },
         "additionalProperties": False,
     }
     if "$defs" in arguments:
@@ -235,6 +253,13 @@ def not_entitled(ground: LaneGround, wanted: str, by: str) -> str | None:
 def decision_body(value: bytes, by: str) -> bytes:
     """Give the outcome of the step: what was decided, and by whom."""
     return orjson.dumps({**orjson.loads(value), "by": by})
+
+
+def decision_facts(value: object) -> dict[str, object]:
+    """Give what the journal says of a decision beside it: whether further calls need none."""
+    fields = cast("Mapping[str, object]", value)
+    given = ForTask.of(fields.get("for_task")) if fields.get("approve") is True else None
+    return {} if given is None else {FOR_TASK: given.as_json()}
 
 
 def _decided(body: bytes) -> Decided:

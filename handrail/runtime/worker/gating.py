@@ -16,20 +16,24 @@ from pydantic import Field
 from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
+from handrail.contract.for_task import ForTask
 from handrail.contract.problem import Problem
 from handrail.contract.terms import Approval
 from handrail.contract.tool import Tool
 from handrail.lane.charging import charged, charged_before
-from handrail.lane.steps import StepRecord
+from handrail.lane.journal import Entry
+from handrail.lane.steps import FOR_TASK, HARMLESS, StepRecord
 from handrail.models.port import JsonObject
 from handrail.rails.binding import Binding
 from handrail.rails.budget import micros_of, written
 from handrail.rails.gateway import Call, NeedsApproval, Stage, Stopped, Verdict, judge
+from handrail.rails.licence import Licence
 from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.approving import Decided, approval_wait, expired, may_not_decide
 from handrail.runtime.worker.asking import Asker, ask_person_wait
 from handrail.runtime.worker.ground import Act, never_again
 from handrail.runtime.worker.requests import request_id
+from handrail.runtime.worker.run_licences import FACT, Further
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
 
@@ -90,19 +94,20 @@ class Gate:
         call = original = self._call(tool, arguments)
         ask_path, rails = approval_path(path), self.steps.ground.worker.rails
         verdict = None if self.is_settled(path) else await self._verdict(call, ask_path)
+        further = self._further(call, path, verdict)
+        if further is not None:
+            verdict = judge(replace(call, approved=True), rails)
         approved = self.is_settled(ask_path) or isinstance(verdict, NeedsApproval)
         if approved:
-            decided = await steps.wait_for(self._approval(ask_path, call, verdict))
-            if not decided.approve:
-                raise _rejected(tool.name, decided)
+            decided = await self._decided(original, ask_path, verdict)
             if decided.arguments is not None:
                 arguments = tool.checked(decided.arguments)
             call = replace(call, arguments=arguments, now_ms=steps.now_ms())
             verdict = None if self.is_settled(path) else self._judged_anew(call, decided)
         if verdict is None:
             with steps.budget.covering(cost, again=True):
-                made = act(arguments, _as_read(tool, arguments))
-                return await steps.carry_out(replace(made, licence=costs))
+                made = self._again(act(arguments, _as_read(tool, arguments)), path)
+                return await steps.carry_out(replace(made, licence={**made.licence, **costs}))
         made = act(
             arguments, dict(arguments if isinstance(verdict, Stopped) else verdict.arguments)
         )
@@ -115,7 +120,9 @@ class Gate:
             # It was none when the run began to ask, so nobody has decided on it.
             why = "what it does now needs an approval that nobody was asked for"
             return await steps.carry_out(refusing(made, expired(tool.name, why)))
-        if approved:
+        if further is not None:
+            made = self._by_licence(made, further, path, dict(verdict.arguments))
+        elif approved:
             licence, lost = self._licence(ask_path, original, call.now_ms)
             if lost is not None:
                 return await steps.carry_out(refusing(made, expired(tool.name, lost)))
@@ -125,6 +132,7 @@ class Gate:
             return await steps.carry_out(refusing(made, _used_up(tool.name)))
         limit = tool.terms.limit
         with (
+            steps.licences.going_on(further, path),
             steps.budget.covering(cost),
             rails.limits.running(tool.name, call.tenant, limit, call.now_ms),
         ):
@@ -138,6 +146,62 @@ class Gate:
             if lacking is not None:
                 return Stopped(Stage.CONTRACT, lacking)
         return found
+
+    async def _decided(self, call: Call, ask_path: str, verdict: Verdict | None) -> Decided:
+        """Wait for the decision on a call, and know what it says of others. Raises Refused."""
+        licences = self.steps.licences
+        decided = await self.steps.wait_for(self._approval(ask_path, call, verdict))
+        if not decided.approve:
+            licences.deny(call.tool.name)
+            raise _rejected(call.tool.name, decided)
+        bound, digest, outcome = self._bound(ask_path, call)
+        given = ForTask.of(outcome.facts.get(FOR_TASK))
+        if given is not None and bound.digest == digest:
+            licences.give(Licence(bound, digest, decided.by, given))
+        return decided
+
+    def _further(self, call: Call, path: str, verdict: Verdict | None) -> Further | None:
+        """Give the approval for the task by which a call goes on; None where a person is asked.
+
+        Whoever gave it has to be one who may approve this call as it is.
+        """
+        if not isinstance(verdict, NeedsApproval) or self.is_settled(approval_path(path)):
+            return None
+        steps = self.steps
+        log_of_run = steps.ground.lane.steps.of(steps.invocation.id)
+        version = steps.ground.worker.rails.policy.version
+        found = steps.licences.covering(call, path, version, log_of_run)
+        if found is None or self._who_may_not(verdict, found.licence.by, call) is not None:
+            return None
+        return found
+
+    def _by_licence(
+        self, act: Act[R], further: Further, path: str, arguments: JsonObject
+    ) -> Act[R]:
+        """Give the act that names the approval by which it goes on, and tells of it."""
+        event = further.told(self.asker, path, arguments, self.steps.now_ms())
+        record = self.steps.ground.saying.record(event)
+        if act.asked.effect not in HARMLESS:
+            others = act.with_intent or (lambda _: ())
+            return replace(
+                act,
+                licence=further.facts,
+                with_intent=lambda attempt: [record, *others(attempt)],
+            )
+        # It has no intent: what it goes on by stands with its outcome.
+        return replace(
+            act,
+            on_record=further.facts,
+            beside=lambda: [record, *act.beside()],
+            instead=act.instead,
+        )
+
+    def _again(self, act: Act[R], path: str) -> Act[R]:
+        """Give an act that was begun before with the approval for the task that it went on by."""
+        record = self.record(path)
+        intent = None if record is None else record.intent
+        found = None if intent is None else intent.facts.get(FACT)
+        return act if found is None else replace(act, licence={FACT: found})
 
     def _charged_before(self, path: str) -> int:
         """Give how many attempts are paid for beside the one that is about to be counted."""
@@ -202,19 +266,13 @@ class Gate:
 
         What a person has made of its arguments has to be what that very person may approve.
         """
-        rails, ground = self.steps.ground.worker.rails, self.steps.ground
+        rails = self.steps.ground.worker.rails
         if decided.arguments is not None:
             asked = judge(call, rails)
             if isinstance(asked, Stopped):
                 return asked
             if isinstance(asked, NeedsApproval):
-                why = may_not_decide(
-                    ground,
-                    asked.by,
-                    decided.by,
-                    asked_by=call.asked_by,
-                    by_asker=asked.approval.by_asker,
-                )
+                why = self._who_may_not(asked, decided.by, call)
                 if why is not None:
                     detail = (
                         f"{call.tool.name} is not approved as {decided.by} has changed it: {why}"
@@ -226,29 +284,38 @@ class Gate:
         self, ask_path: str, call: Call, now_ms: int
     ) -> tuple[Mapping[str, object], str | None]:
         """Give what the act's intent says of its approval, or why that is worth nothing now."""
+        bound, digest, outcome = self._bound(ask_path, call)
+        if now_ms >= bound.expires_ms:
+            return {}, "the approval has expired before it was used"
+        if bound.digest != digest:
+            return {}, "the tool, its arguments or the rules are not those that were approved"
+        by = outcome.facts["by"]
+        return {FACT: {"request": bound.request, "digest": digest, "by": by}}, None
+
+    def _bound(self, ask_path: str, call: Call) -> tuple[Binding, str, Entry]:
+        """Give what an approval is bound to as of now, the digest that was approved, and where."""
         record = self.record(ask_path)
         assert record is not None, "it was waited for"
         intent, outcome = record.intent, record.outcome
         assert intent is not None, "a request was made"
         assert outcome is not None, "somebody has decided"
         facts = cast("Mapping[str, Any]", intent.facts)
-        expires_ms, digest = int(facts["until_ms"]), str(facts["approval"]["digest"])
-        if now_ms >= expires_ms:
-            return {}, "the approval has expired before it was used"
-        request = request_id(intent)
-        found = Binding(
-            request=request,
+        bound = Binding(
+            request=request_id(intent),
             tool=call.tool.name,
             tool_version=call.tool.version,
             policy_version=self.steps.ground.worker.rails.policy.version,
-            arguments=cast("Mapping[str, Any]", plain(call.tool.checked(call.arguments))),
+            arguments=cast("Mapping[str, Any]", plain(_as_read(call.tool, dict(call.arguments)))),
             task=call.task_id,
             tenant=call.tenant,
-            expires_ms=expires_ms,
+            expires_ms=int(facts["until_ms"]),
         )
-        if found.digest != digest:
-            return {}, "the tool, its arguments or the rules are not those that were approved"
-        return {"approved": {"request": request, "digest": digest, "by": outcome.facts["by"]}}, None
+        return bound, str(facts["approval"]["digest"]), outcome
+
+    def _who_may_not(self, needed: NeedsApproval, by: str, call: Call) -> str | None:
+        """Say why somebody may not approve a call; None for whoever may."""
+        ground, by_asker = self.steps.ground, needed.approval.by_asker
+        return may_not_decide(ground, needed.by, by, asked_by=call.asked_by, by_asker=by_asker)
 
     def record(self, path: str) -> StepRecord | None:
         """Give what is recorded of a step of this run."""

@@ -57,6 +57,8 @@ class Act(Generic[R]):
     """What is written with its intent, which is given as the number of its attempt."""
     licence: Mapping[str, object] = field(default_factory=dict[str, object])
     """What its intent says besides, such as the approval that it uses up."""
+    on_record: Mapping[str, object] = field(default_factory=dict[str, object])
+    """What its outcome says besides."""
     gives: Label | None = None
     """Where what it gives comes from; None for what says nothing that its run has not read."""
 

@@ -8,7 +8,6 @@ from handrail.errors.root import HandrailError
 from handrail.lane.invocation import Invocation
 from handrail.lane.redrives import Settled
 from handrail.lane.steps import Asked, Doubt, request_of
-from handrail.ledger.budget_event import BudgetWarned
 from handrail.ledger.event import (
     SENTENCE_CHARS_MAX,
     Accepted,
@@ -37,6 +36,7 @@ from handrail.ledger.event import (
 )
 from handrail.ledger.event_record import LEDGER, encode
 from handrail.ledger.memory_event import BEFORE_SENDING, MemoryRefused
+from handrail.ledger.rail_event import BudgetWarned
 from handrail.runtime.worker.burial import Buried
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.place import WorkerPlace

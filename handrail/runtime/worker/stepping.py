@@ -333,7 +333,7 @@ class Stepper:
         asked = act.asked
         said = {"name": asked.name, "digest": asked.digest, "shown": asked.shown}
         facts: dict[str, object] = {"ok": failed is None, **said, "attempt": attempt}
-        facts |= label_facts(act.gives)
+        facts |= {**label_facts(act.gives), **act.on_record}
         if failed is None:
             return facts
         # What may have followed from the failure is what was asked for later.

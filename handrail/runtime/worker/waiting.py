@@ -29,6 +29,7 @@ from handrail.runtime.worker.holding import before_step
 from handrail.runtime.worker.intent_facts import intent_facts
 from handrail.runtime.worker.provider import Provider, ProviderCall
 from handrail.runtime.worker.recorded_error import encode_error
+from handrail.runtime.worker.run_licences import RunLicences
 from handrail.runtime.worker.run_memory import RunMemory
 from handrail.runtime.worker.stepping import Stepper
 from handrail.runtime.worker.wait import Closing, Wait, Waiting
@@ -59,6 +60,7 @@ class RunSteps(Stepper):
         self.on_asked: Callable[[], None] = lambda: None  #: called when an agent is to be asked
         self.ground = ground
         self.invocation = invocation
+        self.licences = RunLicences()
         self.memory = RunMemory(envelope.memory_read)
         invocation.memory_refused = self.memory.refused
         self.memory.see(invocation.memory_read)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from handrail.ledger.budget_event import BudgetWarned
 from handrail.ledger.event import PersonAnswered
+from handrail.ledger.rail_event import BudgetWarned
 from handrail.ledger.story import sentence
 
 

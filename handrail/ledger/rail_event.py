@@ -1,0 +1,38 @@
+"""What the ledger says of rails that hold, and lets through; each opens and closes nothing."""
+
+from dataclasses import dataclass
+
+from handrail.ledger.happened import Happened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetWarned(Happened):
+    """Most of what an invocation was given to spend is used, or set aside. Opens, closes nothing.
+
+    Written with the intent of a step of it, once; after a crash it may be said again.
+    """
+
+    agent: str
+    invocation: str
+    limit_micros: int  #: what its handoff brought, and what people have added to it since
+    left_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherCall(Happened):
+    """A call needed an approval and has one that was given before, for the task.
+
+    Written with its intent, or with its outcome where it leaves no trace; may be said again.
+    """
+
+    agent: str
+    invocation: str
+    step: str
+    call: str  #: with its arguments, in words
+    request: str  #: the one that was approved
+    by: str
+    count: int  #: which of them it is, from 1
+    calls: int  #: how many there may be
+
+
+OfRails = BudgetWarned | FurtherCall
