@@ -5,7 +5,7 @@ from collections.abc import Callable
 import orjson
 import pytest
 
-from handrail import Approval, Context, Effect, Reach, Refused, agent, results, tool
+from handrail import Approval, Context, Effect, Idempotent, Reach, Refused, agent, results, tool
 from handrail.contract.for_task import CALLS_COUNT_MAX
 from handrail.errors import AnswerRefused, DecisionNotTaken
 from handrail.ledger.event import PersonAsked, RequestKind
@@ -50,7 +50,18 @@ async def fetch(url: str) -> str:
     return f"what stands at {url}"
 
 
-TOOLS = [write, pay, fetch]
+@tool(
+    effect=Idempotent(ttl_s=3_600),
+    reach=Reach.TENANT,
+    approval=Approval(by=BY, expires_s=EXPIRES_S),
+)
+async def mark(name: str) -> str:
+    """Mark something; twice is as good as once."""
+    WORLD.done.append(f"mark {name}")
+    return name
+
+
+TOOLS = [write, pay, fetch, mark]
 
 
 @agent(reads=jobs, writes=results)
@@ -66,6 +77,8 @@ async def clerk(text: str, ctx: Context) -> str:
                 came.append(await ctx.call(write, to=to, text=" ".join(words)))
             elif what == "repeat":  # what it has just read
                 came.append(await ctx.call(write, to=to, text=came[-1]))
+            elif what == "mark":
+                came.append(await ctx.call(mark, name=to))
             elif what == "pay":
                 came.append(await ctx.call(pay, to=to))
             else:
@@ -73,6 +86,14 @@ async def clerk(text: str, ctx: Context) -> str:
         except Refused as no:
             came.append(no.state.value)
     return ", ".join(came)
+
+
+@agent(reads=jobs, writes=results)
+async def crowd(text: str, ctx: Context) -> str:
+    """Pay one, and then three at once."""
+    await ctx.call(pay, to=text)
+    calls = [ctx.call(pay, to=text) for _ in range(3)]
+    return ", ".join(await ctx.gather(*calls))
 
 
 def allowed(team: Team) -> Team:
@@ -186,6 +207,22 @@ async def test_a_kill_gives_no_call_more_and_takes_none_away(
             await team.restart(clerk)
         assert await task.result(str) == "bob, bob, bob, approval_rejected"
         assert acts.done == ["pay bob"] * 3
+
+
+async def test_a_further_call_that_is_begun_anew_after_a_kill_is_still_one_of_them(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(clerk, tools=TOOLS, partitions=1) as team:
+        task = await allowed(team).submit(jobs, "mark a; mark a; mark a")
+        await waits(task)
+        await team.kill(clerk, at="after_act/mark:2")
+        await team.approve(task, by=BY, for_task=1)
+        await team.restart(clerk)
+        await waits(task)
+
+        assert acts.done == ["mark a"] * 3  # the second one twice, under one key
+        await team.deny(task, by=BY)
+        assert await task.result(str) == "a, a, approval_rejected"
 
 
 async def test_calls_that_leave_no_trace_are_counted_as_well_through_a_kill(
@@ -328,6 +365,45 @@ async def test_what_a_person_has_changed_is_approved_once_whoever_sends_it(
         assert acts.done == []
         await team.approve(task, by=BY, for_task=1)
         assert await task.result(str) == "bob, bob"
+
+
+async def test_of_calls_side_by_side_no_more_go_on_than_were_approved(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(crowd, tools=TOOLS, partitions=1) as team:
+        task = await allowed(team).submit(jobs, "bob")
+        await waits(task)
+        await team.approve(task, by=BY, for_task=2)
+        await waits(task)
+
+        assert acts.done == ["pay bob"] * 3
+        await team.approve(task, by=BY)
+        assert await task.result(str) == "bob, bob, bob"
+        assert len(await asked_of(team)) == 2
+
+
+async def test_a_further_call_that_somebody_else_has_to_approve_is_put_to_them(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    rules = """
+        @id("all") permit (principal, action, resource);
+        @id("board") @title("Only the board says so") @remedy("Ask the board.")
+        @approval("role:board")
+        forbid (principal, action == Action::"tool.call", resource == Tool::"write")
+        when { context.arguments.text == "closed" } unless { context.approved };
+    """
+    team = team_of(clerk, tools=TOOLS, partitions=1)
+    team.rails = unconfined(CedarPolicy.of(rules, {"finance": ["fay", "ben"], "board": ["ben"]}))
+    async with allowed(team):
+        task = await team.submit(jobs, "write bob one; write bob closed; write bob two")
+        await waits(task)
+        await team.approve(task, by="fay", for_task=True)
+        await waits(task)
+
+        assert acts.done == ["bob: one"]
+        await team.approve(task, by="ben")
+        assert await task.result(str) == "one, closed, two"
+        assert len(await asked_of(team)) == 2
 
 
 async def until_asleep(team: Team) -> None:
