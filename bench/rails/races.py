@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
+import orjson
+
 from handrail import (
     Approval,
     Context,
@@ -38,6 +40,18 @@ QUIET_S = 15.0  #: on Kafka: a race is over when nothing was done for so long
 WAIT_S_MAX = 120.0
 CRASH_S, POLL_S = 10.0, 0.1
 
+REPEATS = 4  #: times that a task wants its refund, where further calls are raced for
+FREE_FOR_ALL: Mapping[str, object] = {"calls": 100, "free": ["order", "amount"]}
+MOMENTS = (
+    "before_intent/refund",
+    "after_intent_commit/refund",
+    "after_act/refund",
+    "after_outcome/refund",
+    "after_outcome_commit/refund",
+    "before_final",
+    "after_final_commit",
+)
+
 On = Literal["memory", "kafka"]
 BY = "role:finance"  #: whoever of that role decides
 
@@ -58,11 +72,14 @@ async def refund(order: str, amount: Decimal) -> str:
 @agent(reads=jobs, writes=results)
 async def clerk(text: str, ctx: Context) -> str:
     """Refund, or say why not."""
-    order, _, amount = text.partition(" ")
-    try:
-        return await ctx.call(refund, order=order, amount=Decimal(amount))
-    except Refused as no:
-        return no.state.value
+    order, amount, *repeats = text.split(" ")
+    came = list[str]()
+    for _ in range(int(repeats[0]) if repeats else 1):
+        try:
+            came.append(await ctx.call(refund, order=order, amount=Decimal(amount)))
+        except Refused as no:
+            came.append(no.state.value)
+    return ", ".join(came)
 
 
 @dataclass(slots=True)
@@ -103,6 +120,23 @@ class Stand:
         topic, _, partition = request.reply_to.rpartition("/")
         full = self.team.full(topic)
         await self.team.bus.sender().send(answer.outgoing(full, int(partition), 1))
+
+    async def crash(self) -> None:
+        """Wait until the process dies at the moment that was drawn, and start another."""
+        await self.team.advance(seconds=2)
+        member = self.team.members[0]
+        over_s = asyncio.get_running_loop().time() + self.patience_s
+        while not member.kill_point.reached_it.is_set():
+            if asyncio.get_running_loop().time() > over_s:
+                break
+            await self.team.advance(seconds=1)
+            await asyncio.sleep(POLL_S)
+        if member.kill_point.reached_it.is_set():
+            self.crashes += 1
+            await self.team.restart(clerk)
+        else:
+            member.kill_point.countdown = None
+        await self.team.advance(seconds=3)
 
 
 async def _swap_arguments(stand: Stand) -> None:
@@ -162,36 +196,39 @@ async def _consume_twice(stand: Stand) -> None:
             await stand.send(request, stand.approve(request), by=f"somebody ({BY})")
 
 
+async def _further_calls(stand: Stand) -> None:
+    """Let each refund be repeated for the task, while somebody forges, repeats, and kills."""
+    for request in stand.requests:
+        act: Any = (request.act or {})["arguments"]
+        one = (act["order"], str(act["amount"]))
+        stand.allowed[one] = 1
+        further = stand.draw.randrange(1, REPEATS)
+        forged = orjson.dumps(
+            {**orjson.loads(approval_of(request, for_task=1)), "for_task": FREE_FOR_ALL}
+        )
+        refusal, some = denial_of(request, "no"), approval_of(request, for_task=further)
+        values = [some, some, approval_of(request), forged]
+        if stand.draw.random() < 0.2:  # noqa: PLR2004 - some
+            values.append(refusal)
+        stand.draw.shuffle(values)
+        first = next(value for value in values if value != forged)
+        if first == some:
+            stand.allowed[one] = 1 + further
+        for value in values:
+            await stand.send(request, value)
+    moment = stand.draw.choice(MOMENTS)
+    await stand.team.kill(clerk, at=f"{moment}:{stand.draw.randrange(1, 4)}")
+    await stand.crash()
+
+
 async def _crash_between(stand: Stand) -> None:
-    moments = (
-        "before_intent/refund",
-        "after_intent_commit/refund",
-        "after_act/refund",
-        "after_outcome/refund",
-        "after_outcome_commit/refund",
-        "before_final",
-        "after_final_commit",
-    )
-    for number, moment in enumerate(stand.draw.sample(moments, 3)):
+    for number, moment in enumerate(stand.draw.sample(MOMENTS, 3)):
         count = stand.draw.randrange(1, 4)
         await stand.team.kill(clerk, at=f"{moment}:{count}")
         if not number:
             for request in stand.requests:
                 await stand.send(request, stand.approve(request))
-        await stand.team.advance(seconds=2)
-        member = stand.team.members[0]
-        over_s = asyncio.get_running_loop().time() + stand.patience_s
-        while not member.kill_point.reached_it.is_set():
-            if asyncio.get_running_loop().time() > over_s:
-                break
-            await stand.team.advance(seconds=1)
-            await asyncio.sleep(POLL_S)
-        if member.kill_point.reached_it.is_set():
-            stand.crashes += 1
-            await stand.team.restart(clerk)
-        else:
-            member.kill_point.countdown = None
-        await stand.team.advance(seconds=3)
+        await stand.crash()
 
 
 RACES: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
@@ -202,6 +239,7 @@ RACES: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
     "replay": _replay,
     "consume twice": _consume_twice,
     "crash between": _crash_between,
+    "further calls": _further_calls,
 }
 
 
@@ -237,7 +275,8 @@ async def _round(
 
         team.fake(refund, does=paid)
         for number in range(count):
-            await team.submit(jobs, f"{seed}-{number} {draw.randrange(1, 1_000)}")
+            repeats = f" {REPEATS}" if name == "further calls" else ""
+            await team.submit(jobs, f"{seed}-{number} {draw.randrange(1, 1_000)}{repeats}")
         requests = await _all_open(team, count)
         assert len(requests) == count, f"{len(requests)} of {count} wait"
         stand = Stand(team, requests, draw, Counter(), second, CRASH_S if on == "kafka" else 0.0)
@@ -245,10 +284,12 @@ async def _round(
         await _quiet(team, done, on)
         result.trials += count
         result.crashes += stand.crashes
-        result.approved += len(stand.allowed)
+        result.approved += stand.allowed.total()
         result.acts += len(done)
         result.unauthorised += sum(1 for act in done if act not in stand.allowed)
-        result.double += sum(many - 1 for many in Counter(done).values())
+        result.double += sum(
+            max(0, many - max(1, stand.allowed[act])) for act, many in Counter(done).items()
+        )
 
 
 async def _all_open(team: Team, count: int) -> list[Request]:
