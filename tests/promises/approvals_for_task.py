@@ -1,6 +1,8 @@
 """What a lane promises about an approval that is for the whole task, on whatever broker is used."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import orjson
 import pytest
@@ -19,6 +21,7 @@ from handrail.testing.tools import unconfined
 from tests.promises.step_tools import WORLD, Acts, jobs, ledger, left_of_steps
 from tests.waiting import until
 
+T = TypeVar("T")
 TeamOf = Callable[..., Team]
 
 EXPIRES_S = 600
@@ -404,6 +407,32 @@ async def test_a_further_call_that_somebody_else_has_to_approve_is_put_to_them(
         await team.approve(task, by="ben")
         assert await task.result(str) == "one, closed, two"
         assert len(await asked_of(team)) == 2
+
+
+async def test_a_program_approves_and_denies_as_a_person_does(team_of: TeamOf, acts: Acts) -> None:
+    async with team_of(clerk, tools=TOOLS, partitions=1) as team:
+        task = await allowed(team).submit(jobs, "pay bob; pay bob; pay bob")
+        await waits(task)
+        approved = await while_time_passes(team, team.client.approve(task.id, by=BY, for_task=1))
+        assert approved is not None
+        assert (approved.by, approved.is_ours) == (BY, True)
+        assert approved.value["for_task"] == {"calls": 1, "free": []}
+        await task.until("auth_required")
+        denied = await while_time_passes(team, team.client.deny(task.id, by=BY, reason="enough"))
+
+        assert denied is not None
+        assert denied.value["reason"] == "enough"
+        assert await task.result(str) == "bob, bob, approval_rejected"
+        assert acts.done == ["pay bob"] * 2
+
+
+async def while_time_passes(team: Team, deciding: Coroutine[Any, Any, T]) -> T:
+    """Wait for what waits for a lane, which looks as time passes."""
+    task = asyncio.create_task(deciding)
+    while not task.done():
+        await team.advance(seconds=1)
+        await asyncio.sleep(0)
+    return await task
 
 
 async def until_asleep(team: Team) -> None:
