@@ -7,7 +7,18 @@ from typing import Any, TypeVar
 import orjson
 import pytest
 
-from handrail import Approval, Context, Effect, Idempotent, Reach, Refused, agent, results, tool
+from handrail import (
+    Approval,
+    Context,
+    Effect,
+    Idempotent,
+    Integrity,
+    Reach,
+    Refused,
+    agent,
+    results,
+    tool,
+)
 from handrail.contract.for_task import CALLS_COUNT_MAX
 from handrail.errors import AnswerRefused, DecisionNotTaken
 from handrail.ledger.event import PersonAsked, RequestKind
@@ -31,6 +42,7 @@ BY = "role:finance"
 @tool(
     effect=Effect.UNSAFE,
     reach=Reach.TENANT,
+    gives=Integrity.INTERNAL,
     approval=Approval(by=BY, expires_s=EXPIRES_S, text="Write to {to}", free=["text"]),
 )
 async def write(to: str, text: str) -> str:
@@ -39,7 +51,12 @@ async def write(to: str, text: str) -> str:
     return text
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, approval=Approval(by=BY, expires_s=EXPIRES_S))
+@tool(
+    effect=Effect.UNSAFE,
+    reach=Reach.TENANT,
+    gives=Integrity.INTERNAL,
+    approval=Approval(by=BY, expires_s=EXPIRES_S),
+)
 async def pay(to: str) -> str:
     """Pay somebody."""
     WORLD.done.append(f"pay {to}")
@@ -56,6 +73,7 @@ async def fetch(url: str) -> str:
 @tool(
     effect=Idempotent(ttl_s=3_600),
     reach=Reach.TENANT,
+    gives=Integrity.INTERNAL,
     approval=Approval(by=BY, expires_s=EXPIRES_S),
 )
 async def mark(name: str) -> str:
