@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self, cast
 
+FOR_TASK: Final = "for_task"  #: under which a recorded decision says it
 CALLS_COUNT_DEFAULT: Final = 10  #: further calls, where nobody says how many
 CALLS_COUNT_MAX: Final = 100
 assert 1 <= CALLS_COUNT_DEFAULT <= CALLS_COUNT_MAX

@@ -15,8 +15,9 @@ import orjson
 
 from handrail.contract.effect import Effect
 from handrail.contract.failure import State
+from handrail.contract.for_task import FOR_TASK
 from handrail.lane.journal import STEP_KINDS, Entry
-from handrail.lane.steps import ANEW, FOR_TASK, StepRecord, StepState
+from handrail.lane.steps import ANEW, StepRecord, StepState
 
 #: A second time does no harm, or costs money and is worth it: nothing of an attempt is kept.
 _LEAVES_NOTHING: Final = frozenset({Effect.PURE, Effect.READ, Effect.PAID})

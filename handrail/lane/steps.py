@@ -23,7 +23,6 @@ from handrail.lane.releasing import Releases
 
 SHOWN_CHARS_MAX = 120  #: of a step's arguments, as people see them
 WAITS_FOR_AGENT, WAITS_FOR_PERSON, WAITS_FOR_TIME = "agent", "person", "time"
-FOR_TASK = "for_task"  #: under which an approval says that it licenses further calls
 ANEW = "decided anew"  #: why an intent is void whose step need not be asked for again
 HARMLESS = frozenset({Effect.PURE, Effect.READ})  #: no licence is needed before they act
 

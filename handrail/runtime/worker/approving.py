@@ -16,11 +16,11 @@ import orjson
 from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
-from handrail.contract.for_task import ForTask, for_task_schema
+from handrail.contract.for_task import FOR_TASK, ForTask, for_task_schema
 from handrail.contract.terms import Approval
 from handrail.lane.invocation import Why
 from handrail.lane.journal import Entry
-from handrail.lane.steps import FOR_TASK, WAITS_FOR_PERSON, Asked
+from handrail.lane.steps import WAITS_FOR_PERSON, Asked
 from handrail.ledger.asked import followed_by
 from handrail.ledger.event import PersonAsked, RequestKind
 from handrail.rails import acts

@@ -16,13 +16,13 @@ from pydantic import Field
 from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
-from handrail.contract.for_task import ForTask
+from handrail.contract.for_task import FOR_TASK, ForTask
 from handrail.contract.problem import Problem
 from handrail.contract.terms import Approval
 from handrail.contract.tool import Tool
 from handrail.lane.charging import charged, charged_before
 from handrail.lane.journal import Entry
-from handrail.lane.steps import FOR_TASK, HARMLESS, StepRecord
+from handrail.lane.steps import HARMLESS, StepRecord
 from handrail.models.port import JsonObject
 from handrail.rails.binding import Binding
 from handrail.rails.budget import micros_of, written
@@ -182,11 +182,10 @@ class Gate:
         event = further.told(self.asker, path, arguments, self.steps.now_ms())
         record = self.steps.ground.saying.record(event)
         if act.asked.effect not in HARMLESS:
-            others = act.with_intent or (lambda _: ())
             return replace(
                 act,
                 licence=further.facts,
-                with_intent=lambda attempt: [record, *others(attempt)],
+                with_intent=lambda attempt: [record, *act.with_intent(attempt)],
             )
         # It has no intent: what it goes on by stands with its outcome.
         return replace(

@@ -2,9 +2,9 @@
 
 import pytest
 
+from handrail.contract.for_task import FOR_TASK
 from handrail.lane.journal import Entry, Kind
 from handrail.lane.recorded_anew import recorded_anew
-from handrail.lane.steps import FOR_TASK
 
 
 @pytest.mark.parametrize("from_step", [None, 2])
