@@ -18,11 +18,12 @@ from handrail import (
 )
 from handrail.errors import TaskRejected
 from handrail.errors.asking import DecisionNotTaken
-from handrail.ledger.event import RedriveRefused
+from handrail.ledger.event import Dropped, RedriveRefused
 from handrail.rails.cedar import CedarPolicy
 from handrail.testing import Team
 from handrail.testing.tools import unconfined
 from tests.promises.step_tools import WORLD, Acts, jobs, ledger
+from tests.waiting import until
 
 TeamOf = Callable[..., Team]
 
@@ -86,6 +87,12 @@ async def forwarder(text: str) -> str:
     return text
 
 
+@agent(reads=jobs, writes=results)
+async def solo(text: str) -> str:
+    WORLD.done.append(f"solo {text}")
+    return text
+
+
 def ruled(team: Team, policy: CedarPolicy | None, person: str = "eve") -> Team:
     if policy is not None:
         team.rails = unconfined(policy)
@@ -124,6 +131,44 @@ async def test_work_that_may_not_be_asked_for_is_refused_in_words_and_does_not_v
         allowed = await team.submit(jobs, "y")
         assert await allowed.result(str) == "written y"
         assert acts.done == []
+
+
+async def test_what_was_denied_goes_on_when_it_is_sent_back_and_its_reference_stays_taken(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    denying, allowing = forbidding("task.submit"), CedarPolicy.of(ALL, WHO)
+    async with ruled(team_of(solo, partitions=1), denying) as team:
+        team.client.asked_by = "eve"
+        task = await team.submit(jobs, "first", reference="invoice-7")
+        await task.until("rejected")
+        assert f"handrail dead redrive --task {task.id}" in await task.task.explanation()
+        await team.kill(solo)
+        team.rails = unconfined(allowing)
+        await team.restart(solo)
+
+        # It is the same task, as a repeat of any other: what it asks for now is not done.
+        again = await team.submit(jobs, "second", reference="invoice-7")
+        await until(lambda: was_dropped(team))
+        with pytest.raises(TaskRejected) as no:
+            await again.result(str)
+        assert f"handrail dead redrive --task {task.id}" in no.value.why
+        assert acts.done == []
+
+        await team.redrive(task, by="ann")
+        assert await task.result(str) == "first"
+
+        # Nor does whoever has the lane next, whatever its rules, take it for a new one.
+        await team.kill(solo)
+        team.rails = unconfined(denying)
+        await team.restart(solo)
+        await team.submit(jobs, "third", reference="invoice-7")
+        await until(lambda: was_dropped(team, times=2))
+        assert await task.result(str) == "first"
+        assert acts.done == ["solo first"]
+
+
+async def was_dropped(team: Team, *, times: int = 1) -> bool:
+    return sum(isinstance(one, Dropped) for one in await ledger(team)) == times
 
 
 async def test_a_message_that_may_not_be_handed_on_does_not_leave_and_its_task_fails_in_words(

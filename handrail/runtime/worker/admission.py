@@ -11,6 +11,7 @@ from typing import Any
 
 from handrail.contract.agent import Agent
 from handrail.errors.lane import DeadlinePassed
+from handrail.errors.policy import PolicyDenied
 from handrail.errors.root import HandrailError
 from handrail.errors.wire import EnvelopeInvalid, HopLimitReached, TooLarge, WireError
 from handrail.lane.gather import PartEnd
@@ -279,8 +280,25 @@ def _submission(
     # Last, so that whoever repeats somebody else's reference changes nothing of that task.
     denied = denial(rules.policy, acts.submission(envelope, rules.agent.reads.name))
     if denied is not None:
-        return Refuse(envelope, Reason.DENIED, denied, submission=True)
+        error = _with_the_way_back(denied, envelope)
+        return Refuse(envelope, Reason.DENIED, error, submission=True)
     return Take(envelope, mailbox_of(record, envelope), submission=True)
+
+
+def _with_the_way_back(denied: PolicyDenied, envelope: Envelope) -> PolicyDenied:
+    """Say how a task that was denied goes on once it is allowed: its reference is taken.
+
+    It stays so although nothing came of it. Whoever has the lane next reads from the partition
+    which references were seen; were one free that the rules of some day denied, what was taken in
+    under it later would be a repeat under the rules of another day, and lost.
+    """
+    if envelope.reference is None:
+        return denied
+    back = (
+        f"handrail dead redrive --task {envelope.task_id}    once it is allowed;"
+        " its reference sent again within 24 hours is a repeat, and dropped"
+    )
+    return PolicyDenied(**{**denied.facts, "remedy": f"{denied.facts['remedy']}\n{back}"})
 
 
 def _is_known_new(record: Record, here: Priority) -> bool:
