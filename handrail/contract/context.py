@@ -166,8 +166,9 @@ class Context(Protocol):
 
         A pydantic model in which nothing is free: enumerations, literals, flags, numbers between
         two bounds; for any other field `allowed` lists what may stand there, and every entry of the
-        list has to come from who is trusted. Its values may then be arguments of acts. The label of
-        the run stays what it is. Raises Refused (`tainted_input`).
+        list has to come from who is trusted. Its values may then stand in arguments of acts that
+        are called like their fields, in this run. The label of the run stays what it is. Raises
+        Refused (`tainted_input`).
         """
         ...
 

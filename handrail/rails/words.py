@@ -54,6 +54,7 @@ class Words:
         self._whole: set[str] = set()
         self._numbers: set[Decimal] = set()
         self._flags: set[_Flag] = set()
+        self._endorsed: set[tuple[str, object]] = set()  # each under the name of its field
         self._room = HEARD_CHARS_MAX
         self._pieces: set[str] = set()  # of the heard words, what may stand in one of them
         self._has_odd_words = False  # some have too many pieces to be known by them
@@ -62,6 +63,15 @@ class Words:
     def hear(self, value: object) -> None:
         """Take in what somebody trusted has said: a text, a number, or whatever is made of them."""
         self._heard.append(value)
+
+    def hear_endorsed(self, value: object) -> None:
+        """Take in what somebody has closed: each text and number counts under its field's name.
+
+        Whoever was read has chosen it for that field, and would mean another thing by it elsewhere.
+        It is not carried on: those who come after do not know what it was closed for.
+        """
+        found = [(called, _as_known(leaf)) for called, leaf in _leaves(value) if called]
+        self._endorsed.update(found)
 
     def said(self, value: object, name: str = "") -> bool:
         """Say whether every text and number of a value was said, and each flag under its name.
@@ -72,7 +82,10 @@ class Words:
         self._look_into()
         leaves = _leaves(value, name)
         search = _Search()
-        return len(leaves) <= VALUES_COUNT_MAX and all(self._says(one, search) for one in leaves)
+        return len(leaves) <= VALUES_COUNT_MAX and all(
+            self._says(one, search) or (called, _as_known(one)) in self._endorsed
+            for called, one in leaves
+        )
 
     def carried(self, bytes_max: int) -> tuple[str, ...]:
         """Give as many of the shorter texts as fit, the first first, for those who come after."""
@@ -92,7 +105,7 @@ class Words:
     def _take_in(self) -> None:
         heard, self._heard = self._heard, []
         for value in heard:
-            for leaf in _leaves(value):
+            for _, leaf in _leaves(value):
                 self._take(leaf)
 
     def _take(self, leaf: object) -> None:
@@ -110,7 +123,7 @@ class Words:
                 inner: object = orjson.loads(cast("str", leaf))
             except (orjson.JSONDecodeError, TypeError):
                 return
-            for one in _leaves(inner):
+            for _, one in _leaves(inner):
                 self._take(one)
 
     def _look_into(self) -> None:
@@ -166,25 +179,34 @@ def _pieces(word: str) -> set[str]:
     return {word[start:end] for start in starts for end in ends if start < end}
 
 
-def _leaves(value: object, name: str = "") -> list[object]:
-    """Give the texts, numbers and flags of a value, in order; a flag is one of its field's name."""
-    found: list[object] = []
+def _leaves(value: object, name: str = "") -> list[tuple[str, object]]:
+    """Give the texts, numbers and flags of a value, in order, each with its field's name."""
+    found: list[tuple[str, object]] = []
     todo: list[tuple[str, object]] = [(name, value)]
     while todo and len(found) <= VALUES_COUNT_MAX:
         called, one = todo.pop()
         if type(one) in _SIMPLE:  # most are, and need no further look
-            found.append(one)
+            found.append((called, one))
         elif isinstance(one, Enum):
             todo.append((called, cast("object", one.value)))
         elif isinstance(one, bool):
-            found.append(_Flag(called, one))
+            found.append((called, _Flag(called, one)))
         elif isinstance(one, str | int | float | Decimal):
-            found.append(one)
+            found.append((called, one))
         elif (within := _within(called, one)) is not None:
             todo.extend(reversed(within))
         elif one is not None:
-            found.append(str(plain(one)))
+            found.append((called, str(plain(one))))
     return found
+
+
+def _as_known(leaf: object) -> object:
+    """Give a leaf in the form in which it is the same however it is written."""
+    if isinstance(leaf, _Flag):
+        return leaf
+    text = _text(leaf)
+    number = _number(text)
+    return text if number is None else number
 
 
 def _within(called: str, value: object) -> list[tuple[str, object]] | None:

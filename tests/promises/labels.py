@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from pydantic import BaseModel, Field
 
 from handrail import (
     NEW,
@@ -66,6 +67,27 @@ async def reporter(page: str, ctx: Context) -> str:
 @agent(reads=told, writes=results)
 async def herald(text: str) -> str:
     return text
+
+
+class Wish(BaseModel):
+    order: int = Field(ge=1, le=99)
+    amount: int = Field(ge=0, le=100)
+
+
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT)
+async def refund(order: int, amount: int) -> str:
+    """Send money back."""
+    return f"{amount} for order {order}"
+
+
+@agent(reads=asked, writes=results)
+async def clerk(page: str, ctx: Context) -> str:
+    """Refund what a page asks for, within bounds; or mix up what it says."""
+    said = await ctx.call(fetch, page)
+    wish = ctx.endorse(Wish(order=len(said) + 20, amount=len(said) + 30))
+    if page == "mixed":
+        return await ctx.call(refund, order=wish.amount, amount=wish.order)
+    return await ctx.call(refund, order=wish.order, amount=wish.amount)
 
 
 async def labels_on(team: Team, topic: str) -> list[str]:
@@ -241,3 +263,24 @@ async def test_a_gather_has_read_all_of_its_parts(team_of: TeamOf) -> None:
         assert await task.result(str) == "own what weather says"
         assert await labels_on(team, "told") == ["untrusted tenant", "user tenant"]
         assert await finished(team, "gatherer") == ["untrusted tenant"]
+
+
+async def test_what_was_endorsed_for_one_argument_vouches_for_no_other_however_often_it_is_killed(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(clerk, tools=[fetch, refund], partitions=1) as team:
+        team.allow(fetch)
+        team.allow(refund)
+        await team.kill(clerk, at="before_intent/refund")
+        honest = await team.submit(asked, "honest")
+        await team.restart(clerk)
+        assert await honest.result(str) == "46 for order 36"
+
+        mixed = await team.submit(asked, "mixed")
+        await mixed.until("auth_required")
+        assert "nobody who is trusted has said: order, amount" in await mixed.task.explanation()
+        await team.kill(clerk)
+        await team.restart(clerk)
+        assert team.calls(refund) == [{"order": 36, "amount": 46}]
+        await team.approve(mixed)
+        assert await mixed.result(str) == "35 for order 45"

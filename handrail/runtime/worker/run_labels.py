@@ -101,7 +101,7 @@ class RunLabels:
                 f"{type(value).__name__} cannot be endorsed: {why}",
                 remedy="Declare its fields closed, or have a person approve the act.",
             )
-        self.words.hear(value)
+        self.words.hear_endorsed(value)
 
     def carried_on(self, envelope: Envelope) -> Envelope:
         """Give an envelope whose children are labelled as what this run has read by now."""

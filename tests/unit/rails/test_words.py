@@ -173,3 +173,37 @@ def test_a_word_is_found_by_its_pieces_as_it_is_in_the_text() -> None:
         behind._pieces.clear()
 
         assert alone.said(leaf) == behind.said(leaf), (heard, leaf)
+
+
+class Wish(BaseModel):
+    """What was taken out of a text, closed field by field."""
+
+    amount: Decimal
+    kinds: list[Kind] = [Kind.SMALL]
+    order: Order | None = None
+    urgent: bool = True
+
+
+def test_what_was_endorsed_counts_under_the_name_of_its_field_and_no_other() -> None:
+    words = Words()
+    inner = Order(number="42-a", amount=Decimal(7))
+    words.hear_endorsed(Wish(amount=Decimal("50.00"), order=inner))
+
+    for value in (50, 50.0, "50", Decimal(50), [50, 7]):
+        assert words.said(value, "amount")
+    assert words.said(Kind.SMALL, "kinds")
+    assert words.said("42-A", "number")
+    assert words.said(value=True, name="urgent")
+    assert words.said(Order(number="42-a", amount=Decimal(50), urgent=False))
+    for value, name in ((50, "order"), (50, "number"), (50, ""), ("small", "text"), (51, "amount")):
+        assert not words.said(value, name)
+    assert not words.said(value=True, name="force")
+    assert not words.said({"amount": 50}, "amount")  # what nobody has said as a word
+
+
+def test_what_was_endorsed_and_said_as_well_counts_for_anything_and_only_that_goes_on() -> None:
+    words = heard("The order is 50.")
+    words.hear_endorsed(Wish(amount=Decimal(50)))
+
+    assert words.said("50", "order")
+    assert words.carried(384) == ("the order is 50.",)
