@@ -292,17 +292,12 @@ class StepBook:
         return record.intent.facts["attempt"] == outcome.facts.get("attempt")
 
     def doubts(self, invocation: str, now_ms: int) -> Sequence[Doubt]:
-        """Give what is in doubt of an invocation."""
+        """Give what is in doubt of an invocation and that nobody who carries it out can tell."""
         log = self._logs.get(invocation)
         if log is None:
             return ()
-        return [one for one in log.doubts(now_ms) if not self.is_elsewhere(invocation, one, now_ms)]
-
-    def is_elsewhere(self, invocation: str, found: Doubt, now_ms: int) -> bool:
-        """Say whether what came of a step may still be told by the process that carries it out."""
-        record = self.known(invocation, found.path)
-        until_ms = None if record is None else self.releases.until_ms(record.intent)
-        return until_ms is not None and now_ms < until_ms
+        found, until_ms = log.doubts(now_ms), self.releases.until_ms
+        return [one for one in found if now_ms >= (until_ms(log.records[one.path].intent) or 0)]
 
     def end(self, invocation: str) -> list[bytes]:
         """Forget an invocation that ends; give the journal keys that its end removes."""
