@@ -68,6 +68,7 @@ class SingleWriter:
         self._make_book = make_book
         self._clock = clock
         self._stopping = asyncio.Event()
+        self._polling: asyncio.Timeout | None = None  #: the poll that waits for records, if any
         self._consumer: GroupConsumer | None = None
         self._memberships: dict[TopicPartition, Membership] = {}
         self._shelf: dict[TopicPartition, WriterPartition] = {}
@@ -104,8 +105,11 @@ class SingleWriter:
         return self.membership is not None and self._memberships.keys() <= self._open.keys()
 
     def stop(self) -> None:
-        """Ask `run` to finish the batch in hand and leave the group."""
+        """Ask `run` to finish the batch in hand and leave the group; it waits for no more."""
         self._stopping.set()
+        polling, self._polling = self._polling, None
+        if polling is not None:
+            polling.reschedule(0)  # its time is over
 
     async def run(self) -> None:
         """Join the group and work.
@@ -124,7 +128,7 @@ class SingleWriter:
 
     async def _turn(self, consumer: GroupConsumer) -> None:
         open_before = dict(self._open)
-        records = await consumer.poll(timeout_s=POLL_S, records_max=self._batch_records_max)
+        records = await self._poll(consumer)
         if self._failure is not None:
             raise self._failure
         batches: dict[TopicPartition, list[Record]] = {}
@@ -144,6 +148,18 @@ class SingleWriter:
         if self._clock.now_ms() - self._tidied_ms >= TIDY_EVERY_MS:
             self._tidied_ms = self._clock.now_ms()
             await asyncio.gather(*(self._tidy(where) for where in list(self._open)))
+
+    async def _poll(self, consumer: GroupConsumer) -> Sequence[Record]:
+        """Give what has arrived; nothing once it is time to stop, for that is read again."""
+        try:
+            async with asyncio.timeout(None) as self._polling:
+                return await consumer.poll(timeout_s=POLL_S, records_max=self._batch_records_max)
+        except TimeoutError:
+            if self._stopping.is_set():
+                return []
+            raise
+        finally:
+            self._polling = None
 
     async def _take(self, where: TopicPartition, batch: Sequence[Record]) -> None:
         self._in_hand_count += len(batch)
