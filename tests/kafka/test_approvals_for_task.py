@@ -8,9 +8,11 @@ import pytest
 from handrail.testing import Team
 from tests.promises import approvals_for_task
 from tests.promises.approvals_for_task import (  # noqa: F401 - tests of this file
+    test_further_calls_like_the_one_that_was_shown_go_on_without_asking_and_are_told,
+)
+from tests.promises.approvals_not_for_task import (  # noqa: F401 - tests of this file
     test_an_approval_for_the_task_is_worth_nothing_once_it_has_expired,
     test_an_approval_for_the_task_is_worth_nothing_under_other_rules,
-    test_further_calls_like_the_one_that_was_shown_go_on_without_asking_and_are_told,
 )
 from tests.promises.step_tools import Acts, acts  # noqa: F401 - a fixture
 

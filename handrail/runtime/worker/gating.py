@@ -6,7 +6,7 @@ Guarantee: an act that needs an approval begins under an intent that names the d
 very arguments, contract and rules that the person saw, before it expires, and once.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, NoReturn, TypeVar, cast
 
@@ -36,6 +36,7 @@ from handrail.runtime.worker.requests import request_id
 from handrail.runtime.worker.run_licences import FACT, Further
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
+from handrail.wire.record import Outgoing
 
 log = structlog.get_logger("handrail.rails")
 
@@ -181,19 +182,17 @@ class Gate:
         """Give the act that names the approval by which it goes on, and tells of it."""
         event = further.told(self.asker, path, arguments, self.steps.now_ms())
         record = self.steps.ground.saying.record(event)
+
+        def with_intent(attempt: int) -> Sequence[Outgoing]:
+            return [record, *act.with_intent(attempt)]
+
+        def beside() -> Sequence[Outgoing]:
+            return [record, *act.beside()]
+
         if act.asked.effect not in HARMLESS:
-            return replace(
-                act,
-                licence=further.facts,
-                with_intent=lambda attempt: [record, *act.with_intent(attempt)],
-            )
+            return replace(act, licence=further.facts, with_intent=with_intent)
         # It has no intent: what it goes on by stands with its outcome.
-        return replace(
-            act,
-            on_record=further.facts,
-            beside=lambda: [record, *act.beside()],
-            instead=act.instead,
-        )
+        return replace(act, on_record=further.facts, beside=beside)
 
     def _again(self, act: Act[R], path: str) -> Act[R]:
         """Give an act that was begun before with the approval for the task that it went on by."""
