@@ -110,6 +110,8 @@ def _cell(value: object, column: Column) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return inert(", ".join(map(str, cast("list[object]", value)))) or column.absent
+    if isinstance(value, dict):
+        return inert(orjson.dumps(value).decode())
     if isinstance(value, float):
         return f"{value:.1f}"
     return inert(str(value))

@@ -1,6 +1,7 @@
 """What commands write about rails: tools and rules, as the published schema has them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +45,7 @@ class UndoRow:
 
     act: str  #: the call, shortened
     undo: str  #: the tool that takes it back
+    arguments: dict[str, Any]  #: what that is called with
+    label: str | None  #: where these come from; null: nobody vouches for them
     until: str | None  #: until when it may be
     task: str | None  #: the task that takes it back; null for a dry run

@@ -1,6 +1,7 @@
 """`handrail undo`: what a task has done by its tools is taken back, by a task of its own."""
 
 import asyncio
+import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,13 @@ from handrail.cli.submit import as_option
 
 if TYPE_CHECKING:
     from handrail.bus.settings import Settings
+    from handrail.ledger.taking_back import Done
 
 COLUMNS = (
     Column("ACT", "act"),
     Column("UNDO", "undo"),
+    Column("WITH", "arguments"),
+    Column("FROM", "label", absent="nobody vouches"),
     Column("UNTIL", "until", absent="any time"),
     Column("BY TASK", "task", absent="–"),
 )
@@ -74,12 +78,19 @@ async def _undo(
                         action="taking back what was done wants a confirmation", command=command
                     )
                 for one in found.acts:
-                    note(f"{inert(one.text)} is taken back by {one.undo}")
+                    note(f"{inert(one.text)} is taken back by {inert(_call(one))}")
                 click.confirm(f"Take back these {len(found.acts)} acts?", abort=True, err=True)
             found = await client.undo(wanted)
     by = None if found.task is None else found.task.id
     rows = [
-        UndoRow(one.text, one.undo, None if one.until_ms is None else rfc3339(one.until_ms), by)
+        UndoRow(
+            act=one.text,
+            undo=one.undo,
+            arguments=one.bound,
+            label=one.label,
+            until=None if one.until_ms is None else rfc3339(one.until_ms),
+            task=by,
+        )
         for one in found.acts
     ]
     show_rows("undo", rows, COLUMNS, shape, empty="")
@@ -88,3 +99,9 @@ async def _undo(
     else:
         note(f"Do:  handrail watch {by}")
     return 0
+
+
+def _call(act: "Done") -> str:
+    """Give the call that takes an act back, with all that it is given."""
+    given = ", ".join(f"{name}={json.dumps(value)}" for name, value in act.bound.items())
+    return f"{act.undo}({given})" if not act.cannot else f"nobody: {act.cannot}"

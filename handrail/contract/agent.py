@@ -64,6 +64,8 @@ class AgentOptions(TypedDict, total=False):
 class Agent(Generic[P, R_co]):
     """One declared agent."""
 
+    of_engine: bool = False  #: no team has written it: what it reports needs no right of its own
+
     def __init__(
         self,
         handler: "Callable[P, Coroutine[Any, Any, R_co]]",

@@ -4,7 +4,7 @@ Pure. An argument of the undo that has the name of an argument of the act is tha
 field of that name of the act's result; `result` is the whole of it. Of an act only that is kept.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 from handrail.contract.tool import Tool
@@ -16,8 +16,15 @@ def undo_arguments(
     undo: Tool[..., Any], arguments: Mapping[str, Any], result: object
 ) -> dict[str, Any]:
     """Give the arguments of the undo of an act, as plain JSON values."""
+    return bound(arguments, result, _takes(undo))
+
+
+def bound(
+    arguments: Mapping[str, Any], result: object, takes: Iterable[str] | None
+) -> dict[str, Any]:
+    """Bind what an undo takes; all that there is when nobody knows what that is."""
     known: dict[str, Any] = {RESULT: result, **_fields(result), **arguments}
-    return {name: known[name] for name in _takes(undo) if name in known}
+    return {name: known[name] for name in (known if takes is None else takes) if name in known}
 
 
 def kept_of(

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
+from handrail.contract.undo import bound
 from handrail.errors import UndoRefused
 from handrail.ledger.event import Event
 from handrail.ledger.undo_event import ActDone, ActUndone, UndoBegun, UndoEvent, UndoFailed
@@ -81,7 +82,14 @@ class Done(BaseModel):
     result: Any
     until_ms: int | None
     cannot: str = ""
+    takes: list[str] | None = None
+    label: str | None = None  #: where what its undo takes comes from
     marks: Marks = Marks()
+
+    @property
+    def bound(self) -> dict[str, Any]:
+        """What its undo is called with; where nobody knew what that takes, all that is kept."""
+        return bound(self.arguments, self.result, self.takes)
 
     def refused(self, now_ms: int) -> str | None:
         """Say why it cannot be taken back, or not any more; None when it can."""
@@ -153,6 +161,8 @@ def _done(one: ActDone, marks: Marks) -> Done:
         result=orjson.loads(one.result),
         until_ms=one.until_ms,
         cannot=one.cannot,
+        takes=None if one.takes is None else [*one.takes],
+        label=one.label,
         marks=marks,
     )
 

@@ -24,6 +24,8 @@ class ActDone(UndoEvent):
     result: str  #: as it was, what the undo takes of it, as JSON
     until_ms: int | None = None  #: until when it may be taken back
     cannot: str = ""  #: why it cannot be, when what its undo takes is not kept
+    takes: tuple[str, ...] | None = None  #: the arguments of its undo; None: nobody knew them
+    label: str | None = None  #: of what its undo takes; None: nobody vouches for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

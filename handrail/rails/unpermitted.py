@@ -127,6 +127,10 @@ def _acts(team: TeamDescription, effects: Mapping[str, str]) -> Iterator[_Act]:
         facts["effect"] = effects.get(tool.name, facts["effect"])
         yield _act("tool.call", "Tool", tool.name, facts=facts)
     for agent in sorted(team.agents, key=lambda one: one.name):
+        if agent.of_engine:
+            # A person asks it and is told; what it reports needs no right of its own.
+            yield _act("task.submit", "Topic", agent.reads.name)
+            continue
         for topic in agent.writes:
             yield _act("handoff.send", "Topic", topic.name, agent=agent.name)
     for name, space in sorted(team.spaces.items()):

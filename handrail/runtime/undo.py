@@ -25,16 +25,18 @@ from handrail.contract.topic import Topic, results
 from handrail.contract.undo import undo_arguments
 from handrail.errors import TaskUnknown, UndoRefused
 from handrail.lane.recorded_anew import MAY_HAVE_HAPPENED
-from handrail.lane.steps import key_good_until_ms
+from handrail.lane.steps import Asked, key_good_until_ms
 from handrail.ledger.event import Event
 from handrail.ledger.taking_back import Claim, Done, Marks
 from handrail.ledger.undo_event import UndoFailed
 from handrail.runtime.acts_of_task import ActsRead, MarksOf, read_acts
 from handrail.runtime.settling import SettlingGround
 from handrail.runtime.worker.context import RunContext
+from handrail.runtime.worker.digest import call_in_words, digest_of
+from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.taking_back import TakingBack
 from handrail.runtime.worker.undoable import name_of, note
-from handrail.wire.label import Integrity
+from handrail.wire.label import Integrity, Label, label_of
 from handrail.wire.rfc3339 import rfc3339
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from handrail.runtime.task_handle import Task
 
 UNDOER, AGAIN, BY_HAND, LEAVE = "undoer", "again", "by hand", "leave"
+LISTED: Final = "undo.acts"  #: the step that reads them
 UNDO_FAILED: Final = State.UNDO_FAILED.value
 TRIES_MAX: Final = 16  #: how often a person lets one undo be tried
 LINES_MAX: Final = 20  #: of acts that a question to a person lists
@@ -86,6 +89,7 @@ def _undoer(tools: Mapping[str, Tool[..., Any]]) -> Agent[..., Any]:
         assert isinstance(ctx, RunContext), "it runs in a lane"
         return await _Undoing(tools, order, ctx).all()
 
+    undoer.of_engine = True
     return undoer
 
 
@@ -121,15 +125,25 @@ class _Undoing:
         return self.report
 
     async def _listed(self) -> ActsRead:
-        place = self.ctx.steps.ground.worker
+        place, asked = self.ctx.steps.ground.worker, (self.order.task, self.order.since_ms)
 
-        async def acts(task: str, since_ms: int | None) -> ActsRead:
-            return await read_acts(place.bus, place.team.namespace, task, since_ms)
+        async def acts() -> ActsRead:
+            return await read_acts(place.bus, place.team.namespace, *asked)
 
-        asked = self.order.task, self.order.since_ms
-        return await self.ctx.step(
-            acts, *asked, effect=Effect.READ, name="undo.acts", gives=Integrity.INTERNAL
+        shown = call_in_words(LISTED, [self.order.task])
+        act: Act[ActsRead] = Act(
+            asked=Asked("0.u2", LISTED, digest_of(asked), shown, Effect.READ),
+            declared=Effect.READ,
+            idem_key="",
+            do=acts,
+            encode=lambda found: found.model_dump_json().encode(),
+            decode=ActsRead.model_validate_json,
+            accept=ActsRead.model_validate,
+            gives=Label(Integrity.INTERNAL),
+            # The list is the engine's; what stands in it was said by whoever the acts have heard.
+            heard=False,
         )
+        return await self.ctx.steps.carry_out(act)
 
     async def _one(self, left: Sequence[Done]) -> str | None:
         """Take the newest act back, or have a person say what became of it; else say why not."""
@@ -192,6 +206,11 @@ class _Undoing:
         if act.tenant != ctx.tenant:
             return "it was done for another tenant", ""
         arguments = undo_arguments(undo, act.arguments, act.result)
+        # What a stranger has written counts as a stranger's here too; what the act's own run was
+        # trusted with counts as said, whatever acts were taken back before.
+        label = label_of(act.label)
+        ctx.steps.labels.read(label)
+        ctx.steps.labels.hear_record(arguments, label)
         marked = copy.copy(undo)
         marked.takes_back = self._taking(act, over, reader)
         step = ctx.call(marked, **arguments)

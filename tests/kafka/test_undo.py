@@ -7,6 +7,7 @@ import pytest
 
 from handrail.testing import Team
 from tests.promises import undo, undo_again
+from tests.promises.step_tools import acts  # noqa: F401 - a fixture
 from tests.promises.undo import World, world  # noqa: F401 - a fixture
 from tests.promises.undo_again import (  # noqa: F401 - a fixture, and tests of this file
     Outside,
@@ -14,6 +15,9 @@ from tests.promises.undo_again import (  # noqa: F401 - a fixture, and tests of 
     test_an_order_for_a_task_that_has_not_ended_is_refused_in_words_whoever_wrote_it,
     test_of_two_undos_that_race_one_acts_and_the_other_finds_it_done,
     test_what_a_canceled_undo_has_begun_is_asked_for_again_under_the_key_of_the_act,
+)
+from tests.promises.undo_rights import (  # noqa: F401 - a test of this file
+    test_what_a_stranger_gave_back_is_shown_to_a_person_before_an_undo_acts_on_it,
 )
 
 

@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from handrail import Context, Effect, Idempotent, Refused, State, ToolContext, agent, results, tool
+from handrail import (
+    Context,
+    Effect,
+    Idempotent,
+    Integrity,
+    Refused,
+    State,
+    ToolContext,
+    agent,
+    results,
+    tool,
+)
 from handrail.errors import UndoRefused
 from handrail.ledger.undo_event import ActUndone, UndoFailed
 from handrail.runtime.people import one_request
@@ -40,7 +51,7 @@ class Booking(BaseModel):
     number: str
 
 
-@tool(effect=Effect.UNSAFE, undo="unbook", undo_within="PT10M")
+@tool(effect=Effect.UNSAFE, gives=Integrity.INTERNAL, undo="unbook", undo_within="PT10M")
 async def book(hotel: str) -> Booking:
     """Book a room."""
     number = f"b-{len(WORLD.calls)}"
@@ -67,7 +78,7 @@ class Scan(BaseModel):
     pdf: str
 
 
-@tool(effect=Effect.UNSAFE, undo="drop_scan")
+@tool(effect=Effect.UNSAFE, gives=Integrity.INTERNAL, undo="drop_scan")
 async def scan(pages: int) -> Scan:
     """Scan a paper."""
     WORLD.booked["s"] = "scan"
@@ -81,7 +92,7 @@ async def drop_scan(number: str) -> str:
     return "done"
 
 
-@tool(effect=Effect.UNSAFE, undo="unprint")
+@tool(effect=Effect.UNSAFE, gives=Integrity.INTERNAL, undo="unprint")
 async def print_out(pages: int) -> str:
     """Print."""
     return "x" * pages

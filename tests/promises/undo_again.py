@@ -13,6 +13,7 @@ from handrail import (
     Context,
     Effect,
     Idempotent,
+    Integrity,
     Reach,
     Refused,
     State,
@@ -56,7 +57,7 @@ class Number(BaseModel):
     number: str
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, undo="unhire")
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL, undo="unhire")
 async def hire(car: str) -> Number:
     """Hire a car."""
     OUTSIDE.calls.append(f"hire {car}")
@@ -74,7 +75,7 @@ async def unhire(number: str) -> str:
     return "done"
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, undo="unbook")
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL, undo="unbook")
 async def book(hotel: str) -> Number:
     """Book a room."""
     OUTSIDE.calls.append(f"book {hotel}")
@@ -90,7 +91,7 @@ async def unbook(ctx: ToolContext, number: str) -> str:
     return "done"
 
 
-@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, undo="unrent")
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL, undo="unrent")
 async def rent(car: str) -> Number:
     """Rent a car."""
     OUTSIDE.calls.append(f"rent {car}")

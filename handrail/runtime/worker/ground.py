@@ -61,6 +61,8 @@ class Act(Generic[R]):
     """What its outcome says besides."""
     gives: Label | None = None
     """Where what it gives comes from; None for what says nothing that its run has not read."""
+    heard: bool = True
+    """Whether what it gives counts as said by whom its label names; else its asker says by whom."""
 
 
 def outcome_item(entry: Entry, journal: TopicPartition, act: Act[Any] | None) -> Item:

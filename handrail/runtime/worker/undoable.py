@@ -25,6 +25,7 @@ from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.taking_back import TakingBack
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.envelope import Envelope
+from handrail.wire.label import NOTHING_READ, STRICTEST
 from handrail.wire.record import Outgoing
 
 R = TypeVar("R")
@@ -72,6 +73,7 @@ class Telling(Generic[R]):
         self._read: JsonObject = {}
         self._result: tuple[R] | None = None
         self._shown = ""
+        self._before = STRICTEST  #: what the run had read when the act began
 
     def context(self, ctx: ToolContext) -> ToolContext:
         """Give what the tool knows of the call: what takes an act back has the key of that act."""
@@ -82,6 +84,7 @@ class Telling(Generic[R]):
     def of(self, act: Act[R], read: JsonObject) -> Act[R]:
         """Give the act that tells of itself: a claim with its intent, the rest with its outcome."""
         self._read, self._shown = read, act.asked.shown
+        self._before = self._steps.labels.label
         if self._is_silent:
             return act
         taking, steps, asked = self._taking, self._steps, act.asked
@@ -141,7 +144,10 @@ class Telling(Generic[R]):
         if (size_bytes := len(arguments) + len(kept)) > KEPT_BYTES_MAX or refused:
             allowed = "the broker takes" if refused else f"{KEPT_BYTES_MAX} bytes"
             cannot = f"what {undo} takes of it is {size_bytes} bytes, more than {allowed}"
-            arguments, kept = b"{}", b"null"
+            arguments, kept, got = b"{}", b"null", None
+        # Of an act that gave its undo nothing, nobody but the act's own run has had a say.
+        gives = NOTHING_READ if got is None else tool.gives or NOTHING_READ
+        takes = None if tool.undo_takes is None else tuple(sorted(tool.undo_takes))
         return ActDone(
             task_id=self._envelope.task_id,
             tenant=self._envelope.tenant,
@@ -155,4 +161,6 @@ class Telling(Generic[R]):
             result=kept.decode(),
             until_ms=None if within_s is None else now_ms + int(within_s * 1000),
             cannot=cannot,
+            takes=takes,
+            label=str(self._before.join(gives)),
         )

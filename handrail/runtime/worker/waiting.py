@@ -78,7 +78,8 @@ class RunSteps(Stepper):
             gives = self.labels.begun(act.gives)
             made = act if gives == act.gives else replace(act, gives=gives)
             result = await super().carry_out(made)
-        self._heard(act.asked.path, result)
+        if act.heard:
+            self._heard(act.asked.path, result)
         return result
 
     def note(self, path: str, name: str, make: Callable[[], int]) -> int:

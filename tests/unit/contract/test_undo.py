@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from handrail import Effect, tool
-from handrail.contract.undo import kept_of, takes_of, undo_arguments
+from handrail.contract.undo import bound, kept_of, takes_of, undo_arguments
 
 
 @tool(effect=Effect.UNSAFE)
@@ -43,3 +43,11 @@ def test_what_the_undo_does_not_take_is_not_kept() -> None:
     kept = kept_of(takes_of(by_number), {"hotel": "a", "n": 1}, {"number": "1", "pdf": "x"})
 
     assert kept == ({"hotel": "a"}, {"number": "1"})
+
+
+def test_what_an_undo_is_called_with_is_bound_by_name_or_all_of_it_where_nobody_knows() -> None:
+    given, got = {"hotel": "ritz"}, {"number": "7", "hotel": "other"}
+
+    assert bound(given, got, ["number", "hotel"]) == {"number": "7", "hotel": "ritz"}
+    assert bound(given, got, ["result"]) == {"result": got}
+    assert bound(given, got, None) == {"result": got, "number": "7", "hotel": "ritz"}

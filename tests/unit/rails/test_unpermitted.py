@@ -6,6 +6,7 @@ from handrail import Approval, Context, Effect, Memory, MemoryClass, Topic, agen
 from handrail.contract.team import TeamDescription
 from handrail.rails.cedar import CedarPolicy
 from handrail.rails.unpermitted import strangers, unpermitted
+from handrail.runtime.undo import undoers
 
 jobs, drafts = Topic("jobs", carries=str), Topic("drafts", carries=str)
 notes = Memory("notes", carries=str, keeps=MemoryClass.FACT)
@@ -153,3 +154,23 @@ def test_a_role_that_nobody_has_is_told_also_where_it_is_to_approve() -> None:
         ("raeder", "the policy, line 1"),
         ("finanse", "the policy, line 2"),
     ]
+
+
+def test_of_the_agent_that_takes_acts_back_only_what_people_ask_of_it_needs_a_right() -> None:
+    @tool(effect=Effect.UNSAFE, undo="give_back")
+    async def hire(number: str) -> str:
+        """Hire."""
+        return number
+
+    @tool(effect=Effect.UNSAFE)
+    async def give_back(number: str) -> str:
+        """Give back."""
+        return number
+
+    tools = [hire, give_back]
+    team = TeamDescription([*undoers(tools)], tools=tools)
+    policy = CedarPolicy.of("\n".join([permit("tool.call"), *BESIDE]), ROLES)
+
+    found = [str(one) for one in unpermitted(policy, team, None)]
+
+    assert found == ["nothing permits anybody task.submit on Topic undo"]
