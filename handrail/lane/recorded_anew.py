@@ -67,6 +67,8 @@ def recorded_anew(entries: Sequence[Entry], from_step: int | None = None) -> lis
     first_anew = min(anew, default=len(log))
     # What was noted, such as a time, belongs to the steps that follow it.
     notes = [path for path in log if not _is_step(path) and order[path] < first_anew]
+    if notes and order[notes[-1]] == len(log) - 1 and log[notes[-1]].state is StepState.FAILED:
+        notes.pop()  # a refusal that was noted and has ended the run: it is judged anew
     kept.update((path, log[path]) for path in notes)
     return [entry for path in log if path in kept for entry in _entries(kept[path])]
 

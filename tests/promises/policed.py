@@ -244,39 +244,6 @@ async def test_a_letter_is_sent_back_by_whoever_may_send_it_back(
         assert await task.result(str) == "written fine"
 
 
-async def test_what_was_denied_stays_denied_in_a_run_that_comes_again_under_other_rules(
-    team_of: TeamOf, acts: Acts
-) -> None:
-    team = ruled(
-        team_of(reader, tools=[refund], memory=[notes], partitions=1), forbidding("memory.read")
-    )
-    async with team:
-        team.allow(refund)
-        team.client.asked_by = "eve"
-        task = await team.submit(jobs, "x")
-        await task.until("auth_required")
-        await team.kill(reader, at="before_intent/refund")
-        await team.approve(task, by="fay")
-        team.rails = unconfined(CedarPolicy.of(ALL, WHO))
-        await team.restart(reader)
-        await task.until("completed")
-
-        assert await task.result(str) == "denied, then approval_expired"
-
-
-@agent(reads=jobs, writes=results)
-async def reader(text: str, ctx: Context) -> str:
-    try:
-        await ctx.memory(notes).get(text)
-        told = "read"
-    except Refused:
-        told = "denied"
-    try:
-        return f"{told}, then {await ctx.call(refund, 5)}"
-    except Refused as no:
-        return f"{told}, then {no.state}"
-
-
 async def test_a_team_without_a_policy_lets_everybody_do_everything(
     team_of: TeamOf, acts: Acts
 ) -> None:

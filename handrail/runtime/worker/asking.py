@@ -21,7 +21,6 @@ from handrail.lane.invocation import Invocation, Why
 from handrail.lane.journal import Entry
 from handrail.lane.steps import WAITS_FOR_AGENT, WAITS_FOR_PERSON, WAITS_FOR_TIME, Asked
 from handrail.ledger.event import PersonAsked, RequestKind, WroteKind
-from handrail.rails import acts
 from handrail.rails.budget import written
 from handrail.runtime.worker.digest import call_in_words, digest_of, whole
 from handrail.runtime.worker.ground import LaneGround
@@ -137,16 +136,13 @@ class UntilReply:
     lent: int = 0  #: of the budget, to be spent on the answer; in millionths
 
     async def opening(self, now_ms: int, attempt: int) -> Opening:
-        """Give the question. Raises AskCycle, AskInvalid, Refused and topics' own."""
+        """Give the question. Raises AskCycle, AskInvalid and topics' own."""
         del attempt
         asker, topic = self.asker, self.topic
         ground, parent = asker.ground, asker.envelope
         question = asker.question_id(self.asked.path)
         key = (self.key or topic.key_of(self.message) or question).encode()
         self._check_no_cycle(key)
-        access = acts.handoff(parent, ground.worker.agent.name, topic.name)
-        if denied := acts.refusal(ground.worker.rails.policy, access):
-            raise denied
         until_ms = None if self.within_ms is None else now_ms + self.within_ms
         deadlines = [ms for ms in (until_ms, parent.deadline_ms) if ms is not None]
         labelled = asker.labels.carried_on(parent)

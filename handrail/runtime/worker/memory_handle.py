@@ -43,7 +43,7 @@ from handrail.runtime.worker.memory_reads import (
 )
 from handrail.runtime.worker.memory_refusals import Refusals
 from handrail.runtime.worker.memory_rights import Content, Right
-from handrail.runtime.worker.policing import denied_memory
+from handrail.runtime.worker.policing import denial, denied_memory, was_denied
 from handrail.runtime.worker.step import Step
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.memory import COMMANDS, Answer, Command, Op, Positions, Verdict
@@ -293,9 +293,13 @@ class SpaceHandle(Generic[M]):
             keys = self._worker.memory.keys
             return command if keys is None else sealed(command, keys)
 
-        self._refusals.check_policy("put", path, change.key)
-        attempt = self._steps.next_attempt(path)
-        answer = await self._steps.wait_for(keeper_wait(self._asker, asked, attempt, make))
+        wait = keeper_wait(self._asker, asked, self._steps.next_attempt(path), make)
+        where = self._space.name, change.key
+        denied = denied_memory(self._steps, self._asker, path, Right.WRITE, where)
+        if denied is not None or was_denied(self._steps, path):
+            with self._refusals.noting("put", change.key, Reason.RIGHT):
+                await denial(self._steps, wait, denied)
+        answer = await self._steps.wait_for(wait)
         self._steps.memory.see(f"{answer.partition}:{answer.offset}")
         return self._judged(path, answer, change)
 
@@ -354,7 +358,7 @@ class SpaceHandle(Generic[M]):
         shown = self._shown(str(op), key)
         self._numbered.check(shown)
         self._refusals.check(op, Right.WRITE, subject, key)
-        self._refusals.check_policy(op, None, key)
+        self._refusals.check_collected(op, key)
         self._refusals.check_collecting(op, key)
         try:
             plain: object = to_jsonable_python(value, by_alias=True)

@@ -25,7 +25,7 @@ from handrail.runtime.worker.memory_rights import (
     check_subject,
     refused_content,
 )
-from handrail.runtime.worker.policing import check_writing
+from handrail.runtime.worker.policing import check_collected
 from handrail.runtime.worker.run_memory import COLLECTED_COUNT_MAX
 from handrail.runtime.worker.waiting import RunSteps
 
@@ -63,10 +63,10 @@ class Refusals:
             with self.noting(op, key, refusal.reason):
                 raise Refused(refusal.state, refusal.detail, remedy=refusal.remedy)
 
-    def check_policy(self, op: str, path: str | None, key: str) -> None:
-        """Raise Refused when the policy does not let this be written."""
+    def check_collected(self, op: str, key: str) -> None:
+        """Raise Refused when the policy does not let this be written when the handler ends."""
         with self.noting(op, key, Reason.RIGHT):
-            check_writing(self._steps, self._asker, path, (self._space.name, key))
+            check_collected(self._steps, self._asker, (self._space.name, key))
 
     def check_collecting(self, op: str, key: str) -> None:
         """Raise Refused where nothing, or nothing more, can be written when the handler ends."""

@@ -16,6 +16,7 @@ from handrail.models.prices import at_most
 from handrail.runtime.worker.asking import UntilReply
 from handrail.runtime.worker.gating import Gate, refusing
 from handrail.runtime.worker.ground import Act
+from handrail.runtime.worker.policing import denial, denied_question, was_denied
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
 
@@ -52,6 +53,10 @@ async def answer_through(steps: RunSteps, wait: Wait[R]) -> R:
     never comes has spent all of it.
     """
     path, budget = wait.act.asked.path, steps.budget
+    if isinstance(wait.until, UntilReply):
+        denied = denied_question(steps, path, wait.until)
+        if denied is not None or was_denied(steps, path):
+            return await denial(steps, wait, denied)  # nothing was lent
     if budget.account.left is None or not isinstance(wait.until, UntilReply):
         return await steps.wait_for(wait)
     begun = _fact(steps, path, "lent")

@@ -31,6 +31,7 @@ class RunMemory:
         self.positions = Positions.of(header)
         self._told: dict[str, None] = {}  # shingles of what a model of this run was given
         self.collected: list[Command] = []  #: to be written when the handler ends
+        self.collecting_count = 0  #: how often a handler has asked to write when it ends
         self.refused: list[RefusedUse] = []  #: to be told when the invocation ends
         self.read_at: dict[tuple[str, str], str] = {}  #: (space, key) → step that read it last
 

@@ -121,17 +121,17 @@ class Stepper:
         """Begin no further step. One that acts may end, and its outcome is recorded."""
         self.stopped = self.stopped or why
 
-    def note(self, path: str, name: str, make: Callable[[], int]) -> int:
-        """Give a number that is recorded without waiting: made once, the same in every run."""
+    def note(self, path: str, name: str, make: Callable[[], R], *, ok: bool = True) -> R:
+        """Give a number or a text, recorded without waiting: made once, the same in every run."""
         if self.stopped is not None:
             raise self.stopped
         self._asked.add(path)
         self.errors.ask(path)
         record = self._log.records.get(path)
         if record is not None and record.outcome is not None:
-            return int(str(record.outcome.facts["number"]))
+            return cast("R", record.outcome.facts["number"])
         number = make()
-        facts: dict[str, object] = {"ok": True, "name": name, "digest": "", "shown": f"{name}()"}
+        facts: dict[str, object] = {"ok": ok, "name": name, "digest": "", "shown": f"{name}()"}
         facts["number"] = number
         self._hand(self._entry(Kind.OUTCOME, path, facts))
         return number

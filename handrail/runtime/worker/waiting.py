@@ -82,10 +82,10 @@ class RunSteps(Stepper):
             self._heard(act.asked.path, result)
         return result
 
-    def note(self, path: str, name: str, make: Callable[[], int]) -> int:
-        """Give a number that is recorded without waiting."""
+    def note(self, path: str, name: str, make: Callable[[], R], *, ok: bool = True) -> R:
+        """Give a number or a text that is recorded without waiting."""
         self._check_not_suspended()
-        return super().note(path, name, make)
+        return super().note(path, name, make, ok=ok)
 
     async def wait_for(self, wait: Wait[R]) -> R:
         """Give what a step that waits has waited for, recorded or new; raises what it failed with.

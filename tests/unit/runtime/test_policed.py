@@ -6,6 +6,7 @@ import pytest
 
 from handrail.testing import Team
 from tests.promises.policed import *  # noqa: F403 - every test of it is a test of this file
+from tests.promises.policed_again import *  # noqa: F403 - the same
 from tests.promises.step_tools import acts  # noqa: F401 - a fixture
 
 
