@@ -6,11 +6,7 @@ or from the coordinator of the groups alone.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
-from random import Random
 from typing import TypeVar
 
 from handrail.bus.in_process import InProcessAdmin, InProcessBus
@@ -25,52 +21,16 @@ from handrail.bus.port import (
     Written,
 )
 from handrail.errors import BrokerUnreachable, CommitDoubtful, HandrailError, ProducerFenced
-from handrail.lane.retry import Tries
 from handrail.wire.record import Outgoing, Record, TopicPartition
 from tests.simulation.kafka import Init, SimBroker
 from tests.simulation.loop import SimLoop, current_process
+from tests.simulation.weather import CommitFault, Weather
 
 T = TypeVar("T")
 
-HOP_S_MEAN = 0.001
 FAST_BEAT_S_MAX, BEAT_S_MAX, SLOW_BEATS = 0.005, 0.4, 0.2
 LATE_S_MAX = 7.0
 CLOSED_AGAIN_S = 0.1  #: between two questions whether the last transaction is finished
-
-
-class CommitFault(StrEnum):
-    """What befalls one commit."""
-
-    WRITES_LOST = "its records never arrive"
-    WRITES_REPLY_LOST = "its records arrive and the reply is lost"
-    DECISION_LOST = "its decision never arrives"
-    DECISION_REPLY_LOST = "its decision arrives and the reply is lost"
-    DECISION_LATE = "its decision arrives late"
-
-
-@dataclass(slots=True)
-class Weather:
-    """What all connections of a schedule share: chance, and the faults of commits to come."""
-
-    rng: Random
-    faults: dict[int, CommitFault] = field(default_factory=dict[int, CommitFault])
-    commits_count: int = 0
-    tell: Callable[[str, str], None] = lambda _what, _who: None
-    befell: Counter[str] = field(default_factory=Counter[str])  #: how often each fault was met
-
-    def hop_s(self) -> float:
-        """How long something is on its way."""
-        return self.rng.expovariate(1 / HOP_S_MEAN)
-
-    def jitter(self, tries: Tries) -> float:
-        """How much of its bound is waited before a try that follows; see `place.full_jitter`."""
-        del tries
-        return self.rng.random()
-
-    def next_commit(self) -> CommitFault | None:
-        """Count a commit and say what befalls it."""
-        self.commits_count += 1
-        return self.faults.pop(self.commits_count, None)
 
 
 class SimLine(Line):
@@ -219,7 +179,7 @@ class SimLaneProducer:
         if self._dead or self._epoch is None:
             raise ProducerFenced(transactional_id=self._id)
         bus.require_line(self._id)
-        fault = bus.weather.next_commit()
+        fault = bus.weather.next_commit(records)
         if fault is not None:
             bus.weather.befell[f"commit: {fault}"] += 1
             bus.weather.tell(f"commit of {self._id}: {fault}", current_process().name)

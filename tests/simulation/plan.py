@@ -6,9 +6,9 @@ from random import Random
 
 from handrail.lane.bounds import LaneBounds
 from handrail.runtime.failpoint import Moment
-from tests.simulation.bus import CommitFault
 from tests.simulation.kafka import SESSION_MS
 from tests.simulation.team import ASK, PERSON, SLEEP, TOOLS, Order, Shape
+from tests.simulation.weather import CommitFault
 
 SESSION_S = SESSION_MS / 1000
 KEYS = ("red", "blue")
@@ -18,6 +18,7 @@ CALLBACKS_FIRST, CALLBACKS_LAST = 12, 220  #: between which of its callbacks a p
 COMMITS_LAST = 16
 LONG_SLEEP_S = 31.0  #: so long that the handler is let go meanwhile
 TWO_INBOXES, URGENT = 0.4, 0.5  #: shares of schedules that part priorities, and of urgent orders
+OUTCOME_LOST = 0.06  #: share of schedules
 WORK_S = 3.0  #: within which everything is submitted and most faults happen
 
 
@@ -65,6 +66,14 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
+class LostOutcome:
+    """The first outcome that a lane commits is lost, or its reply, while another process joins."""
+
+    fault: CommitFault
+    joins_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One schedule."""
 
@@ -77,6 +86,7 @@ class Plan:
     faults: tuple[ProcessFault, ...] = ()
     commit_faults: dict[int, CommitFault] = field(default_factory=dict[int, CommitFault])
     happenings: tuple[Happening, ...] = ()
+    lost_outcome: LostOutcome | None = None
     slow_markers: float = 0.0
     away_s: float = 0.004  #: how long a call of a tool lasts on average
     person_s: float = 0.5  #: how long a person thinks
@@ -119,6 +129,7 @@ class Plan:
             shape=shape,
             partitions=partitions,
             two_inboxes=rng.random() < TWO_INBOXES,
+            lost_outcome=_lost_outcome(rng) if rng.random() < OUTCOME_LOST else None,
             orders=orders,
             bounds=bounds,
             faults=tuple(faults),
@@ -148,6 +159,11 @@ def _order(rng: Random, number: int, shape: Shape) -> tuple[float, Order]:
     key = rng.choice(KEYS)
     urgent = rng.random() < URGENT
     return _early(rng), Order(number=number, key=key, steps=names, pieces=pieces, urgent=urgent)
+
+
+def _lost_outcome(rng: Random) -> LostOutcome:
+    fault = rng.choice((CommitFault.WRITES_LOST, CommitFault.WRITES_REPLY_LOST))
+    return LostOutcome(fault, joins_after_s=rng.random() * 0.1)
 
 
 def _process_fault(rng: Random) -> ProcessFault:

@@ -1,4 +1,4 @@
-"""Planted faults around what keeps the lanes of two priorities apart."""
+"""Planted faults around lanes: how one is opened, and what keeps two priorities apart."""
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
@@ -8,10 +8,37 @@ from handrail.bus.port import OffsetCommit
 from handrail.wire.priority import HIGH_SUFFIX
 from handrail.wire.record import Outgoing, Record, TopicPartition
 from tests.simulation.bus import SimLaneProducer
+from tests.simulation.kafka import SimBroker
+from tests.simulation.loop import SimLoop
 from tests.simulation.planted import SENT, Commit, Planted
 from tests.simulation.processes import MakeBus
+from tests.simulation.weather import Weather
 
 ANSWERS, HIGH_ANSWERS = ".answers", f"{HIGH_SUFFIX}.answers"
+
+
+class ClassesBeforeAnswers(Planted):
+    """Whoever opens a lane judges what was begun first, and looks for answers a second later."""
+
+    def __init__(self, broker: SimBroker, loop: SimLoop, weather: Weather) -> None:
+        """Begin with no lane that has looked."""
+        super().__init__(broker, loop, weather)
+        self._to_look_later: set[TopicPartition] = set()
+
+    def lane_producer(self, transactional_id: str) -> SimLaneProducer:  # type: ignore[override]
+        """Make the one with which a lane is opened."""
+        group, inbox, partition = _parts(transactional_id)
+        lanes = group + (HIGH_SUFFIX if inbox.endswith(HIGH_SUFFIX) else "")
+        self._to_look_later.add(TopicPartition(lanes + ANSWERS, partition))
+        return super().lane_producer(transactional_id)
+
+    async def end_offset(self, where: TopicPartition) -> int:
+        """Say of the answers that there are none, when a lane looks for the first time."""
+        end = await super().end_offset(where)
+        if where not in self._to_look_later:
+            return end
+        self._to_look_later.discard(where)
+        return 0
 
 
 class AnswersOfTheOthers(Planted):
@@ -60,6 +87,13 @@ class PriorityIsLost(Planted):
         return found, offsets
 
 
+def _parts(transactional_id: str) -> tuple[str, str, int]:
+    """Take a name apart: group, inbox and partition; a group is a namespace and an agent."""
+    namespace, agent, rest = transactional_id.split(".", 2)
+    inbox, partition = rest.rsplit(".", 1)
+    return f"{namespace}.{agent}", inbox, int(partition)
+
+
 def _other(where: TopicPartition) -> TopicPartition:
     """Name the answers of the other priority."""
     topic = where.topic
@@ -69,6 +103,7 @@ def _other(where: TopicPartition) -> TopicPartition:
 
 
 PLANTS_OF_LANES: Mapping[str, MakeBus] = {
+    "classes are judged before answers are read": ClassesBeforeAnswers,
     "the lanes of each priority read the answers of the other": AnswersOfTheOthers,
     "the lanes of both priorities have one producer": OneProducerForTwo,
     "priority is lost on the way": PriorityIsLost,

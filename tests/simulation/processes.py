@@ -12,10 +12,11 @@ from handrail.runtime.worker.process import AgentProcess, ProcessSettings
 from handrail.testing.model import ScriptedModel
 from handrail.testing.unscripted import Surprises
 from handrail.wire.record import TopicPartition
-from tests.simulation.bus import SimBus, Weather
+from tests.simulation.bus import SimBus
 from tests.simulation.kafka import SESSION_MS, SimBroker
 from tests.simulation.loop import SimLoop, SimProcess
 from tests.simulation.plan import Harm, Plan, ProcessFault
+from tests.simulation.weather import Weather
 
 NAMESPACE = "sim"
 DRAIN_S = 5.0

@@ -17,13 +17,14 @@ from handrail.wire.envelope import Envelope
 from handrail.wire.priority import Priority, with_priority
 from handrail.wire.record import Outgoing, Record, TopicPartition
 from tests.simulation.agents import PLAIN, team_of
-from tests.simulation.bus import SimBus, Weather
+from tests.simulation.bus import SimBus
 from tests.simulation.kafka import SimBroker
 from tests.simulation.loop import WORLD, NeverEnds, SimLoop, current_process
 from tests.simulation.people import People
 from tests.simulation.plan import Chance, Happening, Plan
 from tests.simulation.processes import NAMESPACE, MakeBus, Processes, lanes_of
 from tests.simulation.team import ASK, SLEEP, STAGE, Order, Receivers, Shape
+from tests.simulation.weather import Weather
 
 FAULTS_END_S = 12.0  #: after this nothing is harmed any more
 ENDS_WITHIN_S = 90.0  #: after the last fault, besides what handlers sleep
@@ -48,7 +49,10 @@ class Schedule:
         chance = Random(f"weather {plan.seed}")
         self.loop = SimLoop(Random(f"timers {plan.seed}"))
         self.broker = SimBroker(self.loop, chance, MEMORY_STARTS_MS)
-        self.weather = Weather(chance, dict(plan.commit_faults), tell=self.tell)
+        lost = plan.lost_outcome
+        of_outcome = None if lost is None else lost.fault
+        self.weather = Weather(chance, dict(plan.commit_faults), of_outcome, tell=self.tell)
+        self.weather.on_outcome = self._outcome_lost
         self.team = team_of(plan.shape, two_inboxes=plan.two_inboxes)
         self.told: list[Told] = []
         self.problems: list[str] = []
@@ -153,6 +157,16 @@ class Schedule:
 
     def _away_s(self) -> float:
         return self.weather.rng.expovariate(1 / self.plan.away_s)
+
+    def _outcome_lost(self) -> None:
+        assert self.plan.lost_outcome is not None
+        self._happenings_left += 1
+
+        def join() -> None:
+            self._happenings_left -= 1
+            self.processes.start()
+
+        self.loop.in_world(self.plan.lost_outcome.joins_after_s, join)
 
     def _happen(self, happening: Happening) -> None:
         self.tell(f"{happening.what}", "world")
