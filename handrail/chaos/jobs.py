@@ -34,6 +34,7 @@ class Mixture:
     unsafe: float = 0.01  #: take one step that may happen at most once
     poison: float = 0.01  #: kill whichever process closes them
     person: float = 0.01  #: wait for a person before they begin
+    urgent: float = 0.3  #: are of high priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class PlannedJob:
     body: Mapping[str, Any]
     kind: str
     parts: int  #: of all its fan-outs
+    urgent: bool = False  #: it is handed in with high priority
 
     @property
     def reference(self) -> str:
@@ -67,10 +69,12 @@ def planned(seed: int, number: int, mixture: Mixture) -> PlannedJob:
     if unsafe:
         alone = [hop for hop in hops if not hop["parts"]]
         choice.choice(alone)["steps"].append(UNSAFE)
-    # Drawn apart, so that a seed draws the same steps whatever is remembered.
+    # Drawn apart, so that a seed draws the same steps whatever is remembered, or urgent.
     remembers = random.Random(f"{seed}/{number}/memory")  # noqa: S311 - the same
     for hop in hops:
         hop["remembers"] = remembers.random() < MEMORY_SHARE
+    ahead = random.Random(f"{seed}/{number}/priority")  # noqa: S311 - the same
+    urgent = ahead.random() < mixture.urgent
     body: dict[str, Any] = {
         "number": number,
         "customer": f"c{choice.randrange(CUSTOMERS)}",
@@ -79,7 +83,7 @@ def planned(seed: int, number: int, mixture: Mixture) -> PlannedJob:
         "asks": asks,
     }
     kind = "asks" if asks else "poison" if poison else "unsafe" if unsafe else "ordinary"
-    return PlannedJob(number, body, kind, sum(hop["parts"] for hop in hops))
+    return PlannedJob(number, body, kind, sum(hop["parts"] for hop in hops), urgent)
 
 
 def _hop(choice: random.Random, parts: int = 0) -> dict[str, Any]:

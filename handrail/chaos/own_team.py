@@ -22,10 +22,12 @@ from handrail.contract.topic import Topic
 from handrail.errors import HandrailError
 from handrail.errors.chaos import NoSampleTask
 from handrail.runtime.discovery import load_team
+from handrail.wire.priority import Priority
 
 NAMESPACE = "chaos"
 LEFT_OUT = ("__pycache__", "node_modules", "venv", "build", "dist", ".*")
 SAMPLES = 16  #: different messages that are made up
+URGENT_EVERY = 3  #: tasks one is of high priority, where the intake has a second inbox for it
 
 
 def own_team(folder: Path, settings: Settings, intake: str, loads: Sequence[Load]) -> Stage:
@@ -51,10 +53,17 @@ def own_team(folder: Path, settings: Settings, intake: str, loads: Sequence[Load
     )
 
 
-def own_loads(bodies: Sequence[bytes], count: int) -> list[Load]:
-    """Give so many tasks, made of these messages in turn."""
+def own_loads(intake: Topic[Any, Any], bodies: Sequence[bytes], count: int) -> list[Load]:
+    """Give so many tasks, made of these messages in turn; some urgent, if the intake parts them."""
     return [
-        Load(f"chaos-{number}", body) for number, body in enumerate(islice(cycle(bodies), count))
+        Load(
+            f"chaos-{number}",
+            body,
+            priority=Priority.HIGH
+            if intake.priorities and number % URGENT_EVERY == 0
+            else Priority.NORMAL,
+        )
+        for number, body in enumerate(islice(cycle(bodies), count))
     ]
 
 

@@ -17,6 +17,7 @@ from handrail.contract.team import TeamDescription
 from handrail.runtime.child import ChildSpec, Kind, handrail_command
 from handrail.runtime.discovery import LoadedTeam, load_team
 from handrail.runtime.team_up import KEEPER, REGISTRAR
+from handrail.wire.priority import Priority
 
 TEAM = Path(__file__).parent / "team"
 SUFFIX = ".in"  #: they are no modules of the engine, but files of the project that is laid out
@@ -128,6 +129,7 @@ def chaos_loads(seed: int, count: int, mixture: Mixture) -> list[Load]:
             results=1,
             may_die=bool(job.body["poison"]),
             waits_for_person=job.kind == "asks",
+            priority=Priority.HIGH if job.urgent else Priority.NORMAL,
         )
         for job in jobs
     ]

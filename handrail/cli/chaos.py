@@ -274,7 +274,7 @@ def _own_stage(settings: "Settings", given: "dict[str, object]") -> "MakeStage":
         bodies = (
             given_tasks(intake, file) if isinstance(file, Path) else made_up_tasks(intake, seed)
         )
-        loads = own_loads(bodies, max(1, round(rate * over_s)))
+        loads = own_loads(intake, bodies, max(1, round(rate * over_s)))
         return own_team(folder, settings, intake.name, loads)
 
     return stage

@@ -33,6 +33,7 @@ from handrail.ledger.event import (
 from handrail.wire.ids import PATH_OF_RETURN, fan_out_id, gather_invocation_id, handoff_id
 from handrail.wire.limits import PARTS_COUNT_MAX
 from handrail.wire.memory import COMMANDS
+from handrail.wire.priority import priority_of, with_priority, without_priority
 
 MARKER_INDEX = -1  #: place of the marker of whoever returns nothing
 MODEL_PATH = ".m"
@@ -69,8 +70,31 @@ def nothing_is_invented(history: History) -> Iterable[Violation]:
     yield from _keys_out_of_nowhere(here, causes)
     yield from _outcomes_without_licence(here)
     yield from _ends_of_nothing(here)
+    yield from _priorities_changed(here)
     for key, effects in here.effects.items():
         yield from _without_licence(here, key, effects)
+
+
+def _priorities_changed(here: Reading) -> Iterator[Violation]:
+    """What follows from a task has its priority, and lies on the inbox of that one."""
+    asked = {
+        told.event.task_id: priority_of(told.event.priority)
+        for told in here.told
+        if isinstance(told.event, Accepted)
+    }
+    for handed in here.handed:
+        # A submission may pass the second inbox whatever its priority: references are known there.
+        envelope = handed.envelope
+        if handed.is_submission or envelope is None or envelope.task_id not in asked:
+            continue
+        wanted = asked[envelope.task_id]
+        if priority_of(envelope.priority) is not wanted:
+            sentence = f"{handed.id} is not of {wanted} priority, as its task is"
+            yield Violation("I2", sentence, at(handed.record))
+        own = with_priority(without_priority(handed.topic), wanted)
+        if handed.topic != own and own in here.inboxes:
+            sentence = f"{handed.id}, of {wanted} priority, lies on {handed.topic}"
+            yield Violation("I2", sentence, at(handed.record))
 
 
 class _Causes:

@@ -53,6 +53,15 @@ def test_all_effect_classes_are_drawn_and_the_unsafe_one_with_its_share() -> Non
     assert steps.count(UNSAFE) == sum(job.kind == "unsafe" for job in jobs)
 
 
+def test_urgent_jobs_are_drawn_with_their_share_and_change_no_step() -> None:
+    none = [planned(1, number, Mixture(urgent=0)) for number in MANY]
+    some = [planned(1, number, Mixture(urgent=0.3)) for number in MANY]
+
+    assert not any(job.urgent for job in none)
+    assert 0.2 < sum(job.urgent for job in some) / len(MANY) < 0.4
+    assert [job.body for job in none] == [job.body for job in some]
+
+
 def test_poison_and_questions_are_drawn_with_their_shares() -> None:
     none, some = Mixture(poison=0, person=0), Mixture(poison=0.1, person=0.1)
 

@@ -50,7 +50,7 @@ def changed(history: History, old: Record, **fields: Any) -> History:
 
 def added(history: History, record: Record) -> History:
     """Write one more record at the end of its partition."""
-    log = history.records[record.where]
+    log = history.records.get(record.where, ())
     offset = max((one.record.offset for one in log), default=-1) + 2
     more = [*log, Seen(replace(record, offset=offset))]
     return replace(history, records={**history.records, record.where: more})

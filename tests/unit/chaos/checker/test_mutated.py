@@ -39,6 +39,7 @@ CHANGES: list[tuple[Change, set[str]]] = [
     (books.an_invocation_ends_twice, {"I3"}),
     (books.an_id_is_random, {"I2"}),
     (books.a_cause_is_invented, {"I2"}),
+    (books.a_handoff_has_another_priority_than_its_task, {"I2"}),
     (books.an_act_has_no_intent, {"I2"}),
     (books.an_intent_comes_after_its_act, {"I2"}),
     (books.an_end_is_not_told, {"I4"}),
@@ -100,6 +101,14 @@ def test_a_change_that_breaks_a_promise_is_found(
 
     assert names <= {one.invariant for one in found}, "\n".join(map(str, found))
     assert all(one.sentence for one in found)
+
+
+def test_a_handoff_on_the_inbox_of_the_other_priority_is_found(day: History) -> None:
+    found = check(books.a_handoff_lies_on_the_other_inbox(day))
+
+    assert [one.invariant for one in found if "of normal priority, lies on" in one.sentence] == [
+        "I2"
+    ]
 
 
 def test_an_unsafe_effect_that_happens_twice_is_counted_apart(day: History) -> None:

@@ -71,6 +71,23 @@ def a_cause_is_invented(day: History) -> History:
     return changed(day, one, headers=headed(one, "ce_causationid", b"nobody"))
 
 
+def a_handoff_has_another_priority_than_its_task(day: History) -> History:
+    one = topic(day, "made")[0]
+    return changed(day, one, headers=headed(one, "ce_priority", b"high"))
+
+
+def a_handoff_lies_on_the_other_inbox(day: History) -> History:
+    one = topic(day, "made")[0]
+    agents = [
+        replace(agent, inboxes=(*agent.inboxes, "made.high")) if "made" in agent.inboxes else agent
+        for agent in day.run.agents
+    ]
+    return added(
+        replace(without(day, one), run=replace(day.run, agents=tuple(agents))),
+        replace(one, topic=f"{one.topic}.high"),
+    )
+
+
 def an_act_has_no_intent(day: History) -> History:
     act = next(e for e in day.effects if e.tool == "pay" and e.happened is Happening.BEGUN)
     return without(day, *(line.record for line in lines(day, Kind.INTENT, idem_key=act.key)))
