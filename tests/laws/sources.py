@@ -4,10 +4,13 @@ Files that git ignores are not looked at. A folder that is no checkout is taken 
 """
 
 import ast
+import functools
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+READ_COUNT_MAX = 4096  #: files whose imports are remembered; many rules ask for those of each
 
 
 def files(root: Path) -> list[PurePosixPath]:
@@ -84,14 +87,23 @@ def _by_name(node: ast.Call) -> str | None:
     return None
 
 
-def imports(root: Path, path: PurePosixPath) -> Iterator[Import]:
+def imports(root: Path, path: PurePosixPath) -> tuple[Import, ...]:
     """Give every import of a file, wherever in it it stands."""
-    for node in ast.walk(tree(root, path)):
+    return _imports_of((root / path).read_text(encoding="utf-8"), path)
+
+
+@functools.lru_cache(maxsize=READ_COUNT_MAX)
+def _imports_of(text: str, path: PurePosixPath) -> tuple[Import, ...]:
+    return tuple(_found(ast.parse(text, filename=str(path)), path))
+
+
+def _found(module: ast.Module, path: PurePosixPath) -> Iterator[Import]:
+    for node in ast.walk(module):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(path, node.lineno, alias.name)
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
             yield Import(path, node.lineno, _absolute(path, node), names)
-        elif isinstance(node, ast.Call) and (module := _by_name(node)):
-            yield Import(path, node.lineno, module)
+        elif isinstance(node, ast.Call) and (named := _by_name(node)):
+            yield Import(path, node.lineno, named)
