@@ -106,7 +106,12 @@ _WORDS: dict[Ending, tuple[State, str, str]] = {
 def told(ending: Ending, tool: str, fact: object) -> Answer:
     """Give an ending in words; a fact that a server has written is cut and made visible."""
     state, detail, remedy = _WORDS[ending]
-    said = without_hidden(str(fact)).replace("\n", " ")[:SAID_CHARS_MAX].rstrip(". ")
+    # A server's words may be megabytes; what is cut anyway is not looked through.
+    said = (
+        without_hidden(str(fact)[: SAID_CHARS_MAX * 4])
+        .replace("\n", " ")[:SAID_CHARS_MAX]
+        .rstrip(". ")
+    )
     return Answer(
         ending=ending,
         state=state,
@@ -124,7 +129,12 @@ def read_result(tool: str, pinned: Definition, raw: Mapping[str, Any], bytes_max
     content = _blocks(raw.get("content"))
     if content is None:
         return told(Ending.MALFORMED, tool, "its content is no list of texts, images or resources")
-    if len(orjson.dumps(raw)) > bytes_max:
+    try:
+        count = len(orjson.dumps(raw))
+    except orjson.JSONEncodeError as error:
+        # A number of more than 64 bits, or a form too deep: what a journal could not keep.
+        return told(Ending.MALFORMED, tool, f"it holds what cannot be kept: {error}")
+    if count > bytes_max:
         return told(Ending.TOO_LARGE, tool, bytes_max)
     if raw.get("isError") is True:
         return told(Ending.TOOL_FAILED, tool, _texts(content))

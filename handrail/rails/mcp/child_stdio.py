@@ -14,15 +14,17 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import structlog
 from mcp.shared.message import SessionMessage
-from mcp_types import jsonrpc_message_adapter
+from mcp_types import JSONRPCError, JSONRPCResponse, jsonrpc_message_adapter
 
 CLOSE_S = 2.0
 BAD_LINES_MAX = 256  #: one after the other, of what is no message
+UNASKED_MAX = 10_000  #: messages one after the other that answer nothing, such as notifications
+ANSWERS = (JSONRPCResponse, JSONRPCError)
 CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 log = structlog.get_logger(__name__)
@@ -37,6 +39,20 @@ class Started:
     environment: Mapping[str, str]
     folder: Path
     line_bytes_max: int
+
+
+class Speaker(Protocol):
+    """A server as far as it is spoken to: a process is one."""
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None:
+        """What it says."""
+        ...
+
+    @property
+    def stdin(self) -> asyncio.StreamWriter | None:
+        """Where it hears."""
+        ...
 
 
 @asynccontextmanager
@@ -56,22 +72,29 @@ async def child_stdio(what: Started) -> AsyncGenerator[tuple[Any, Any]]:
         start_new_session=True,
     )
     try:
-        heard_in, heard = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-        said, said_out = anyio.create_memory_object_stream[SessionMessage](0)
-        async with heard_in, heard, said, said_out, anyio.create_task_group() as group:
-            group.start_soon(_hear, what, process, heard_in)
-            group.start_soon(_say, process, said_out, heard_in)
-            try:
-                yield heard, said
-            finally:
-                group.cancel_scope.cancel()
+        async with spoken(what, process) as streams:
+            yield streams
     finally:
         await asyncio.shield(_end(process))
 
 
-async def _hear(what: Started, process: asyncio.subprocess.Process, onward: Any) -> None:  # noqa: ANN401  a stream of anyio
+@asynccontextmanager
+async def spoken(what: Started, process: Speaker) -> AsyncGenerator[tuple[Any, Any]]:
+    """Give the streams of the SDK over what a server says and hears, line by line."""
+    heard_in, heard = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    said, said_out = anyio.create_memory_object_stream[SessionMessage](0)
+    async with heard_in, heard, said, said_out, anyio.create_task_group() as group:
+        group.start_soon(_hear, what, process, heard_in)
+        group.start_soon(_say, process, said_out, heard_in)
+        try:
+            yield heard, said
+        finally:
+            group.cancel_scope.cancel()
+
+
+async def _hear(what: Started, process: Speaker, onward: Any) -> None:  # noqa: ANN401  a stream of anyio
     assert process.stdout is not None
-    bad, told = 0, False
+    bad, unasked, told = 0, 0, False
     async with onward:
         while True:
             # Python 3.11: a line that has come already is given without a turn for anybody else.
@@ -95,13 +118,18 @@ async def _hear(what: Started, process: asyncio.subprocess.Process, onward: Any)
                     return
                 continue
             bad = 0
+            # It may talk for ever without an answer: calls end by their time, and so does this.
+            unasked = 0 if isinstance(message.message, ANSWERS) else unasked + 1
+            if unasked > UNASKED_MAX:
+                log.warning("MCP server says what nobody asked for, cut off", server=what.name)
+                return
             try:
                 await onward.send(message)
             except (anyio.ClosedResourceError, anyio.BrokenResourceError):
                 return
 
 
-async def _say(process: asyncio.subprocess.Process, source: Any, heard: Any) -> None:  # noqa: ANN401  streams of anyio
+async def _say(process: Speaker, source: Any, heard: Any) -> None:  # noqa: ANN401  streams of anyio
     assert process.stdin is not None
     try:
         async with source:

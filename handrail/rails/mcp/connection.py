@@ -32,6 +32,7 @@ from handrail.rails.mcp.guarded_http import guarded_client
 from handrail.rails.mcp.server import McpServer
 
 R = TypeVar("R")
+Start = Callable[[Started], contextlib.AbstractAsyncContextManager[tuple[Any, Any]]]
 
 TOOLS_MAX = 512
 PAGES_MAX = 64
@@ -66,8 +67,9 @@ class Met:
 class Connection:
     """A server that is connected, or tried to be."""
 
-    def __init__(self, server: McpServer, project: Path) -> None:
-        """Know the server; `open` connects."""
+    def __init__(self, server: McpServer, project: Path, started: Start = child_stdio) -> None:
+        """Know the server; `open` connects. `started` is how one with a command is started."""
+        self._start = started
         self._server = server
         self._project = project
         self._client: Client | None = None
@@ -122,7 +124,7 @@ class Connection:
             environment = {name: os.environ[name] for name in server.env if name in os.environ}
             line_max = max(server.result_bytes_max * 2, LIST_BYTES_MAX)
             started = Started(server.name, server.command, environment, self._project, line_max)
-            return child_stdio(started)
+            return self._start(started)
         token = os.environ.get(server.token_env or "")
         client = await stack.enter_async_context(
             guarded_client(
@@ -208,7 +210,11 @@ class Connection:
                     raise Silent(error.message) from error
                 case _:
                     raise RefusedByServer(error.message) from error
-        except (ValidationError, RuntimeError) as error:
+        except ValidationError as error:
+            # Its own text names every value that does not fit, and there may be a million.
+            said = f"ValidationError: {error.error_count()} validation errors for {error.title}"
+            raise Unreadable(said) from error
+        except RuntimeError as error:
             first = str(error).partition("\n")[0]
             raise Unreadable(f"{type(error).__name__}: {first}") from error
         finally:
@@ -222,7 +228,9 @@ class Connection:
         task = self._task
         if task is None:
             return
-        await asyncio.wait({task}, timeout=END_S)
+        # One that never answered is not asked to end: it waits for a word that does not come.
+        if self._client is not None:
+            await asyncio.wait({task}, timeout=END_S)
         if not task.done():
             task.cancel()
             await asyncio.wait({task}, timeout=END_S)

@@ -53,7 +53,11 @@ def problem(found: Definition) -> str | None:
     """Say why a definition cannot be used, whatever a person thinks of it; None: it can."""
     if not NAME.fullmatch(found.name):
         return f"{found.name[:80]!r} is no name of a tool"
-    if len(found.canonical) > DEFINITION_BYTES_MAX:
+    try:
+        count = len(found.canonical)
+    except orjson.JSONEncodeError as error:
+        return f"its definition holds what cannot be kept: {error}"
+    if count > DEFINITION_BYTES_MAX:
         return f"its definition is longer than {DEFINITION_BYTES_MAX} bytes"
     if _depth(asdict(found)) > DEPTH_MAX:
         return f"its schemas are nested more than {DEPTH_MAX} levels deep"

@@ -8,11 +8,11 @@ set of endings; and no server, however it behaves, keeps the calls of another on
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import orjson
 
@@ -29,6 +29,9 @@ from handrail.rails.mcp.definition import Definition
 from handrail.rails.mcp.lock import Pins
 from handrail.rails.mcp.server import McpServer
 from handrail.rails.mcp.standing import Judged, judge
+
+if TYPE_CHECKING:
+    from handrail.rails.mcp.connection import Connection
 
 AWAY_S = 2.0  #: for which a server that failed is not asked again
 
@@ -64,8 +67,14 @@ class Connected(Protocol):
 class ServerTools:
     """The tools of one server. Connects when it is first needed, and again when it was lost."""
 
-    def __init__(self, server: McpServer, project: Path, pins: Pins) -> None:
-        """Know the server and what is pinned of it."""
+    def __init__(
+        self,
+        server: McpServer,
+        project: Path,
+        pins: Pins,
+        made: "Callable[[McpServer, Path], Connection] | None" = None,
+    ) -> None:
+        """Know the server and what is pinned of it; `made` makes its connections, if given."""
         self.server = server
         self._project = project
         self._pins = pins.get(server.name, {})
@@ -73,6 +82,7 @@ class ServerTools:
         self._judged: dict[str, Judged] = {}
         self._listed_at = float("-inf")
         self._connecting = asyncio.Lock()
+        self._made = made
         self._failed: tuple[float, McpServerAway | McpToolsInvalid] | None = None
         self.protocol: str | None = None  #: the version that was agreed on
 
@@ -109,7 +119,10 @@ class ServerTools:
 
     async def _list(self, connection: Connected) -> Connected:
         offered = await connection.tools()
-        found = judge(self.server.name, offered, self._pins, self.server.only)
+        # Hundreds of definitions take seconds to look through; nobody else waits for it.
+        found = await asyncio.to_thread(
+            judge, self.server.name, offered, self._pins, self.server.only
+        )
         self._judged = {one.name: one for one in found}
         self._listed_at = time.monotonic()
         return connection
@@ -121,7 +134,7 @@ class ServerTools:
         except ImportError as error:
             raise McpNotInstalled(server=self.server.name) from error
         await self.close()
-        connection = Connection(self.server, self._project)
+        connection = (self._made or Connection)(self.server, self._project)
         met = await connection.open()
         self.protocol = met.protocol
         self._connection = connection
