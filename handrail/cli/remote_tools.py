@@ -91,7 +91,10 @@ def quarantine(place: Place, name: str, reason: str) -> int:
             if engine_name(server, tool) == name:
                 pinned[tool] = replace(one, held=reason)
                 path = write_pins(folder, pins)
-                note(f"{name} is in quarantine; agents that start from now on do not call it.")
+                note(
+                    f"{name} is in quarantine: processes that see this file refuse it from their"
+                    " next call on, and a call that has begun goes on. Images hold a copy of it."
+                )
                 note(f"Do:  git add {path.relative_to(folder)}")
                 return 0
     raise McpToolUnknown(name=name, reason="no tool of this name is approved.")
@@ -184,7 +187,10 @@ async def _pin(settings: "Settings", name: str, by: str, shape: Shape, *, yes: b
     mine = pins.setdefault(one.server.name, {})
     mine.update({each.offered.name: Pin(each.offered, by, at) for each in changing if each.offered})
     path = write_pins(settings.project_dir, pins)
-    note(f"{len(changing)} tools are approved by {by}; agents that start from now on call them.")
+    note(
+        f"{len(changing)} tools are approved by {by}; agents that start from now on call them, and"
+        " those that run call again what was in quarantine and is what they know."
+    )
     note(f"Do:  git add {path.relative_to(settings.project_dir)}")
     return 0
 

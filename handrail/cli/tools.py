@@ -79,8 +79,18 @@ def _remote_row(settings: "Settings", tool: "RemoteTool[Any]") -> ToolRow:
         approval=approval,
         owner=f"mcp {tool.server}",
         version=tool.version,
-        missing=(),
+        missing=_lacks(settings, tool),
     )
+
+
+def _lacks(settings: "Settings", tool: "RemoteTool[Any]") -> tuple[str, ...]:
+    """Say why nobody may call it now, by the file of pins; no server is asked."""
+    from handrail.rails.mcp.lock import read_pins
+
+    pin = read_pins(settings.project_dir).get(tool.server, {}).get(tool.remote_name)
+    if pin is None:
+        return (f"an approval of its definition (handrail tools pin {tool.name})",)
+    return () if pin.held is None else (f"an approval anew: it is in quarantine, {pin.held}",)
 
 
 @tools.command()

@@ -53,6 +53,7 @@ class Approved:
     timeout_s: float  #: in which every call ends
     call: Callable[[bytes], Awaitable[bytes]]  #: gives the result, as JSON; raises Refused
     words_trusted: bool = False  #: the operator vouches for what a model reads of it
+    held: "Callable[[], Withheld | None]" = lambda: None  #: why it may not be called any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,9 @@ class RemoteTool(Tool[..., R]):
             if self._is_told:
                 raise self._withheld(told)
             return dict(arguments)  # a test may answer for it
+        # Asked at each call, and before a person is: a quarantine does not wait for a restart.
+        if (held := told.held()) is not None:
+            raise self._withheld(held)
         try:
             given: dict[str, Any] = orjson.loads(orjson.dumps(plain(dict(arguments))))
         except TypeError as error:
@@ -142,6 +146,8 @@ class RemoteTool(Tool[..., R]):
         told = self._told
         if isinstance(told, Withheld):
             raise self._withheld(told)
+        if (held := told.held()) is not None:
+            raise self._withheld(held)
         given = orjson.dumps(plain(dict(arguments)))
         return self.result_of(orjson.loads(await told.call(given)))
 

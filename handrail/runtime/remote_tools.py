@@ -1,12 +1,14 @@
 """Tells the remote tools that a team declares how they stand, and lets their calls through.
 
-Guarantees: only what `deploy/mcp.lock` holds is called, by the effect that handrail.toml declares;
-what a server answers is handed on in the words of the rails; a team that declares no remote tool
-loads and starts nothing; a server is connected when it is first called.
+Guarantees: only what `deploy/mcp.lock` holds, at the start and at each call, is called, by the
+effect that handrail.toml declares; what a server answers is handed on in the words of the rails; a
+team that declares no remote tool loads and starts nothing; a server is connected when it is first
+called.
 """
 
 import contextlib
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,8 +16,9 @@ from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.contract.remote import Approved, RemoteTool, Withheld
 from handrail.contract.tool import Tool
+from handrail.errors.mcp import McpLockUnreadable
 from handrail.rails.mcp.answer import Answer, Ending
-from handrail.rails.mcp.lock import read_pins
+from handrail.rails.mcp.lock import PinsNow, read_pins
 from handrail.rails.mcp.server import McpServer, read_servers
 from handrail.rails.mcp.standing import Pin
 from handrail.rails.mcp.tools import McpTools, ServerTools
@@ -39,11 +42,14 @@ async def remote_tools(
     if not declared:
         yield
         return
-    pins = read_pins(project)
+    pins, now = read_pins(project), PinsNow(project)
     async with McpTools(read_servers(tables), project, pins) as servers:
         for tool in declared:
             pin = pins.get(tool.server, {}).get(tool.remote_name)
-            tool.tell(_standing(tool, servers.servers.get(tool.server), pin))
+            standing = _standing(tool, servers.servers.get(tool.server), pin)
+            if isinstance(standing, Approved):
+                standing = replace(standing, held=_held_since(tool, standing.digest, now))
+            tool.tell(standing)
         try:
             yield
         finally:
@@ -70,6 +76,29 @@ def _standing(
     if pin.held is not None:
         return Withheld(f"it is in quarantine: {pin.held}", cure)
     return _approved(tool.name, tools, server, pin)
+
+
+def _held_since(tool: RemoteTool[Any], digest: str, now: PinsNow) -> Callable[[], Withheld | None]:
+    """Give what says why a tool that was approved at the start may not be called now."""
+    again = f"handrail tools pin {tool.name}"
+
+    def held() -> Withheld | None:
+        try:
+            pin = now.of(tool.server, tool.remote_name)
+        except McpLockUnreadable as error:
+            return Withheld(f"{error.what} {error.why}", "Let an operator mend the file.")
+        if pin is None:
+            cure = f"Let a person look at it and approve it: {again}"
+            return Withheld("its approval was taken back since this process started", cure)
+        if pin.held is not None:
+            cure = f"Let a person look at it and approve it again: {again}"
+            return Withheld(f"it is in quarantine: {pin.held}", cure)
+        if pin.definition.digest != digest:
+            said = "another definition of it was approved since this process started"
+            return Withheld(said, "Let an operator start this agent again.")
+        return None
+
+    return held
 
 
 def _approved(name: str, tools: ServerTools, server: McpServer, pin: Pin) -> Approved:

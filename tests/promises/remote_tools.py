@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from handrail import Context, Effect, Integrity, Reach, Refused, agent, remote_tool, results, tool
-from handrail.rails.mcp.lock import read_pins, write_pins
+from handrail.rails.mcp.lock import LOCK, read_pins, write_pins
 from handrail.rails.mcp.server import read_servers
 from handrail.rails.mcp.standing import Pin
 from handrail.rails.mcp.tools import ServerTools
@@ -98,6 +99,80 @@ async def running(
         team.allow(get_weather)
         team.allow(pay)
         yield team
+
+
+def quarantine(folder: Path) -> None:
+    """Hold every pinned tool, as `handrail tools quarantine` does."""
+    pins = read_pins(folder)
+    held = {name: replace(pin, held="it shouts") for name, pin in pins["sky"].items()}
+    write_pins(folder, {"sky": held})
+
+
+async def test_a_quarantine_holds_in_a_running_process_from_its_next_call_until_a_new_pin(
+    team_of: TeamOf, sky: Wayward, tmp_path: Path
+) -> None:
+    async with running(team_of, forecaster, sky, tmp_path) as team:
+        before = await (await team.submit(jobs, "Paris")).result(str)
+        quarantine(tmp_path)
+        held = await (await team.submit(jobs, "Rome")).result(str)
+        await approve_all(table(sky), tmp_path)
+        after = await (await team.submit(jobs, "Oslo")).result(str)
+
+    assert before == "21.5 in Paris"
+    assert held.startswith("denied_by_policy: The tool sky_get_weather may not be called: it is in")
+    assert "it shouts" in held
+    assert "handrail tools pin sky_get_weather" in held
+    assert after == "21.5 in Oslo"
+    assert sky.calls == [{"city": "Paris"}, {"city": "Oslo"}]
+
+
+async def test_a_quarantine_stops_a_call_that_waits_for_its_approval(
+    team_of: TeamOf, sky: Wayward, tmp_path: Path
+) -> None:
+    async with running(team_of, forecaster, sky, tmp_path, effects={}) as team:
+        task = await team.submit(jobs, "Paris")
+        await task.until("auth_required")
+        quarantine(tmp_path)
+        await team.approve(task, by="ann")
+        approved = await task.result(str)
+        unasked = await (await team.submit(jobs, "Rome")).result(str)
+
+    assert approved.startswith("denied_by_policy: The tool sky_get_weather may not be called")
+    assert unasked == approved
+    assert sky.calls == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (lambda path: path.unlink(), "its approval was taken back"),
+        (lambda path: path.write_text("{"), "cannot be read"),
+    ],
+    ids=["gone", "unreadable"],
+)
+async def test_without_a_file_of_pins_that_can_be_read_nothing_more_is_called(
+    team_of: TeamOf, sky: Wayward, tmp_path: Path, broken: Callable[[Path], object], said: str
+) -> None:
+    async with running(team_of, forecaster, sky, tmp_path) as team:
+        broken(tmp_path / LOCK)
+        told = await (await team.submit(jobs, "Paris")).result(str)
+
+    assert told.startswith("denied_by_policy")
+    assert said in told
+    assert sky.calls == []
+
+
+async def test_what_is_pinned_anew_in_other_words_waits_for_a_restart(
+    team_of: TeamOf, sky: Wayward, tmp_path: Path
+) -> None:
+    async with running(team_of, forecaster, sky, tmp_path) as team:
+        sky.tools = [weather().model_copy(update={"description": "Say more."})]
+        await approve_all(table(sky), tmp_path)
+        told = await (await team.submit(jobs, "Paris")).result(str)
+
+    assert told.startswith("denied_by_policy")
+    assert "another definition of it was approved since this process started" in told
+    assert sky.calls == []
 
 
 async def test_a_handler_calls_a_tool_of_a_server_once_across_a_kill(

@@ -49,6 +49,39 @@ def _pin(written: Mapping[str, Any]) -> Pin:
     return Pin(definition, written["by"], written["at"], written.get("held"))
 
 
+class PinsNow:
+    """What is pinned now: the file is read again whenever it is another one than before.
+
+    A person's quarantine holds from the next call on, in every process that sees the file.
+    """
+
+    def __init__(self, project: Path) -> None:
+        """Look at the file of this project. Raises McpLockUnreadable."""
+        self._project = project
+        self._seen = self._sign()
+        self._pins = read_pins(project)
+
+    def of(self, server: str, tool: str) -> Pin | None:
+        """Give the pin of a tool, by the server's own name. Raises McpLockUnreadable."""
+        seen = self._sign()
+        if seen != self._seen:
+            self._pins = read_pins(self._project)
+            # What could not be read is read again at the next call, and refuses until then.
+            self._seen = seen
+        return self._pins.get(server, {}).get(tool)
+
+    def _sign(self) -> tuple[int, int, int] | None:
+        try:
+            found = (self._project / LOCK).stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            path = self._project / LOCK
+            reason = f"{type(error).__name__}: {error}."
+            raise McpLockUnreadable(file=path, reason=reason) from error
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 def write_pins(project: Path, pins: Pins) -> Path:
     """Write what is pinned, all or nothing. Raises OSError."""
     path = project / LOCK

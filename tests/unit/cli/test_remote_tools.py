@@ -86,3 +86,36 @@ def test_what_cannot_be_done_is_told_with_its_code(
     assert main(["tools", *words]) != 0
 
     assert code in capsys.readouterr().err
+
+
+def test_the_list_of_tools_says_what_keeps_a_remote_one_from_being_called(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in {
+        "agents/clerk.py": (
+            "from handrail import Topic, agent\n"
+            "@agent(reads=Topic('jobs', carries=str))\n"
+            "async def clerk(text: str) -> None:\n    'Do nothing.'\n"
+        ),
+        "tools/echo.py": "from handrail import remote_tool\necho = remote_tool('crude', 'echo')\n",
+    }.items():
+        (project / name).parent.mkdir()
+        (project / name).write_text(text)
+
+    def missing() -> list[str]:
+        capsys.readouterr()
+        assert main(["tools", "list", "-o", "json"]) == 0
+        (row,) = json.loads(capsys.readouterr().out)["items"]
+        return row["missing"]
+
+    new = missing()
+    assert main(["tools", "pin", "crude", "--by", "ada", "--yes"]) == 0
+    pinned = missing()
+    assert main(["tools", "quarantine", "crude_echo", "--reason", "it shouts"]) == 0
+    said = capsys.readouterr().err
+    held = missing()
+
+    assert new == ["an approval of its definition (handrail tools pin crude_echo)"]
+    assert pinned == []
+    assert held == ["an approval anew: it is in quarantine, it shouts"]
+    assert "refuse it from their next call on" in " ".join(said.split())
