@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from handrail.cli.team import checked_team
-from handrail.errors import SpaceUnknown
+from handrail.errors import SpacesUndeclared, SpaceUnknown
 
 if TYPE_CHECKING:
     from handrail.bus.port import Bus
@@ -100,7 +100,7 @@ async def memory_on(bus: "Bus", settings: "Settings", tenant: str) -> "AsyncGene
 
     spaces = spaces_of(settings)
     if not spaces:
-        raise SpaceUnknown(space="(any)", detail="it declares none.")
+        raise SpacesUndeclared
     namespace = settings.namespace
     keys = open_keys(keys_file(settings.project_dir), settings.project_dir)
     folder = views_folder(settings.project_dir)

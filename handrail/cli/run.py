@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from handrail.cli.place import Place, place_options
-from handrail.errors import SpaceUnknown
+from handrail.errors import SpacesUndeclared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ def run(place: Place, names: tuple[str, ...]) -> int:
     if KEEPER in writers and not description.spaces:
         writers.remove(KEEPER)
         if not writers and not agents:
-            raise SpaceUnknown(space="(any)", detail="the files of memory/ declare none")
+            raise SpacesUndeclared
     serving = Serving(
         settings=settings,
         bootstrap=bootstrap_of(settings),

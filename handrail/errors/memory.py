@@ -30,6 +30,17 @@ class SpaceUnknown(HandrailError):
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
+class SpacesUndeclared(SpaceUnknown):
+    """This team has no memory: it declares no space.
+
+    Why: the folder memory/ has no file that declares one, and nothing is written without.
+    Do: declare one in memory/, as in notes = Memory("notes", carries=str, keeps=MemoryClass.FACT)
+    handrail memory policy    then says what it keeps
+    """
+
+    code: ClassVar[str] = "HR-MEM-010"
+
+
 class NotCompacted(HandrailError):
     """Topic {topic} holds memory and is not compacted: old records would be lost. It says {policy}.
 

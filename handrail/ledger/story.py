@@ -114,7 +114,8 @@ def _of_money(event: StepWasted | BudgetWarned) -> str:
         case BudgetWarned():
             left, limit = _amount(event.left_micros), _amount(event.limit_micros)
             return (
-                f"{event.agent} has used or set aside most of its budget: {left} of {limit} left."
+                f"{event.agent} has used or set aside most of its budget:"
+                f" {left} of {limit} is left."
             )
 
 
@@ -154,7 +155,9 @@ def _changed(decision: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _amount(micros: int) -> str:
-    return f"{micros / 1_000_000:.6f}".rstrip("0").rstrip(".")
+    whole, rest = divmod(micros, 1_000_000)
+    places = f"{rest:06}"
+    return f"{whole}.{places[:2]}{places[2:].rstrip('0')}"
 
 
 def _at(priority: str | None) -> str:

@@ -91,6 +91,13 @@ def written(micros: int | None) -> str | None:
     return f"{whole}.{rest:06}".rstrip("0").rstrip(".")
 
 
+def in_words(micros: int) -> str:
+    """Give an amount as people write money: two places, or more where they are needed."""
+    whole, rest = divmod(micros, MICROS)
+    places = f"{rest:06}"
+    return f"{whole}.{places[:2]}{places[2:].rstrip('0')}"
+
+
 def share(text: str | None, index: int, count: int) -> str | None:
     """Give the part of a budget that goes to one of several; all parts together are the whole."""
     micros = read_budget(text)

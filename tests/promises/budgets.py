@@ -56,7 +56,8 @@ async def test_what_is_left_travels_and_at_the_end_of_it_a_person_is_asked(
         team.client.budget = "1.00"
         task = await team.submit(jobs, "x")
         await task.until("input_required")
-        assert "rent costs 0.4" in await task.task.explanation()
+        asked = await task.task.explanation()
+        assert "0.20 is left of the budget of this task, and rent costs up to 0.40." in asked
         assert len(acts.done) == 2
         await team.answer(task, 0.2)
 

@@ -75,7 +75,7 @@ async def test_at_the_end_of_the_budget_the_task_asks_and_goes_on_with_more(
     async with team_of(talker, model=model, partitions=1) as team:
         task = await team.submit(jobs, "x", budget=0.5)
         await task.until("input_required")
-        assert "a turn of speaker costs 0.4" in await task.task.explanation()
+        assert "a turn of speaker costs up to 0.40" in await task.task.explanation()
         assert model.asked == ["x 0", "x 1"]
         await team.answer(task, 0.1)
 

@@ -1,7 +1,7 @@
 """What an operator declares of an MCP server in handrail.toml, below `[mcp.NAME]`."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -92,22 +92,39 @@ class McpServer(BaseModel):
 _ANYBODY, _NOBODY = "anyone", "none"
 #: Classes that depend on more than a name, or that no tool has.
 _NEEDS_MORE = frozenset({Effect.IDEMPOTENT, Effect.QUERYABLE, Effect.ASK})
+_DECLARED = tuple(one.value for one in Effect if one not in _NEEDS_MORE)
 
 
 def read_servers(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, McpServer]:
     """Read the tables of handrail.toml. Raises SettingWrong with what is wrong."""
     found: dict[str, McpServer] = {}
     for name, table in tables.items():
+        _check_effects(name, table)
         try:
             found[name] = McpServer.model_validate({**table, "name": name})
             found[name].allowed  # noqa: B018  what is wrong with it is to be told now
         except ValidationError as error:
-            raise _wrong(name, table, invalid_in_words(error)) from error
+            raise _wrong(name, invalid_in_words(error)) from error
         except EgressInvalid as error:
-            raise _wrong(name, table, f"{error.what} {error.why}") from error
+            raise _wrong(name, f"{error.what} {error.why}") from error
     return found
 
 
-def _wrong(name: str, table: Mapping[str, Any], reason: str) -> SettingWrong:
-    where = "handrail.toml"
-    return SettingWrong(key=f"mcp.{name}", value=sorted(table), where=where, reason=f"{reason}.")
+def _check_effects(name: str, table: Mapping[str, Any]) -> None:
+    """Say which tool of a server has an effect that cannot be declared. Raises SettingWrong."""
+    declared = table.get("effects")
+    if not isinstance(declared, Mapping):
+        return
+    for tool, effect in cast("Mapping[str, object]", declared).items():
+        if effect not in _DECLARED:
+            reason = (
+                f"what a remote tool does is one of {', '.join(_DECLARED)}; a tool that is left out"
+                " is unsafe"
+            )
+            raise _wrong(f"{name}.effects.{tool[:80]}", reason)
+
+
+def _wrong(key: str, reason: str) -> SettingWrong:
+    # The table may hold a token where a name belongs, so no value of it is told.
+    said = "what stands there"
+    return SettingWrong(key=f"mcp.{key}", value=said, where="handrail.toml", reason=f"{reason}.")

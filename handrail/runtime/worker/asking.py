@@ -328,8 +328,13 @@ def ask_person_wait(
     returns: Any,  # noqa: ANN401 - any type that has a JSON Schema
     choices: Sequence[object],
     within_s: float | None,
+    known_as: str | None = None,
 ) -> Wait[Any]:
-    """Give the step that asks a person. Raises AskInvalid."""
+    """Give the step that asks a person. Raises AskInvalid.
+
+    A run that comes again knows the question by `known_as`, where its words say what was so when
+    it was asked.
+    """
     shown = call_in_words("ask_person", [question])
 
     def refuse(detail: str, cure: str) -> AskInvalid:
@@ -348,7 +353,7 @@ def ask_person_wait(
         ) from error
     if len(repr(schema)) > FORM_BYTES_MAX or len(repr(listed)) > FORM_BYTES_MAX:
         raise refuse("the form of its answer is too large", "ask for less at once")
-    digest = digest_of({"question": question, "schema": schema, "choices": listed})
+    digest = digest_of({"question": known_as or question, "schema": schema, "choices": listed})
     asked = Asked(path, "ctx.ask_person", digest, shown, Effect.ASK)
     within_ms = _within_ms(within_s, refuse)
     until = UntilPerson(asker, asked, question, schema, tuple(listed), within_ms)

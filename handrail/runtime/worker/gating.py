@@ -25,7 +25,7 @@ from handrail.lane.journal import Entry
 from handrail.lane.steps import HARMLESS, StepRecord
 from handrail.models.port import JsonObject
 from handrail.rails.binding import Binding
-from handrail.rails.budget import micros_of, written
+from handrail.rails.budget import in_words, micros_of, written
 from handrail.rails.gateway import Call, NeedsApproval, Stage, Stopped, Verdict, judge
 from handrail.rails.licence import Licence
 from handrail.runtime.worker.acting import StepRunner
@@ -226,11 +226,14 @@ class Gate:
             wait = ask_person_wait(
                 self.asker,
                 ask_path,
-                f"The budget of this task is used up, and {tool} costs {written(cost)}."
-                " By how much is it raised? 0 refuses it.",
+                f"{_left_in_words(steps.budget.account.left)} of the budget of this task, and"
+                f" {tool} costs up to {in_words(cost)}. By how much is it raised? 0 refuses it.",
                 returns=Amount,
                 choices=(),
                 within_s=None,
+                # What is left may be another amount when the run comes again.
+                known_as=f"The budget of this task is used up, and {tool} costs {written(cost)}."
+                " By how much is it raised? 0 refuses it.",
             )
             by = micros_of(await steps.wait_for(wait))
             steps.budget.account = steps.budget.account.raised(by)
@@ -345,6 +348,10 @@ def _as_read(tool: Tool[Any, Any], arguments: JsonObject) -> JsonObject:
         return tool.checked(arguments)
     except Refused:
         return arguments
+
+
+def _left_in_words(micros: int | None) -> str:
+    return f"{in_words(micros)} is left" if micros else "Nothing is left"
 
 
 def _used_up(tool: str) -> Refused:

@@ -52,7 +52,9 @@ def test_what_is_left_of_a_budget_is_told_as_an_amount() -> None:
         left_micros=200_000,
     )
 
-    assert sentence(event) == ("second has used or set aside most of its budget: 0.2 of 1 left.")
+    assert sentence(event) == (
+        "second has used or set aside most of its budget: 0.20 of 1.00 is left."
+    )
 
 
 def test_a_call_that_went_on_by_an_approval_for_the_task_is_told_with_who_gave_it() -> None:

@@ -14,7 +14,13 @@ import pytest
 
 from handrail.contract.effect import Effect
 from handrail.contract.tool import tool
-from handrail.errors import HandrailError, ModelOverloaded, ModelRequestRefused, ModelUnreachable
+from handrail.errors import (
+    HandrailError,
+    ModelOverloaded,
+    ModelRequestRefused,
+    ModelStreamCut,
+    ModelUnreachable,
+)
 from handrail.models.choose import model_from_environment
 from handrail.models.loop import converse, model_call
 from handrail.models.port import Model, ModelRequest
@@ -139,6 +145,22 @@ async def test_its_errors_are_those_of_the_engine(
 
     with pytest.raises(kind, match="told so"):
         await model.respond(ModelRequest(prompt="?"))
+
+
+async def test_a_connection_that_is_lost_after_it_was_made_is_no_server_that_was_not_there(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("CHAT_URL", f"http://127.0.0.1:{port}")
+        elsewhere = type(model)()
+
+        # More than the buffers of both ends take, so that the sending itself is cut.
+        with pytest.raises(ModelStreamCut):
+            await elsewhere.respond(ModelRequest(prompt="?" * 20_000_000))
 
 
 async def test_an_address_without_a_server_is_named(
