@@ -1,0 +1,13 @@
+"""Where a secret could lie after a task, and that it lies nowhere, in memory."""
+
+from collections.abc import Callable
+
+import pytest
+
+from handrail.testing import Team
+from tests.promises.canaries import *  # noqa: F403 - every test of it is a test of this file
+
+
+@pytest.fixture
+def team_of() -> Callable[..., Team]:
+    return Team
