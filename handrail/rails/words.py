@@ -28,6 +28,7 @@ VALUES_COUNT_MAX: Final = 10_000  #: of one value that is looked up
 #: alone cost none; beyond it nothing more of the value was said.
 SEARCHED_CHARS_MAX: Final = 20_000_000
 FUNCTIONS_COUNT_MAX: Final = 1_000  #: whose constants are remembered; a team has one per agent
+GIVEN_CHARS_MIN: Final = 8  #: of what a variable holds and no code says
 PIECES_COUNT_MAX: Final = 64  #: of one heard word, by the quotes and brackets in it
 
 _NUMBER = re.compile(r"(?<![\w.,])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])")
@@ -251,17 +252,22 @@ def _cut(text: str) -> str:
     return text[:CARRIED_CHARS_MAX].rpartition(" ")[0]
 
 
-def constants_of(function: Any) -> Sequence[object]:  # noqa: ANN401 - whatever a handler is
+def constants_of(
+    function: Any,  # noqa: ANN401 - whatever a handler is
+    given: frozenset[str] = frozenset(),
+) -> Sequence[object]:
     """Give what the code of a function says itself: its constants, and those of its module.
 
-    They were fixed when the code was written, so nobody who is read can have chosen them.
+    They were fixed when the code was written, so nobody who is read can have chosen them. `given`
+    are texts that were not, such as what the variables of a process hold: one of them may be a key,
+    and what is said here travels with the handoffs. A short one is a word like others.
     """
     code = getattr(function, "__func__", function)
-    return _constants_of(code) if isinstance(code, FunctionType) else ()
+    return _constants_of(code, given) if isinstance(code, FunctionType) else ()
 
 
 @lru_cache(maxsize=FUNCTIONS_COUNT_MAX)
-def _constants_of(function: FunctionType) -> Sequence[object]:
+def _constants_of(function: FunctionType, given: frozenset[str]) -> Sequence[object]:
     names: Mapping[str, object] = function.__globals__
     found: list[object] = []
     todo: list[Any] = [function.__code__]
@@ -273,7 +279,13 @@ def _constants_of(function: FunctionType) -> Sequence[object]:
                 todo.append(constant)
             elif _is_plain(constant):
                 found.append(constant)
-    return tuple(found)
+    return tuple(one for one in found if not _is_given(one, given))
+
+
+def _is_given(value: object, given: frozenset[str]) -> bool:
+    if isinstance(value, tuple | frozenset):
+        return any(_is_given(one, given) for one in cast("Iterable[object]", value))
+    return isinstance(value, str) and len(value) >= GIVEN_CHARS_MIN and value in given
 
 
 def _is_plain(value: object) -> bool:

@@ -5,6 +5,7 @@ that is joined comes from the handoff or stands with a recorded outcome, so that
 repeated has the same label after each step; a plan only ever grows narrower.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
@@ -24,6 +25,9 @@ from handrail.wire.limits import MEMORY_READ_BYTES_MAX
 
 FACT: Final = "label"  #: under which an outcome in the journal says where it comes from
 WORDS_BYTES_MAX: Final = 384  #: of what trusted people have said, as it goes on with a handoff
+
+#: What the variables of this process hold: a handler whose module has read one does not say it.
+GIVEN: Final = frozenset(os.environ.values())
 
 
 class RunLabels:
@@ -51,7 +55,7 @@ class RunLabels:
     def begin(self, message: object, handler: Callable[..., Any]) -> None:
         """Take in what a handler is called with, and what its own code says."""
         self._hear(message, self.label)
-        self.words.hear(constants_of(handler))
+        self.words.hear(constants_of(handler, GIVEN))
 
     def begun(self, gives: Label | None) -> Label:
         """Give the label of what a step gives that begins now: whatever was read may be in it."""

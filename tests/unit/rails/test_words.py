@@ -139,6 +139,14 @@ def test_what_code_says_was_fixed_when_it_was_written() -> None:
     assert constants_of(42) == ()
 
 
+def test_what_a_module_has_out_of_a_variable_is_not_said_by_its_code_and_goes_nowhere() -> None:
+    words = heard(constants_of(code, frozenset({OWN, "in"})))
+
+    assert not words.said(OWN)
+    assert OWN not in words.carried(CARRIED_CHARS_MAX)
+    assert words.said("a constant")
+
+
 def test_a_long_list_of_words_out_of_a_long_text_was_said() -> None:
     ids = [f"id-{number:06}" for number in range(9_000)]
     words = Words()
