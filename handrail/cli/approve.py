@@ -195,6 +195,8 @@ async def decide_on_act(
     value = decision(request)
     # Before it takes effect: what is decided on stands on the screen however the command ends.
     note(inert(f"Asked: {_act_in_words(request)}"))
+    if (further := _further(value)) is not None:
+        note(inert(f"And for the task: {further}, until it expires."))
     given = await give_answer(bus, namespace, request, value, by, WallClock().now_ms())
     found = await taken(bus, namespace, given)
     if found is None:
@@ -207,8 +209,6 @@ async def decide_on_act(
 
 def taken_in_words(request: "Request", taken: "Answered") -> list[str]:
     """Say what a lane has recorded: who has decided what, and what runs."""
-    from handrail.contract.for_task import ForTask
-
     approved = taken.value.get("approve") is True
     word = "approved" if approved else "denied"
     lines = (
@@ -219,9 +219,20 @@ def taken_in_words(request: "Request", taken: "Answered") -> list[str]:
     if approved:
         arguments = taken.value.get("arguments", (request.act or {}).get("arguments"))
         lines.append(f"What runs is {_call(request, arguments)}")
-    if (further := ForTask.of(taken.value.get("for_task"))) is not None:
-        lines.append(f"Without asking go on {further.in_words()}, until it expires.")
+    if (further := _further(taken.value)) is not None:
+        lines.append(f"Without asking go on {further}, until it expires.")
     return lines
+
+
+def _further(decision: object) -> str | None:
+    """Say which further calls a decision lets go on; None for none."""
+    import orjson
+
+    from handrail.contract.for_task import ForTask
+
+    value: Any = orjson.loads(decision) if isinstance(decision, bytes) else decision
+    given = ForTask.of(value.get("for_task"))
+    return None if given is None else given.in_words()
 
 
 async def _stop(settings: "Settings", task: str, step: str | None, said: tuple[str, str]) -> int:

@@ -181,6 +181,7 @@ async def test_what_is_printed_before_is_asked_and_what_is_printed_after_is_what
         assert await task.result(str) == "paid"
         assert printed(capsys) == [
             ASKED,
+            "And for the task: up to 1 further call just like it, until it expires.",
             "It is approved, by fay (role:finance). The task goes on.",
             'What runs is pay {"amount":5}',
             "Without asking go on up to 1 further call just like it, until it expires.",
