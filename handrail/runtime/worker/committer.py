@@ -7,8 +7,8 @@ items are committed one by one and the refused one is told. After any other erro
 is over, and the lane has to be opened anew to learn what was written.
 
 What counts as finished is written to the journal in the very transaction that finishes it. The
-consumer group is told up to a second later: telling it costs two more requests, and only tools that
-show the lag, and the place where an opener begins to read the journal, depend on it.
+consumer group is told later (`handrail.lane.telling`): telling it costs two more requests, and only
+tools that show the lag, and the place where an opener begins to read the journal, depend on it.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from handrail.bus.port import Ahead, LaneProducer, OffsetCommit, Written
 from handrail.errors import RecordRefused
 from handrail.lane.journal import Entry, encode_entry
 from handrail.lane.lane import Lane
+from handrail.lane.telling import Telling
 from handrail.runtime.failpoint import FailPoints, NoFailPoints
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.produced import PRODUCED, commit_produced
@@ -31,7 +32,6 @@ from handrail.wire.size import record_size
 
 BATCH_ITEMS_MAX = 100
 BATCH_BYTES_MAX = 4_000_000
-TELL_GROUP_AFTER_S = 1.0  #: on the machine's own clock, whatever clock tasks live by
 
 
 @dataclass(slots=True, eq=False)
@@ -91,7 +91,7 @@ class Committer:
         self._running.set()
         self._settled = asyncio.Event()
         self._settled.set()
-        self._untold_since_s: float | None = None  #: since when the group has an older offset
+        self._telling = Telling()  # on the machine's own clock, whatever clock tasks live by
 
     def hand(self, item: Item) -> None:
         """Queue an item; it commits after everything that was handed over before."""
@@ -162,20 +162,18 @@ class Committer:
 
     async def _woken(self) -> None:
         """Wait for an item, no longer than the group may wait for its offset."""
-        if self._untold_since_s is None:
+        due_s = self._telling.due_s
+        if due_s is None:
             await self._wake.wait()
             return
-        left_s = self._untold_since_s + TELL_GROUP_AFTER_S - time.monotonic()
         try:
-            async with asyncio.timeout(max(0.0, left_s)):
+            async with asyncio.timeout(max(0.0, due_s - time.monotonic())):
                 await self._wake.wait()
         except TimeoutError:
             return
 
     def _tells_group_now(self, batch: Sequence[Item]) -> bool:
-        since_s = self._untold_since_s
-        due = since_s is not None and time.monotonic() >= since_s + TELL_GROUP_AFTER_S
-        return due or any(item.tells_group for item in batch)
+        return self._telling.is_due(time.monotonic()) or any(item.tells_group for item in batch)
 
     def _next_batch(self) -> list[Item]:
         batch: list[Item] = []
@@ -200,7 +198,7 @@ class Committer:
             await self._transact(batch)
         except RecordRefused as refused:
             await self._renew_producer()
-            self._untold_since_s = None  # the renewed producer's first transaction has told it
+            self._telling.told()  # by the renewed producer's first transaction
             if len(batch) == 1 and (less := batch[0].instead) is not None:
                 batch[0].records, batch[0].instead = less(), None
                 await self._running.wait()
@@ -250,9 +248,9 @@ class Committer:
             finally:
                 self._settled.set()
         if tells:
-            self._untold_since_s = None
-        elif completes and self._untold_since_s is None:
-            self._untold_since_s = time.monotonic()
+            self._telling.told()
+        elif completes:
+            self._telling.ended(time.monotonic())
         self._lane.committed(completes, self._journal_writes(records, offsets))
         at = 0
         for item in batch:
