@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,16 @@ async def _no_task_outlives_its_test() -> AsyncIterator[None]:
     yield
     left = await leftovers.tasks(before)
     assert not left, "\n".join(["still running after the test:", *left])
+
+
+@pytest.fixture(autouse=True)
+def _no_setting_outlives_its_test() -> Iterator[None]:
+    """Put the variables of Handrail back: some commands set them for their whole process."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("HANDRAIL_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("HANDRAIL_")]:
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(autouse=True)
