@@ -62,6 +62,16 @@ def test_an_act_succeeds_where_nothing_forbids_it(probed: tuple[Machine, Found],
     assert "did not end" not in said
 
 
+def test_a_swap_that_never_came_about_is_no_refusal(tmp_path: Path) -> None:
+    own, link = tmp_path / "own", tmp_path / "link"
+    own.write_text("own")
+    link.symlink_to(own)  # and it never leads anywhere else
+
+    said = acts.open_swapped(link, "secret", within_s=0.2)
+
+    assert said == "it could not be tried: only 0 openings met the link as it led outside"
+
+
 def test_a_socket_that_takes_nothing_but_datagrams_is_found() -> None:
     with probe.ground_for(SETTING) as ground, tempfile.TemporaryDirectory() as folder:
         beside = ground._replace(unix=f"{folder}/socket")
