@@ -111,7 +111,7 @@ def test_a_keeper_without_a_space_is_told_so(project: Project) -> None:
     told = project.run("run", "keeper")
 
     assert told.returncode == 3
-    assert "HR-MEM-002" in told.stderr
+    assert "HR-MEM-010" in told.stderr
 
 
 def test_a_topic_of_memory_that_is_not_compacted_is_refused_by_name(remembering: Project) -> None:
