@@ -17,7 +17,7 @@ from handrail.contract.effect import Effect
 from handrail.contract.failure import State
 from handrail.contract.for_task import FOR_TASK
 from handrail.lane.journal import STEP_KINDS, Entry
-from handrail.lane.steps import ANEW, StepRecord, StepState
+from handrail.lane.steps import ANEW, COLLECTED, StepRecord, StepState
 
 #: A second time does no harm, or costs money and is worth it: nothing of an attempt is kept.
 _LEAVES_NOTHING: Final = frozenset({Effect.PURE, Effect.READ, Effect.PAID})
@@ -69,7 +69,7 @@ def recorded_anew(entries: Sequence[Entry], from_step: int | None = None) -> lis
     notes = [path for path in log if not _is_step(path) and order[path] < first_anew]
     if notes and order[notes[-1]] == len(log) - 1 and log[notes[-1]].state is StepState.FAILED:
         notes.pop()  # a refusal that was noted and has ended the run: it is judged anew
-    kept.update((path, log[path]) for path in notes)
+    kept.update((path, log[path]) for path in notes if not _lets_write(log[path]))
     return [entry for path in log if path in kept for entry in _entries(kept[path])]
 
 
@@ -90,6 +90,12 @@ def _for_one_call(entry: Entry) -> Entry:
 
 def _is_step(path: str) -> bool:
     return path[:1].isdigit()
+
+
+def _lets_write(record: StepRecord) -> bool:
+    """Whether it is the yes to a write that the dead run never came to: it is judged anew."""
+    noted = record.outcome
+    return noted is not None and noted.facts.get("name") == COLLECTED and bool(noted.facts["ok"])
 
 
 def _is_beside(path: str) -> bool:

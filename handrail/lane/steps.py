@@ -23,6 +23,7 @@ from handrail.lane.releasing import Releases
 
 SHOWN_CHARS_MAX = 120  #: of a step's arguments, as people see them
 WAITS_FOR_AGENT, WAITS_FOR_PERSON, WAITS_FOR_TIME = "agent", "person", "time"
+COLLECTED = "memory.collect"  #: notes what the policy said of a write at the handler's end
 ANEW = "decided anew"  #: why an intent is void whose step need not be asked for again
 HARMLESS = frozenset({Effect.PURE, Effect.READ})  #: no licence is needed before they act
 
@@ -222,10 +223,11 @@ class StepLog:
 
     def check_all_asked(self, asked: Iterable[str], agent: str, version: str) -> None:
         """Raise Diverged when a step is recorded that the handler, now at its end, did not want."""
-        left = {path for path, one in self.records.items() if one.latest} - set(asked)
-        if left:
-            known = self.records[min(left, key=_in_order)].latest
-            assert known is not None
+        latest = {path: one.latest for path, one in self.records.items() if one.latest}
+        # Of a write that is no longer wanted nothing was done that could be lost.
+        steps = {path for path, one in latest.items() if one.facts.get("name") != COLLECTED}
+        if left := steps - set(asked):
+            known = latest[min(left, key=_in_order)]
             raise _diverged(known, "is no longer asked for", agent, version)
 
 

@@ -116,10 +116,6 @@ class RunErrors:
         """Note that something is asked for; of a step of the handler when it gets its number."""
         self._asked.append(path)
 
-    def all_asked(self) -> set[str]:
-        """Give all that this run has asked for so far."""
-        return set(self._asked)
-
     def fail(
         self,
         path: str,

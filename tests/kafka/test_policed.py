@@ -38,3 +38,31 @@ async def test_what_was_allowed_stays_allowed_in_a_run_that_comes_again_under_ot
     await again.test_what_was_allowed_stays_allowed_in_a_run_that_comes_again_under_other_rules(
         team_of, acts, "collect", "memory.write", ""
     )
+
+
+async def test_a_write_that_was_denied_without_a_note_is_judged_again_and_not_let_through(
+    team_of: Callable[..., Team],
+    acts: Acts,  # noqa: F811 - the fixture
+) -> None:
+    await again.test_a_write_that_was_denied_without_a_note_is_judged_again_and_not_let_through(
+        team_of, acts
+    )
+
+
+async def test_what_was_said_of_a_write_holds_for_that_write_in_whatever_order_a_run_asks(
+    team_of: Callable[..., Team],
+    acts: Acts,  # noqa: F811 - the fixture
+) -> None:
+    await again.test_what_was_said_of_a_write_holds_for_that_write_in_whatever_order_a_run_asks(
+        team_of, acts
+    )
+
+
+async def test_a_write_that_was_allowed_and_never_came_about_is_judged_anew_when_it_is_sent_back(
+    team_of: Callable[..., Team],
+    acts: Acts,  # noqa: F811 - the fixture
+) -> None:
+    promise = (
+        again.test_a_write_that_was_allowed_and_never_came_about_is_judged_anew_when_it_is_sent_back
+    )
+    await promise(team_of, acts)

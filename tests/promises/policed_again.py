@@ -4,15 +4,22 @@ from collections.abc import Callable
 
 import pytest
 
-from handrail import Context, Refused, agent, results
+from handrail import Context, Memory, MemoryClass, Refused, agent, results
+from handrail.contract.failure import State
+from handrail.lane.journal import Entry, decode_entry
+from handrail.lane.steps import COLLECTED
 from handrail.ledger.memory_event import MemoryRefused
 from handrail.rails.cedar import CedarPolicy
 from handrail.testing import Team, TeamTask
+from handrail.testing.accounting import read_all
 from handrail.testing.tools import unconfined
+from handrail.wire.record import Outgoing
 from tests.promises.policed import ALL, WHO, forbidding, notes, questions, refund, ruled, sphinx
-from tests.promises.step_tools import Acts, jobs, ledger
+from tests.promises.step_tools import WORLD, Acts, jobs, ledger
 
 TeamOf = Callable[..., Team]
+
+lines = Memory("lines", carries=list[str], keeps=MemoryClass.FACT)
 
 USES = [
     ("read", "memory.read", ""),
@@ -35,7 +42,9 @@ async def explorer(text: str, ctx: Context) -> str:
             case "update":
                 await ctx.memory(notes).update("a", lambda old: f"{old} words")
             case "collect":
-                ctx.memory(notes).append("b", "words")
+                ctx.memory(lines).append("a", "words")
+            case "turn":
+                told = collected_in_turn(ctx)
             case _:
                 await ctx.ask(questions, "why?")
     except Refused as no:
@@ -46,7 +55,40 @@ async def explorer(text: str, ctx: Context) -> str:
         given = await ctx.call(refund, 5)
     except Refused as no:
         given = no.state.value
+    if "then die" in text:
+        raise Refused(State.INVALID_INPUT, "it is of no use")
     return f"{told}, then {given}"
+
+
+@agent(reads=jobs, writes=results)
+async def scribe(text: str, ctx: Context) -> str:
+    for key in "aaab":
+        ctx.memory(lines).append(key, text)
+    return "written"
+
+
+def collected_in_turn(ctx: Context) -> str:
+    """Write two keys, in the first run in another order than in all that follow."""
+    WORLD.done.append("run")
+    refused: list[str] = []
+    for key in ("a", "b") if WORLD.done.count("run") == 1 else ("b", "a"):
+        try:
+            ctx.memory(lines).append(key, "words")
+        except Refused:
+            refused.append(key)
+    return f"refused {refused}"
+
+
+async def written(team: Team, key: str = "a") -> list[object]:
+    """Give what memory holds once the keeper has taken everything that was asked for."""
+    found = [await team.memory(notes).get(key), await team.memory(lines).get(key)]
+    return [one.value for one in found if one is not None]
+
+
+async def noted(team: Team, agent: str = "explorer") -> list[Entry]:
+    """Give every note of a write at a handler's end, those among them that are removed by now."""
+    found = [decode_entry(one) for one in await read_all(team.bus, team.full(f"{agent}.journal"))]
+    return [one for one in found if one is not None and one.facts.get("name") == COLLECTED]
 
 
 async def waits_again(team: Team, task: TeamTask, policy: CedarPolicy) -> None:
@@ -63,7 +105,7 @@ async def test_what_was_denied_stays_denied_in_a_run_that_comes_again_under_othe
     team_of: TeamOf, acts: Acts, text: str, action: str, when: str
 ) -> None:
     team = ruled(
-        team_of(explorer, sphinx, tools=[refund], memory=[notes], partitions=1),
+        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1),
         forbidding(action, when),
     )
     async with team:
@@ -75,7 +117,7 @@ async def test_what_was_denied_stays_denied_in_a_run_that_comes_again_under_othe
         assert await task.result(str) == "Not for eve, then approval_expired"
         letters = [one for one in await ledger(team) if isinstance(one, MemoryRefused)]
         assert len(letters) == (1 if action == "memory.write" else 0)
-        assert await team.memory(notes).get("a") is None
+        assert await written(team) == []
 
 
 @pytest.mark.parametrize(("text", "action", "when"), USES)
@@ -83,7 +125,7 @@ async def test_what_was_allowed_stays_allowed_in_a_run_that_comes_again_under_ot
     team_of: TeamOf, acts: Acts, text: str, action: str, when: str
 ) -> None:
     team = ruled(
-        team_of(explorer, sphinx, tools=[refund], memory=[notes], partitions=1),
+        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1),
         CedarPolicy.of(ALL, WHO),
     )
     async with team:
@@ -93,6 +135,8 @@ async def test_what_was_allowed_stays_allowed_in_a_run_that_comes_again_under_ot
         await waits_again(team, task, forbidding(action, when))
 
         assert await task.result(str) == "allowed, then approval_expired"
+        kept = {"write": ["words"], "update": ["None words"], "collect": [["words"]]}
+        assert await written(team) == kept.get(text, [])
 
 
 @pytest.mark.parametrize(
@@ -106,7 +150,7 @@ async def test_what_was_begun_is_waited_for_in_a_run_that_comes_again_under_othe
     team_of: TeamOf, acts: Acts, text: str, step: str, action: str, when: str
 ) -> None:
     team = ruled(
-        team_of(explorer, sphinx, tools=[refund], memory=[notes], partitions=1),
+        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1),
         CedarPolicy.of(ALL, WHO),
     )
     async with team:
@@ -131,7 +175,7 @@ async def test_what_was_denied_and_killed_the_run_is_judged_anew_when_it_is_sent
     team_of: TeamOf, acts: Acts, text: str, action: str, when: str
 ) -> None:
     team = ruled(
-        team_of(explorer, sphinx, tools=[refund], memory=[notes], partitions=1),
+        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1),
         forbidding(action, when),
     )
     async with team:
@@ -148,3 +192,84 @@ async def test_what_was_denied_and_killed_the_run_is_judged_anew_when_it_is_sent
         await team.approve(task, by="fay")
 
         assert await task.result(str) == "allowed, then refunded 5"
+
+
+async def test_a_write_that_was_denied_without_a_note_is_judged_again_and_not_let_through(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    team = ruled(
+        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1),
+        forbidding("memory.write"),
+    )
+    async with team:
+        team.allow(refund)
+        team.client.asked_by = "eve"
+        task = await team.submit(jobs, "collect")
+        await task.until("auth_required")
+        await team.stop(explorer)
+        # As a version left it that noted nothing of what it denied.
+        (note,) = await noted(team)
+        journal = team.full("explorer.journal")
+        await team.bus.sender().send(Outgoing(journal, note.key, None, (), 0))
+        await team.restart(explorer)
+        await team.approve(task, by="fay")
+
+        assert await task.result(str) == "Not for eve, then refunded 5"
+        assert await written(team) == []
+
+
+async def test_what_was_said_of_a_write_holds_for_that_write_in_whatever_order_a_run_asks(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    policy = forbidding("memory.write", 'when { context.arguments.key == "b" }')
+    team = ruled(
+        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1), policy
+    )
+    async with team:
+        team.allow(refund)
+        team.client.asked_by = "eve"
+        task = await team.submit(jobs, "turn")
+        await waits_again(team, task, CedarPolicy.of(ALL, WHO))
+
+        assert await task.result(str) == "refused ['b'], then approval_expired"
+        assert acts.done.count("run") > 1
+        assert await written(team, "a") == [["words"]]
+        assert await written(team, "b") == []
+
+
+async def test_a_write_that_was_allowed_and_never_came_about_is_judged_anew_when_it_is_sent_back(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    team = ruled(
+        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1),
+        CedarPolicy.of(ALL, WHO),
+    )
+    async with team:
+        team.allow(refund)
+        team.client.asked_by = "eve"
+        task = await team.submit(jobs, "collect then die")
+        await task.until("auth_required")
+        await team.approve(task, by="fay")
+        await task.until("failed")
+        team.rails = unconfined(forbidding("memory.write"))
+        await team.stop(explorer)
+        await team.restart(explorer)
+
+        await team.redrive(task, by="ann", edit="collect")
+
+        assert await task.result(str) == "Not for eve, then refunded 5"
+        assert acts.done.count("refund 5") == 1
+        assert await written(team) == []
+
+
+@pytest.mark.parametrize("policy", [None, CedarPolicy.of(ALL, WHO)], ids=["none", "a policy"])
+async def test_a_write_at_the_end_is_noted_once_for_its_key_and_only_where_there_is_a_policy(
+    team_of: TeamOf, acts: Acts, policy: CedarPolicy | None
+) -> None:
+    team = ruled(team_of(scribe, memory=[notes, lines], partitions=1), policy)
+    async with team:
+        task = await team.submit(jobs, "x")
+
+        assert await task.result(str) == "written"
+        assert await written(team, "a") == [["x", "x", "x"]]
+        assert len(await noted(team, "scribe")) == (0 if policy is None else 2)

@@ -358,8 +358,8 @@ class SpaceHandle(Generic[M]):
         shown = self._shown(str(op), key)
         self._numbered.check(shown)
         self._refusals.check(op, Right.WRITE, subject, key)
-        self._refusals.check_collected(op, key)
         self._refusals.check_collecting(op, key)
+        self._refusals.check_collected(op, key)
         try:
             plain: object = to_jsonable_python(value, by_alias=True)
         except PydanticSerializationError as error:

@@ -5,14 +5,16 @@ the process; yes and no are recorded as what came of a step, and what is recorde
 again, so that a run which comes again under other rules is told what it was told before.
 """
 
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from handrail.contract.failure import Refused
 from handrail.contract.topic import results
-from handrail.lane.steps import StepRecord
+from handrail.lane.steps import COLLECTED, StepRecord
 from handrail.ledger.event import WroteKind
 from handrail.rails import acts
+from handrail.rails.policy import NoPolicy
 from handrail.runtime.worker.asking import Asker, UntilReply
+from handrail.runtime.worker.digest import digest_of
 from handrail.runtime.worker.gating import refusing
 from handrail.runtime.worker.memory_rights import Right
 from handrail.runtime.worker.outputs import Outputs
@@ -24,8 +26,6 @@ from handrail.wire.envelope import Envelope
 from handrail.wire.priority import without_priority
 
 R = TypeVar("R")
-
-COLLECTED: Final = "memory.collect"  #: under which a refused write at the end is noted
 
 
 def check_sending(worker: WorkerPlace, envelope: Envelope, outputs: Outputs) -> None:
@@ -77,29 +77,29 @@ async def denial(steps: RunSteps, wait: Wait[R], denied: Refused | None) -> R:
     return await steps.carry_out(refusing(wait.act, denied))
 
 
-def check_collected(steps: RunSteps, asker: Asker, where: tuple[str, str | None]) -> None:
+def check_collected(steps: RunSteps, asker: Asker, where: tuple[str, str]) -> None:
     """Raise Refused when the policy does not let this be written when the handler ends.
 
-    Such a write is no step. A no is recorded without waiting, under the number of the call; a yes
-    shows in what is recorded after it.
+    Such a write is no step. What it is told is noted without waiting, yes or no, once for each
+    space and key: a run that comes again may ask in another order. Where nothing is noted it is
+    judged now, since whatever ran before may have been told no; a team without a policy notes none.
     """
-    steps.memory.collecting_count += 1
-    path, noted = f"collect.{steps.memory.collecting_count}", ""
+    told = steps.memory.told_of_writes
+    if where not in told:
+        told[where] = _noted_of_write(steps, asker, where)
+    if told[where]:
+        raise decode_error(COLLECTED, told[where].encode())
+
+
+def _noted_of_write(steps: RunSteps, asker: Asker, where: tuple[str, str]) -> str:
+    """Give the error that is recorded of a write, recorded now if it is new; empty for a yes."""
+    path, noted = f"collect.{digest_of(where)}", ""
     if _known(steps, path) is None:
+        if isinstance(asker.ground.worker.rails.policy, NoPolicy):
+            return ""
         denied = _refused_memory(asker, Right.WRITE, where)
-        if denied is None or _went_on(steps):
-            return
-        noted = encode_error(denied).decode()
-    raise decode_error(COLLECTED, steps.note(path, COLLECTED, lambda: noted, ok=False).encode())
-
-
-def _went_on(steps: RunSteps) -> bool:
-    """Say whether an earlier run has got past this point, and so was told yes here."""
-    if steps.invocation.redrive_count:
-        return False  # of what was sent back, notes may be gone that later steps have followed
-    log = steps.ground.lane.steps.of(steps.invocation.id)
-    recorded = {path for path, one in log.records.items() if one.latest is not None}
-    return not recorded <= steps.errors.all_asked()
+        noted = "" if denied is None else encode_error(denied).decode()
+    return steps.note(path, COLLECTED, lambda: noted, ok=not noted)
 
 
 def _refused_memory(asker: Asker, right: Right, where: tuple[str, str | None]) -> Refused | None:

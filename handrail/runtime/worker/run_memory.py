@@ -31,7 +31,8 @@ class RunMemory:
         self.positions = Positions.of(header)
         self._told: dict[str, None] = {}  # shingles of what a model of this run was given
         self.collected: list[Command] = []  #: to be written when the handler ends
-        self.collecting_count = 0  #: how often a handler has asked to write when it ends
+        #: (space, key) → the no to writing it when the handler ends, as recorded; empty for a yes
+        self.told_of_writes: dict[tuple[str, str], str] = {}
         self.refused: list[RefusedUse] = []  #: to be told when the invocation ends
         self.read_at: dict[tuple[str, str], str] = {}  #: (space, key) → step that read it last
 

@@ -1,5 +1,7 @@
 """What is recorded of steps, and what may be done when one is asked for again."""
 
+from dataclasses import replace
+
 import pytest
 
 from handrail.contract.effect import Effect
@@ -11,6 +13,7 @@ from handrail.lane.journal import Entry, Kind, decode_entry, encode_entry
 from handrail.lane.lane import Lane
 from handrail.lane.progress import OffsetMetadata
 from handrail.lane.steps import (
+    COLLECTED,
     Asked,
     Begin,
     Doubt,
@@ -134,6 +137,13 @@ def test_of_the_steps_that_are_left_out_the_first_is_named() -> None:
     with pytest.raises(Diverged, match="step 2 was `pay\\(x\\)` and is no longer asked for"):
         log.check_all_asked(["1"], "clerk", "1.2")
     log.check_all_asked(["1", "2", "2.m1", "10"], "clerk", "1.2")
+
+
+def test_a_write_that_was_judged_and_is_no_longer_wanted_is_no_divergence() -> None:
+    facts = {"name": COLLECTED, "ok": True}
+    log = log_of(outcome("1"), replace(outcome("collect.5e"), facts=facts))
+
+    log.check_all_asked(["1"], "clerk", "1.2")
 
 
 def test_each_kind_and_path_has_a_key_of_its_own_and_the_end_names_them_all() -> None:
