@@ -2,6 +2,7 @@
 
 import sys
 
+from handrail.lane.journal import Entry
 from handrail.lane.releasing import Releases
 from handrail.runtime.worker.carrying import Carrier
 from handrail.runtime.worker.flights import Flight, Flights
@@ -14,9 +15,9 @@ async def _reads_nothing(carrier: Carrier) -> None:
     del carrier
 
 
-def _waits_for_nobody(releases: Releases, invocation: str, path: str, attempt: int) -> None:
+def _waits_for_nobody(releases: Releases, intent: Entry) -> None:
     """Know of no act that goes on elsewhere."""
-    del releases, invocation, path, attempt
+    del releases, intent
 
 
 def _cuts_off(flights: Flights) -> list[Flight]:
