@@ -11,6 +11,7 @@ from tests.promises.approvals_for_task import (  # noqa: F401 - tests of this fi
     test_further_calls_like_the_one_that_was_shown_go_on_without_asking_and_are_told,
 )
 from tests.promises.approvals_not_for_task import (  # noqa: F401 - tests of this file
+    test_a_denial_ends_it_whichever_step_is_asked_for_first_when_the_run_comes_again,
     test_an_approval_for_the_task_is_worth_nothing_once_it_has_expired,
     test_an_approval_for_the_task_is_worth_nothing_under_other_rules,
 )

@@ -9,8 +9,10 @@ from handrail.errors import AnswerRefused, DecisionNotTaken
 from handrail.ledger.event import RequestKind
 from handrail.rails.cedar import CedarPolicy
 from handrail.runtime.approvals import approval_of
+from handrail.runtime.failpoint import Countdown, Moment
 from handrail.runtime.people import give_answer, one_request, taken
 from handrail.testing import Team
+from handrail.testing.clock import VirtualClock
 from handrail.testing.tools import unconfined
 from tests.promises.for_task_tools import (
     BY,
@@ -21,6 +23,7 @@ from tests.promises.for_task_tools import (
     asked_of,
     brittle,
     clerk,
+    pair,
     until_asleep,
     waits,
 )
@@ -109,6 +112,64 @@ async def test_a_denial_of_a_further_call_ends_what_was_approved_for_the_task(
         await waits(task)
         await team.approve(task, by=BY)
         assert await task.result(str) == "bob, approval_rejected, bob, bob"
+
+
+async def test_a_denial_ends_it_whichever_step_is_asked_for_first_when_the_run_comes_again(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(pair, tools=TOOLS, partitions=1) as team:
+        team.client.budget = "0.5"
+        task = await allowed(team).submit(jobs, "one")
+        await waits(task)
+        await team.approve(task, by=BY, for_task=True)
+        await until(lambda: has_asked(team, 3), what="both have asked for more of the budget")
+        await team.answer(task, 0.05, step="2.b0")
+        await team.answer(task, 0.4, step="3.b0")
+        await until(lambda: has_asked(team, 5), what="one asks for more again, one to be approved")
+        await team.deny(task, by=BY, step="3.a0")
+        await team.answer(task, 0.4, step="2.bb0")
+        await until(lambda: has_asked(team, 6), what="what would have gone on is asked about")
+
+        assert acts.done == ["send bob: one"]
+        assert (await asked_of(team))[-1] == 'send(to="bob", text="more")'
+        await team.deny(task, by=BY, step="2.a0")
+        assert await task.result(str) == "approval_rejected"
+        assert acts.done == ["send bob: one"]
+
+
+async def has_asked(team: Team, count: int) -> bool:
+    return len(await asked_of(team)) == count
+
+
+@pytest.mark.parametrize(("job", "tool"), [("pay bob; pay bob", "pay"), ("mark a; mark a", "mark")])
+async def test_what_has_expired_before_a_further_call_begins_is_put_to_a_person(
+    team_of: TeamOf, acts: Acts, job: str, tool: str
+) -> None:
+    async with team_of(clerk, tools=TOOLS, partitions=1) as team:
+        task = await allowed(team).submit(jobs, job)
+        await waits(task)
+        team.members[0].kill_point.countdown = TimePasses(tool, 2, team.clock, EXPIRES_S + 1)
+        await team.approve(task, by=BY, for_task=True)
+        await waits(task)
+
+        assert len(acts.done) == 1
+        assert len(await asked_of(team)) == 2
+        await team.approve(task, by=BY)
+        await task.until("completed")
+        assert len(acts.done) == 2
+
+
+class TimePasses(Countdown):
+    """Lets time pass when an intent is about to be written, and lets the process go on."""
+
+    def __init__(self, step: str, count: int, clock: VirtualClock, seconds: int) -> None:
+        super().__init__(Moment.BEFORE_INTENT, step, count)
+        self._clock, self._until_ms = clock, clock.now_ms() + seconds * 1000
+
+    def runs_out(self, moment: Moment, step: str) -> bool:
+        if super().runs_out(moment, step):
+            self._clock.move_to(self._until_ms)
+        return False
 
 
 async def test_it_is_for_one_handoff_of_one_task_and_for_nobody_who_has_asked(

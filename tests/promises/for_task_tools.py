@@ -6,6 +6,7 @@ from typing import TypeVar
 from handrail import (
     Approval,
     Context,
+    Cost,
     Effect,
     Idempotent,
     Integrity,
@@ -73,7 +74,20 @@ async def mark(name: str) -> str:
     return name
 
 
-TOOLS = [write, pay, fetch, mark]
+@tool(
+    effect=Effect.UNSAFE,
+    reach=Reach.TENANT,
+    gives=Integrity.INTERNAL,
+    cost=Cost(0.4),
+    approval=Approval(by=BY, expires_s=EXPIRES_S, free=["text"]),
+)
+async def send(to: str, text: str) -> str:
+    """Send something to somebody, which costs."""
+    WORLD.done.append(f"send {to}: {text}")
+    return text
+
+
+TOOLS = [write, pay, fetch, mark, send]
 
 
 @agent(reads=jobs, writes=results)
@@ -106,6 +120,17 @@ async def crowd(text: str, ctx: Context) -> str:
     await ctx.call(pay, to=text)
     calls = [ctx.call(pay, to=text) for _ in range(3)]
     return ", ".join(await ctx.gather(*calls))
+
+
+@agent(reads=jobs, writes=results)
+async def pair(text: str, ctx: Context) -> str:
+    """Send to bob, and then to bob and to eve at once."""
+    await ctx.call(send, to="bob", text=text)
+    calls = [ctx.call(send, to=to, text="more") for to in ("bob", "eve")]
+    try:
+        return ", ".join(await ctx.gather(*calls))
+    except Refused as no:
+        return no.state.value
 
 
 @agent(reads=jobs, writes=results)

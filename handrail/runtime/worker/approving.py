@@ -18,6 +18,7 @@ from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.contract.for_task import FOR_TASK, ForTask, for_task_schema
 from handrail.contract.terms import Approval
+from handrail.lane.denials import APPROVAL_OF, DENIED
 from handrail.lane.invocation import Why
 from handrail.lane.journal import Entry
 from handrail.lane.steps import WAITS_FOR_PERSON, Asked
@@ -34,8 +35,6 @@ from handrail.runtime.worker.wait import Closing, Opening, Wait
 from handrail.runtime.worker.waiting import waiting_act
 from handrail.wire.human import HUMAN, Closed, Request, closed_key
 from handrail.wire.record import Outgoing
-
-APPROVAL_OF = "approval of "
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +255,12 @@ def decision_body(value: bytes, by: str) -> bytes:
 
 
 def decision_facts(value: object) -> dict[str, object]:
-    """Give what the journal says of a decision beside it: whether further calls need none."""
+    """Give what the journal says of a decision beside it: if it is a no, and for what a yes is."""
     fields = cast("Mapping[str, object]", value)
-    given = ForTask.of(fields.get("for_task")) if fields.get("approve") is True else None
-    return {} if given is None else {FOR_TASK: given.as_json()}
+    approves = fields.get("approve") is True
+    given = ForTask.of(fields.get("for_task")) if approves else None
+    facts: dict[str, object] = {DENIED: not approves}
+    return facts if given is None else {**facts, FOR_TASK: given.as_json()}
 
 
 def _decided(body: bytes) -> Decided:

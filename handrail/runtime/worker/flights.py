@@ -156,6 +156,10 @@ class LicenceRanOut(Exception):
     """An act was to begin when its licence was too old, and has not begun."""
 
 
+class ApprovalEnded(Exception):
+    """What an act was to go on by is worth nothing any more, and the act has not begun."""
+
+
 async def _carry_out_in_time(
     act: "Act[Any]", begun_as: Effect, until_s: float, tries: int
 ) -> ActEnd:
@@ -180,7 +184,7 @@ async def carry_out(act: "Act[Any]", begun_as: Effect, tries: int) -> ActEnd:
         return ActEnd(body, act.decode(body))
     except SystemExit as error:
         return ActEnd(b"", fatal=error)
-    except LicenceRanOut:
+    except (LicenceRanOut, ApprovalEnded):
         raise  # the act itself has found that it begins too late
     except Exception as error:  # noqa: BLE001 - whatever the act raises is its outcome
         shown = error

@@ -6,7 +6,8 @@ Guarantee: an act that needs an approval begins under an intent that names the d
 very arguments, contract and rules that the person saw, before it expires, and once.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, NoReturn, TypeVar, cast
 
@@ -22,7 +23,7 @@ from handrail.contract.terms import Approval
 from handrail.contract.tool import Tool
 from handrail.lane.charging import charged, charged_before
 from handrail.lane.journal import Entry
-from handrail.lane.steps import HARMLESS, StepRecord
+from handrail.lane.steps import StepLog, StepRecord
 from handrail.models.port import JsonObject
 from handrail.rails.binding import Binding
 from handrail.rails.budget import in_words, micros_of, written
@@ -31,12 +32,12 @@ from handrail.rails.licence import Licence
 from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.approving import Decided, approval_wait, expired, may_not_decide
 from handrail.runtime.worker.asking import Asker, ask_person_wait
+from handrail.runtime.worker.flights import ApprovalEnded
 from handrail.runtime.worker.ground import Act, never_again
 from handrail.runtime.worker.requests import request_id
 from handrail.runtime.worker.run_licences import FACT, Further
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
-from handrail.wire.record import Outgoing
 
 log = structlog.get_logger("handrail.rails")
 
@@ -133,11 +134,14 @@ class Gate:
             return await steps.carry_out(refusing(made, _used_up(tool.name)))
         limit = tool.terms.limit
         with (
+            suppress(ApprovalEnded),
             steps.licences.going_on(further, path),
             steps.budget.covering(cost),
             rails.limits.running(tool.name, call.tenant, limit, call.now_ms),
         ):
             return await steps.carry_out(made)
+        # What it was to go on by has ended before it began: it is put to a person.
+        return await self._judged(tool, arguments, path, act, cost)
 
     async def _verdict(self, call: Call, ask_path: str) -> Verdict:
         """Judge an act; nobody is asked to approve one that lacks a secret."""
@@ -150,15 +154,13 @@ class Gate:
 
     async def _decided(self, call: Call, ask_path: str, verdict: Verdict | None) -> Decided:
         """Wait for the decision on a call, and know what it says of others. Raises Refused."""
-        licences = self.steps.licences
         decided = await self.steps.wait_for(self._approval(ask_path, call, verdict))
         if not decided.approve:
-            licences.deny(call.tool.name)
             raise _rejected(call.tool.name, decided)
         bound, digest, outcome = self._bound(ask_path, call)
         given = ForTask.of(outcome.facts.get(FOR_TASK))
         if given is not None and bound.digest == digest:
-            licences.give(Licence(bound, digest, decided.by, given))
+            self.steps.licences.give(Licence(bound, digest, decided.by, given))
         return decided
 
     def _further(self, call: Call, path: str, verdict: Verdict | None) -> Further | None:
@@ -169,9 +171,8 @@ class Gate:
         if not isinstance(verdict, NeedsApproval) or self.is_settled(approval_path(path)):
             return None
         steps = self.steps
-        log_of_run = steps.ground.lane.steps.of(steps.invocation.id)
         version = steps.ground.worker.rails.policy.version
-        found = steps.licences.covering(call, path, version, log_of_run)
+        found = steps.licences.covering(call, path, version, self._log)
         if found is None or self._who_may_not(verdict, found.licence.by, call) is not None:
             return None
         return found
@@ -181,18 +182,13 @@ class Gate:
     ) -> Act[R]:
         """Give the act that names the approval by which it goes on, and tells of it."""
         event = further.told(self.asker, path, arguments, self.steps.now_ms())
-        record = self.steps.ground.saying.record(event)
+        told = self.steps.ground.saying.record(event)
 
-        def with_intent(attempt: int) -> Sequence[Outgoing]:
-            return [record, *act.with_intent(attempt)]
+        def ended() -> bool:
+            # What it was begun by stands: it is not judged a second time.
+            return not self.is_settled(path) and further.has_ended(self._log, self.steps.now_ms())
 
-        def beside() -> Sequence[Outgoing]:
-            return [record, *act.beside()]
-
-        if act.asked.effect not in HARMLESS:
-            return replace(act, licence=further.facts, with_intent=with_intent)
-        # It has no intent: what it goes on by stands with its outcome.
-        return replace(act, on_record=further.facts, beside=beside)
+        return further.of(act, told, ended)
 
     def _again(self, act: Act[R], path: str) -> Act[R]:
         """Give an act that was begun before with the approval for the task that it went on by."""
@@ -312,6 +308,10 @@ class Gate:
             expires_ms=int(facts["until_ms"]),
         )
         return bound, str(facts["approval"]["digest"]), outcome
+
+    @property
+    def _log(self) -> StepLog:
+        return self.steps.ground.lane.steps.of(self.steps.invocation.id)
 
     def _who_may_not(self, needed: NeedsApproval, by: str, call: Call) -> str | None:
         """Say why somebody may not approve a call; None for whoever may."""

@@ -54,7 +54,10 @@ class Act(Generic[R]):
     instead: Callable[[], Sequence[Outgoing]] | None = None
     """What is written there when the broker refuses what is beside it; smaller."""
     with_intent: Callable[[int], Sequence[Outgoing]] = nothing_with
-    """What is written with its intent, which is given as the number of its attempt."""
+    """What is written with its intent, which is given as the number of its attempt.
+
+    Asked for right before that intent is recorded; raises ApprovalEnded where it may not be.
+    """
     licence: Mapping[str, object] = field(default_factory=dict[str, object])
     """What its intent says besides, such as the approval that it uses up."""
     on_record: Mapping[str, object] = field(default_factory=dict[str, object])

@@ -1,25 +1,33 @@
 """The approvals for the task that one run of a handler has been given, and who goes on by them.
 
 They are known again in each run of the same handoff, from the recorded decisions that its steps are
-answered with; which calls have used them stands with those calls in the journal. Guarantees: no
-more calls go on than the person has let through, those under way included; after a denial of a
-call of the same tool none does.
+answered with; which calls have used them stands with those calls in the journal, and what has ended
+them with the denials there, whichever step a run asks for first. Guarantees: no more calls go on
+than the person has let through, those under way included; after a denial of a call of the same
+tool, or the expiry, none does. This is looked at when a call is judged, and again right before it
+is recorded that it begins.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from handrail.lane.steps import StepLog
+from handrail.lane.denials import is_denied
+from handrail.lane.steps import HARMLESS, StepLog
 from handrail.ledger.rail_event import FurtherCall
 from handrail.models.port import JsonObject
 from handrail.rails.gateway import Call
 from handrail.rails.licence import Licence
 from handrail.runtime.worker.digest import call_in_full
+from handrail.runtime.worker.flights import ApprovalEnded
+from handrail.runtime.worker.ground import Act
+from handrail.wire.record import Outgoing
 
 if TYPE_CHECKING:
     from handrail.runtime.worker.asking import Asker
+
+R = TypeVar("R")
 
 FACT: Final = "approved"  #: under which a step says by which approval it goes on
 FURTHER: Final = "further"  #: in it: which of the further calls it is
@@ -55,6 +63,37 @@ class Further:
             calls=licence.given.calls,
         )
 
+    def has_ended(self, log: StepLog, now_ms: int) -> bool:
+        """Say whether nothing more may begin by it."""
+        bound = self.licence.bound
+        return now_ms >= bound.expires_ms or is_denied(bound.tool, log)
+
+    def of(self, act: Act[R], told: Outgoing, ended: Callable[[], bool]) -> Act[R]:
+        """Give the act that names the approval by which it goes on, and tells of it.
+
+        Raises ApprovalEnded, with nothing begun, when that has `ended` meanwhile.
+        """
+
+        def check() -> None:
+            if ended():
+                raise ApprovalEnded
+
+        def with_intent(attempt: int) -> Sequence[Outgoing]:
+            check()
+            return [told, *act.with_intent(attempt)]
+
+        async def do() -> R:
+            check()
+            return await act.do()
+
+        def beside() -> Sequence[Outgoing]:
+            return [told, *act.beside()]
+
+        if act.asked.effect not in HARMLESS:
+            return replace(act, licence=self.facts, with_intent=with_intent)
+        # It has no intent: what it goes on by stands with its outcome.
+        return replace(act, do=do, on_record=self.facts, beside=beside)
+
 
 class RunLicences:
     """The approvals for the task of one run."""
@@ -62,20 +101,15 @@ class RunLicences:
     def __init__(self) -> None:
         """Begin with none."""
         self._given: dict[str, Licence] = {}  # by the request that was approved
-        self._denied: set[str] = set()  # tools of which a call was denied
         self._under_way: dict[str, set[str]] = {}  # request → steps that are about to begin by it
 
     def give(self, licence: Licence) -> None:
         """Know one; given again, it is the same."""
         self._given[licence.bound.request] = licence
 
-    def deny(self, tool: str) -> None:
-        """Let no further call of a tool go on: a person has said no to one."""
-        self._denied.add(tool)
-
     def covering(self, call: Call, path: str, policy_version: str, log: StepLog) -> Further | None:
         """Give the approval by which a call may go on that nobody was asked about."""
-        if call.tool.name in self._denied:
+        if is_denied(call.tool.name, log):
             return None
         for request, licence in self._given.items():
             if licence.why_not(call, policy_version, call.now_ms) is None:

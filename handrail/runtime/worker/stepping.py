@@ -267,18 +267,18 @@ class Stepper:
         charge = charge_facts(self._log.records.get(asked.path), acted=acted)
         await self._reached(Moment.BEFORE_INTENT, asked)
         for attempt in range(begin.attempt, begin.attempt + LICENCES_COUNT_MAX):
+            beside = [*act.with_intent(attempt)]
             more = {**charge, **act.licence}
             facts = intent_facts(asked, act.idem_key, attempt, begin.first_ms, more)
             entry = self._entry(Kind.INTENT, asked.path, facts)
             self._log.put(entry)
             flight = self._invocation.id, asked, attempt, act.timeout_s
             ground.flights.license(*flight, begun_in=entry.epoch)
-            records = [encode_entry(entry, ground.place.journal), *act.with_intent(attempt)]
-            records += ground.saying.spending(self._invocation, self._envelope, self.budget)
+            beside += ground.saying.spending(self._invocation, self._envelope, self.budget)
             if begin.wasted and attempt == begin.attempt:
                 event = ground.saying.wasted(self._invocation, self._envelope, asked, attempt - 1)
-                records.append(ground.saying.record(event))
-            item = Item(records)
+                beside.append(ground.saying.record(event))
+            item = Item([encode_entry(entry, ground.place.journal), *beside])
             await ground.committer.commit(item)
             if self._closing():
                 raise asyncio.CancelledError

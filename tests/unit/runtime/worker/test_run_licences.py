@@ -1,8 +1,15 @@
 """How many calls go on by an approval for the task, those under way included."""
 
+import pytest
+
+from handrail import Effect
 from handrail.lane.journal import Entry, Kind
-from handrail.lane.steps import StepLog
+from handrail.lane.steps import Asked, StepLog
+from handrail.runtime.worker.flights import ApprovalEnded, carry_out
+from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.run_licences import FACT, FURTHER, Further, RunLicences
+from handrail.wire.record import Outgoing
+from tests.unit.lane.test_denials import decision
 from tests.unit.rails.test_licence import BOUND, LICENCE, call
 
 
@@ -55,8 +62,54 @@ def test_the_call_that_was_shown_is_none_of_the_further_ones() -> None:
 
 
 def test_after_a_denial_of_the_tool_none_goes_on() -> None:
-    licences = RunLicences()
+    licences, log = RunLicences(), StepLog()
     licences.give(LICENCE)
-    licences.deny("write")
+    further = covering(licences, "2", log)
+    assert further is not None
+    assert not further.has_ended(log, BOUND.expires_ms - 1)
+    for entry in decision("write", denied=True):
+        log.put(entry)
 
-    assert covering(licences, "2", StepLog()) is None
+    assert covering(licences, "2", log) is None
+    assert further.has_ended(log, BOUND.expires_ms - 1)
+
+
+def test_what_has_expired_has_ended() -> None:
+    licences, log = RunLicences(), StepLog()
+    licences.give(LICENCE)
+    further = covering(licences, "2", log)
+
+    assert further is not None
+    assert further.has_ended(log, BOUND.expires_ms)
+
+
+async def test_what_has_ended_before_a_further_call_begins_begins_nothing() -> None:
+    licences, done = RunLicences(), list[str]()
+    licences.give(LICENCE)
+    further = covering(licences, "2", StepLog())
+    assert further is not None
+    told = Outgoing("ledger", b"", b"told")
+    unsafe = further.of(act_of(Effect.UNSAFE, done), told, ended=lambda: True)
+    harmless = further.of(act_of(Effect.READ, done), told, ended=lambda: True)
+
+    with pytest.raises(ApprovalEnded):
+        unsafe.with_intent(1)  # right before its intent is recorded
+    with pytest.raises(ApprovalEnded):
+        await carry_out(harmless, Effect.READ, 1)  # it has none
+    assert done == []
+
+
+def act_of(effect: Effect, done: list[str]) -> Act[str]:
+    async def do() -> str:
+        done.append("done")
+        return "done"
+
+    return Act(
+        asked=Asked("2", "write", "d", "write()", effect),
+        declared=effect,
+        idem_key="key",
+        do=do,
+        encode=str.encode,
+        decode=bytes.decode,
+        accept=str,
+    )
