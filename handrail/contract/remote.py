@@ -115,23 +115,14 @@ class RemoteTool(Tool[..., R]):
             raise Refused(State.INVALID_INPUT, f"{self.name} takes its arguments by name")
         return kwargs
 
-    def of_model(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Give arguments as they came: the gateway judges them, and records what it says."""
-        return dict(arguments)
-
     def checked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Give arguments that fit the approved schema.
+        """Give arguments that fit the approved schema; raises Refused (`invalid_input`).
 
-        Raises Refused: `invalid_input`, or `denied_by_policy` when nothing is approved.
+        Where nothing is approved they stay as they are. Whether it may be called is not asked.
         """
         told = self._told
         if isinstance(told, Withheld):
-            if self._is_told:
-                raise self._withheld(told)
-            return dict(arguments)  # a test may answer for it
-        # Asked at each call, and before a person is: a quarantine does not wait for a restart.
-        if (held := told.held()) is not None:
-            raise self._withheld(held)
+            return dict(arguments)
         try:
             given: dict[str, Any] = orjson.loads(orjson.dumps(plain(dict(arguments))))
         except TypeError as error:
@@ -140,12 +131,25 @@ class RemoteTool(Tool[..., R]):
             raise Refused(State.INVALID_INPUT, f"{self.name}: {wrong}")
         return given
 
+    def held(self) -> Refused | None:
+        """Say why it may not be called now: nothing is approved, or it is in quarantine.
+
+        Of one that no process has told nothing is said: a test may answer for it.
+        """
+        told = self._told
+        if isinstance(told, Withheld):
+            return self._withheld(told) if self._is_told else None
+        # Looked up at each call: a quarantine does not wait for a restart.
+        held = told.held()
+        return None if held is None else self._withheld(held)
+
     async def run(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> R:
         """Have its server carry it out once. Raises Refused."""
         del ctx  # a stranger is told nothing but the arguments
         told = self._told
         if isinstance(told, Withheld):
             raise self._withheld(told)
+        # Once more: since the gateway has let it through it may have been put in quarantine.
         if (held := told.held()) is not None:
             raise self._withheld(held)
         given = orjson.dumps(plain(dict(arguments)))

@@ -108,9 +108,9 @@ class Tool(Generic[P, R]):
             raise Refused(State.INVALID_INPUT, f"{self.name}: {invalid_in_words(error)}") from error
         return {name: getattr(model, field) for field, name in self.contract.fields.items()}
 
-    def of_model(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Give what a model wrote as the arguments of a call; raises Refused (`invalid_input`)."""
-        return self.checked(arguments)
+    def held(self) -> Refused | None:
+        """Say why it may not be called now, whatever its arguments; None for one that may."""
+        return None
 
     async def run(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> R:
         """Carry the tool out once and check its result; raises Refused (`output_invalid`).

@@ -91,6 +91,8 @@ def judge(call: Call, rails: Rails) -> Verdict:
     """Say whether an act may take place. Takes no place in any limit; `admit` does."""
     stage = Stage.CONTRACT
     try:
+        if (held := call.tool.held()) is not None:
+            return Stopped(stage, held)
         arguments, unsure = call.tool.checked(call.arguments), None
         for stage, check in _CHECKS:
             found = check(call, arguments, rails)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from handrail.contract.canonical import canonical, plain
+from handrail.contract.failure import Refused
 from handrail.contract.for_task import ForTask
 from handrail.rails.binding import Binding
 from handrail.rails.gateway import Call
@@ -30,7 +31,10 @@ class Licence:
         """Say why a call is none of those that it licenses; None for one that is."""
         if now_ms >= self.bound.expires_ms:
             return "it has expired"
-        seen, read = self.bound.arguments, call.tool.checked(call.arguments)
+        try:
+            seen, read = self.bound.arguments, call.tool.checked(call.arguments)
+        except Refused:
+            return "its contract does not take its arguments"
         found = cast("Mapping[str, Any]", plain(read))
         changed = {
             name

@@ -273,7 +273,7 @@ class RunContext:
             nonlocal calls_count
             calls_count += 1
             tool = talk.tools[name]
-            result = await self._call(tool, tool.of_model(arguments), step, calls_count)
+            result = await self._call(tool, arguments, step, calls_count)
             return tool.result_as_json(result)
 
         return await converse(talk.call, do_turn, do_tool)

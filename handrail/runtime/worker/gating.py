@@ -48,7 +48,8 @@ RAISES_COUNT_MAX = 16  #: how often a person is asked for more, for the tries of
 
 Amount = Annotated[float, Field(ge=0, le=1e6)]  #: by which a person raises a budget
 
-#: Makes the act of a call, from its arguments as given and as the contract reads them.
+#: Makes the act of a call, from its arguments as a handler, a model or a person has given them,
+#: which name it whatever its contract takes by then, and as the contract reads them.
 MakeAct = Callable[[JsonObject, JsonObject], Act[R]]
 
 
@@ -103,7 +104,7 @@ class Gate:
         if approved:
             decided = await self._decided(original, ask_path, verdict)
             if decided.arguments is not None:
-                arguments = tool.checked(decided.arguments)
+                arguments = dict(decided.arguments)  # the gateway reads them, where it judges
             call = replace(call, arguments=arguments, now_ms=steps.now_ms())
             verdict = None if self.is_settled(path) else self._judged_anew(call, decided)
         if verdict is None:
@@ -343,7 +344,10 @@ def _beside(path: str, letter: str) -> str:
 
 
 def _as_read(tool: Tool[Any, Any], arguments: JsonObject) -> JsonObject:
-    """Give the arguments as the act had them when it began; what is refused never began."""
+    """Give the arguments as the contract reads them; as given where it takes them no more.
+
+    What began is not judged by that: what did not is stopped by the gateway, and recorded.
+    """
     try:
         return tool.checked(arguments)
     except Refused:

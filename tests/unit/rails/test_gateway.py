@@ -10,6 +10,7 @@ import pytest
 
 from handrail import Approval, Effect, Level, Limit, Reach, State, tool
 from handrail.contract.failure import Refused, RetryClass
+from handrail.contract.tool import Tool
 from handrail.rails.cedar import CedarPolicy
 from handrail.rails.gateway import Call, Go, NeedsApproval, Rails, Stage, Stopped, judge
 from handrail.rails.limits import CallLimits
@@ -102,6 +103,22 @@ def test_each_stage_says_no_before_those_behind_it() -> None:
     assert list(stopped(says_no[2])) == [Stage.BUDGET, State.RATE_LIMITED]
     assert isinstance(says_no[3], NeedsApproval)
     assert list(stopped(says_no[4])) == [Stage.SANDBOX, State.SANDBOX_UNAVAILABLE]
+
+
+class _Held(Tool[..., str]):
+    """A tool that may not be called now."""
+
+    def held(self) -> Refused | None:
+        return Refused(State.DENIED_BY_POLICY, "It is in quarantine.")
+
+
+def test_a_tool_that_may_not_be_called_now_is_stopped_first_whatever_its_arguments() -> None:
+    held = _Held(refund.function, refund.contract)
+    for arguments in ({"order": "42", "amount": "20"}, {"order": "42", "amount": 300}, {}):
+        found = judge(call(tool=held, arguments=arguments), Rails(policy=Refusing()))
+
+        assert isinstance(found, Stopped)
+        assert (found.stage, found.refused.detail) == (Stage.CONTRACT, "It is in quarantine.")
 
 
 def test_a_further_try_takes_a_place_in_its_window_and_none_beside_itself() -> None:

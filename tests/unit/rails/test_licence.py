@@ -63,6 +63,12 @@ def test_nothing_else_is(one: Call, rules: str, now_ms: int) -> None:
     assert why_not(one, rules=rules, now_ms=now_ms) is not None
 
 
+def test_what_the_contract_does_not_take_is_not_covered_and_raises_nothing() -> None:
+    unfit = replace(call(), arguments={"to": "bob", "text": ["one"]})
+
+    assert why_not(unfit) == "its contract does not take its arguments"
+
+
 def test_another_contract_is_another_tool() -> None:
     older = replace(BOUND, tool_version="older")
     licence = Licence(older, older.digest, "fay", ForTask(3, ("text",)))
