@@ -28,7 +28,7 @@ CHARS_MIN: Final = 4  #: a shorter one is a word like others, and is not looked 
 
 
 class SecretStore(Protocol):
-    """Where secrets lie. Asked in a thread, at each act."""
+    """Where secrets lie. Asked in threads, at each act, for as long as its body may take."""
 
     def read(self, tenant: str, name: str) -> str | None:
         """Give one; None when there is none."""

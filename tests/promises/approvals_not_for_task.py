@@ -1,6 +1,8 @@
 """What a lane promises that an approval for the task does not let go on, on any broker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from threading import Event
+from typing import Any
 
 import orjson
 import pytest
@@ -170,6 +172,43 @@ class TimePasses(Countdown):
         if super().runs_out(moment, step):
             self._clock.move_to(self._until_ms)
         return False
+
+
+async def test_what_has_expired_while_the_store_of_secrets_was_asked_is_put_to_a_person(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    store = SlowSecrets({"default/psp": "a-secret-of-the-bank"})
+    async with team_of(clerk, tools=TOOLS, partitions=1) as team:
+        team._tools.secrets = store
+        task = await allowed(team).submit(jobs, "remit bob; remit bob")
+        await waits(task)
+        store.answers = 1  # for the call that was shown; the next one is looked at afterwards
+        await team.approve(task, by=BY, for_task=True)
+        await until(store.hangs.is_set)
+        await team.advance(seconds=EXPIRES_S + 1)
+        store.goes_on.set()
+        await waits(task)
+
+        assert acts.done == ["remit bob"]
+        assert len(await asked_of(team)) == 2
+        await team.deny(task, by=BY)
+        assert await task.result(str) == "bob, approval_rejected"
+
+
+class SlowSecrets(dict[str, str]):
+    """Hangs after so many answers, until it may go on."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        super().__init__(secrets)
+        self.hangs, self.goes_on = Event(), Event()
+        self.answers: int | None = None
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if self.answers == 0 and not self.goes_on.is_set():
+            self.hangs.set()
+            assert self.goes_on.wait(60), "nobody lets it go on"
+        self.answers = None if self.answers is None else max(0, self.answers - 1)
+        return super().get(key, default)
 
 
 async def test_it_is_for_one_handoff_of_one_task_and_for_nobody_who_has_asked(

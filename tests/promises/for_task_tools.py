@@ -13,6 +13,7 @@ from handrail import (
     Reach,
     Refused,
     State,
+    ToolContext,
     agent,
     results,
     tool,
@@ -87,7 +88,21 @@ async def send(to: str, text: str) -> str:
     return text
 
 
-TOOLS = [write, pay, fetch, mark, send]
+@tool(
+    effect=Effect.UNSAFE,
+    reach=Reach.TENANT,
+    gives=Integrity.INTERNAL,
+    secrets=["secret://{tenant}/psp"],
+    approval=Approval(by=BY, expires_s=EXPIRES_S),
+)
+async def remit(ctx: ToolContext, to: str) -> str:
+    """Pay somebody by a bank that wants a secret."""
+    assert ctx.secrets["psp"]
+    WORLD.done.append(f"remit {to}")
+    return to
+
+
+TOOLS = [write, pay, fetch, mark, send, remit]
 
 
 @agent(reads=jobs, writes=results)
@@ -105,6 +120,8 @@ async def clerk(text: str, ctx: Context) -> str:
                 came.append(await ctx.call(write, to=to, text=came[-1]))
             elif what == "mark":
                 came.append(await ctx.call(mark, name=to))
+            elif what == "remit":
+                came.append(await ctx.call(remit, to=to))
             elif what == "pay":
                 came.append(await ctx.call(pay, to=to))
             else:

@@ -11,6 +11,7 @@ from handrail.contract.tool import Tool, ToolContext
 from handrail.models.port import JsonObject, Model, ModelReply, ModelRequest
 from handrail.rails.secrets import SecretStore, error_without, resolved, result_without
 from handrail.runtime.secret_store import open_secrets
+from handrail.runtime.worker.store_threads import ask_store
 
 log = structlog.get_logger("handrail.rails")
 
@@ -32,11 +33,17 @@ class StepRunner:
     async def tool(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:
         """Carry a tool out once, with the secrets that it declares; none is in what comes of it.
 
-        Raises Refused; a tool that does not end in time may still have had its effect.
+        Raises Refused; a tool that does not end in time may still have had its effect. The store
+        of secrets has as long as the body, by itself.
         """
         if not tool.terms.secrets:
             return await self.carried_out(tool, ctx, arguments)
-        secrets = await asyncio.to_thread(self._resolved, tool, ctx.tenant)
+        try:
+            secrets = await self._resolved(tool, ctx.tenant)
+        except StoreHangs as hangs:
+            said = f"{tool.name} was not called: {hangs}"
+            cure = "Let an operator look at the store of secrets, then try again."
+            raise Refused(State.DEPENDENCY_UNAVAILABLE, said, remedy=cure) from hangs
         try:
             result = await self.carried_out(tool, replace(ctx, secrets=secrets), arguments)
         except Exception as error:
@@ -64,12 +71,29 @@ class StepRunner:
         if not tool.terms.secrets:
             return None
         try:
-            await asyncio.to_thread(self._resolved, tool, tenant)
+            await self._resolved(tool, tenant)
         except Refused as refused:
             return refused
         except Exception as error:  # noqa: BLE001 - a store of the team's own; the act asks it again
             log.warning("store of secrets failed", tool=tool.name, error=type(error).__name__)
         return None
 
-    def _resolved(self, tool: Tool[Any, Any], tenant: str) -> dict[str, str]:
-        return resolved(tool, tenant, self._secrets or open_secrets())
+    async def _resolved(self, tool: Tool[Any, Any], tenant: str) -> dict[str, str]:
+        """Ask the store for as long as the body may take. Raises Refused and StoreHangs."""
+
+        def read() -> dict[str, str]:
+            return resolved(tool, tenant, self._secrets or open_secrets())
+
+        within = asyncio.timeout(tool.timeout_s)
+        try:
+            async with within:
+                return await ask_store(self._secrets, read)
+        except TimeoutError as error:
+            if not within.expired():
+                raise  # the store's own
+            said = f"the store of secrets did not answer within {tool.timeout_s:g} s"
+            raise StoreHangs(said) from error
+
+
+class StoreHangs(Exception):
+    """A store of secrets was asked and has not answered in time."""

@@ -94,9 +94,11 @@ class Gate:
     ) -> R:
         steps = self.steps
         costs = {"cost": cost} if cost and steps.budget.account.limit is not None else {}
-        call = original = self._call(tool, arguments)
+        call = self._call(tool, arguments)
         ask_path, rails = approval_path(path), self.steps.ground.worker.rails
         verdict = None if self.is_settled(path) else await self._verdict(call, ask_path)
+        # A store of secrets takes its time, in which an approval may have expired.
+        call = original = replace(call, now_ms=steps.now_ms())
         further = self._further(call, path, verdict)
         if further is not None:
             verdict = judge(replace(call, approved=True), rails)

@@ -47,7 +47,9 @@ def wait_s(tool: Tool[Any, Any], refused: Refused, tries: int) -> float | None:
 def seconds_max(tool: Tool[Any, Any]) -> float:
     """Say how long all tries of a call take at most."""
     tries = 1 if tool.terms.retry is None else tool.terms.retry.max
-    return tool.timeout_s * tries + WAIT_S_MAX * (tries - 1)
+    # Its secrets are read first, for as long as the body may take.
+    one_s = tool.timeout_s * (2 if tool.terms.secrets else 1)
+    return one_s * tries + WAIT_S_MAX * (tries - 1)
 
 
 async def may_try_again(
