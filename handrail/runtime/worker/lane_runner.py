@@ -326,6 +326,7 @@ class LaneRunner:
             await end_task(self._task)
             self.open(membership)
             return
+        self._take_back()
         self.state = LaneState.OPEN
         committer.resume()
         self._go_on_reading()
@@ -349,7 +350,12 @@ class LaneRunner:
         except BaseException:
             await fresh.close()
             raise
+        self._take_back()
         return fresh
+
+    def _take_back(self) -> None:
+        if self._carrier is not None:
+            take_back(self._carrier.ground, self._moved)
 
     def _go_on_reading(self) -> None:
         assert self.lane is not None

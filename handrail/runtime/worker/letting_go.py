@@ -80,24 +80,31 @@ class LastWords:
 
 
 def take_back(ground: LaneGround, moved: MovedActs) -> None:
-    """Wait for what this process itself carries on of a lane that it opens again."""
+    """Wait for what this process itself carries on of a lane in which it begins another epoch.
+
+    That epoch has voided whatever the process had released, so whoever waits looks again.
+    """
     now_ms = ground.worker.clock.now_ms()
     head = (ground.lane.epoch, ground.worker.agent.version, now_ms)
     for flight in _still_open(ground, moved):
         until_ms = now_ms + int(flight.left_s() * 1000)
         ground.lane.steps.releases.put(released_entry(flight.step, until_ms, moved.life, head))
+    ground.flights.tell()
 
 
 def _still_open(ground: LaneGround, moved: MovedActs) -> list[Flight]:
     """Give the moved acts that the lane still waits for.
 
     Another attempt may have ended the step meanwhile, and a RELEASED of a step, or of a whole
-    invocation, that is over would stand in the journal for ever.
+    invocation, that is over would stand in the journal for ever. An act whose licence never
+    committed is not waited for either: its number may be that of an attempt of another owner, and
+    what is known of that one must not be lost.
     """
     found: list[Flight] = []
     for flight in moved.of(ground.place.answers):
         invocation, path, attempt = flight.step
         record = ground.lane.steps.known(invocation, path)
-        if record is not None and record.intent is not None and record.outcome is None:
-            found += [flight] if record.intent.facts["attempt"] == attempt else []
+        intent = None if record is None or record.outcome is not None else record.intent
+        if intent is not None and flight.begun_in in (None, intent.epoch):
+            found += [flight] if intent.facts["attempt"] == attempt else []
     return found
