@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from handrail.lane.begun import may_have_acted_before
 from handrail.lane.journal import Entry, Kind
 from handrail.lane.steps import Doubt, StepBook, StepRecord, StepState, doubt
 from handrail.wire.late_outcome import LateOutcome, LateState
@@ -46,6 +47,9 @@ def settle(book: StepBook, late: LateOutcome, epoch: int, now_ms: int) -> Settle
                     body=late.body,
                 )
             )
+        case LateState.NOT_BEGUN if may_have_acted_before(record):
+            # That is known of this attempt alone; the step stays begun since its first one.
+            return Settled((), removed, None)
         case LateState.NOT_BEGUN:
             # The intent stays, so that the next attempt has another number than this one.
             facts = {**intent.facts, "void": "not begun"}

@@ -16,6 +16,7 @@ import orjson
 from handrail.contract.effect import Effect
 from handrail.contract.failure import State
 from handrail.contract.for_task import FOR_TASK
+from handrail.lane.begun import may_have_acted_before
 from handrail.lane.journal import STEP_KINDS, Entry
 from handrail.lane.steps import ANEW, COLLECTED, StepRecord, StepState
 
@@ -159,7 +160,7 @@ def _voided(intent: Entry) -> Entry:
 def _nothing_happened(record: StepRecord) -> bool:
     """Say whether the recorded error itself says that the step has left nothing behind."""
     outcome = record.outcome
-    if outcome is None:
+    if outcome is None or may_have_acted_before(record):
         return False
     if bool(outcome.facts.get("nothing_happened")):
         return True

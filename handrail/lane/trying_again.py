@@ -41,18 +41,18 @@ class StepFailure:
     """What is recorded of a failed step beside its error."""
 
     failure: Failure
-    nothing_happened: bool  #: known of this error, whatever the effect of the step is
+    nothing_happened: bool  #: known of the step by this error, whatever its effect is
 
     @classmethod
-    def of(cls, error: BaseException, effect: Effect) -> "StepFailure":
-        """Judge what a step has raised."""
+    def of(cls, error: BaseException, effect: Effect, *, earlier: bool = False) -> "StepFailure":
+        """Judge what a step has raised; `earlier` when an attempt before it may have acted."""
         failure = classify(error)
         if isinstance(error, Refused):
             unknown = error.state is State.OUTCOME_UNKNOWN
             if unknown and effect in _REPEATABLE | _RECEIVER_KNOWS:
                 # It can be found out, or does not matter: the next try does.
                 failure = replace(failure, failure_class=FailureClass.TRANSIENT)
-            return cls(failure, error.state in NOTHING_HAPPENED)
+            return cls(failure, error.state in NOTHING_HAPPENED and not earlier)
         return cls(failure, effect is Effect.PAID and is_unbilled(error))
 
     def facts(self) -> dict[str, object]:

@@ -24,6 +24,7 @@ from handrail.contract.tool import Tool
 from handrail.contract.topic import Topic, results
 from handrail.contract.undo import undo_arguments
 from handrail.errors import TaskUnknown, UndoRefused
+from handrail.lane.begun import may_have_acted_before
 from handrail.lane.recorded_anew import MAY_HAVE_HAPPENED
 from handrail.lane.steps import Asked, key_good_until_ms
 from handrail.ledger.event import Event
@@ -214,11 +215,14 @@ class _Undoing:
         marked = copy.copy(undo)
         marked.takes_back = self._taking(act, over, reader)
         step = ctx.call(marked, **arguments)
-        claim = name_of(ctx.steps, str(ctx.steps.errors.steps_asked))
+        path = str(ctx.steps.errors.steps_asked)
+        claim = name_of(ctx.steps, path)
         try:
             await step
         except Refused as refused:
-            settles = "" if refused.state in MAY_HAVE_HAPPENED else claim
+            # What is known of the latest attempt alone settles nothing.
+            unsure = may_have_acted_before(ctx.steps.known(path))
+            settles = "" if unsure or refused.state in MAY_HAVE_HAPPENED else claim
             return f"{refused.detail.rstrip('.')}. {refused.remedy}", settles
         except Exception as error:  # noqa: BLE001 - whatever a tool of the team raises is told
             # What has to stop the run stops it at its next step, whatever is caught here.

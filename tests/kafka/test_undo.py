@@ -16,6 +16,9 @@ from tests.promises.undo_again import (  # noqa: F401 - a fixture, and tests of 
     test_of_two_undos_that_race_one_acts_and_the_other_finds_it_done,
     test_what_a_canceled_undo_has_begun_is_asked_for_again_under_the_key_of_the_act,
 )
+from tests.promises.undo_attempts import (  # noqa: F401 - a test of this file
+    test_what_an_earlier_try_may_have_done_is_settled_by_no_refusal_of_a_later_one,
+)
 from tests.promises.undo_rights import (  # noqa: F401 - a test of this file
     test_what_a_stranger_gave_back_is_shown_to_a_person_before_an_undo_acts_on_it,
 )

@@ -84,7 +84,9 @@ async def book(hotel: str) -> Number:
 
 @tool(effect=Idempotent(ttl_s=3600), reach=Reach.TENANT)
 async def unbook(ctx: ToolContext, number: str) -> str:
-    """Take a booking back, once for each key."""
+    """Take a booking back, once for each key; what fails of it fails when it is asked again."""
+    if OUTSIDE.keys and OUTSIDE.failures:
+        raise OUTSIDE.failures.pop(0)
     if ctx.idem_key not in OUTSIDE.keys:
         OUTSIDE.calls.append(f"unbook {number}")
     OUTSIDE.keys.append(ctx.idem_key)

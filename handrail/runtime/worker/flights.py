@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.errors.wire import TooLarge
+from handrail.lane.begun import Begun
 from handrail.lane.steps import Asked
 from handrail.lane.trying_again import StepFailure
 from handrail.runtime.worker.recorded_error import encode_error
@@ -105,7 +105,7 @@ class Flights:
             flight.licensed_until_s = until_s
 
     def begin(
-        self, invocation: str, act: "Act[Any]", begun_as: Effect, tries: int
+        self, invocation: str, act: "Act[Any]", begun: Begun, tries: int
     ) -> "asyncio.Task[ActEnd]":
         """Carry out what was licensed. The task raises LicenceRanOut when it begins too late."""
         if (invocation, act.asked.path) not in self._under_way:
@@ -113,7 +113,7 @@ class Flights:
         flight = self._under_way[invocation, act.asked.path]
         flight.began_s = time.monotonic()
         name = f"act {act.asked.name} of {invocation}"
-        work = _carry_out_in_time(act, begun_as, flight.licensed_until_s, tries)
+        work = _carry_out_in_time(act, begun, flight.licensed_until_s, tries)
         flight.task = asyncio.create_task(work, name=name)
         return flight.task
 
@@ -160,16 +160,14 @@ class ApprovalEnded(Exception):
     """What an act was to go on by is worth nothing any more, and the act has not begun."""
 
 
-async def _carry_out_in_time(
-    act: "Act[Any]", begun_as: Effect, until_s: float, tries: int
-) -> ActEnd:
+async def _carry_out_in_time(act: "Act[Any]", begun: Begun, until_s: float, tries: int) -> ActEnd:
     # The process may have been stopped since its clock was looked at, and be nobody's owner now.
     if time.monotonic() > until_s:
         raise LicenceRanOut
-    return await carry_out(act, begun_as, tries)
+    return await carry_out(act, begun, tries)
 
 
-async def carry_out(act: "Act[Any]", begun_as: Effect, tries: int) -> ActEnd:
+async def carry_out(act: "Act[Any]", begun: Begun, tries: int) -> ActEnd:
     """Carry an act out, for the so many-th time; whatever it raises is what came of it.
 
     A pause before another try belongs to it, so that what is known of this one is never lost.
@@ -191,5 +189,5 @@ async def carry_out(act: "Act[Any]", begun_as: Effect, tries: int) -> ActEnd:
         if isinstance(error, ValidationError | PydanticSerializationError):
             shown = Refused(State.OUTPUT_INVALID, f"{name}: its result cannot be recorded")
         again = isinstance(error, Refused) and await act.again(error, tries)
-        failed = StepFailure.of(shown, begun_as)
+        failed = StepFailure.of(shown, begun.effect, earlier=begun.earlier)
         return ActEnd(encode_error(shown), error=shown, failed=failed, again=again)

@@ -13,11 +13,11 @@ from typing import Any, TypeVar, assert_never, cast
 
 from pydantic import ValidationError
 
-from handrail.contract.effect import Effect
 from handrail.contract.explain import invalid_in_words
 from handrail.contract.failure import Refused, State
 from handrail.errors.lane import DeadlinePassed
 from handrail.errors.steps import Diverged, StepInDoubt, TaskStopped
+from handrail.lane.begun import Begun, begun_as, earlier_facts
 from handrail.lane.charging import charge_facts
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import Entry, Kind, encode_entry
@@ -174,7 +174,7 @@ class Stepper:
         assert body is not None, "an outcome has a body or a claim"
         if not outcome.facts["ok"]:
             error = decode_error(act.asked.name, body)
-            effect = self._begun_as(act.asked)
+            effect = self._begun(act.asked).effect
             self._failed(act.asked, error, StepFailure.recorded(outcome, error, effect))
             raise error
         try:
@@ -242,7 +242,7 @@ class Stepper:
         except asyncio.CancelledError:
             if not self._closing() and self._log.state(act.asked.path) not in ENDED_STATES:
                 # The handler itself gave up waiting, and may go on: what is left has to be said.
-                perhaps = acts and not harmless
+                perhaps = (acts and not harmless) or self._begun(act.asked, attempt).earlier
                 state = State.OUTCOME_UNKNOWN if perhaps else State.TIMEOUT_NO_EFFECT
                 error = Refused(state, f"{act.asked.name}: its handler stopped waiting for it")
                 self._hand_error(act, error, attempt)
@@ -264,11 +264,13 @@ class Stepper:
     async def _licence(self, act: Act[Any], begin: Begin, *, acted: bool = True) -> int:
         """Commit the intent, and again while it is too old by the time this is known."""
         ground, asked = self._ground, act.asked
-        charge = charge_facts(self._log.records.get(asked.path), acted=acted)
+        record = self._log.records.get(asked.path)
+        known = charge_facts(record, acted=acted)
+        known |= earlier_facts(record, acted=acted)
         await self._reached(Moment.BEFORE_INTENT, asked)
         for attempt in range(begin.attempt, begin.attempt + LICENCES_COUNT_MAX):
             beside = [*act.with_intent(attempt)]
-            more = {**charge, **act.licence}
+            more = {**known, **act.licence}
             facts = intent_facts(asked, act.idem_key, attempt, begin.first_ms, more)
             entry = self._entry(Kind.INTENT, asked.path, facts)
             self._log.put(entry)
@@ -308,10 +310,10 @@ class Stepper:
 
     async def _carried_out(self, act: Act[Any], tries: int) -> ActEnd:
         """Let the act run; it outlives a handler that ends because the lane is let go."""
-        begun_as, flights = self._begun_as(act.asked), self._ground.flights
+        begun, flights = self._begun(act.asked), self._ground.flights
         if act.asked.effect in HARMLESS:
-            return await carry_out(act, begun_as, tries)
-        task = flights.begin(self._invocation.id, act, begun_as, tries)
+            return await carry_out(act, begun, tries)
+        task = flights.begin(self._invocation.id, act, begun, tries)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -322,7 +324,8 @@ class Stepper:
 
     def _hand_error(self, act: Act[Any], error: Refused, attempt: int) -> None:
         asked = act.asked
-        failed = StepFailure.of(error, self._begun_as(asked))
+        begun = self._begun(asked, attempt)
+        failed = StepFailure.of(error, begun.effect, earlier=begun.earlier)
         facts = self._outcome_facts(act, attempt, failed)
         self._hand(self._entry(Kind.OUTCOME, asked.path, facts, encode_error(error)))
         self._failed(asked, error, failed)
@@ -339,14 +342,11 @@ class Stepper:
         # What may have followed from the failure is what was asked for later.
         return facts | failed.facts() | {"asked": self.errors.steps_asked}
 
-    def _begun_as(self, asked: Asked) -> Effect:
-        """The class under which it was begun counts, whatever the code declares now."""
-        record = self._log.records.get(asked.path)
-        intent = record.intent if record is not None else None
-        return asked.effect if intent is None else Effect(str(intent.facts["effect"]))
+    def _begun(self, asked: Asked, attempt: int = 0) -> Begun:
+        return begun_as(self._log.records.get(asked.path), asked, attempt)
 
     def _failed(self, asked: Asked, error: BaseException, failed: StepFailure) -> None:
-        self.errors.fail(asked.path, error, failed, self._begun_as(asked))
+        self.errors.fail(asked.path, error, failed, self._begun(asked).effect)
 
     # ---- in doubt
 

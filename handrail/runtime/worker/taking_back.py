@@ -3,7 +3,8 @@
 Guarantees: the claim is written in the transaction of the intent, so nothing is taken back that a
 later undo could not see was begun; before the tool is called the ledger is read as far as that very
 claim, and the tool is called only if no other claim is in its way. The key under which it is
-called depends on the act alone.
+called depends on the act alone. What refuses a later attempt is never taken for what became of an
+earlier one.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from typing import TypeVar
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.errors.transport import BrokerUnreachable
+from handrail.lane.recorded_anew import MAY_HAVE_HAPPENED
 from handrail.lane.steps import HARMLESS, Asked
 from handrail.ledger.taking_back import Done, Marks
 from handrail.ledger.undo_event import ActUndone, UndoBegun
@@ -74,15 +76,28 @@ class TakingBack:
             by_hand=by_hand,
         )
 
-    def looking(self, act: Act[R], claim: str) -> Act[R]:
-        """Give the act that looks at the ledger before it acts."""
+    def looking(self, act: Act[R], claim: str, earlier: Callable[[], bool]) -> Act[R]:
+        """Give the act that looks at the ledger before it acts.
+
+        `earlier` says whether an attempt before this one may have acted: then a refusal says
+        nothing of that one.
+        """
         do: Callable[[], Awaitable[R]] = act.do
 
         async def look_and_do() -> R:
-            await self._look(act.asked.effect, claim)
-            return await do()
+            try:
+                await self._look(act.asked.effect, claim)
+                return await do()
+            except Refused as refused:
+                if refused.state in MAY_HAVE_HAPPENED or not earlier():
+                    raise
+                raise _unknown(refused) from refused
 
-        return replace(act, do=look_and_do)
+        async def again(refused: Refused, tries: int) -> bool:
+            told = refused.__cause__
+            return await act.again(told if isinstance(told, Refused) else refused, tries)
+
+        return replace(act, do=look_and_do, again=again)
 
     async def _look(self, effect: Effect, claim: str) -> None:
         """Raise Refused when somebody else takes the act back, or has done so."""
@@ -111,3 +126,9 @@ class TakingBack:
         if effect in HARMLESS:
             return await self.marks.now()  # what leaves no trace has no intent, and no claim
         return await self.marks.as_of(claim, self._attempt)
+
+
+def _unknown(refused: Refused) -> Refused:
+    detail = f"an earlier try of it may have happened, and now: {refused.detail}"
+    remedy = "Find out at the other side whether it has happened."
+    return Refused(State.OUTCOME_UNKNOWN, detail, remedy=remedy)

@@ -18,7 +18,7 @@ from handrail.errors.steps import Diverged
 from handrail.errors.transport import RecordRefused
 from handrail.lane.invocation import Invocation, Why
 from handrail.lane.journal import Entry, Kind, encode_entry
-from handrail.lane.steps import ENDED_STATES, Asked, Replay, Verdict
+from handrail.lane.steps import ENDED_STATES, Asked, Replay, StepRecord, Verdict
 from handrail.ledger.event import Event
 from handrail.models.port import Model
 from handrail.runtime.failpoint import Moment
@@ -107,6 +107,10 @@ class RunSteps(Stepper):
             outcome = self._log.records[path].outcome
             assert outcome is not None, "what has ended has an outcome"
             return await self._answered_with(wait, outcome)
+
+    def known(self, path: str) -> StepRecord | None:
+        """Give what is recorded of a step of this run."""
+        return self._log.records.get(path)
 
     def provider_call(self, model: Model, path: str) -> ProviderCall:
         """Give the way through the gate for one turn of a model; what waits there may rest."""

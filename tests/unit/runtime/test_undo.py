@@ -8,6 +8,7 @@ from handrail.testing import Team
 from tests.promises.step_tools import acts  # noqa: F401 - a fixture
 from tests.promises.undo import *  # noqa: F403 - every test of it is a test of this file
 from tests.promises.undo_again import *  # noqa: F403 - the same
+from tests.promises.undo_attempts import *  # noqa: F403 - the same
 from tests.promises.undo_rights import *  # noqa: F403 - the same
 
 
