@@ -26,7 +26,7 @@ from handrail.contract.undo import undo_arguments
 from handrail.errors import TaskUnknown, UndoRefused
 from handrail.lane.begun import may_have_acted_before
 from handrail.lane.recorded_anew import MAY_HAVE_HAPPENED
-from handrail.lane.steps import Asked, key_good_until_ms
+from handrail.lane.steps import Asked
 from handrail.ledger.event import Event
 from handrail.ledger.taking_back import Claim, Done, Marks
 from handrail.ledger.undo_event import UndoFailed
@@ -35,10 +35,9 @@ from handrail.runtime.settling import SettlingGround
 from handrail.runtime.worker.context import RunContext
 from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.ground import Act
-from handrail.runtime.worker.taking_back import TakingBack
+from handrail.runtime.worker.taking_back import TakingBack, doubt_in_words, known_by_key
 from handrail.runtime.worker.undoable import name_of, note
 from handrail.wire.label import Integrity, Label, label_of
-from handrail.wire.rfc3339 import rfc3339
 
 if TYPE_CHECKING:
     from handrail.runtime.client import Client
@@ -84,7 +83,8 @@ def undoers(tools: Iterable[Tool[..., Any]]) -> list[Agent[..., Any]]:
 
 
 def _undoer(tools: Mapping[str, Tool[..., Any]]) -> Agent[..., Any]:
-    @agent(reads=UNDO, writes=results, name=UNDOER)
+    # It grows when the steps of an undo come in another order: one that was begun then rests.
+    @agent(reads=UNDO, writes=results, name=UNDOER, version="2")
     async def undoer(order: UndoOrder, ctx: Context) -> UndoReport:
         """Take back what a task has done, the newest first."""
         assert isinstance(ctx, RunContext), "it runs in a lane"
@@ -149,55 +149,55 @@ class _Undoing:
     async def _one(self, left: Sequence[Done]) -> str | None:
         """Take the newest act back, or have a person say what became of it; else say why not."""
         act, why, marks, ruled = left[0], "", left[0].marks, set[str]()
+        unread: str | None = None
         place = self.ctx.steps.ground.worker
         reader = MarksOf(place.bus, place.team.namespace, self.order.task, act, self.read_to)
         for tries in range(1, TRIES_MAX + 1):
-            doubt = self._doubt(act, marks, ruled)
-            if doubt is None:
-                over = tuple(one.claim for one in marks.claims)
-                failed = await self._tried(act, over, reader)
+            doubts, settles = self._doubts(act, marks, ruled), ""
+            if unread is not None or doubts:
+                why = unread or doubt_in_words(doubts)
+            else:
+                taking = self._taking(act, marks, ruled, reader)
+                failed = await self._tried(act, taking)
                 if failed is None:
                     return None
                 why, settles = failed
-                marks = await self._marks(act, reader)
-            else:
-                why, settles = doubt, ""
+                marks, unread = await self._marks(act, reader, marks)
+                doubts = self._doubts(act, marks, ruled)
+                why += f" And {unread}" if unread else ""
+                why += f" Besides, {doubt_in_words(doubts)}" if doubts else ""
             if marks.undone:
                 return None  # by another undo, meanwhile
             said = await self._page(left, why, (tries, settles))
             if said == BY_HAND:
-                mark = self._taking(act, (), reader).undone(self.ctx.steps, by_hand=True)
+                taking = self._taking(act, marks, ruled, reader)
+                mark = taking.undone(self.ctx.steps, by_hand=True)
                 await self._note("u1", BY_HAND, mark)
                 return None
             if said == LEAVE:
                 break
             # Of what the person was told of, and of nothing that was begun since.
-            ruled.update(one.claim for one in marks.claims)
-            marks = await self._marks(act, reader)
+            ruled.update(one.claim for one in doubts)
+            marks, unread = await self._marks(act, reader, marks)
             if marks.undone:
                 return None
         return why
 
-    def _doubt(self, act: Done, marks: Marks, ruled: set[str]) -> str | None:
-        """Say in words why nobody may take it back now without a person's word."""
+    def _doubts(self, act: Done, marks: Marks, ruled: set[str]) -> list[Claim]:
+        """Give the claims that are overruled by nothing but a person's word, the newest first.
+
+        A question names so many of them at most, and its answer rules over no others.
+        """
         others = [one for one in marks.of_others(self.ctx.invocation_id) if one.claim not in ruled]
         if not others:
-            return None
-        now_ms = round(self.ctx.now().timestamp() * 1000)
+            return []
         tool = self.tools.get(act.undo)
         by_key = tool is not None and tool.effect is Effect.IDEMPOTENT
-        unsure = [one for one in others if not (by_key and _known_by_key(one, now_ms))]
-        if not unsure:
-            return None
-        one = unsure[-1]
-        return (
-            f"task {one.undo_task} has begun to take it back at {rfc3339(one.began_ms)}, and nobody"
-            " knows what came of that; find out at the other side first."
-        )
+        now_ms = round(self.ctx.now().timestamp() * 1000)
+        unsure = [one for one in others if not (by_key and known_by_key(one, now_ms))]
+        return unsure[::-1][:LINES_MAX]
 
-    async def _tried(
-        self, act: Done, over: tuple[str, ...], reader: MarksOf
-    ) -> tuple[str, str] | None:
+    async def _tried(self, act: Done, taking: TakingBack) -> tuple[str, str] | None:
         """Take it back; else say why not, and name the claim of which nothing came for certain."""
         ctx, undo = self.ctx, self.tools.get(act.undo)
         if (late := act.refused(round(ctx.now().timestamp() * 1000))) is not None:
@@ -213,7 +213,7 @@ class _Undoing:
         ctx.steps.labels.read(label)
         ctx.steps.labels.hear_record(arguments, label)
         marked = copy.copy(undo)
-        marked.takes_back = self._taking(act, over, reader)
+        marked.takes_back = taking
         step = ctx.call(marked, **arguments)
         path = str(ctx.steps.errors.steps_asked)
         claim = name_of(ctx.steps, path)
@@ -229,17 +229,26 @@ class _Undoing:
             return f"{act.undo} failed: {type(error).__name__}: {error}", ""
         return None
 
-    async def _marks(self, act: Done, reader: MarksOf) -> Marks:
+    async def _marks(self, act: Done, reader: MarksOf, known: Marks) -> tuple[Marks, str | None]:
+        """Give what stands there by now; else what was known, and why no more could be read."""
+
         async def marks(act: str) -> Marks:
             del act  # it names the step
             return await reader.now()
 
-        return await self.ctx.step(
+        read = self.ctx.step(
             marks, act.act, effect=Effect.READ, name="undo.marks", gives=Integrity.INTERNAL
         )
+        try:
+            return await read, None
+        except Refused as refused:
+            return known, f"{refused.detail.rstrip('.')}. {refused.remedy}"
 
-    def _taking(self, act: Done, over: tuple[str, ...], reader: MarksOf) -> TakingBack:
-        return TakingBack(self.order.task, act, over, UNDOER, reader)
+    def _taking(self, act: Done, marks: Marks, ruled: set[str], reader: MarksOf) -> TakingBack:
+        over = [one.claim for one in marks.of_others(self.ctx.invocation_id)]
+        by_person = tuple(one for one in over if one in ruled)
+        by_key = tuple(one for one in over if one not in ruled)
+        return TakingBack(self.order.task, act, by_person, by_key, UNDOER, reader)
 
     async def _note(self, letter: str, what: str, event: Event) -> None:
         """Tell the ledger beside the last step that was asked for."""
@@ -271,12 +280,6 @@ class _Undoing:
             " are."
         )
         return str(await self.ctx.ask_person(text, returns=str, choices=choices))
-
-
-def _known_by_key(claim: Claim, now_ms: int) -> bool:
-    """Say whether its receiver knows by the act's own key whether it was taken back."""
-    idempotent = claim.effect == Effect.IDEMPOTENT
-    return idempotent and now_ms < key_good_until_ms(claim.began_ms, claim.key_ttl_s)
 
 
 def _not_ended(task: str, *, known: bool) -> UndoRefused:

@@ -112,12 +112,31 @@ async def unrent(number: str) -> str:
 TOOLS: list[Any] = [hire, unhire, book, unbook, rent, unrent]
 
 
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL, undo="unseat")
+async def seat(name: str) -> Number:
+    """Keep a seat."""
+    OUTSIDE.calls.append(f"seat {name}")
+    return Number(number=f"n-{name}")
+
+
+@tool(effect=Idempotent(ttl_s=3600), reach=Reach.TENANT, approval=Approval())
+async def unseat(ctx: ToolContext, number: str) -> str:
+    """Give a seat back, once for each key, which somebody has to approve."""
+    if ctx.idem_key not in OUTSIDE.keys:
+        OUTSIDE.calls.append(f"unseat {number}")
+    OUTSIDE.keys.append(ctx.idem_key)
+    return "done"
+
+
+TOOLS += [seat, unseat]
+
+
 @agent(reads=jobs, writes=results)
 async def traveller(wish: str, ctx: Context) -> str:
     what, _, name = wish.partition(" ")
     if what == "wait":
         return str(await ctx.ask_person("Where to?"))
-    acts: dict[str, Tool[[str], Number]] = {"hire": hire, "book": book, "rent": rent}
+    acts: dict[str, Tool[[str], Number]] = {"hire": hire, "book": book, "rent": rent, "seat": seat}
     return (await ctx.call(acts[what], name)).number
 
 
@@ -156,7 +175,7 @@ async def test_what_a_canceled_undo_has_begun_is_never_repeated_without_a_person
         second = await team.undo(task)
         await second.until("input_required")
 
-        assert f"task {first.id} has begun to take it back" in await asked(team, second)
+        assert f"it was begun to be taken back by task {first.id}" in await asked(team, second)
         await team.answer(second, "by hand" if happened else "again")
         assert (await second.result(UndoReport)).left == []
         assert outside.calls == ["hire fiat", "unhire n-fiat"]

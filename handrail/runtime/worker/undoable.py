@@ -17,7 +17,6 @@ from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
 from handrail.contract.tool import Tool, ToolContext
 from handrail.contract.undo import kept_of
-from handrail.lane.begun import may_have_acted_before
 from handrail.lane.steps import Asked
 from handrail.ledger.event import Event
 from handrail.ledger.undo_event import ActDone
@@ -95,10 +94,7 @@ class Telling(Generic[R]):
                 event = taking.begun(steps, asked, self._name, attempt)
                 return [steps.ground.saying.record(event)]
 
-            def earlier() -> bool:
-                return may_have_acted_before(steps.known(self._path))
-
-            act = replace(taking.looking(act, self._name, earlier), with_intent=claim)
+            act = replace(taking.looking(act, self._name, steps), with_intent=claim)
 
         encode_own = act.encode
 
