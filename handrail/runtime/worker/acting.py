@@ -40,10 +40,13 @@ class StepRunner:
             return await self.carried_out(tool, ctx, arguments)
         try:
             secrets = await self._resolved(tool, ctx.tenant)
-        except StoreHangs as hangs:
-            said = f"{tool.name} was not called: {hangs}"
+        except Refused:
+            raise
+        except Exception as error:  # noqa: BLE001 - its own words may hold what the store keeps
+            why = str(error) if isinstance(error, StoreHangs) else _failed(error)
+            said = f"{tool.name} was not called: {why}"
             cure = "Let an operator look at the store of secrets, then try again."
-            raise Refused(State.DEPENDENCY_UNAVAILABLE, said, remedy=cure) from hangs
+            raise Refused(State.DEPENDENCY_UNAVAILABLE, said, remedy=cure) from None
         try:
             result = await self.carried_out(tool, replace(ctx, secrets=secrets), arguments)
         except Exception as error:
@@ -93,6 +96,10 @@ class StepRunner:
                 raise  # the store's own
             said = f"the store of secrets did not answer within {tool.timeout_s:g} s"
             raise StoreHangs(said) from error
+
+
+def _failed(error: Exception) -> str:
+    return f"the store of secrets could not be asked ({type(error).__name__})"
 
 
 class StoreHangs(Exception):

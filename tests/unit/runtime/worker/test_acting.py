@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import traceback
 
 import pytest
 
@@ -75,6 +76,24 @@ async def test_a_store_that_hangs_refuses_the_call_and_has_said_of_no_secret_tha
     assert lacks is None
     assert no.value.state is State.DEPENDENCY_UNAVAILABLE
     assert CALLS == []
+
+
+class Broken(Prompt):
+    """Fails, in words that hold what it keeps."""
+
+    def read(self, tenant: str, name: str) -> str | None:
+        raise ConnectionError(f"a-secret of {tenant}/{name}")
+
+
+async def test_a_store_that_fails_refuses_the_call_without_its_own_words() -> None:
+    with pytest.raises(Refused) as no:
+        await StepRunner(NoModel(), Broken()).tool(patient, CTX, {})
+
+    assert no.value.state is State.DEPENDENCY_UNAVAILABLE
+    assert no.value.detail == (
+        "patient was not called: the store of secrets could not be asked (ConnectionError)"
+    )
+    assert "a-secret" not in "".join(traceback.format_exception(no.value))
 
 
 async def test_a_store_that_hangs_holds_up_no_other_store_and_no_other_work() -> None:
