@@ -82,6 +82,7 @@ class MarksOf:
         self._within_s = within_s
         self._bus, self._namespace, self._task, self._act = bus, namespace, task, act.act
         self._marks, self._at = act.marks, read_to
+        self._begun: dict[str, int] = {}  #: the latest attempt of each claim that was read
 
     async def now(self) -> Marks:
         """Give what stands there by now. Raises Refused when it cannot be read in time."""
@@ -97,39 +98,41 @@ class MarksOf:
         try:
             async with asyncio.timeout(self._within_s):
                 where = await _ledger_of(self._bus, self._namespace, self._task)
-                if not await self._read_on(where, (claim, attempt)):
-                    await self._wait_for(where, (claim, attempt))
+                await self._read_on(where)
+                await self._wait_for(where, claim, attempt)
         except TimeoutError as error:
             raise self._unread() from error
         return self._marks
 
-    async def _read_on(self, where: TopicPartition, wanted: tuple[str, int] | None = None) -> bool:
-        """Read up to the present end; say whether what is wanted was there."""
-        end, seen = await self._bus.end_offset(where), False
+    async def _read_on(self, where: TopicPartition) -> None:
+        """Read up to the present end; what was read stays read when the time is over before."""
+        end = await self._bus.end_offset(where)
         async with aclosing(self._bus.fetch(where, self._at, end)) as records:
             async for record in records:
-                seen = self._hear(record, wanted) or seen
+                self._hear(record)
+                self._at = record.offset + 1
         self._at = max(self._at, end)
-        return seen
 
-    async def _wait_for(self, where: TopicPartition, wanted: tuple[str, int]) -> None:
+    async def _wait_for(self, where: TopicPartition, claim: str, attempt: int) -> None:
         """Read on until it is there: another transaction may hold back what is committed."""
+        if self._begun.get(claim, 0) >= attempt:
+            return
         tail = await self._bus.tail({where: self._at})
         try:
-            seen = False
-            while not seen:
+            while self._begun.get(claim, 0) < attempt:
                 for record in await tail.poll(timeout_s=POLL_S):
-                    seen = self._hear(record, wanted) or seen
+                    self._hear(record)
                 self._at = tail.position(where)
         finally:
             await tail.close()
 
-    def _hear(self, record: Record, wanted: tuple[str, int] | None) -> bool:
+    def _hear(self, record: Record) -> None:
         event = decode(record) if record.key == as_bytes(self._task) else None
         if not isinstance(event, UndoEvent) or event.act != self._act:
-            return False
+            return
         self._marks = self._marks.after(event)
-        return isinstance(event, UndoBegun) and (event.claim, event.attempt) == wanted
+        if isinstance(event, UndoBegun):
+            self._begun[event.claim] = max(event.attempt, self._begun.get(event.claim, 0))
 
     def _unread(self) -> Refused:
         detail = f"the ledger could not be read within {self._within_s:g} s, so nothing was done"

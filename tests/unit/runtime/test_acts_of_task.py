@@ -39,6 +39,7 @@ class Ledger:
         ]
         self.stable = len(self.records) if stable is None else stable
         self.silent, self.tails = False, 0
+        self.stuck_at: int | None = None
         self.begun_at: list[int] = []
         self._read_to = 0
 
@@ -59,6 +60,8 @@ class Ledger:
         if self.silent:
             await asyncio.Event().wait()
         for record in self.records[start:end]:
+            if record.offset == self.stuck_at:
+                await asyncio.Event().wait()
             yield record
 
     async def tail(self, positions: Mapping[TopicPartition, int]) -> "Ledger":
@@ -105,6 +108,21 @@ async def test_a_ledger_that_cannot_be_read_ends_in_words_and_not_in_waiting() -
         await reader.now()
     with pytest.raises(Refused, match="the events of task t could not be read within"):
         await read_acts(as_bus(ledger), "n", "t", within_s=0.02)
+
+
+async def test_what_was_read_before_the_time_was_over_is_not_read_again() -> None:
+    other = Accepted(**{**SAID, "task_id": "o"}, **LANE, ce_id="o")
+    ledger = Ledger(DONE, BEGUN, other, other)
+    (act,) = left_of("t", [DONE])
+    reader = MarksOf(as_bus(ledger), "n", "t", act, 1, within_s=0.02)
+    ledger.stuck_at = 3
+
+    with pytest.raises(Refused, match="could not be read within"):
+        await reader.as_of("u/0/2", 1)
+    ledger.stuck_at = None
+
+    assert [one.claim for one in (await reader.as_of("u/0/2", 1)).claims] == ["u/0/2"]
+    assert (ledger.begun_at, ledger.tails) == ([1, 3], 0)
 
 
 async def test_only_what_was_written_since_the_task_was_submitted_is_read() -> None:
