@@ -182,18 +182,24 @@ async def test_what_a_canceled_undo_has_begun_is_never_repeated_without_a_person
         assert sum(isinstance(one, ActUndone) for one in await ledger(team)) == 1
 
 
+async def canceled_after_its_act(team: Team, task: TeamTask) -> None:
+    """Begin an undo whose process dies once its tool has acted, and cancel it."""
+    undoer = undoer_of(team)
+    (member,) = [one for one in team.members if one.agent is undoer]
+    await team.kill(undoer, at="after_act/unbook")
+    undo = await team.undo(task)
+    await asyncio.wait_for(member.kill_point.reached_it.wait(), team.patience_s)
+    await undo.cancel("it takes too long")
+    await team.restart(undoer)
+    await undo.until("canceled")
+
+
 async def test_what_a_canceled_undo_has_begun_is_asked_for_again_under_the_key_of_the_act(
     team_of: TeamOf, outside: Outside
 ) -> None:
     async with team_of(traveller, tools=TOOLS, partitions=1) as team:
-        task, undoer = await done(team, "book ritz"), undoer_of(team)
-        (member,) = [one for one in team.members if one.agent is undoer]
-        await team.kill(undoer, at="after_act/unbook")
-        first = await team.undo(task)
-        await asyncio.wait_for(member.kill_point.reached_it.wait(), team.patience_s)
-        await first.cancel("it takes too long")
-        await team.restart(undoer)
-        await first.until("canceled")
+        task = await done(team, "book ritz")
+        await canceled_after_its_act(team, task)
 
         report = await (await team.undo(task)).result(UndoReport)
 
@@ -207,14 +213,8 @@ async def test_once_its_receiver_may_have_forgotten_the_key_a_person_is_asked(
     team_of: TeamOf, outside: Outside
 ) -> None:
     async with team_of(traveller, tools=TOOLS, partitions=1) as team:
-        task, undoer = await done(team, "book ritz"), undoer_of(team)
-        (member,) = [one for one in team.members if one.agent is undoer]
-        await team.kill(undoer, at="after_act/unbook")
-        first = await team.undo(task)
-        await asyncio.wait_for(member.kill_point.reached_it.wait(), team.patience_s)
-        await first.cancel("it takes too long")
-        await team.restart(undoer)
-        await first.until("canceled")
+        task = await done(team, "book ritz")
+        await canceled_after_its_act(team, task)
         await team.advance(hours=1)
 
         second = await team.undo(task)
