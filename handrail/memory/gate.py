@@ -141,7 +141,11 @@ def integrity_of(label: str | None, *, by_person: bool) -> Integrity:
 
 def is_trusted(asked: Asked, space: Memory[Any]) -> bool:
     """Say whether what a command writes may be stored as it is."""
-    origin = integrity_of(asked.label, by_person=asked.by_person)
+    return takes_as_it_is(space, integrity_of(asked.label, by_person=asked.by_person))
+
+
+def takes_as_it_is(space: Memory[Any], origin: Integrity) -> bool:
+    """Say whether a space stores what comes from such an origin as it is."""
     return origin.rank <= space.access.integrity.rank or space.rules.untrusted
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from handrail.contract.memory import DAY_S, WORKING_AFTER_TASK_S, Memory, MemoryClass
+from handrail.memory.gate import takes_as_it_is
+from handrail.wire.label import Integrity
 
 _MINUTE_S, _HOUR_S = 60.0, 3600.0
 _MIB: Final = 1 << 20
@@ -42,6 +44,12 @@ class SpacePolicy:
         ]
 
 
+#: Whose words may not be taken as they are, the least trusted first.
+_ORIGINS: Final = {
+    Integrity.UNTRUSTED: "untrusted input",
+    Integrity.INTERNAL: "the team's own agents",
+    Integrity.USER: "people",
+}
 _PERSISTS: Final = {
     MemoryClass.WORKING: "while its task runs and a day longer",
     MemoryClass.FACT: "until it is superseded",
@@ -90,11 +98,14 @@ def _changes(space: Memory[Any]) -> str:
 
 
 def _untrusted(space: Memory[Any]) -> str:
-    if space.rules.untrusted:
+    origins = [one for one in _ORIGINS if not takes_as_it_is(space, one)]
+    if not origins:
         return "What comes from untrusted input is stored with a label that says so"
+    what = f"What comes from {' or '.join(_ORIGINS[one] for one in origins)}"
     if space.keeps is not MemoryClass.FACT:
-        return "What comes from untrusted input is never stored"
-    return "What comes from untrusted input is in quarantine until a person writes it anew"
+        return f"{what} is never stored"
+    anew = " or writes it anew" if takes_as_it_is(space, Integrity.USER) else ""
+    return f"{what} is in quarantine until a person endorses it{anew}"
 
 
 def _personal(space: Memory[Any]) -> str:

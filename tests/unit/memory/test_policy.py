@@ -1,11 +1,15 @@
 """A memory policy says in words what the classes do, and nothing that the keeper does not do."""
 
+import pytest
 from pydantic import BaseModel
 
 from handrail.contract.memory import Access, Memory, MemoryClass, PersonalData, Quota
+from handrail.memory.asked import Stored
 from handrail.memory.difference import difference
 from handrail.memory.policy import policy_of
 from handrail.wire.label import Integrity
+from handrail.wire.memory import Op
+from tests.unit.memory.asking import asked, decided, space_of, stored
 
 
 class Taste(BaseModel):
@@ -37,6 +41,52 @@ def test_every_class_has_its_words() -> None:
     assert "never stored" in said[MemoryClass.PREFERENCE]
     assert "in quarantine until a person" in said[MemoryClass.FACT]
     assert "it may be removed" in said[MemoryClass.ARTIFACT]
+
+
+#: Whoever writes with a label of this origin, and how the policy calls such an origin.
+ORIGINS = {
+    Integrity.UNTRUSTED: "untrusted input",
+    Integrity.INTERNAL: "the team's own agents",
+    Integrity.USER: "people",
+}
+
+
+@pytest.mark.parametrize("integrity", list(Integrity))
+@pytest.mark.parametrize("keeps", list(MemoryClass))
+def test_what_is_said_of_an_origin_is_what_the_keeper_does_with_it(
+    keeps: MemoryClass, integrity: Integrity
+) -> None:
+    space = space_of(keeps, access=Access(integrity=integrity))
+    said = policy_of(space).untrusted
+    found = set[str]()
+    for origin, name in ORIGINS.items():
+        one = asked(space, expect=0, by="person:ada", label=f"{origin} tenant")
+        decision = decided(space, one)
+        if not isinstance(decision, Stored):
+            found.add("is never stored")
+        elif decision.record.quarantined:
+            found.add("is in quarantine")
+        as_it_is = isinstance(decision, Stored) and not decision.record.quarantined
+        assert (f" {name} " in said) is not as_it_is or "with a label that says so" in said
+    assert len(found) <= 1
+    assert (found or {"is stored with a label that says so"}).pop() in said
+
+
+def test_quarantine_is_said_to_end_by_what_ends_it() -> None:
+    for integrity in (Integrity.SYSTEM, Integrity.USER, Integrity.INTERNAL):
+        space = space_of(MemoryClass.FACT, access=Access(integrity=integrity))
+        said = policy_of(space).untrusted
+        hidden = stored(space_of(MemoryClass.FACT), quarantined=True)
+
+        anew = decided(
+            space, asked(space, by="person:ada", value={"text": "new"}, expect=1), hidden
+        )
+        vouched = decided(space, asked(space, Op.ENDORSE, by="person:ada", expect=1), hidden)
+
+        assert isinstance(anew, Stored)
+        assert isinstance(vouched, Stored)
+        assert ("or writes it anew" in said) == (not anew.record.quarantined)
+        assert ("endorses it" in said) == (not vouched.record.quarantined)
 
 
 def test_who_may_use_it_and_how_much_is_named() -> None:
