@@ -93,18 +93,17 @@ def judge(call: Call, rails: Rails) -> Verdict:
     try:
         if (held := call.tool.held()) is not None:
             return Stopped(stage, held)
-        arguments, unsure = call.tool.checked(call.arguments), None
+        arguments, needed = call.tool.checked(call.arguments), dict[Stage, NeedsApproval]()
         for stage, check in _CHECKS:
             found = check(call, arguments, rails)
             if isinstance(found, Refused):
                 return Stopped(stage, found)
             if isinstance(found, NeedsApproval) and not call.approved:
-                if stage is not Stage.LABELS:
-                    return _by_another(call, found if unsure is None else _both(unsure, found))
-                # A person is asked last of all: a rule may forbid it, or name who has to decide.
-                unsure = found
-        if unsure is not None:
-            return _by_another(call, unsure)
+                needed[stage] = found
+            if stage is Stage.APPROVAL and needed:
+                # Whoever finds that a person has to decide, all of them are asked for here: what
+                # may be refused without a person is refused before.
+                return _by_another(call, _together(needed))
     except Refused as refused:
         return Stopped(stage, refused)
     except Exception as error:  # noqa: BLE001 - answered by a refusal
@@ -143,9 +142,14 @@ def _labels(
     return NeedsApproval(approval, arguments, (approval.by,), f"It is asked because {why}.")
 
 
-def _both(unsure: NeedsApproval, needed: NeedsApproval) -> NeedsApproval:
-    by = needed.by if unsure.by == (ANYONE,) else (*needed.by, *unsure.by)
-    return replace(needed, by=tuple(dict.fromkeys(by)), why=unsure.why)
+def _together(needed: Mapping[Stage, NeedsApproval]) -> NeedsApproval:
+    """Make one request of all; a rule that asks has looked at what the contract asks for."""
+    unsure = needed.get(Stage.LABELS)
+    found = needed.get(Stage.POLICY) or needed.get(Stage.APPROVAL)
+    if unsure is None or found is None:
+        return next(iter(needed.values()))
+    by = found.by if unsure.by == (ANYONE,) else (*found.by, *unsure.by)
+    return replace(found, by=tuple(dict.fromkeys(by)), why=unsure.why)
 
 
 def _policy(

@@ -9,10 +9,9 @@ very arguments, contract and rules that the person saw, before it expires, and o
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, NoReturn, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 import structlog
-from pydantic import Field
 
 from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
@@ -21,17 +20,16 @@ from handrail.contract.for_task import FOR_TASK, ForTask
 from handrail.contract.problem import Problem
 from handrail.contract.terms import Approval
 from handrail.contract.tool import Tool
-from handrail.lane.charging import charged, charged_before
 from handrail.lane.journal import Entry
 from handrail.lane.steps import StepLog, StepRecord
 from handrail.models.port import JsonObject
 from handrail.rails.binding import Binding
-from handrail.rails.budget import in_words, micros_of, written
 from handrail.rails.gateway import Call, NeedsApproval, Stage, Stopped, Verdict, judge
 from handrail.rails.licence import Licence
 from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.approving import Decided, approval_wait, expired, may_not_decide
-from handrail.runtime.worker.asking import Asker, ask_person_wait
+from handrail.runtime.worker.asking import Asker
+from handrail.runtime.worker.covering import Covering, beside, is_settled, used_up
 from handrail.runtime.worker.flights import ApprovalEnded
 from handrail.runtime.worker.ground import Act, never_again
 from handrail.runtime.worker.requests import request_id
@@ -44,9 +42,8 @@ log = structlog.get_logger("handrail.rails")
 R = TypeVar("R")
 T = TypeVar("T")
 
-RAISES_COUNT_MAX = 16  #: how often a person is asked for more, for the tries of one act
-
-Amount = Annotated[float, Field(ge=0, le=1e6)]  #: by which a person raises a budget
+#: Judged before a person is asked for more budget.
+FREE_STAGES: Final = frozenset({Stage.CONTRACT, Stage.LABELS, Stage.POLICY, Stage.BUDGET})
 
 #: Makes the act of a call, from its arguments as a handler, a model or a person has given them,
 #: which name it whatever its contract takes by then, and as the contract reads them.
@@ -69,34 +66,39 @@ class Gate:
         if not cost:
             return await self._judged(tool, arguments, path, act, cost)
 
-        def carry() -> Awaitable[R]:
-            return self._judged(tool, arguments, path, act, cost)
+        async def stopping() -> Stopped | None:
+            return await self._stopping(self._call(tool, arguments))
 
-        return await self.paid(tool.name, cost, path, carry)
+        async def carry(stopped: Stopped | None) -> R:
+            return await self._judged(tool, arguments, path, act, cost, stopped)
+
+        covering = Covering(self.steps, self.asker)
+        return await covering.paid(tool.name, cost, path, carry, stopping)
 
     async def paid(self, name: str, cost: int, path: str, carry: Callable[[], Awaitable[T]]) -> T:
-        """Carry out what costs at most so much, once that is left; `Refused` when it is not."""
-        steps = self.steps
-        earlier = self._charged_before(path)
-        steps.budget.charge(cost * earlier)
-        await self._cover(name, cost, path)
-        try:
+        """Carry out what is no tool and costs at most so much; `Refused` when it is not left."""
+
+        async def carried(_: Stopped | None) -> T:
             return await carry()
-        finally:
-            # A step that was open may have been begun once more.
-            more = charged_before(self.record(path)) - earlier
-            steps.budget.charge(cost * max(0, more))
+
+        return await Covering(self.steps, self.asker).paid(name, cost, path, carried)
 
     # ---- inside
 
     async def _judged(
-        self, tool: Tool[Any, R], arguments: JsonObject, path: str, act: MakeAct[R], cost: int
+        self,
+        tool: Tool[Any, R],
+        arguments: JsonObject,
+        path: str,
+        act: MakeAct[R],
+        cost: int,
+        stopped: Stopped | None = None,
     ) -> R:
         steps = self.steps
         costs = {"cost": cost} if cost and steps.budget.account.limit is not None else {}
         call = self._call(tool, arguments)
         ask_path, rails = approval_path(path), self.steps.ground.worker.rails
-        verdict = None if self.is_settled(path) else await self._verdict(call, ask_path)
+        verdict = None if self.is_settled(path) else stopped or await self._verdict(call, ask_path)
         # A store of secrets takes its time, in which an approval may have expired.
         call = original = replace(call, now_ms=steps.now_ms())
         further = self._further(call, path, verdict)
@@ -117,9 +119,7 @@ class Gate:
             arguments, dict(arguments if isinstance(verdict, Stopped) else verdict.arguments)
         )
         if isinstance(verdict, Stopped):
-            trace = self.asker.envelope.trace_parent or self.asker.invocation.id
-            problem = Problem.of(verdict.refused, owner=tool.terms.owner, trace=trace)
-            log.info("act refused", tool=tool.name, stage=verdict.stage, **problem.for_operator())
+            self._tell(tool, verdict)
             return await steps.carry_out(refusing(made, verdict.refused))
         if isinstance(verdict, NeedsApproval):
             # It was none when the run began to ask, so nobody has decided on it.
@@ -134,7 +134,7 @@ class Gate:
             made = replace(made, licence=licence)
         made = replace(made, licence={**made.licence, **costs})
         if not steps.budget.account.fits(cost):
-            return await steps.carry_out(refusing(made, _used_up(tool.name)))
+            return await steps.carry_out(refusing(made, used_up(tool.name)))
         limit = tool.terms.limit
         with (
             suppress(ApprovalEnded),
@@ -146,6 +146,11 @@ class Gate:
         # What it was to go on by has ended before it began: it is put to a person.
         return await self._judged(tool, arguments, path, act, cost)
 
+    def _tell(self, tool: Tool[Any, Any], verdict: Stopped) -> None:
+        trace = self.asker.envelope.trace_parent or self.asker.invocation.id
+        problem = Problem.of(verdict.refused, owner=tool.terms.owner, trace=trace)
+        log.info("act refused", tool=tool.name, stage=verdict.stage, **problem.for_operator())
+
     async def _verdict(self, call: Call, ask_path: str) -> Verdict:
         """Judge an act; nobody is asked to approve one that lacks a secret."""
         found = judge(call, self.steps.ground.worker.rails)
@@ -154,6 +159,17 @@ class Gate:
             if lacking is not None:
                 return Stopped(Stage.CONTRACT, lacking)
         return found
+
+    async def _stopping(self, call: Call) -> Stopped | None:
+        """Say what stops an act before anybody is asked for more budget for it; None for nothing.
+
+        Approval and sandbox come later: by then another machine may have the lane.
+        """
+        found = judge(call, self.steps.ground.worker.rails)
+        if isinstance(found, Stopped) and found.stage in FREE_STAGES:
+            return found
+        lacking = await self.acting.lacks(call.tool, call.tenant)
+        return None if lacking is None else Stopped(Stage.CONTRACT, lacking)
 
     async def _decided(self, call: Call, ask_path: str, verdict: Verdict | None) -> Decided:
         """Wait for the decision on a call, and know what it says of others. Raises Refused."""
@@ -199,47 +215,6 @@ class Gate:
         intent = None if record is None else record.intent
         found = None if intent is None else intent.facts.get(FACT)
         return act if found is None else replace(act, licence={FACT: found})
-
-    def _charged_before(self, path: str) -> int:
-        """Give how many attempts are paid for beside the one that is about to be counted."""
-        record = self.record(path)
-        return charged(record) if self._is_begun_again(path) else charged_before(record)
-
-    def _is_begun_again(self, path: str) -> bool:
-        """Say whether it is paid for once more now: what was begun before is lost."""
-        record = self.record(path)
-        if record is None or record.outcome is not None or record.intent is None:
-            return False
-        facts = record.intent.facts
-        return "void" in facts or Effect(str(facts["effect"])) is Effect.PAID
-
-    async def _cover(self, tool: str, cost: int, path: str) -> None:
-        """Ask a person for more where an act costs more than is left; `Refused` for nothing."""
-        steps, settled = self.steps, self.is_settled(path) and not self._is_begun_again(path)
-        for count in range(1, RAISES_COUNT_MAX + 1):
-            # Each try may have used up what was given for the one before.
-            ask_path = _beside(path, "b" * count)
-            covered = settled or steps.budget.account.fits(cost)
-            if covered and not self.is_settled(ask_path):
-                return
-            wait = ask_person_wait(
-                self.asker,
-                ask_path,
-                f"{_left_in_words(steps.budget.account.left)} of the budget of this task, and"
-                f" {tool} costs up to {in_words(cost)}. By how much is it raised? 0 refuses it.",
-                returns=Amount,
-                choices=(),
-                within_s=None,
-                # What is left may be another amount when the run comes again.
-                known_as=f"The budget of this task is used up, and {tool} costs {written(cost)}."
-                " By how much is it raised? 0 refuses it.",
-            )
-            by = micros_of(await steps.wait_for(wait))
-            steps.budget.account = steps.budget.account.raised(by)
-            if not by and not settled and not steps.budget.account.fits(cost):
-                break
-        if not settled and not steps.budget.account.fits(cost):
-            raise _used_up(tool)
 
     def _call(self, tool: Tool[Any, Any], arguments: JsonObject) -> Call:
         envelope = self.asker.envelope
@@ -323,26 +298,16 @@ class Gate:
 
     def record(self, path: str) -> StepRecord | None:
         """Give what is recorded of a step of this run."""
-        steps = self.steps
-        return steps.ground.lane.steps.known(steps.invocation.id, path)
+        return self.steps.known(path)
 
     def is_settled(self, path: str) -> bool:
         """Say whether it was begun or has ended, so that nothing is left to be judged."""
-        record = self.record(path)
-        if record is None:
-            return False
-        begun = record.intent is not None and "void" not in record.intent.facts
-        return record.outcome is not None or begun
+        return is_settled(self.record(path))
 
 
 def approval_path(path: str) -> str:
     """Name the step in which the act of a step is approved."""
-    return _beside(path, "a")
-
-
-def _beside(path: str, letter: str) -> str:
-    step, _, index = path.partition(".")
-    return f"{step}.{letter}{index or 0}"
+    return beside(path, "a")
 
 
 def _as_read(tool: Tool[Any, Any], arguments: JsonObject) -> JsonObject:
@@ -354,14 +319,6 @@ def _as_read(tool: Tool[Any, Any], arguments: JsonObject) -> JsonObject:
         return tool.checked(arguments)
     except Refused:
         return arguments
-
-
-def _left_in_words(micros: int | None) -> str:
-    return f"{in_words(micros)} is left" if micros else "Nothing is left"
-
-
-def _used_up(tool: str) -> Refused:
-    return Refused(State.BUDGET_EXHAUSTED, f"{tool} costs more than is left of the task's budget")
 
 
 def _rejected(tool: str, decided: Decided) -> Refused:

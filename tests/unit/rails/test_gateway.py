@@ -105,6 +105,21 @@ def test_each_stage_says_no_before_those_behind_it() -> None:
     assert list(stopped(says_no[4])) == [Stage.SANDBOX, State.SANDBOX_UNAVAILABLE]
 
 
+@pytest.mark.parametrize("by", ["role:finance", "anyone"])
+@pytest.mark.parametrize("asked_by", ["ben", None])
+def test_nobody_is_asked_to_approve_what_its_rate_refuses_whoever_wants_an_approval(
+    by: str, asked_by: str | None
+) -> None:
+    full = CallLimits()
+    with full.running("refund", "default", Limit(per_tenant=1), 0):
+        asks = replace(unconfined(Approving(by)), limits=full)
+        found = judge(call(tool=_limited, asked_by=asked_by), asks)
+        free = judge(call(tool=_limited), replace(asks, limits=CallLimits()))
+
+    assert list(stopped(found)) == [Stage.BUDGET, State.RATE_LIMITED]
+    assert isinstance(free, NeedsApproval)
+
+
 class _Held(Tool[..., str]):
     """A tool that may not be called now."""
 
