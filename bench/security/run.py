@@ -64,7 +64,7 @@ async def play(task: Honest, attack: Attack | None = None, *, remote: bool = Fal
             asked = 0
             if entry is later:
                 _, _, asked, _ = await _carried(team, learn, task.ask, mark)
-                await team.settle()  # the view of the one who is reminded follows in its own time
+                await team.settle()  # what was learnt is in the view of the one who is reminded
             state, result, more, why = await _carried(team, entry, task.ask, mark)
             return Came(state, result, tuple(house.acts), asked + more, bool(model.obeyed), why)
     finally:

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
 from handrail.lane.retry import QUICK_ATTEMPTS_MAX, Tries
 from handrail.runtime.failpoint import Countdown, Moment
 from handrail.runtime.worker.process import AgentProcess
+
+if TYPE_CHECKING:
+    from handrail.runtime.memory_view import MemoryView
 
 POLL_S = 0.002
 DRAIN_S = 5.0
@@ -88,6 +91,11 @@ class Member:
             await asyncio.gather(self.running, return_exceptions=True)
         await self.process.close()
         await self.bus.close()
+
+    @property
+    def view(self) -> "MemoryView | None":
+        """What it knows of memory, if its agent may read any and it was not killed."""
+        return None if self.kill_point.reached_it.is_set() else self.process.view
 
     @property
     def member_id(self) -> str | None:

@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,15 @@ from handrail.testing.accounting import read_all
 from handrail.testing.team_ground import TeamGround
 from handrail.wire.codec import encode_headers
 from handrail.wire.envelope import Envelope
-from handrail.wire.memory import COMMAND_TYPE, COMMANDS, Command, Op, Positions, full_key
+from handrail.wire.memory import (
+    COMMAND_TYPE,
+    COMMANDS,
+    NOTHING_WRITTEN,
+    Command,
+    Op,
+    Positions,
+    full_key,
+)
 from handrail.wire.record import Outgoing
 from handrail.wire.record import Record as Read
 
@@ -104,6 +113,18 @@ class TeamMemory:
         wanted = await self.commands_until_now()
         await self._view.wait_for(wanted, within_s=ground.patience_s)
         return self._view, wanted
+
+    async def followed(self, views: Iterable[MemoryView | None]) -> bool:
+        """Let views follow to all that was asked for until now; False if one had to be waited for.
+
+        Raises StaleView for one that does not get there.
+        """
+        opened = [view for view in views if view is not None]
+        wanted = await self.commands_until_now() if opened else NOTHING_WRITTEN
+        late = [view for view in opened if not view.holds(wanted)]
+        for view in late:
+            await view.wait_for(wanted, within_s=self._ground.patience_s)
+        return not late
 
     async def commands_until_now(self) -> Positions:
         """Give where the last command of each partition stands."""

@@ -41,6 +41,7 @@ from handrail.testing.member import DRAIN_S, POLL_S, KillPoint, Member, quick_at
 from handrail.testing.memory import TENANT, TeamMemory, TestedSpace
 from handrail.testing.model import ScriptedModel
 from handrail.testing.people import PersonHands
+from handrail.testing.quiet import quiet
 from handrail.testing.task import TeamTask
 from handrail.testing.tools import FakedTools, ToolHands, unconfined
 from handrail.testing.undo import UndoHands
@@ -54,9 +55,6 @@ Submitted = Coroutine[Any, Any, TeamTask]
 
 PARTITIONS = 3
 ASKED_BY = "a test"  #: who has asked for the tasks of a test
-QUIET_TURNS, BUSY_TURNS = 8, 30  #: turns of the event loop without a move that count as rest
-
-assert QUIET_TURNS <= BUSY_TURNS
 
 
 class Team(
@@ -261,16 +259,14 @@ class Team(
     async def settle(self) -> None:
         """Let everything happen that can happen without time passing.
 
-        Guaranteed in memory, for all that runs in the event loop; not for work in threads.
+        What was written to memory is then known to every process. Guaranteed in memory, for all
+        that runs in the event loop; not for other work in threads.
         """
-        quiet, seen, enough = 0, self._ground.moves_count(), QUIET_TURNS
-        while quiet < enough:
-            await asyncio.sleep(0)
-            now = self._ground.moves_count()
-            quiet = quiet + 1 if now == seen else 0
-            enough = enough if now == seen else BUSY_TURNS
-            seen = now
-        self.check()
+        followed = False
+        while not followed:
+            await quiet(self._ground.moves_count)
+            self.check()
+            followed = await self._memory.followed(member.view for member in self.members)
 
     # ---- what it remembers
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handrail.bus.port import Bus
 from handrail.contract.agent import Agent
@@ -39,6 +39,9 @@ from handrail.runtime.worker.provider import ProviderGates
 from handrail.runtime.worker.traffic import Traffic
 from handrail.runtime.worker.turns import Turns
 from handrail.wire.record import TopicPartition
+
+if TYPE_CHECKING:
+    from handrail.runtime.memory_view import MemoryView
 
 WATCH_S = 0.2
 
@@ -174,6 +177,11 @@ class AgentProcess:
     def lanes(self) -> Sequence[LaneRunner]:
         """Every lane that this process has now."""
         return [lane for worker in self._workers for lane in worker.lanes.values()]
+
+    @property
+    def view(self) -> "MemoryView | None":
+        """What it knows of memory, if one of its agents may read any."""
+        return self._memory.view
 
     def status(self) -> list[AgentStatus]:
         """Say what each agent is doing here."""

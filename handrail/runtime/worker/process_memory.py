@@ -49,7 +49,7 @@ class ProcessMemory:
     ) -> None:
         """Open nothing but the keys; the view is filled by `start`."""
         self._opened = ExitStack()
-        self._view: MemoryView | None = None
+        self.view: MemoryView | None = None  #: there when one of the agents may read
         self._keys: SubjectKeys | None = None
         names = [agent.name for agent in agents]
         may_read = any(space.may_read(name) for space in team.spaces.values() for name in names)
@@ -61,8 +61,8 @@ class ProcessMemory:
             self._keys = _keys(place.keys or self._scratch() / KEYS_FILE, place.project)
             self._opened.callback(_close_keys, self._keys)
         if read:
-            self._view = _view(bus, place, read, self._keys)
-        self.worker = WorkerMemory(team.spaces, self._view, self._keys)
+            self.view = _view(bus, place, read, self._keys)
+        self.worker = WorkerMemory(team.spaces, self.view, self._keys)
 
     def _scratch(self) -> Path:
         folder = tempfile.TemporaryDirectory(prefix="handrail-keys-")
@@ -70,18 +70,18 @@ class ProcessMemory:
 
     async def start(self) -> None:
         """Fill the view. Raises TopicsMissing, and what the broker's absence raises."""
-        if self._view is not None:
-            await self._view.start()
+        if self.view is not None:
+            await self.view.start()
 
     def check_alive(self) -> None:
         """Raise what ended the view, if anything has."""
-        if self._view is not None:
-            self._view.check_alive()
+        if self.view is not None:
+            self.view.check_alive()
 
     async def close(self) -> None:
         """Give everything back."""
-        if self._view is not None:
-            await self._view.close()
+        if self.view is not None:
+            await self.view.close()
         self._keys = None
         self._opened.close()
 
