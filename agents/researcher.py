@@ -39,7 +39,8 @@ async def researcher(question: Question, ctx: Context) -> Finding:
             return Finding(question=question, claims=claims, left_out=left_out)
         gone = Fact(question=question.text, collection=question.collection, gone=wrong)
         with suppress(Conflict):  # somebody else has found the same, or has proved it anew
-            await ctx.memory(facts).put(key, gone, expect=known.version)
+            made_from = (known.reference,)
+            await ctx.memory(facts).put(key, gone, expect=known.version, derived_from=made_from)
     ctx.memory(searches).increment("documents")
     if not shelf.passages:
         gap = nothing_on_the_shelf(question.collection, shelf)
@@ -52,5 +53,5 @@ async def researcher(question: Question, ctx: Context) -> Finding:
     related = Recall(facts, query=question.text, k=3, heading="Proved for other questions:")
     context = await ctx.recall(related, budget_tokens=RELATED_TOKENS_MAX)
     chosen = await ctx.model(question.text, returns=Selected, sources=sources, context=context)
-    claims = as_claims(question.text, chosen, found)
+    claims = as_claims(question.text, chosen, found, context.references)
     return Finding(question=question, claims=claims, gap=chosen.refusal, left_out=left_out)

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from desk.brief import Brief, strike
-from desk.remembering import found_faults, judged, key_of, worth_keeping
+from desk.remembering import found_faults, judged, key_of, sources_of, worth_keeping
 from handrail import NEW, Conflict, Context, Effect, Refused, agent
 from memory.decisions import decisions
 from memory.facts import facts
@@ -29,5 +29,5 @@ async def reviewer(draft: Draft, ctx: Context) -> Objection | Brief:
         # What memory does not take, such as an address of a person, is only not remembered.
         with suppress(Refused):
             key = key_of(fact.collection, fact.question)
-            await ctx.memory(facts).update(key, fact.in_place_of)
+            await ctx.memory(facts).update(key, fact.in_place_of, derived_from=sources_of(fact))
     return brief

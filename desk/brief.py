@@ -27,6 +27,7 @@ class Claim(BaseModel):
     text: str
     quotes: tuple[Quote, ...] = ()
     remembered: bool = False  #: proved in an earlier task, and found in memory
+    beside: tuple[str, ...] = ()  #: remembered records that were before whoever chose it
 
 
 class Gap(BaseModel):

@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict
 
 from desk.brief import Brief, Claim, Fault, faults
 from desk.place import known_collections
+from desk.quotes import Quote
+
+SOURCES_MAX, PATH_CHARS_MAX = 200, 400  #: of what memory keeps with a record
 
 _WORD = re.compile(r"\w+(?:['’.-]\w+)*")
 _ARTICLES = frozenset({"a", "an", "the"})
@@ -85,6 +88,24 @@ def worth_keeping(brief: Brief) -> list[Fact]:
         if not any(claim.remembered for claim in claims):
             found.append(Fact(question=question, collection=brief.collection, claims=claims))
     return found
+
+
+def sources_of(fact: Fact) -> tuple[str, ...]:
+    """Name what a fact was made from: the documents it quotes, and what was remembered beside them.
+
+    Whoever retracts a document by such a name takes back what was proved from these bytes of it.
+    """
+    quotes = [quote for claim in fact.claims for quote in claim.quotes]
+    named = [document_of(quote) for quote in quotes]
+    beside = [one for claim in fact.claims for one in claim.beside]
+    return tuple(dict.fromkeys((*named, *beside)))[:SOURCES_MAX]
+
+
+def document_of(quote: Quote) -> str:
+    """Name the bytes of a document; a path that is very long is left out of it."""
+    path = f"{quote.collection}/{quote.source}"
+    shown = path if len(path) <= PATH_CHARS_MAX else quote.collection[:PATH_CHARS_MAX]
+    return f"document:{shown}@{quote.source_sha256}"
 
 
 def judged(claims: int, found: Sequence[Fault], *, sent_back: bool) -> Review:

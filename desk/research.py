@@ -15,8 +15,13 @@ def to_source(passage: Passage) -> Source:
     return Source(id=passage.id, text=passage.text, heading=passage.heading, source=passage.source)
 
 
-def as_claims(question: str, chosen: Selected, found: Sequence[Passage]) -> tuple[Claim, ...]:
-    """Turn each excerpt into a claim that rests on it; one that is in no passage makes none."""
+def as_claims(
+    question: str, chosen: Selected, found: Sequence[Passage], beside: Sequence[str] = ()
+) -> tuple[Claim, ...]:
+    """Turn each excerpt into a claim that rests on it; one that is in no passage makes none.
+
+    `beside` are the remembered records that were put before the model with the passages.
+    """
     by_id = {passage.id: passage for passage in found}
     claims: list[Claim] = []
     for excerpt in chosen.excerpts:
@@ -24,7 +29,8 @@ def as_claims(question: str, chosen: Selected, found: Sequence[Passage]) -> tupl
         quote = None if passage is None else quote_words(passage, excerpt.text)
         if quote is not None:
             text = " ".join(excerpt.text.split())
-            claims.append(Claim(question=question, text=text, quotes=(quote,)))
+            own = Claim(question=question, text=text, quotes=(quote,), beside=tuple(beside))
+            claims.append(own)
     return tuple(claims)
 
 

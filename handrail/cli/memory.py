@@ -21,7 +21,7 @@ from handrail.cli.memory_rows import VERSIONS, memory_row, shown_value
 from handrail.cli.memory_told import manifest, refused
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
-from handrail.cli.rows import MemoryDiffRow, MemoryRow, PolicyRow
+from handrail.cli.remembered_rows import MemoryDiffRow, MemoryRow, PolicyRow
 from handrail.errors import Conflict, NothingRemembered, WriteRefused
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import click
 from handrail.cli.memory_place import memory_on, opened_memory, tenant_option, views_folder
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
-from handrail.cli.rows import MemoryChangeRow, MemoryReceiptRow
+from handrail.cli.remembered_rows import MemoryChangeRow, MemoryReceiptRow
 from handrail.errors import ConfirmationNeeded, NothingRemembered
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ def retract(place: Place, message: str, shape: Shape, **wish: object) -> int:
     """Take back what memory holds because of a message, across all agents.
 
     MESSAGE is the id of a handoff: `message` of `handrail memory history SPACE KEY -o json`, or
-    `ce_id` of `handrail show TASK -o json`. What was handed on because of it counts too. What its
+    `ce_id` of `handrail show TASK -o json`; or another source that records name in
+    `derived_from`, such as a document. What was handed on because of a message counts too. What its
     task has published already is listed.
     """
     return asyncio.run(_retract(place.settings(), message, shape, Wish(**wish)))  # type: ignore[arg-type]  # the options of `_wish`

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from handrail.cli.output import Column, inert
-from handrail.cli.rows import MemoryRow
+from handrail.cli.remembered_rows import MemoryRow
 
 if TYPE_CHECKING:
     from handrail.runtime.memory_acts import OnMemory
@@ -48,6 +48,8 @@ def memory_row(
         derived_from=list(stored.derived_from),
         confidence=stored.confidence,
         label=stored.label,
+        tool=stored.tool_call or None,
+        model=stored.model or None,
         takes_back=stored.rollback_of,
         score=score,
     )

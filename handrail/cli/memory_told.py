@@ -8,7 +8,7 @@ import click
 from handrail.cli.memory_place import memory_on, tenant_option
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
-from handrail.cli.rows import MemoryManifestRow, MemoryRefusedRow
+from handrail.cli.remembered_rows import MemoryManifestRow, MemoryRefusedRow
 from handrail.errors import NothingRemembered
 
 if TYPE_CHECKING:

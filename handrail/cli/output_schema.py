@@ -10,6 +10,15 @@ from pydantic import TypeAdapter
 
 from handrail.cli.output import OUTPUT_VERSION
 from handrail.cli.rail_rows import RemoteToolRow, RuleRow, ToolRow, UndoRow
+from handrail.cli.remembered_rows import (
+    MemoryChangeRow,
+    MemoryDiffRow,
+    MemoryManifestRow,
+    MemoryReceiptRow,
+    MemoryRefusedRow,
+    MemoryRow,
+    PolicyRow,
+)
 from handrail.cli.rows import (
     AgentRow,
     ChaosRow,
@@ -19,14 +28,7 @@ from handrail.cli.rows import (
     DoubtRow,
     EventRow,
     LaneRow,
-    MemoryChangeRow,
-    MemoryDiffRow,
-    MemoryManifestRow,
-    MemoryReceiptRow,
-    MemoryRefusedRow,
-    MemoryRow,
     PlanRow,
-    PolicyRow,
     ProcessRow,
     RecordRow,
     RequestRow,

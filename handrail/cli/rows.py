@@ -8,6 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from handrail.cli.rail_rows import RemoteToolRow, RuleRow, ToolRow, UndoRow
+from handrail.cli.remembered_rows import (
+    MemoryChangeRow,
+    MemoryDiffRow,
+    MemoryManifestRow,
+    MemoryReceiptRow,
+    MemoryRefusedRow,
+    MemoryRow,
+    PolicyRow,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,108 +258,6 @@ class ChaosRow:
     of: str  #: what `out_of` counts
     bound: float | None  #: what the true rate is below, at 95 % confidence; None: no bound
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyRow:
-    """What a team has decided about one memory space."""
-
-    space: str
-    keeps: str  #: its memory class
-    purpose: str
-    persists: str
-    expires: str
-    changes: str
-    readers: list[str]  #: names of agents; none: every agent
-    writers: list[str]
-    untrusted: str
-    personal: str
-    quota: str
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryRow:
-    """One version of one record of memory."""
-
-    space: str
-    key: str
-    version: int
-    value: Any  #: null for a version that removed it, and for one whose subject was forgotten
-    state: str  #: present, earlier, removed, quarantined, flagged or forgotten
-    by: str
-    task: str | None
-    message: str | None
-    written: str
-    expires: str | None
-    derived_from: list[str]
-    confidence: float | None
-    label: str | None
-    takes_back: int | None  #: the version that it takes back
-    score: float | None  #: of a search; a higher one is a better match
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryChangeRow:
-    """One record that an act on memory changes, or leaves as it is."""
-
-    space: str
-    key: str
-    version: int  #: the present one
-    does: str  #: in words
-    state: str  #: planned, done, conflict, refused or left
-    why: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryDiffRow:
-    """One field in which two versions of a record differ; null: it is not there."""
-
-    field: str
-    before: Any
-    after: Any
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryReceiptRow:
-    """The receipt of a person who was forgotten."""
-
-    subject: str
-    digest: str  #: what stands for them in topics
-    records: int
-    versions: int
-    elsewhere: int  #: records made from what was known of them
-    left: int
-    key_destroyed: bool
-    time: str
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryManifestRow:
-    """One record that a model was given, or that was left out."""
-
-    prompt: int  #: number of the text within its task, from 1
-    agent: str
-    step: str
-    space: str
-    key: str
-    version: int
-    score: float
-    tokens: int
-    left_out: str | None  #: why
-    invocation: str
-    budget: int
-    sha256: str  #: of the whole text
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryRefusedRow:
-    """How often memory has refused somebody for one reason."""
-
-    space: str
-    reason: str
-    by: str
-    count: int
-    last: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from handrail.contract.tool import Tool, ToolContext
 from handrail.wire.label import Integrity
 
 if TYPE_CHECKING:
-    from handrail.contract.memory import Memory, MemoryHandle
+    from handrail.contract.memory import Memory
+    from handrail.contract.memory_handle import MemoryHandle
     from handrail.contract.plan import May
     from handrail.contract.recall import Recall, Recalled
     from handrail.contract.topic import Topic

@@ -5,11 +5,11 @@ which fixes what may happen to its records; nothing is created on a broker here.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Generic, Protocol, TypeGuard
+from typing import Any, Final, Generic, TypeGuard
 
 from typing_extensions import TypeVar
 
@@ -239,8 +239,8 @@ class Provenance:
     agent_version: str = ""
     task_id: str = ""
     message_id: str = ""  #: the invocation
-    tool_call: str = ""
-    model: str = ""
+    tool_call: str = ""  #: the last one that was answered before: its step and the tool's name
+    model: str = ""  #: the last one that had answered before, by its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,75 +275,6 @@ class Applied:
     version: int
     same_as: str | None = None  #: the key that already held the very same, where nothing was added
     quarantined: bool = False  #: kept where only people see it, until a person writes it anew
-
-
-class MemoryHandle(Protocol[M]):
-    """One space in the hands of a handler. Reads, `put` and `update` are steps; the rest waits.
-
-    A read waits until everything that was written before it, by this handler or by those whose
-    handoffs led to it, is in the local view; it raises StaleView after 250 ms. What was read is
-    recorded: a handler that is run again is given the same. Expired records are never given.
-
-    A space with personal data wants `subject=`, whom a record is about; any other refuses it.
-    Keys are those of the task's tenant, and of the task itself in a space of class `working`.
-    Raises MemoryKeyInvalid for what is no key, and Refused (`denied_by_policy`, or
-    `needs_approval` where only people write) for what the agent may not do.
-    """
-
-    def get(
-        self, key: str, *, as_of: datetime | int | None = None, subject: str | None = None
-    ) -> Awaitable[Record[M] | None]:
-        """Give the newest version, or the one at a time or of a number; None when there is none."""
-        ...
-
-    def history(self, key: str, *, subject: str | None = None) -> Awaitable[list[Record[M]]]:
-        """Give every version that is still kept, oldest first."""
-        ...
-
-    def search(
-        self, text: str, k: int = SEARCH_K, *, subject: str | None = None
-    ) -> Awaitable[list[Hit[M]]]:
-        """Give up to `k` records that match words of a text, best first (BM25)."""
-        ...
-
-    def put(
-        self,
-        key: str,
-        value: M,
-        *,
-        expect: int | None = None,
-        subject: str | None = None,
-        derived_from: Sequence[str] = (),
-        confidence: float | None = None,
-        observed_at: datetime | None = None,
-    ) -> Awaitable[Applied]:
-        """Write a version if the present one is `expect` (NEW: there is none), and wait for it.
-
-        Written once, whatever crashes. Raises Conflict, or Refused in one of its states.
-        """
-        ...
-
-    def update(
-        self, key: str, fn: Callable[[M | None], M], *, subject: str | None = None
-    ) -> Awaitable[Applied]:
-        """Read, compute and put, at most three times; `fn` is pure. Raises NeedsMerge."""
-        ...
-
-    def add(self, key: str, item: object, *, subject: str | None = None) -> None:
-        """Add an item to a set of JSON values. Cannot conflict; written when the handler ends."""
-        ...
-
-    def append(self, key: str, item: object, *, subject: str | None = None) -> None:
-        """Append an item to a list. Cannot conflict; written when the handler ends."""
-        ...
-
-    def increment(self, key: str, by: int = 1, *, subject: str | None = None) -> None:
-        """Add to a whole number. Cannot conflict; written when the handler ends."""
-        ...
-
-    def merge(self, key: str, fields: Mapping[str, object], *, subject: str | None = None) -> None:
-        """Set fields of an object, the others stay. Cannot conflict; written when it ends."""
-        ...
 
 
 def is_memory(value: object) -> TypeGuard[Memory[Any]]:

@@ -49,6 +49,26 @@ async def test_a_fact_says_from_which_bytes_of_which_source_it_comes(desk: Desk)
         assert data[place.start : place.end].decode() == BRIDGE
         assert len(claim.quotes[0].source_sha256) == 64
         assert hit.record.provenance.agent == "reviewer"
+        sha256 = claim.quotes[0].source_sha256
+        assert hit.record.derived_from == (f"document:papers/lund.md@{sha256}",)
+
+
+async def test_a_fact_whose_model_was_shown_another_fact_is_derived_from_it(desk: Desk) -> None:
+    desk.write("lund.md", f"{BRIDGE}\n\n{TIDES}\n")
+    async with desk.team() as team:
+        await ask(team, WHEN)
+        facts = team.memory(desk.loaded.spaces["facts"])
+        (first,) = await facts.search("harbour bridge")
+
+        await ask(team, "Which mayor has opened the harbour bridge of Lund?")
+
+        later = next(
+            one
+            for one in await facts.search("harbour bridge by whom", k=9)
+            if one.record.key != first.record.key
+        )
+        assert first.record.reference in later.record.derived_from
+        assert any(one.startswith("document:papers/lund.md@") for one in later.record.derived_from)
 
 
 async def test_a_source_whose_bytes_changed_takes_its_facts_with_it(desk: Desk) -> None:

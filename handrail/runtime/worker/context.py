@@ -8,10 +8,10 @@ below it: `3.m1` is the first turn of step 3, `3.1` its first tool call.
 import asyncio
 import hashlib
 import random
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from handrail.contract.effect import Effect, EffectDeclaration, Idempotent, effect_of
 from handrail.contract.memory import Memory
@@ -21,7 +21,7 @@ from handrail.contract.tool import Tool, ToolContext
 from handrail.contract.topic import Topic
 from handrail.errors.steps import StepInvalid
 from handrail.lane.steps import Asked
-from handrail.models.loop import ModelCall, converse, model_call
+from handrail.models.loop import converse, model_call
 from handrail.models.port import JsonObject, ModelReply, ModelRequest
 from handrail.models.prices import priced
 from handrail.runtime.worker.acting import StepRunner
@@ -31,12 +31,14 @@ from handrail.runtime.worker.ending import Spent
 from handrail.runtime.worker.function_step import FunctionStep
 from handrail.runtime.worker.gating import Gate
 from handrail.runtime.worker.ground import Act
-from handrail.runtime.worker.memory_handle import Numbered, SpaceHandle
+from handrail.runtime.worker.memory_additions import Numbered
+from handrail.runtime.worker.memory_handle import SpaceHandle
 from handrail.runtime.worker.memory_rights import known_space
 from handrail.runtime.worker.paying import answer_through, turn_through
 from handrail.runtime.worker.retrying import may_try_again, seconds_max
 from handrail.runtime.worker.run_labels import shown_to_model
 from handrail.runtime.worker.step import Step, check_task, side_by_side
+from handrail.runtime.worker.talk import Talk, reply_as_json
 from handrail.runtime.worker.undoable import Telling
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
@@ -51,15 +53,6 @@ M = TypeVar("M")
 R = TypeVar("R")
 
 TURNS_COUNT_MAX = 8
-
-
-@dataclass(frozen=True, slots=True)
-class _Talk(Generic[R]):
-    """A call of a model with what belongs to it here."""
-
-    call: ModelCall[R]
-    tools: Mapping[str, Tool[..., Any]]
-    context: "Recalled | None"
 
 
 class RunContext:
@@ -136,7 +129,7 @@ class RunContext:
             context=context.text if context is not None else "",
             turns_max=turns_max,
         )
-        talk = _Talk(call, {tool.name: tool for tool in tools}, context)
+        talk = Talk(call, {tool.name: tool for tool in tools}, context)
         step = self._next_step("model()")
         return self._step(f"model({prompt!r:.60})", lambda: self._converse(talk, step))
 
@@ -259,7 +252,7 @@ class RunContext:
 
     # ---- inside
 
-    async def _converse(self, talk: "_Talk[R]", step: int) -> R:
+    async def _converse(self, talk: Talk[R], step: int) -> R:
         turns_count = calls_count = 0
 
         async def do_turn(request: ModelRequest) -> ModelReply:
@@ -267,6 +260,7 @@ class RunContext:
             turns_count += 1
             reply = await self._turn(request, f"{step}.m{turns_count}", talk)
             self.spent.add(reply)
+            self._steps.memory.model = reply.model
             return reply
 
         async def do_tool(name: str, arguments: JsonObject) -> bytes:
@@ -278,34 +272,17 @@ class RunContext:
 
         return await converse(talk.call, do_turn, do_tool)
 
-    async def _turn(self, request: ModelRequest, path: str, talk: "_Talk[Any]") -> ModelReply:
+    async def _turn(self, request: ModelRequest, path: str, talk: Talk[Any]) -> ModelReply:
         effect = self._acting.model.effect
-        # What the handler asked for; the turns before follow from it and from what is recorded,
-        # and the words that the engine adds may change with its version.
-        named: dict[str, object] = {
-            "prompt": request.prompt,
-            "returns": request.returns,
-            "tools": [tool.name for tool in request.tools],
-            "sources": [(source.id, source.text) for source in request.sources],
-        }
-        if talk.context is not None:
-            # Its step stands for its text, which is not the same once somebody is forgotten.
-            named["context"] = talk.context.step
         self._steps.memory.tell(request.system)
-        asked = Asked(
-            path=path,
-            name="model",
-            digest=digest_of(named),
-            shown=call_in_words("model", [request.prompt]),
-            effect=effect,
-        )
+        asked = talk.turn(request, path, effect)
         call = self._steps.provider_call(self._acting.model, path)
         act = Act(
             asked=asked,
             declared=effect,
             idem_key=self._idem_key(path),
             do=lambda: call.make(self._paid_turn(request)),
-            encode=_reply_as_json,
+            encode=reply_as_json,
             decode=ModelReply.model_validate_json,
             accept=ModelReply.model_validate,
             timeout_s=request.timeout_s,
@@ -333,6 +310,7 @@ class RunContext:
         result = await Gate(self._steps, self._asker, self._acting).through(
             tool, arguments, path, act
         )
+        self._steps.memory.tool_call = f"{path} {tool.name}"
         return await telling.told(result)
 
     def _act(
@@ -394,7 +372,3 @@ class RunContext:
 
     def _step(self, shown: str, work: Callable[[], Coroutine[Any, Any, R]]) -> Step[R]:
         return Step(shown, work, self._task)
-
-
-def _reply_as_json(reply: ModelReply) -> bytes:
-    return reply.model_dump_json().encode()

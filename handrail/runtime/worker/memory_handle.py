@@ -5,17 +5,16 @@ asks the keeper; everything else is collected and written when the handler ends,
 of its handoffs. Whose a record is, its tenant, task or subject, is said by the engine alone.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import orjson
-from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
-from handrail.contract.memory import NEW, SEARCH_K, Applied, Hit, Memory, Record
+from handrail.contract.memory import NEW, SEARCH_K, Applied, Hit, Record
 from handrail.contract.memory_reader import NEWEST, AsOf, Found, MemoryReader
 from handrail.errors import FailureClass
 from handrail.errors.memory import Conflict, NeedsMerge
@@ -25,27 +24,23 @@ from handrail.lane.steps import Asked
 from handrail.lane.trying_again import StepFailure
 from handrail.memory.asked import Reason
 from handrail.memory.sealing import sealed
-from handrail.runtime.worker.asking import Asker
 from handrail.runtime.worker.asking_keeper import keeper_wait
 from handrail.runtime.worker.digest import call_in_words, digest_of
 from handrail.runtime.worker.gating import refusing
 from handrail.runtime.worker.ground import Act
+from handrail.runtime.worker.memory_additions import Additions
 from handrail.runtime.worker.memory_reads import (
     WhatWasRead,
     all_as_given,
     aware,
-    beside_the_loop,
     hear_records,
     in_ms,
-    key_of,
     positions_of,
     read_as_of,
 )
-from handrail.runtime.worker.memory_refusals import Refusals
 from handrail.runtime.worker.memory_rights import Content, Right
 from handrail.runtime.worker.policing import denial, denied_memory, was_denied
 from handrail.runtime.worker.step import Step
-from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.memory import COMMANDS, Answer, Command, Op, Positions, Verdict
 
 M = TypeVar("M")
@@ -56,15 +51,6 @@ Look = Callable[[MemoryReader, Positions], Awaitable[Sequence[Found]]]
 
 ROUNDS_COUNT_MAX = 3  #: of one update
 K_MAX = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    """How a context numbers its steps."""
-
-    next_step: Callable[[str], int]  #: takes the next number; raises ForeignTask
-    check: Callable[[str], None]  #: raises ForeignTask
-    step: Callable[[str, Callable[[], Coroutine[Any, Any, Any]]], Step[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +66,18 @@ class _Change(Generic[M]):
     observed_ms: int | None = None
 
 
-class SpaceHandle(Generic[M]):
-    """Keeps what `contract.memory.MemoryHandle` promises, for one run."""
+@dataclass(frozen=True, slots=True)
+class _Update(Generic[M]):
+    """An update, as its handler has asked for it."""
 
-    def __init__(self, space: Memory[M], steps: RunSteps, asker: Asker, numbered: Numbered) -> None:
-        """Act for the run that these steps belong to."""
-        self._space = space
-        self._steps = steps
-        self._asker = asker
-        self._numbered = numbered
-        self._refusals = Refusals(space, steps, asker)
-        self._worker = asker.ground.worker
-        spaces = self._worker.memory.spaces.values()
-        self._personal = frozenset(one.name for one in spaces if one.is_personal)
+    key: str
+    fn: Callable[[M | None], M]
+    subject: str | None
+    derived_from: tuple[str, ...]
+
+
+class SpaceHandle(Additions[M]):
+    """Keeps what `contract.memory.MemoryHandle` promises, for one run."""
 
     # ---- reading
 
@@ -168,32 +153,20 @@ class SpaceHandle(Generic[M]):
         return self._numbered.step(shown, lambda: self._put(str(step), shown, change))
 
     def update(
-        self, key: str, fn: Callable[[M | None], M], *, subject: str | None = None
+        self,
+        key: str,
+        fn: Callable[[M | None], M],
+        *,
+        subject: str | None = None,
+        derived_from: Sequence[str] = (),
     ) -> Step[Applied]:
         """Read, compute and put, at most three times; `fn` is pure. Raises NeedsMerge."""
         self._refusals.check("update", Right.READ, subject, key)
         self._refusals.check("update", Right.WRITE, subject, key)
         shown = self._shown("update", key)
         step = self._numbered.next_step(shown)
-        return self._numbered.step(shown, lambda: self._update(step, shown, key, fn, subject))
-
-    # ---- writing when the handler ends
-
-    def add(self, key: str, item: object, *, subject: str | None = None) -> None:
-        """Add an item to a set of JSON values. Cannot conflict; written when the handler ends."""
-        self._collect(Op.ADD, key, item, subject)
-
-    def append(self, key: str, item: object, *, subject: str | None = None) -> None:
-        """Append an item to a list. Cannot conflict; written when the handler ends."""
-        self._collect(Op.APPEND, key, item, subject)
-
-    def increment(self, key: str, by: int = 1, *, subject: str | None = None) -> None:
-        """Add to a whole number. Cannot conflict; written when the handler ends."""
-        self._collect(Op.INCREMENT, key, by, subject)
-
-    def merge(self, key: str, fields: Mapping[str, object], *, subject: str | None = None) -> None:
-        """Set fields of an object, the others stay. Cannot conflict; written when it ends."""
-        self._collect(Op.MERGE, key, dict(fields), subject)
+        change = _Update(key, fn, subject, tuple(derived_from))
+        return self._numbered.step(shown, lambda: self._update(step, shown, change))
 
     # ---- inside: reading
 
@@ -324,15 +297,15 @@ class SpaceHandle(Generic[M]):
                 steps.errors.fail(path, refused, never, Effect.ASK)
                 raise refused
 
-    async def _update(
-        self, step: int, shown: str, key: str, fn: Callable[[M | None], M], subject: str | None
-    ) -> Applied:
+    async def _update(self, step: int, shown: str, wish: _Update[M]) -> Applied:
+        key, subject, sources = wish.key, wish.subject, wish.derived_from
         conflict: Conflict | None = None
         path = str(step)
         for count in range(ROUNDS_COUNT_MAX):
             old = await self._get(f"{step}.{2 * count + 1}", shown, key, subject)
             expect = NEW if old is None else old.version
-            change = _Change(key, fn(None if old is None else old.value), expect, subject)
+            value = wish.fn(None if old is None else old.value)
+            change = _Change(key, value, expect, subject, sources)
             path = f"{step}.{2 * count + 2}"
             try:
                 return await self._put(path, shown, change)
@@ -342,44 +315,3 @@ class SpaceHandle(Generic[M]):
         again = StepFailure(Failure(FailureClass.TRANSIENT), nothing_happened=True)
         self._steps.errors.fail(path, error, again, Effect.ASK, since=f"{step}.1")
         raise error from conflict
-
-    def _command(self, op: Op, key: str, value: object, subject: str | None = None) -> Command:
-        return Command(
-            op=op,
-            space=self._space.name,
-            key=self._full_key(key, subject),
-            by=self._worker.agent.name,
-            by_version=self._worker.agent.version,
-            type_name=self._space.type_name,
-            value=value,
-        )
-
-    def _collect(self, op: Op, key: str, value: object, subject: str | None) -> None:
-        shown = self._shown(str(op), key)
-        self._numbered.check(shown)
-        self._refusals.check(op, Right.WRITE, subject, key)
-        self._refusals.check_collecting(op, key)
-        self._refusals.check_collected(op, key)
-        try:
-            plain: object = to_jsonable_python(value, by_alias=True)
-        except PydanticSerializationError as error:
-            raise StepInvalid(
-                step=shown, detail=f"its value has no JSON form: {error}", cure="give plain values"
-            ) from error
-        seen = self._steps.memory.echoed(plain)
-        command = replace(self._command(op, key, plain), seen=seen)
-        with self._refusals.noting(op, key, Reason.SCHEMA):
-            command.encode()  # now, where the handler sees what is wrong with it
-        self._steps.memory.collected.append(command)
-
-    # ---- inside: whose it is
-
-    def _full_key(self, key: str, subject: str | None) -> str:
-        return key_of(self._asker, self._space, key, subject)
-
-    async def _whole(self, key: str, subject: str | None) -> str:
-        keys = self._worker.memory.keys if subject is not None else None
-        return await beside_the_loop(keys, lambda: self._full_key(key, subject))
-
-    def _shown(self, what: str, key: str) -> str:
-        return call_in_words(f"memory.{what}", [f"{self._space.name}/{key}"])

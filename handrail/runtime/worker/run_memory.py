@@ -33,6 +33,7 @@ class RunMemory:
         self.collected: list[Command] = []  #: to be written when the handler ends
         #: (space, key) → the no to writing it when the handler ends, as recorded; empty for a yes
         self.told_of_writes: dict[tuple[str, str], str] = {}
+        self.tool_call = self.model = ""  #: the last that have answered, as provenance names them
         self.refused: list[RefusedUse] = []  #: to be told when the invocation ends
         self.read_at: dict[tuple[str, str], str] = {}  #: (space, key) → step that read it last
 

@@ -10,7 +10,7 @@ import pytest
 from handrail.cli.main import main
 from handrail.cli.output import Shape, show_rows
 from handrail.cli.output_schema import output_schema
-from handrail.cli.rows import (
+from handrail.cli.remembered_rows import (
     MemoryChangeRow,
     MemoryDiffRow,
     MemoryManifestRow,
@@ -171,6 +171,8 @@ ROWS = {
         derived_from=["facts/default/-/order/41@1"],
         confidence=0.5,
         label=None,
+        tool="2 note",
+        model=None,
         takes_back=2,
         score=None,
     ),
