@@ -1,0 +1,171 @@
+"""What a lane does with offsets that a tool or a hand has set or deleted, on either broker."""
+
+import asyncio
+from collections.abc import Callable
+
+from confluent_kafka.admin import AdminClient
+
+from handrail import Topic, agent, results
+from handrail.bus.in_process import InProcessBus
+from handrail.bus.kafka import KafkaBus
+from handrail.bus.port import Committed, OffsetCommit
+from handrail.errors import HandrailError, OffsetMetadataBroken, OffsetsLost
+from handrail.lane.journal import PROGRESS_KEY, tombstone
+from handrail.runtime.worker.lane_runner import LaneRunner
+from handrail.runtime.worker.lane_state import LaneState
+from handrail.runtime.worker.opening import LanePlace
+from handrail.testing import Team
+from tests.waiting import until
+
+TeamOf = Callable[..., Team]
+
+RAN: list[str] = []
+
+jobs = Topic("jobs", carries=str)
+
+
+@agent(reads=jobs, writes=results)
+async def worker(text: str) -> str:
+    RAN.append(text)
+    return text
+
+
+def lane_of(team: Team) -> LaneRunner:
+    """Give the one lane of a team with one partition."""
+    (runner,) = team.members[0].process._workers[0].lanes.values()
+    return runner
+
+
+async def left_after_work(team: Team) -> tuple[LanePlace, Committed]:
+    """Let two handoffs be done, end the process, and give its lane and what the group knows."""
+    RAN.clear()
+    for text in ("a", "b"):
+        assert await (await team.submit(jobs, text)).result(str) == text
+    place = lane_of(team).place
+    await team.stop(worker)
+    known = await committed(team, place)
+    assert known is not None
+    assert RAN == ["a", "b"]
+    return place, known
+
+
+async def committed(team: Team, place: LanePlace) -> Committed | None:
+    """Give what the group knows of the lane's inbox."""
+    found = await team.bus.admin.committed(place.group, place.inbox.topic)
+    return found.get(place.inbox.partition)
+
+
+async def set_offset(team: Team, place: LanePlace, offset: int, metadata: str) -> None:
+    """Commit an offset for the group, as a tool does that is none of ours."""
+    producer = team.bus.lane_producer(f"{place.group}.operator")
+    await producer.init(deadline_s=30)
+    await producer.commit([], OffsetCommit(place.group, place.inbox, offset, metadata))
+    await producer.close()
+
+    async def is_known() -> bool:
+        return await committed(team, place) == Committed(offset, metadata)
+
+    await until(is_known, what="the group knows the offset")
+
+
+async def delete_offsets(team: Team, place: LanePlace) -> None:
+    """Take all offsets of the group away; that is also how they expire."""
+    bus = team.bus
+    if isinstance(bus, InProcessBus):
+        bus.broker.group(place.group).offsets.clear()
+        return
+    assert isinstance(bus, KafkaBus)
+    admin = AdminClient({"bootstrap.servers": bus.bootstrap})
+    deleting = admin.delete_consumer_groups([place.group])[place.group]
+    await asyncio.to_thread(deleting.result, 20)
+
+
+async def stopped(team: Team) -> HandrailError:
+    """Start the process again with work to do, and give what has stopped its lane by name."""
+    await team.submit(jobs, "c")
+    await team.start(worker)
+    lane = lane_of(team)
+    await until(lambda: lane.state is LaneState.STOPPED, what="the lane has stopped")
+    assert RAN == ["a", "b"], "nothing runs, neither again nor for the first time"
+    assert lane.trouble is not None
+    return lane.trouble
+
+
+async def test_a_group_without_offsets_whose_journal_has_records_stops_its_lane(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(worker, partitions=1) as team:
+        place, _ = await left_after_work(team)
+        await delete_offsets(team, place)
+
+        trouble = await stopped(team)
+        await team.kill(worker)
+
+    assert isinstance(trouble, OffsetsLost)
+    assert "its journal has records" in str(trouble)
+
+
+async def test_an_offset_that_a_tool_has_reset_stops_its_lane(team_of: TeamOf) -> None:
+    async with team_of(worker, partitions=1) as team:
+        place, _ = await left_after_work(team)
+        await set_offset(team, place, 0, "")
+
+        trouble = await stopped(team)
+        await team.kill(worker)
+
+    assert isinstance(trouble, OffsetMetadataBroken)
+    assert str(trouble).startswith(f"The offset of {place.group} on {place.inbox.topic}[0]")
+
+
+async def test_an_offset_beyond_what_the_journal_knows_stops_its_lane(team_of: TeamOf) -> None:
+    async with team_of(worker, partitions=1) as team:
+        place, known = await left_after_work(team)
+        await set_offset(team, place, known.offset + 1, known.metadata)
+
+        trouble = await stopped(team)
+        await team.kill(worker)
+
+    assert isinstance(trouble, OffsetsLost)
+    assert f"the journal knows of {known.offset} only" in str(trouble)
+
+
+async def test_an_offset_that_was_set_back_runs_nothing_again(team_of: TeamOf) -> None:
+    async with team_of(worker, partitions=1) as team:
+        place, known = await left_after_work(team)
+        await set_offset(team, place, 0, known.metadata)
+        await team.start(worker)
+
+        assert await (await team.submit(jobs, "c")).result(str) == "c"
+
+    assert RAN == ["a", "b", "c"], "the journal counts"
+
+
+async def test_an_inbox_that_lost_what_nobody_has_finished_stops_its_lane(team_of: TeamOf) -> None:
+    async with team_of(worker, partitions=1) as team:
+        place, known = await left_after_work(team)
+        await team.submit(jobs, "lost")
+        end = await team.bus.end_offset(place.inbox)
+        await team.bus.admin.delete_records({place.inbox: end})
+
+        trouble = await stopped(team)
+        await team.kill(worker)
+
+    assert isinstance(trouble, OffsetsLost)
+    assert f"the lane has come to {known.offset} and the topic begins at {end}" in str(trouble)
+
+
+async def test_a_journal_that_no_longer_says_how_far_the_lane_had_come_stops_it(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(worker, partitions=1) as team:
+        place, _ = await left_after_work(team)
+        producer = team.bus.lane_producer(place.transactional_id)
+        await producer.init(deadline_s=30)
+        await producer.commit([tombstone(PROGRESS_KEY, place.journal)])
+        await producer.close()
+
+        trouble = await stopped(team)
+        await team.kill(worker)
+
+    assert isinstance(trouble, OffsetsLost)
+    assert "the journal no longer says how far the lane had come" in str(trouble)
