@@ -17,7 +17,7 @@ class Missing:
 
     part: int  #: its number, from 0
     reason: str  #: `empty`, `late`, or the word of `dlq.reason` when it was lost
-    dead_letter: str | None = None  #: topic/partition/offset of the record that died
+    dead_letter: str | None = None  #: where it lay: `handrail dead show TOPIC/PARTITION/OFFSET`
 
 
 class Parts(Sequence[T_co], Generic[T_co]):

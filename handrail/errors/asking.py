@@ -18,7 +18,7 @@ class AskInvalid(HandrailError):
 
 
 class QuestionFailed(HandrailError):
-    """The question {step} was not answered: agent {agent} gave it up, {reason}. {sentence}
+    """The question {step} was not answered: {agent} gave it up ({reason}): {sentence}
 
     Why: a question that dies, is refused or is canceled ends as a failed answer, so that nobody
     waits for it. Its dead letter: {dead_letter}

@@ -54,7 +54,7 @@ class TeamInvalid(DeclarationInvalid):
 
 
 class NotSendable(DeclarationInvalid):
-    """A {given} cannot be sent on topic {topic}.
+    """What is of type {given} cannot be sent on topic {topic}.
 
     Why: the topic carries {known}.
     Do: return one of these, or declare the other topic in `writes=` of the agent

@@ -34,8 +34,8 @@ class ForeignTask(HandrailError):
 class StepInvalid(HandrailError):
     """{step} cannot be a step: {detail}
 
-    Why: a step is recorded and played back, so its name, its effect and its result have to be
-    known.
+    Why: a step is recorded and played back, so what it is, what it does and what it gives have to
+    be known before it begins.
     Do: {cure}
     """
 

@@ -12,16 +12,15 @@ from enum import StrEnum
 from typing import assert_never
 
 from handrail.contract.effect import Effect
-from handrail.errors.steps import Diverged
 from handrail.lane.bounds import (
     KEY_MARGIN_S_MAX,
     OUTCOME_IN_MEMORY_BYTES_MAX,
     OUTCOMES_IN_MEMORY_BYTES_MAX,
 )
+from handrail.lane.divergence import diverged, is_now
 from handrail.lane.journal import STEP_KINDS, Entry, Kind
 from handrail.lane.releasing import Releases
 
-SHOWN_CHARS_MAX = 120  #: of a step's arguments, as people see them
 WAITS_FOR_AGENT, WAITS_FOR_PERSON, WAITS_FOR_TIME = "agent", "person", "time"
 COLLECTED = "memory.collect"  #: notes what the policy said of a write at the handler's end
 ANEW = "decided anew"  #: why an intent is void whose step need not be asked for again
@@ -197,7 +196,7 @@ class StepLog:
         if record is None or known is None:
             return Begin(1, now_ms)
         if (known.facts["name"], known.facts["digest"]) != (asked.name, asked.digest):
-            raise _diverged(known, f"is now `{asked.shown}`", agent, version)
+            raise diverged(known, is_now(known, asked.name, asked.shown), agent, version)
         match record.state:
             case StepState.SUCCEEDED | StepState.FAILED:
                 assert record.outcome is not None
@@ -228,7 +227,7 @@ class StepLog:
         steps = {path for path, one in latest.items() if one.facts.get("name") != COLLECTED}
         if left := steps - set(asked):
             known = latest[min(left, key=_in_order)]
-            raise _diverged(known, "is no longer asked for", agent, version)
+            raise diverged(known, "is no longer asked for", agent, version)
 
 
 class StepBook:
@@ -374,24 +373,6 @@ def lean(entry: Entry) -> Entry:
     """Leave a large result in the journal, from where it is read back when it is asked for."""
     large = len(entry.body or b"") > OUTCOME_IN_MEMORY_BYTES_MAX
     return replace(entry, body=None) if large else entry
-
-
-def shortened(call: str) -> str:
-    """Give a call as people see it, on one line and of bounded length."""
-    line = " ".join(call[: 4 * SHOWN_CHARS_MAX].split())
-    return line if len(line) <= SHOWN_CHARS_MAX else f"{line[: SHOWN_CHARS_MAX - 1]}…"
-
-
-def _diverged(known: Entry, now: str, agent: str, version: str) -> Diverged:
-    then = known.agent_version
-    because = (
-        f"the code changed between {then} and {version}"
-        if then != version
-        else f"the code took another way, in the same version {version}: it changed without a new"
-        " version, or it depends on time, chance or its surroundings outside of a step"
-    )
-    differs = f"step {known.path} was `{known.facts['shown']}` and {now}"
-    return Diverged(agent=agent, path=known.path, what_differs=differs, because=because)
 
 
 def _in_order(path: str) -> tuple[tuple[int, str], ...]:

@@ -104,16 +104,23 @@ class Fate(StrEnum):
 async def find_letter(bus: Bus, namespace: str, wanted: DeadId) -> FoundLetter:
     """Give one dead letter. Raises DeadLetterUnknown, with what the broker keeps there."""
     record = await find_record(bus, namespace, wanted)
+    place = DeadId(agent_of(namespace, record.topic), record.partition, record.offset)
     try:
-        return FoundLetter(wanted, DeadLetter.from_record(record))
+        return FoundLetter(place, DeadLetter.from_record(record))
     except WireError as odd:
         raise DeadLetterUnknown(wanted=str(wanted), reason=f"it is none: {odd}") from odd
 
 
 async def find_record(bus: Bus, namespace: str, wanted: DeadId) -> Record:
-    """Give the record of a dead letter. Raises DeadLetterUnknown."""
+    """Give the record of a dead letter. Raises DeadLetterUnknown.
+
+    What is wanted may also be the place where it lay before it died, TOPIC/PARTITION/OFFSET: the
+    transaction that buries it tells askers and gathers that one, since it cannot know the other.
+    """
     name = f"{namespace}.{wanted.agent}.dead"
     counts = await bus.admin.topics()
+    if name not in counts and wanted.agent in counts:
+        return await _of_original(bus, namespace, wanted)
     if name not in counts:
         raise DeadLetterUnknown(wanted=str(wanted), reason=f"there is no topic {name}.")
     if wanted.partition >= counts[name]:
@@ -128,6 +135,20 @@ async def find_record(bus: Bus, namespace: str, wanted: DeadId) -> Record:
         async for record in found:
             return record
     raise DeadLetterUnknown(wanted=str(wanted), reason="that offset holds no record.")
+
+
+async def _of_original(bus: Bus, namespace: str, wanted: DeadId) -> Record:
+    """Give what lay at a place of an inbox when it died, the last time if it died again."""
+    last: Record | None = None
+    async with aclosing(dead_records(bus, namespace)) as records:
+        async for record in records:
+            letter = letter_of(namespace, record)
+            if letter is not None and letter.letter.where == str(wanted):
+                last = record
+    if last is None:
+        reason = f"nothing that died lay at that place of {wanted.agent}."
+        raise DeadLetterUnknown(wanted=str(wanted), reason=reason)
+    return last
 
 
 async def dead_records(

@@ -47,7 +47,7 @@ class FailedAnswer:
     agent: str  #: that was asked
     reason: str  #: a word of `dlq.reason`, or `canceled`
     sentence: str
-    dead_letter: str | None = None  #: topic/partition of the question's dead letter
+    dead_letter: str | None = None  #: topic/partition/offset where the question lay
 
     def encode(self) -> bytes:
         """Give the body of its record."""

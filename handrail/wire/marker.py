@@ -28,7 +28,7 @@ class Marker:
 
     kind: MarkerKind
     reason: str | None = None  #: a word of `dlq.reason`; set when the part is lost
-    dead_letter: str | None = None  #: topic/partition/offset of the record that died
+    dead_letter: str | None = None  #: topic/partition/offset where what died lay
 
     def encode(self) -> bytes:
         """Give the body of the marker's record."""

@@ -7,7 +7,9 @@ from pydantic import BaseModel
 
 from handrail import Context, Effect, Integrity, Reach, Topic, agent, results, tool
 from handrail.errors import AskCycle, NoAnswerInTime, QuestionFailed
+from handrail.errors.cli import DeadLetterUnknown
 from handrail.ledger.event import AnswerDropped, QuestionAsked
+from handrail.runtime.dead_letters import DeadId, find_letter
 from handrail.testing import Team
 from handrail.testing.accounting import read_all
 from handrail.testing.task import TeamTask
@@ -216,9 +218,13 @@ async def test_a_dead_question_is_an_error_in_words_and_fails_no_task(team_of: T
         assert await task.result(str) == "without a price"
         (letter,) = await task.dead_letters()
         assert letter.failure.agent == "broken"
+        told = str(heard[0]).partition("handrail dead show ")[2].split()[0]
+        found = await find_letter(team.bus, team.namespace, DeadId.read(told))
+        assert (found.id.agent, found.letter.where) == ("broken", letter.where)
+        with pytest.raises(DeadLetterUnknown, match="nothing that died lay at that place"):
+            await find_letter(team.bus, team.namespace, DeadId.read(f"{letter.topic}/0/99"))
     assert (heard[0].reason, heard[0].agent) == ("attempts", "broken")
-    assert "no price for x" in str(heard[0])
-    assert f"{letter.topic}/{letter.partition}" in str(heard[0])
+    assert "broken gave it up (attempts): no price for x" in str(heard[0])
 
 
 async def test_an_answer_of_the_wrong_type_is_a_dead_question(team_of: TeamOf) -> None:

@@ -108,7 +108,7 @@ def sleep_wait(path: str, idem_key: str, duration: float | timedelta) -> Wait[No
     if not 0 <= seconds <= SLEEP_S_MAX:
         raise StepInvalid(
             step=f"sleep({seconds:g})",
-            detail="nobody can sleep for less than nothing, or for so long",
+            detail="it would end before it begins, or outlast everything that is kept",
             cure=f"give seconds from 0 to {SLEEP_S_MAX:.0f}, or a timedelta",
         )
     asked = Asked(path, "ctx.sleep", digest_of(seconds), f"sleep({seconds:g})", Effect.PURE)

@@ -244,7 +244,7 @@ class RunContext:
                 ours.append(step)
             else:
                 raise StepInvalid(
-                    step=f"{step!r:.80}",
+                    step=getattr(step, "__qualname__", type(step).__name__),
                     detail="ctx.gather takes steps of the handler's own context only",
                     cure="give it what ctx.call, ctx.model and ctx.step return, not yet awaited",
                 )

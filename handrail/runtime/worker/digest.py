@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from handrail.contract.canonical import plain
-from handrail.lane.steps import shortened
+from handrail.lane.divergence import shortened
 
 WHOLE_CHARS_MAX = 4_000  #: of what a person decides on, each part of it
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS

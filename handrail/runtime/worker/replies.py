@@ -184,7 +184,9 @@ class Replies:
                     agent=failed.agent,
                     reason=failed.reason,
                     sentence=failed.sentence,
-                    dead_letter=failed.dead_letter or "none",
+                    dead_letter=f"handrail dead show {failed.dead_letter}"
+                    if failed.dead_letter
+                    else "none",
                 )
             )
         elif is_claim(record):

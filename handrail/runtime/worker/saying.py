@@ -129,14 +129,12 @@ class Saying:
             cost_micros=ended.spent.cost_micros,
         )
 
-    def dead(
-        self, buried: Buried, invocation: Invocation | None, wrote: Sequence[Wrote], text: str
-    ) -> Event:
+    def dead(self, buried: Buried, invocation: Invocation | None, wrote: Sequence[Wrote]) -> Event:
         """A handoff will not be tried again."""
         envelope = buried.envelope
+        sentence = in_full(buried.error)
         offset = buried.record.offset if invocation is None else invocation.offset
         lane = self._lane(envelope, offset)
-        sentence = text[:SENTENCE_CHARS_MAX]
         if buried.submission:
             return Rejected(
                 **lane,
@@ -358,6 +356,14 @@ class Saying:
 
 def _told_lost(invocation: Invocation | None) -> bool:
     return invocation is not None and invocation.told_lost
+
+
+def in_full(error: BaseException) -> str:
+    """Give all that an error says, or where that is too long its first line: whole sentences."""
+    words = str(error).strip()
+    return (
+        summary(words, SENTENCE_CHARS_MAX) if len(words) <= SENTENCE_CHARS_MAX else in_short(error)
+    )
 
 
 def in_short(error: BaseException) -> str:

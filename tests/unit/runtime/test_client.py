@@ -281,9 +281,9 @@ async def test_a_result_that_a_later_one_replaced_is_gone_by_name() -> None:
     ("message", "reason"),
     [
         ({"text": 5}, "text: input should be a valid string"),
-        (Answer(text="a"), "A Answer cannot be sent"),
+        (Answer(text="a"), "of type Answer cannot be sent"),
         ("hello", "input should be an object"),
-        (None, "A NoneType cannot be sent"),
+        (None, "of type NoneType cannot be sent"),
     ],
 )
 async def test_a_message_that_does_not_fit_is_refused_before_anything_is_written(
