@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
+from handrail.cli.person_rows import DoubtRow
 from handrail.cli.place import Place, place_options
-from handrail.cli.rows import DoubtRow
 from handrail.errors import DoubtUnknown
 
 if TYPE_CHECKING:

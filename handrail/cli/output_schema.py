@@ -9,6 +9,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from handrail.cli.output import OUTPUT_VERSION
+from handrail.cli.person_rows import DoubtRow, RequestRow
 from handrail.cli.rail_rows import RemoteToolRow, RuleRow, ToolRow, UndoRow
 from handrail.cli.remembered_rows import (
     MemoryChangeRow,
@@ -25,13 +26,11 @@ from handrail.cli.rows import (
     CheckRow,
     DeadGroupRow,
     DeadRow,
-    DoubtRow,
     EventRow,
     LaneRow,
     PlanRow,
     ProcessRow,
     RecordRow,
-    RequestRow,
     ResultRow,
     Row,
     RunbookRow,

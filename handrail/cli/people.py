@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
+from handrail.cli.person_rows import RequestRow
 from handrail.cli.place import Place, place_options
-from handrail.cli.rows import RequestRow
 
 if TYPE_CHECKING:
     from handrail.bus.settings import Settings
@@ -27,6 +27,7 @@ COLUMNS = (
     Column("QUESTION", "text"),
     Column("ACT", "act", absent="–"),
     Column("REASON", "reason", absent="–"),
+    Column("FOR THE TASK", "for_task", absent="–"),
     Column("ANSWER WITH", "command"),
 )
 TASKS_COUNT_MAX = 1_000
@@ -113,6 +114,7 @@ def _open(projection: "Projection", task_id: str) -> "list[PersonAsked]":
 
 def row_of(asked: "PersonAsked") -> RequestRow:
     """Show a request with who may decide it, and each way to go on as a line to paste."""
+    from handrail.contract.for_task import like_in_words
     from handrail.ledger.event import RequestKind
     from handrail.runtime.people import step_of
     from handrail.wire.rfc3339 import rfc3339
@@ -125,6 +127,10 @@ def row_of(asked: "PersonAsked") -> RequestRow:
             f"handrail doubt resolve {place} --did-not-happen",
         ),
         RequestKind.APPROVAL: (f"handrail approve {place}", f"handrail deny {place}"),
+        RequestKind.BUDGET: (
+            f"handrail answer {asked.task_id} AMOUNT --step {step}",
+            f"handrail answer {asked.task_id} 0 --step {step}",
+        ),
     }
     question = f"handrail answer {asked.task_id} VALUE --step {step}", None
     command, otherwise = commands.get(asked.kind, question)
@@ -141,6 +147,8 @@ def row_of(asked: "PersonAsked") -> RequestRow:
         otherwise=otherwise,
         act=asked.call,
         reason=asked.because,
+        free=None if asked.free is None else [*asked.free],
+        for_task=None if asked.free is None else f"further calls {like_in_words(asked.free)}",
     )
 
 

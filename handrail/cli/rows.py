@@ -7,6 +7,7 @@ RFC 3339 in UTC, durations are seconds, sizes are bytes. `None` says that nobody
 from dataclasses import dataclass
 from typing import Any
 
+from handrail.cli.person_rows import DoubtRow, RequestRow
 from handrail.cli.rail_rows import RemoteToolRow, RuleRow, ToolRow, UndoRow
 from handrail.cli.remembered_rows import (
     MemoryChangeRow,
@@ -216,36 +217,6 @@ class SettledRow:
     task: str | None
     outcome: str
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class DoubtRow:
-    """A step of which nobody knows whether it happened."""
-
-    task: str
-    step: str
-    agent: str
-    act: str | None  #: the tool or function that was begun
-    asked: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRow:
-    """Something that a person is asked for."""
-
-    task: str
-    step: str
-    kind: str  #: question, doubt, approval or budget
-    agent: str
-    asked: str
-    expires: str | None
-    text: str
-    command: str  #: what to type to go on with it
-    by: str = "anyone"  #: who may decide
-    otherwise: str | None = None  #: what to type for the other way, where there are two
-    act: str | None = None  #: of an approval: what would be done, with every argument
-    reason: str | None = None  #: of an approval: why this act needs one, where rules ask for it
 
 
 @dataclass(frozen=True, slots=True)

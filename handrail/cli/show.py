@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from handrail.cli.output import Shape, note, output_option, show_rows
+from handrail.cli.output import Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from handrail.bus.settings import Settings
     from handrail.ledger.task_state import TaskFacts
@@ -38,13 +38,13 @@ async def _show(settings: "Settings", wanted: str, shape: Shape) -> None:
     urgent = f", {row.priority} priority" if row.priority != "normal" else ""
     note(f"Task {row.id}{f' ({row.reference})' if row.reference else ''}: {row.state}{urgent}.")
     note(row.reason or "")
-    if money := money_in_words(facts, (one.event for one in told)):
-        note(money)
+    if money := money_in_words(facts, [one.event for one in told]):
+        note(inert(money))
     show_rows("story", rows, EVENT_COLUMNS, shape, empty="Nothing has happened yet.")
 
 
-def money_in_words(facts: "TaskFacts", events: "Iterable[object]") -> str:
-    """Say what a task has cost, and what was left when most of its budget was used; else nothing.
+def money_in_words(facts: "TaskFacts", events: "Sequence[object]") -> str:
+    """Say what a task has cost, what people have given it, and what was left; else nothing.
 
     The ledger does not keep the budget that a task was given, before most of it is used.
     """
@@ -60,4 +60,35 @@ def money_in_words(facts: "TaskFacts", events: "Iterable[object]") -> str:
         if isinstance(event, BudgetWarned):
             left, limit = in_words(event.left_micros), in_words(event.limit_micros)
             warned = [f"Of a budget of {limit}, {event.agent} has told that {left} is left."]
-    return " ".join([*said, *warned])
+    return " ".join([*said, *_raised_in_words(events), *warned])
+
+
+def _raised_in_words(events: "Iterable[object]") -> list[str]:
+    """Say by how much people have raised the budget of a task, and who has not."""
+    from handrail.ledger.event import PersonAnswered, PersonAsked, RequestKind
+    from handrail.rails.budget import in_words
+
+    asked: set[str] = set()
+    given: dict[str, int] = {}
+    for event in events:
+        if isinstance(event, PersonAsked) and event.kind is RequestKind.BUDGET:
+            asked.add(event.request)
+        elif isinstance(event, PersonAnswered) and event.request in asked:
+            asked.discard(event.request)
+            micros = _amount_of(event.decision)
+            if micros is not None:  # else nobody has decided: it was closed
+                given[event.by] = given.get(event.by, 0) + micros
+    said = [f"{by} has not raised its budget." for by, micros in given.items() if not micros]
+    if total := sum(given.values()):
+        each = ", ".join(f"{by} by {in_words(micros)}" for by, micros in given.items() if micros)
+        said.insert(0, f"People have raised its budget by {in_words(total)}: {each}.")
+    return said
+
+
+def _amount_of(decision: str) -> int | None:
+    from handrail.rails.budget import micros_of
+
+    try:
+        return micros_of(float(decision))
+    except (ValueError, OverflowError):
+        return None

@@ -35,8 +35,12 @@ class ForTask:
     def in_words(self) -> str:
         """Say what it lets through beside the call that was shown."""
         calls = "1 further call" if self.calls == 1 else f"{self.calls} further calls"
-        like = f"with any {' and any '.join(self.free)}" if self.free else "just like it"
-        return f"up to {calls} {like}"
+        return f"up to {calls} {like_in_words(self.free)}"
+
+
+def like_in_words(free: Sequence[str]) -> str:
+    """Say how like the call that was shown a further one has to be."""
+    return f"with any {' and any '.join(free)}" if free else "just like it"
 
 
 def for_task_schema(free: Sequence[str]) -> dict[str, object]:

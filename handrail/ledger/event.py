@@ -317,6 +317,7 @@ class PersonAsked(Happened):
     decides: str | None = None  #: who may decide; None: anyone
     call: str | None = None  #: of an approval: the act with its arguments, in words
     because: str | None = None  #: of an approval: why this act is asked, where rules ask for it
+    free: tuple[str, ...] | None = None  #: in which further calls may differ; None: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,16 +368,14 @@ def event_id(event: Event) -> str:
     match event:
         case Finished(invocation=of, run=run):  # first, since it is by far the most frequent
             what = f"{of}/{run}"
-        case Submitted(ce_id=of) | Accepted(ce_id=of) | Rejected(ce_id=of):
+        case Submitted(ce_id=of) | Accepted(ce_id=of) | Rejected(ce_id=of) | Dropped(ce_id=of):
             what = of
-        case PartGathered(ce_id=of) | MarkerPassed(ce_id=of) | Dropped(ce_id=of):
+        case PartGathered(ce_id=of) | MarkerPassed(ce_id=of) | AnswerDropped(answer=of):
             what = of
         case DeadLettered(invocation=of, run=run, attempts=attempts, redrive=redrive):
             what = f"{of}/{run}/{attempts}" + (f"/{redrive}" if redrive else "")
         case QuestionAsked(invocation=of, step=step) | FurtherCall(invocation=of, step=step):
             what = f"{of}/{step}"
-        case AnswerDropped(answer=of):
-            what = of
         case StepWasted(invocation=of, step=step, attempt=attempt):
             what = f"{of}/{step}/{attempt}"
         case Rested(invocation=of) | Redriven(invocation=of) | CancelAsked(task_id=of):

@@ -33,6 +33,7 @@ from handrail.wire.human import (
 )
 from handrail.wire.record import Record, TopicPartition
 
+ANSWERED = frozenset({RequestKind.QUESTION, RequestKind.BUDGET})  #: by `handrail answer`
 TAKEN_WITHIN_S = 15.0  #: how long a lane may take to say what it took
 POLL_S = 0.5
 
@@ -49,10 +50,14 @@ class Answered:
 async def open_requests(
     bus: Bus, namespace: str, facts: TaskFacts, kind: RequestKind = RequestKind.QUESTION
 ) -> list[Request]:
-    """Give what of one kind a task asks of a person, in the order in which it was put."""
+    """Give what of one kind a task asks of a person, in the order in which it was put.
+
+    Whether its budget is raised is a question, too: it is answered as any other.
+    """
     found: list[Request] = []
+    kinds = ANSWERED if kind in ANSWERED else frozenset({kind})
     for asked in facts.requests:
-        if asked.kind is kind:
+        if asked.kind in kinds:
             request = await read_request(bus, namespace, asked.id)
             if request is not None:
                 found.append(request)
@@ -87,7 +92,7 @@ async def one_request(
 def _what_it_waits_for(facts: TaskFacts) -> str:
     """Say what a task asks of people when it is not what was to be decided."""
     for asked in facts.requests:
-        if asked.kind is RequestKind.QUESTION:
+        if asked.kind in ANSWERED:
             return f"it waits for an answer: handrail answer {facts.task_id} VALUE"
         if asked.kind is RequestKind.APPROVAL:
             return f"it waits for an approval: handrail approve {facts.task_id}"

@@ -6,8 +6,10 @@ from typing import Any, TypeVar
 
 import pytest
 
+from handrail.cli.people import row_of
 from handrail.contract.for_task import CALLS_COUNT_MAX
 from handrail.errors import AnswerRefused
+from handrail.ledger.event import PersonAsked
 from handrail.ledger.rail_event import FurtherCall
 from handrail.ledger.task_state import TaskState
 from handrail.testing import Team
@@ -45,6 +47,24 @@ async def test_further_calls_like_the_one_that_was_shown_go_on_without_asking_an
         assert [(e.call, e.by, e.count, e.calls) for e in further] == [
             ('write(to="bob", text="two")', BY, 1, 10),
             ('write(to="bob", text="three")', BY, 2, 10),
+        ]
+
+
+async def test_what_an_approval_for_the_task_leaves_free_is_told_with_what_is_asked(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(clerk, tools=TOOLS, partitions=1) as team:
+        task = await allowed(team).submit(jobs, "write bob one; pay bob")
+        for _ in range(2):
+            await waits(task)
+            await team.approve(task, by=BY)
+        await task.result(str)
+
+        asked = [row_of(e) for e in await ledger(team) if isinstance(e, PersonAsked)]
+
+        assert [(one.act, one.free, one.for_task) for one in asked] == [
+            ('write(to="bob", text="one")', ["text"], "further calls with any text"),
+            ('pay(to="bob")', [], "further calls just like it"),
         ]
 
 

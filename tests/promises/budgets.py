@@ -18,6 +18,8 @@ from handrail import (
     results,
     tool,
 )
+from handrail.cli.show import money_in_words
+from handrail.ledger.event import RequestKind
 from handrail.ledger.rail_event import BudgetWarned
 from handrail.testing import Team
 from tests.promises.step_tools import WORLD, Acts, jobs, ledger
@@ -69,6 +71,26 @@ async def test_what_is_left_travels_and_at_the_end_of_it_a_person_is_asked(
         assert [(one.agent, one.limit_micros, one.left_micros) for one in told] == [
             ("second", 800_000, 0)
         ]
+
+
+async def test_what_a_person_is_asked_to_give_more_of_is_a_budget_and_what_is_given_is_told(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(first, second, tools=[rent], partitions=1) as team:
+        team.allow(rent)
+        team.client.budget = "1.00"
+        task = await team.submit(jobs, "x")
+        await task.until("input_required")
+        facts = await task.task.facts()
+        assert facts is not None
+        assert [one.kind for one in facts.requests] == [RequestKind.BUDGET]
+        assert "a larger budget" in await task.task.explanation()
+
+        await team.answer(task, 0.2, by="ann")
+
+        await task.until("completed")
+        said = money_in_words(facts, await ledger(team))
+        assert "People have raised its budget by 0.20: ann by 0.20." in said
 
 
 async def test_most_of_a_budget_is_told_once_whatever_ends(team_of: TeamOf, acts: Acts) -> None:

@@ -48,7 +48,7 @@ class TroubleBook:
                 self._canceled_s.setdefault(event.task_id, written.decided_s)
             case Redriven():
                 self._take_back(event, written)
-            case PersonAsked(kind=RequestKind.QUESTION):
+            case PersonAsked(kind=RequestKind.QUESTION | RequestKind.BUDGET):
                 self._take_question(event, written)
             case _:
                 return

@@ -94,6 +94,7 @@ class UntilApproved:
             act=call.tool.name,
             call=act,
             because=why or None,
+            free=tuple(self._free),
             reply_to=request.reply_to,
             decides=" and ".join(self.needed.by),
         )

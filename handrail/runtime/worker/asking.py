@@ -261,6 +261,7 @@ class UntilPerson:
     choices: tuple[object, ...]
     within_ms: int | None
     why: Why = Why.PERSON
+    kind: RequestKind = RequestKind.QUESTION
 
     async def opening(self, now_ms: int, attempt: int) -> Opening:
         """Give the request, and the event by which its task waits for somebody."""
@@ -279,13 +280,14 @@ class UntilPerson:
             reply_to=asker.reply_to,
             asked_ms=now_ms,
             expires_ms=min(deadlines, default=None),
+            kind=self.kind.value,
         )
         event = PersonAsked(
             task_id=parent.task_id,
             tenant=parent.tenant,
             time_ms=now_ms,
             request=request.id,
-            kind=RequestKind.QUESTION,
+            kind=self.kind,
             text=whole(f"{self.text} ({form_in_words(self.schema, self.choices)})"),
             invocation=asker.invocation.id,
             agent=request.agent,
@@ -329,6 +331,7 @@ def ask_person_wait(
     choices: Sequence[object],
     within_s: float | None,
     known_as: str | None = None,
+    kind: RequestKind = RequestKind.QUESTION,
 ) -> Wait[Any]:
     """Give the step that asks a person. Raises AskInvalid.
 
@@ -356,7 +359,7 @@ def ask_person_wait(
     digest = digest_of({"question": known_as or question, "schema": schema, "choices": listed})
     asked = Asked(path, "ctx.ask_person", digest, shown, Effect.ASK)
     within_ms = _within_ms(within_s, refuse)
-    until = UntilPerson(asker, asked, question, schema, tuple(listed), within_ms)
+    until = UntilPerson(asker, asked, question, schema, tuple(listed), within_ms, kind=kind)
 
     def decode(body: bytes) -> Any:  # noqa: ANN401 - what `returns` says
         try:

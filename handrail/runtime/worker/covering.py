@@ -15,6 +15,7 @@ from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.lane.charging import charged, charged_before
 from handrail.lane.steps import StepRecord
+from handrail.ledger.event import RequestKind
 from handrail.rails.budget import in_words, micros_of, written
 from handrail.rails.gateway import Stopped
 from handrail.runtime.worker.asking import Asker, ask_person_wait
@@ -107,6 +108,7 @@ class Covering:
             # What is left may be another amount when the run comes again.
             known_as=f"The budget of this task is used up, and {name} costs {written(cost)}."
             " By how much is it raised? 0 refuses it.",
+            kind=RequestKind.BUDGET,
         )
 
 

@@ -34,6 +34,11 @@ ASKED = PersonAsked(
             "handrail doubt resolve t --step 1.a0 --did-not-happen",
         ),
         (RequestKind.QUESTION, "handrail answer t VALUE --step 1.a0", None),
+        (
+            RequestKind.BUDGET,
+            "handrail answer t AMOUNT --step 1.a0",
+            "handrail answer t 0 --step 1.a0",
+        ),
     ],
 )
 def test_each_way_to_go_on_is_a_line_of_its_own(
@@ -52,3 +57,19 @@ def test_the_act_and_the_reason_stand_beside_the_words_of_the_contract() -> None
         "refund(amount=150)",
         "It is asked because so.",
     )
+
+
+@pytest.mark.parametrize(
+    ("free", "listed", "words"),
+    [
+        (("text", "to"), ["text", "to"], "further calls with any text and any to"),
+        ((), [], "further calls just like it"),
+        (None, None, None),
+    ],
+)
+def test_what_an_approval_for_the_task_leaves_free_is_said_before_it_is_given(
+    free: tuple[str, ...] | None, listed: list[str] | None, words: str | None
+) -> None:
+    row = row_of(replace(ASKED, free=free))
+
+    assert (row.free, row.for_task) == (listed, words)
