@@ -226,10 +226,12 @@ async def _put(
     from handrail.wire.memory import Command, Op
 
     text, by, reason = said
-    _check_words(known_space(spaces_of(settings), name), key, text)
+    declared = known_space(spaces_of(settings), name)
+    declared.check_key(key)
+    _check_words(declared, key, text)
     async with opened_memory(settings, whose.tenant) as memory:
         space = known_space(memory.spaces, name)
-        full = full_key_of(space, key, whose, memory)
+        full = full_key_of(space, key, whose, memory, writes=True)
         present = await memory.view.get(name, full, wanted=_anything(), person=True)
         expect = if_version
         if expect is None and space.rules.compares:

@@ -55,7 +55,7 @@ async def _endorse(
     by, reason = said
     async with opened_memory(settings, whose.tenant) as memory:
         space = known_space(memory.spaces, name)
-        full = full_key_of(space, key, whose, memory)
+        full = full_key_of(space, key, whose, memory, writes=True)
         found = await memory.view.get(name, full, wanted=Positions({}), person=True)
         if found is None:
             raise NothingRemembered(what=f"{name}/{key}", detail="there is no such record now.")

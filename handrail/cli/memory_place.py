@@ -62,11 +62,16 @@ def known_space(spaces: "Mapping[str, Memory[Any]]", name: str) -> "Memory[Any]"
     return spaces[name]
 
 
-def full_key_of(space: "Memory[Any]", key: str, whose: Whose, memory: "OnMemory") -> str:
-    """Give a key as it stands in topics. Raises MemoryKeyInvalid, or says what is missing."""
+def full_key_of(
+    space: "Memory[Any]", key: str, whose: Whose, memory: "OnMemory", *, writes: bool = False
+) -> str:
+    """Give a key as it stands in topics. Raises MemoryKeyInvalid, or says what is missing.
+
+    Where nothing is written, also a key is taken that nobody may write to any more.
+    """
     from handrail.wire.memory import full_key
 
-    space.check_key(key)
+    (space.check_key if writes else space.check_form)(key)
     if space.is_personal and whose.subject is None:
         raise click.UsageError(f"{space.name} is about people: say whom with --subject NAME.")
     if not space.is_personal and whose.subject is not None:

@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeGuard
 from typing_extensions import TypeVar
 
 from handrail.contract.topic import Topic
+from handrail.contract.traces import trace_in_key
 from handrail.errors.contract import TopicInvalid
 from handrail.errors.memory import MemoryKeyInvalid, SpaceInvalid
 from handrail.wire.label import Integrity
@@ -203,11 +204,27 @@ class Memory(Generic[M]):
 
     def check_key(self, key: str) -> str:
         """Give a key back that may be used; raises MemoryKeyInvalid."""
-        if not _KEY.fullmatch(key) or len(key) > KEY_CHARS_MAX or "@" in key:
-            at = "an address may stand in it: keys are never encrypted" if "@" in key else None
+        found = trace_in_key(self.check_form(key))
+        if found is not None:
+            # The key is not quoted: what is said here goes to logs and to the ledger.
             raise MemoryKeyInvalid(
                 space=self.name,
-                detail=f"{key[:60]!r}; {at}" if at else f"{key[:60]!r}",
+                detail=f"it holds what looks like {found}, and keys are never encrypted",
+                cure="name a person with subject= (--subject), in a space with"
+                " Access(personal=PersonalData.SUBJECT), and for anything else a key of your own,"
+                " as in order/42 or a digest of what the key is about",
+            )
+        return key
+
+    def check_form(self, key: str) -> str:
+        """Give a key back whose signs are allowed, whatever it says; raises MemoryKeyInvalid.
+
+        For what looks at what is there, or takes it away: it may be older than what is refused now.
+        """
+        if not _KEY.fullmatch(key) or len(key) > KEY_CHARS_MAX:
+            raise MemoryKeyInvalid(
+                space=self.name,
+                detail=f"{key[:60]!r}",
                 cure=f"use 1 to {KEY_CHARS_MAX} letters, digits and . _ : / + = , -"
                 ", as in order/42; name a person with subject=, never in the key",
             )

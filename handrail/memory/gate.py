@@ -11,11 +11,11 @@ import orjson
 
 from handrail.contract.failure import State
 from handrail.contract.memory import Memory, MemoryClass
+from handrail.contract.traces import person_in, secret_in
 from handrail.errors.root import HandrailError
 from handrail.memory.asked import Asked, Present, Reason, Refusal, Surroundings, Usage
 from handrail.memory.erasing import not_about_the_same
 from handrail.memory.likeness import is_echo, text_of
-from handrail.memory.traces import person_in, secret_in
 from handrail.wire.label import OF_TEAM, OF_USER, Integrity, label_of
 from handrail.wire.limits import KIB
 

@@ -10,6 +10,7 @@ from handrail.wire.memory import NO_SUBJECT, Op, key_in_words
 
 #: What only people do, by hand, or when they take something back.
 _OF_PEOPLE = frozenset({Op.REMOVE, Op.FLAG, Op.ENDORSE, Op.FORGET, Op.HOLD, Op.RELEASE})
+_TAKES_AWAY = frozenset({Op.REMOVE, Op.FLAG})
 
 
 def tenant_part(tenant: str) -> str:
@@ -62,7 +63,8 @@ def refused_key(asked: Asked, space: Memory[Any]) -> Refusal | None:
     elif not space.is_personal and owner != NO_SUBJECT:
         return _key(State.INVALID_INPUT, "a space without personal data has no subjects")
     try:
-        space.check_key(own)
+        # What holds a trace of a person from before must be possible to take away.
+        (space.check_form if asked.command.op in _TAKES_AWAY else space.check_key)(own)
     except MemoryKeyInvalid as error:
         return Refusal(
             Reason.KEY,

@@ -160,7 +160,7 @@ def refused(asked: Asked, now_ms: int, reason: str, state: State, sentence: str)
         tenant=asked.tenant,
         time_ms=now_ms,
         space=command.space,
-        key=command.key,
+        key="" if reason == Reason.KEY else command.key,  # a person may stand in it
         op=command.op.value,
         by=command.by,
         message_id=asked.message_id,

@@ -15,6 +15,7 @@ sealed_off = Memory(
     "sealed_off", carries=str, keeps=MemoryClass.FACT, access=Access(("other",), ("other",))
 )
 TOKEN = "ghp_" + "a1B2c3D4e5F6" * 3  #: of the form of a real one
+TELEPHONE = "+491701234567"
 
 tried: dict[str, int] = {}
 
@@ -26,6 +27,8 @@ async def eager(text: str, ctx: Context) -> str:
         ctx.memory(sealed_off).get("k")
     with pytest.raises(MemoryKeyInvalid):
         ctx.memory(lore).append("canary@example.org", text)
+    with pytest.raises(MemoryKeyInvalid):
+        await ctx.memory(lore).put(f"tel/{TELEPHONE}", text, expect=NEW)
     with pytest.raises(Refused):
         await ctx.memory(lore).put("token", f"Take {TOKEN}", expect=NEW)
     await ctx.call(note, text)
@@ -52,7 +55,8 @@ async def test_what_a_worker_refuses_of_memory_is_told_once_however_often_its_ha
     team_of: TeamOf,
 ) -> None:
     tried.clear()
-    each = [("sealed_off", "get", "right"), ("lore", "append", "key"), ("lore", "put", "secret")]
+    keys = [("lore", "append", "key"), ("lore", "put", "key")]
+    each = [("sealed_off", "get", "right"), *keys, ("lore", "put", "secret")]
 
     async with team_of(eager, other, tools=[note], memory=[lore, sealed_off]) as team:
         team.allow(note)
@@ -70,4 +74,5 @@ async def test_what_a_worker_refuses_of_memory_is_told_once_however_often_its_ha
         for record in await read_all(team.bus, team.full("ledger")):
             said = record.value or b""
             assert b"canary" not in said
+            assert TELEPHONE.encode() not in said
             assert TOKEN.encode() not in said

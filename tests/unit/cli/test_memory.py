@@ -106,6 +106,9 @@ def test_a_space_that_is_not_declared_is_not_found(capsys: pytest.CaptureFixture
         ["hold", "ada"],
         ["put", "tastes", "k", "{}", "--if-version", "-1"],
         ["diff", "tastes", "k"],
+        ["put", "reviews", "tel/+491701234567", "x"],
+        ["put", "reviews", "DE89370400440532013000", "x"],
+        ["put", "reviews", "card/4111-1111-1111-1111", "x"],
     ],
 )
 def test_what_cannot_be_meant_is_said_before_a_broker_is_asked(

@@ -122,6 +122,9 @@ def test_a_version_names_all_that_led_to_it() -> None:
         ({"expect": -1}, Reason.FUTURE),
         ({"key": full_key("other", "k/1")}, Reason.KEY),
         ({"key": full_key("acme", "ada@example.org")}, Reason.KEY),
+        ({"key": full_key("acme", "tel/+491701234567")}, Reason.KEY),
+        ({"key": full_key("acme", "DE89370400440532013000")}, Reason.KEY),
+        ({"key": full_key("acme", "card/4111-1111-1111-1111")}, Reason.KEY),
         ({"key": full_key("acme", "k/1", subject="d")}, Reason.KEY),
         ({"key": full_key("acme", "k/1", task="t")}, Reason.KEY),
         ({"key": ""}, Reason.KEY),
@@ -383,3 +386,16 @@ def test_a_quota_is_shared_by_the_partitions_and_what_exceeds_it_is_refused() ->
     there = stored(space)
     change = asked(space, value={"text": "so"}, expect=1)
     assert word(decided(space, change, there, usage=Usage(3, 1_000), partitions=4)) == "v2"
+
+
+def test_what_lies_under_a_key_that_is_refused_now_can_be_taken_away_and_is_not_repeated() -> None:
+    old = stored(FACT, key=full_key("acme", "tel/+491701234567"))
+    change = asked(FACT, key=old.key, expect=1, value=OTHER, by="person:ada")
+
+    refused = decided(FACT, change, old)
+    gone = decided(FACT, asked(FACT, Op.REMOVE, key=old.key, expect=1, by="person:ada"), old)
+
+    assert isinstance(refused, Refusal)
+    assert "+491701234567" not in refused.detail + refused.remedy
+    assert "with subject=" in refused.remedy
+    assert word(gone) == "v2"
