@@ -5,12 +5,11 @@ of its arguments and no term that nobody knows; anything else raises ToolInvalid
 it is declared.
 """
 
-import hashlib
 import inspect
 import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import (
     Any,
@@ -37,6 +36,7 @@ from handrail.contract.effect import (
 from handrail.contract.explain import invalid_in_words
 from handrail.contract.failure import Refused, State
 from handrail.contract.terms import Terms, ToolTerms, agreed_terms, unknown_terms
+from handrail.contract.tool_version import version_of
 from handrail.errors.contract import ToolInvalid
 from handrail.wire.label import NOTHING_READ, Label
 
@@ -183,25 +183,8 @@ class ToolContract:
 
     @cached_property
     def version(self) -> str:
-        """A digest of name, words, schemas, effect and terms."""
-        said = (
-            self.name,
-            self.description,
-            str(effect_of(self.effect)),
-            self.timeout_s,
-            sorted(self.failures),
-            self.args_model.model_json_schema(),
-            repr(self.returns),
-            sorted(
-                f"{one.name}={getattr(self.terms, one.name)!r}"
-                for one in fields(self.terms)
-                if one.name != "declared"
-            ),
-        )
-        # What may differ under an approval for the task counts where there is any: a contract
-        # without it is the version that it was, and approvals of it stay valid.
-        free = () if self.terms.approval is None else self.terms.approval.free
-        return hashlib.sha256(repr((*said, free) if free else said).encode()).hexdigest()[:16]
+        """A digest of everything that it declares, the same in every process."""
+        return version_of(self)
 
 
 class Register(Protocol):
