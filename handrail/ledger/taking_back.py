@@ -5,7 +5,7 @@ the newest that overrules those before it. Guarantee: of two claims of different
 both read back as far as the later of them, at most one may act.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -117,19 +117,21 @@ class DoneByTask:
         if isinstance(event, ActDone):
             if event.act not in self._done:
                 self._done[event.act] = event
-                self._bytes += len(event.arguments) + len(event.result)
+                self._bytes += _bytes_of(event)
                 self._check_bounds()
             return
         self._marks[event.act] = self._marks.get(event.act, Marks()).after(event)
 
     def left(self) -> list[Done]:
         """Give what is not undone, the newest first."""
-        marks = {act: self._marks.get(act, Marks()) for act in self._done}
-        return [
-            _done(one, marks[act])
-            for act, one in reversed(self._done.items())
-            if not marks[act].undone
-        ]
+        return [one for _, one in self.each_left()]
+
+    def each_left(self) -> Iterator[tuple[int, Done]]:
+        """Give the same one by one, each with the bytes that were read for it."""
+        for act, one in reversed(self._done.items()):
+            marks = self._marks.get(act, Marks())
+            if not marks.undone:
+                yield _bytes_of(one), _done(one, marks)
 
     def _check_bounds(self) -> None:
         if len(self._done) <= ACTS_COUNT_MAX and self._bytes <= ACTS_BYTES_MAX:
@@ -148,6 +150,10 @@ def left_of(task: str, events: Iterable[Event]) -> list[Done]:
     for event in events:
         found.hear(event)
     return found.left()
+
+
+def _bytes_of(one: ActDone) -> int:
+    return len(one.arguments.encode()) + len(one.result.encode())
 
 
 def _done(one: ActDone, marks: Marks) -> Done:

@@ -10,8 +10,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
-from pydantic import BaseModel
-
 from handrail.bus.port import Bus
 from handrail.contract.failure import Refused, State
 from handrail.ledger.event import Event
@@ -19,21 +17,13 @@ from handrail.ledger.event_record import LEDGER, UnknownEvent, as_bytes, decode
 from handrail.ledger.taking_back import Done, DoneByTask, Marks
 from handrail.ledger.task_state import TaskFacts, fold
 from handrail.ledger.undo_event import UndoBegun, UndoEvent
+from handrail.runtime.acts_packed import ActsRead, Pace
 from handrail.wire.record import Record, TopicPartition
 
 READ_S_MAX: Final = 60.0  #: for all events since a task was submitted
 LOOK_S_MAX: Final = 20.0  #: for what was written since; no transaction lasts longer than 10 s
 POLL_S: Final = 1.0
 EARLIER_MS: Final = 3_600_000  #: clocks of two machines may differ by this much
-
-
-class ActsRead(BaseModel):
-    """What the ledger says of the acts of a task."""
-
-    known: bool  #: it tells of the task at all
-    ended: bool
-    left: list[Done]  #: what can be taken back, the newest first
-    read_to: int  #: up to where it was read
 
 
 async def read_acts(
@@ -158,9 +148,12 @@ async def _read(
 async def _events(
     bus: Bus, where: TopicPartition, task: str, between: tuple[int, int]
 ) -> AsyncGenerator[Event]:
+    pace, key = Pace(), as_bytes(task)
     async with aclosing(bus.fetch(where, *between)) as records:
         async for record in records:
-            event = decode(record) if record.key == as_bytes(task) else None
+            event = decode(record) if record.key == key else None
+            if event is not None:
+                await pace.done(len(record.value or b""))
             if event is not None and not isinstance(event, UnknownEvent):
                 yield event
 
@@ -168,4 +161,4 @@ async def _events(
 def _acts(done: DoneByTask, facts: TaskFacts | None, end: int) -> ActsRead:
     # Of a task whose first events are gone nobody can say more than that it is a year old.
     ended = facts is not None and (facts.ended or facts.start_unknown)
-    return ActsRead(known=facts is not None, ended=ended, left=done.left(), read_to=end)
+    return ActsRead(facts is not None, ended, end, done)

@@ -30,7 +30,8 @@ from handrail.lane.steps import Asked
 from handrail.ledger.event import Event
 from handrail.ledger.taking_back import Claim, Done, Marks
 from handrail.ledger.undo_event import UndoFailed
-from handrail.runtime.acts_of_task import ActsRead, MarksOf, read_acts
+from handrail.runtime.acts_of_task import MarksOf, read_acts
+from handrail.runtime.acts_packed import Pace, PackedAct, Unpacked, pack, unpack
 from handrail.runtime.settling import SettlingGround
 from handrail.runtime.worker.context import RunContext
 from handrail.runtime.worker.digest import call_in_words, digest_of
@@ -111,10 +112,13 @@ class _Undoing:
         """
         self.report = UndoReport(task=self.order.task, undone=[], left=[])
         found = await self._listed()
-        if not found.ended:
-            raise _not_ended(self.order.task, known=found.known)
-        left, self.read_to = found.left, found.read_to
+        if not found.about.ended:
+            raise _not_ended(self.order.task, known=found.about.known)
+        left, self.read_to = found.left, found.about.read_to
+        pace = Pace()
         while left:
+            # A run that comes again goes past what it has taken back without a pause of its own.
+            await pace.done(len(left[0].json))
             why = await self._one(left)
             if why is not None:
                 self.report.left = [NotUndone(act=left[0].text, why=why)] + [
@@ -125,30 +129,32 @@ class _Undoing:
             self.report.undone.append(left.pop(0).text)
         return self.report
 
-    async def _listed(self) -> ActsRead:
+    async def _listed(self) -> Unpacked:
         place, asked = self.ctx.steps.ground.worker, (self.order.task, self.order.since_ms)
 
-        async def acts() -> ActsRead:
-            return await read_acts(place.bus, place.team.namespace, *asked)
+        async def acts() -> bytes:
+            return await pack(await read_acts(place.bus, place.team.namespace, *asked))
 
         shown = call_in_words(LISTED, [self.order.task])
-        act: Act[ActsRead] = Act(
+        act: Act[bytes] = Act(
             asked=Asked("0.u2", LISTED, digest_of(asked), shown, Effect.READ),
             declared=Effect.READ,
             idem_key="",
             do=acts,
-            encode=lambda found: found.model_dump_json().encode(),
-            decode=ActsRead.model_validate_json,
-            accept=ActsRead.model_validate,
+            # Each act is read when its turn has come, not all while every other key waits.
+            encode=bytes,
+            decode=bytes,
+            accept=bytes,
             gives=Label(Integrity.INTERNAL),
             # The list is the engine's; what stands in it was said by whoever the acts have heard.
             heard=False,
         )
-        return await self.ctx.steps.carry_out(act)
+        return unpack(await self.ctx.steps.carry_out(act))
 
-    async def _one(self, left: Sequence[Done]) -> str | None:
+    async def _one(self, left: Sequence[PackedAct]) -> str | None:
         """Take the newest act back, or have a person say what became of it; else say why not."""
-        act, why, marks, ruled = left[0], "", left[0].marks, set[str]()
+        act, why, ruled = left[0].unpacked(), "", set[str]()
+        marks = act.marks
         unread: str | None = None
         place = self.ctx.steps.ground.worker
         reader = MarksOf(place.bus, place.team.namespace, self.order.task, act, self.read_to)
@@ -168,7 +174,7 @@ class _Undoing:
                 why += f" Besides, {doubt_in_words(doubts)}" if doubts else ""
             if marks.undone:
                 return None  # by another undo, meanwhile
-            said = await self._page(left, why, (tries, settles))
+            said = await self._page(act, left, why, (tries, settles))
             if said == BY_HAND:
                 taking = self._taking(act, marks, ruled, reader)
                 mark = taking.undone(self.ctx.steps, by_hand=True)
@@ -255,14 +261,16 @@ class _Undoing:
         steps = self.ctx.steps
         await note(steps, f"{steps.errors.steps_asked}.{letter}", what, lambda: [event])
 
-    async def _page(self, left: Sequence[Done], why: str, failed: tuple[int, str]) -> str:
+    async def _page(
+        self, act: Done, left: Sequence[PackedAct], why: str, failed: tuple[int, str]
+    ) -> str:
         """Tell the ledger and ask a person, with everything that is left."""
         tries, settles = failed
         event = UndoFailed(
             task_id=self.order.task,
             tenant=self.ctx.tenant,
             time_ms=self.ctx.steps.now_ms(),
-            act=left[0].act,
+            act=act.act,
             undo_task=self.ctx.task_id,
             step=str(tries),
             sentence=why[:500],
@@ -308,7 +316,8 @@ async def undo_task(
         raise _not_ended(task.id, known=True)
     since_ms = facts.submitted_ms or facts.accepted_ms
     try:
-        acts = (await read_acts(ground.bus, ground.namespace, task.id, since_ms)).left
+        read = await read_acts(ground.bus, ground.namespace, task.id, since_ms)
+        acts = await read.left()
     except Refused as refused:
         raise UndoRefused(task=task.id, reason=refused.detail, cure="try again") from refused
     show = f"handrail show {task.id}    what it has done"

@@ -131,7 +131,7 @@ async def test_only_what_was_written_since_the_task_was_submitted_is_read() -> N
 
     found = await read_acts(as_bus(ledger), "n", "t", since_ms=5)
 
-    assert ([one.act for one in found.left], ledger.begun_at) == (["i/0/1"], [1])
+    assert ([one.act for one in await found.left()], ledger.begun_at) == (["i/0/1"], [1])
 
 
 async def test_where_the_time_of_submission_misses_the_task_all_of_the_ledger_is_read() -> None:
@@ -139,5 +139,5 @@ async def test_where_the_time_of_submission_misses_the_task_all_of_the_ledger_is
 
     found = await read_acts(as_bus(ledger), "n", "t", since_ms=5)
 
-    assert ([one.act for one in found.left], ledger.begun_at) == (["i/0/1"], [1, 0])
+    assert ([one.act for one in await found.left()], ledger.begun_at) == (["i/0/1"], [1, 0])
     assert (found.known, found.ended, found.read_to) == (True, False, 2)
