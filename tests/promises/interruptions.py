@@ -5,14 +5,16 @@ from collections.abc import Callable
 
 from handrail import Context, Topic, agent, results
 from handrail.bus.port import GroupConsumer, Membership
-from handrail.errors import MembershipRefused
+from handrail.errors import BrokerUnreachable, MembershipRefused
 from handrail.lane.bounds import BUFFERED_COUNT_MAX
 from handrail.lane.journal import LANE, Kind, decode_entry
 from handrail.runtime.worker.agent_worker import POLL_RECORDS_MAX
 from handrail.runtime.worker.lane_runner import LaneRunner
 from handrail.runtime.worker.lane_state import LaneState
+from handrail.runtime.worker.silence import SILENCE_S_MAX, Silence
 from handrail.testing import Team, TeamTask
 from handrail.testing.accounting import read_all
+from handrail.wire.record import Record
 from tests.promises.gate import Gate
 from tests.waiting import until
 
@@ -122,6 +124,94 @@ async def test_what_is_in_hand_goes_on_when_the_lane_only_had_to_prove_itself(
 
         assert await task.result(str) == "slow"
         assert began == ["slow"]
+
+
+class Stopped:
+    """A clock that stands still until it is moved, and a poll that says what it finds."""
+
+    def __init__(self, team: Team) -> None:
+        self.now_s = 0.0
+        self.lane = lane_of(team)
+        self.states: list[LaneState] = []  #: of the lane each time that a poll begins
+        self.gap: str = ""  #: in what the clock moves on next
+        self.before = 0  #: how many polls had begun when it last moved
+        self.worker = team.members[0].process._workers[0]
+        self.worker._silence = Silence(lambda: self.now_s)
+        consumer, admit = self.worker._consumer, self.lane.admit
+        assert consumer is not None
+        poll = consumer.poll
+
+        async def polls(**limits) -> object:
+            self.states.append(self.lane.state)
+            found = await poll(**limits)
+            if found:
+                self._pass("poll")
+            if self.gap == "failing poll":
+                self._pass("failing poll")
+                raise BrokerUnreachable(bootstrap="here", reason="it was away")
+            return found
+
+        def admits(records: list[Record]) -> None:
+            admit(records)
+            self._pass("admission")
+
+        consumer.poll, self.lane.admit = polls, admits  # type: ignore[method-assign]
+
+    def _pass(self, gap: str) -> None:
+        if self.gap == gap:
+            self.gap = ""
+            self.now_s += SILENCE_S_MAX + 1
+            self.before = len(self.states)
+
+    async def passed(self) -> LaneState:
+        """Wait for the poll after the clock has moved; give what its lane was when it began."""
+        await until(lambda: self.gap == "", what="the clock has moved on")
+        await until(lambda: len(self.states) > self.before, what="the next poll")
+        return self.states[self.before]
+
+
+async def test_what_a_poll_brought_to_a_silent_process_runs_once_its_lane_has_proved_itself(
+    team_of: TeamOf,
+) -> None:
+    epochs: list[int] = []
+
+    @agent(reads=jobs, writes=results)
+    async def worker(text: str) -> str:
+        lane = lane_of(teams[0]).lane
+        assert lane is not None
+        epochs.append(lane.epoch)
+        return text
+
+    teams: list[Team] = []
+    async with team_of(worker, partitions=1) as team:
+        teams.append(team)
+        stopped = Stopped(team)
+        assert await (await team.submit(jobs, "before")).result(str) == "before"
+        stopped.gap = "poll"
+
+        assert await (await team.submit(jobs, "silent")).result(str) == "silent"
+        assert await (await team.submit(jobs, "after")).result(str) == "after"
+
+    before, silent, after = epochs
+    assert silent == before + 1, "nothing was taken in before the lane had proved itself"
+    assert after == silent, "and it does so once"
+
+
+async def test_a_process_that_was_silent_closes_its_lanes_before_it_polls(team_of: TeamOf) -> None:
+    @agent(reads=jobs, writes=results)
+    async def worker(text: str) -> str:
+        return text
+
+    async with team_of(worker, partitions=1) as team:
+        stopped = Stopped(team)
+        stopped.gap = "admission"
+        task = await team.submit(jobs, "x")
+
+        assert await stopped.passed() is LaneState.SUSPENDED
+        assert await task.result(str) == "x"
+        stopped.gap = "failing poll"
+        assert await stopped.passed() is LaneState.SUSPENDED
+        assert await (await team.submit(jobs, "after")).result(str) == "after"
 
 
 async def test_a_drain_lets_what_runs_commit_takes_in_nothing_and_says_closed(

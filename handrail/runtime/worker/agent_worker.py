@@ -22,6 +22,7 @@ from handrail.runtime.worker.moved_acts import MovedActs
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.packing import BLOBS
 from handrail.runtime.worker.place import WorkerPlace
+from handrail.runtime.worker.silence import Silence
 from handrail.wire.priority import Priority
 from handrail.wire.record import Record, TopicPartition
 
@@ -29,7 +30,6 @@ log = structlog.get_logger("handrail.agent")
 
 POLL_S = 0.5
 POLL_RECORDS_MAX = 500
-SILENCE_S_MAX = 3.0  #: half of the shortest session; after a longer silence nothing is believed
 HANDLER_GRACE_S = 2.0  #: for what runs and is not in an act, before a process leaves
 
 
@@ -50,6 +50,7 @@ class AgentWorker:
         self._polling: asyncio.Task[None] | None = None
         self._closing: dict[TopicPartition, asyncio.Task[None]] = {}
         self._draining = False
+        self._silence = Silence()
         blobs = worker.team.full(BLOBS)
         self.moved = MovedActs(worker.bus, blobs, worker.clock)  #: what outlives its lane
 
@@ -129,26 +130,32 @@ class AgentWorker:
     async def _poll(self) -> None:
         consumer = self._consumer
         assert consumer is not None
-        heard_s = time.monotonic()
+        self._silence.ended()  # what came before the first poll is none
         while True:
+            self._close_if_silent()
             try:
                 records = await consumer.poll(timeout_s=POLL_S, records_max=POLL_RECORDS_MAX)
             except BrokerUnreachable as error:
                 log.warning("broker unreachable", group=self.worker.group, why=str(error))
                 await asyncio.sleep(POLL_S)
-                heard_s = time.monotonic()
                 continue
-            silent_s = time.monotonic() - heard_s
-            heard_s = time.monotonic()
-            if silent_s > SILENCE_S_MAX:
-                # The process was stopped, or a handler that does not await held it up: somebody
-                # else may own our partitions.
-                log.warning("this process was silent", seconds=round(silent_s, 1))
-                for runner in self.lanes.values():
-                    runner.check()
+            self._close_if_silent()
             if records:
                 await self.worker.fail_points.reached(Moment.AFTER_POLL)
             self._deliver(records)
+
+    def _close_if_silent(self) -> None:
+        """Close every lane after a silence, before anything is asked for or taken in.
+
+        The process was stopped, or a handler that does not await held it up: somebody else may own
+        our partitions. Each lane is suspended and goes on once it has proved that nobody does.
+        """
+        silent_s = self._silence.ended()
+        if silent_s is None:
+            return
+        log.warning("this process was silent", seconds=round(silent_s, 1))
+        for runner in self.lanes.values():
+            runner.check()
 
     def _deliver(self, records: Sequence[Record]) -> None:
         by_partition: dict[TopicPartition, list[Record]] = {}
