@@ -75,6 +75,7 @@ class View:
         self.topics: Final = frozenset([HISTORY, *map(space_topic, spaces)])
         self.opener = opener or never
         self.database = _opened(path)
+        self.database.leave_log()
         self.progress = Progress()
         self._begin()
 

@@ -2,8 +2,8 @@
 
 Whatever becomes of the file is mended from the topics: damaged or deleted, it is filled anew; so is
 one that is older than what compacted topics tell of deletions, and one of topics that were made
-anew. Folding runs in a thread, one batch after the other. Once something was forgotten, it is taken
-out of the file, of snapshots, and of the files of processes that are gone.
+anew. Batches are folded one after the other, long ones in a thread. Once something was forgotten,
+it is taken out of the file, of snapshots, and of the files of processes that are gone.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from handrail.memory.snapshot import take_snapshot
 from handrail.memory.view import Position, View, mark_of
 from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.memory_folder import MemoryFolder
+from handrail.runtime.memory_log import ViewLog
 from handrail.wire.memory import HISTORY, AppliedMark, space_topic
 from handrail.wire.record import Record, TopicPartition
 
@@ -35,6 +36,9 @@ R = TypeVar("R")
 
 BATCH_RECORDS_MAX: Final = 2_000
 INDEXED_AT_ONCE_MAX: Final = 10_000
+#: What is folded in the event loop's own thread, in 1 to 2 ms. In another one, each statement
+#: waits until the loop's thread has a pause: ten times as long where that is busy.
+IN_PLACE_COUNT_MAX, IN_PLACE_BYTES_MAX = 50, 32_768
 POLL_S: Final = 0.25
 BARRIER_EVERY_S: Final = 30.0  #: how often the ends of the topics are asked for
 BEHIND_AFTER_S: Final = 10.0  #: without reaching the ends that were asked for
@@ -68,6 +72,7 @@ class ViewSettings:
     clock: Clock = field(default_factory=WallClock)
     saved_from: int = SNAPSHOT_RECORDS_MIN  #: so many new records are worth a snapshot
     patience_s: float = PATIENCE_S  #: how long a question waits for what it wants to be here
+    opener_waits: bool = True  #: whether it may ask somebody who is far away
 
     @property
     def topics(self) -> list[str]:
@@ -102,6 +107,8 @@ class Follower:
         self._snapshot_s: float | None = None
         self._unsaved = 0  #: records folded since the last snapshot
         self._saving: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[_Barrier] | None = None
+        self._log = ViewLog()
         self._deleted_kept_ms = DELETED_KEPT_MS
         self.view: View | None = None
         self.freshness = Freshness.LOADING
@@ -118,8 +125,10 @@ class Follower:
             while True:
                 await self._turn()
         finally:
+            self._ask_no_more()
             if self._saving is not None:
                 await asyncio.wait([self._saving])
+            await self._log.settled()
             self._shut()
             self._folder.close()
 
@@ -136,6 +145,7 @@ class Follower:
         self._moved()
 
     async def _turn(self) -> None:
+        await self._log.settled()  # before its file may go
         try:
             view = await self._open()
             await self._fill_and_follow(view)
@@ -144,6 +154,7 @@ class Follower:
         except StoreDamaged as damage:
             log.warning("view of memory is filled anew", why=damage.why)
             self.become(Freshness.LOADING)
+            await self._log.settled()
             self._shut()
             self._folder.remove()
         except BrokerUnreachable as error:
@@ -200,6 +211,7 @@ class Follower:
     # ---- reading
 
     async def _fill_and_follow(self, view: View) -> None:
+        self._ask_no_more()
         barrier = self._barrier = await self._ask_ends(view)
         places = view.positions()
         for where, place in places.items():
@@ -226,12 +238,21 @@ class Follower:
                 self._compare(view, records, places)
                 index = self.freshness is not Freshness.LOADING
                 take = partial(view.take, records, beginning, index=index)
-                if await in_thread(take) is None:
+                in_place = index and self._is_quick(records)
+                if (take() if in_place else await in_thread(take)) is None:
                     raise _StartAgain
                 self._unsaved += len(records)
                 self._moved()
                 await self._purge(view)
+                await self._log.see_to(view)
             await self._see_to_barrier(view, tail)
+
+    def _is_quick(self, records: Sequence[Record]) -> bool:
+        """Say whether folding takes so little that nobody notices that the loop stands still."""
+        if self._settings.opener is not None and self._settings.opener_waits:
+            return False
+        size_bytes = sum(len(record.value or b"") for record in records)
+        return len(records) <= IN_PLACE_COUNT_MAX and size_bytes <= IN_PLACE_BYTES_MAX
 
     def _compare(
         self, view: View, records: Sequence[Record], places: dict[TopicPartition, Position]
@@ -262,14 +283,20 @@ class Follower:
 
     async def _see_to_barrier(self, view: View, tail: Tail) -> None:
         now_s = asyncio.get_running_loop().time()
-        if self._barrier is None:
-            if now_s < self._ask_again_s:
-                return
+        if self._barrier is None and self._asking is None and now_s >= self._ask_again_s:
             self._check_age(view)
-            self._barrier = await self._ask_ends(view)
+            # Beside the reading: what an agent waits for must not wait for it.
+            self._asking = asyncio.create_task(self._ask_ends(view), name="ends of memory")
+        if self._asking is not None and self._asking.done():
+            asked, self._asking = self._asking, None
+            self._barrier = asked.result()
         barrier = self._barrier
+        if barrier is None:
+            return
         if all(tail.position(where) >= end for where, end in barrier.ends.items()):
-            while await in_thread(partial(view.index_rest, INDEXED_AT_ONCE_MAX)):
+            while self.freshness is not Freshness.CURRENT and await in_thread(
+                partial(view.index_rest, INDEXED_AT_ONCE_MAX)
+            ):
                 pass
             view.became_current(barrier.at_ms, barrier.marks)
             self._barrier, self._ask_again_s = None, now_s + BARRIER_EVERY_S
@@ -277,6 +304,11 @@ class Follower:
             self._save_sometimes(now_s)
         elif self.freshness is Freshness.CURRENT and now_s - barrier.asked_s > BEHIND_AFTER_S:
             self.become(Freshness.BEHIND)
+
+    def _ask_no_more(self) -> None:
+        asking, self._asking = self._asking, None
+        if asking is not None and not asking.cancel() and not asking.cancelled():
+            asking.exception()  # nobody has a use for how it failed
 
     def _check_age(self, view: View) -> None:
         """Read anew what has not been read for longer than deletions are told of."""
@@ -296,6 +328,7 @@ class Follower:
             return
         if self._saving is not None:  # what it copies may be what has to go
             await asyncio.wait([self._saving])
+        await self._log.settled()  # two at a time cannot write the log into the file
         await in_thread(self._folder.remove_unheld)
         self._snapshot_s = None
         if not await in_thread(view.purge):

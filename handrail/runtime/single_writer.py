@@ -2,13 +2,15 @@
 
 Several processes share the partitions of what is read through a consumer group; each partition
 has one owner at a time, which fences its predecessor before it writes. Every batch is one
-transaction: state, answers and offset together or not at all, so that nothing read is counted
-twice or not at all through crash, rebalance or an undecided commit.
+transaction: state, answers and how far was read together or not at all, so that nothing read is
+counted twice or not at all through crash, rebalance or an undecided commit. No partition waits for
+the transaction of another one.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -38,6 +40,15 @@ _REOPENS = (ProducerFenced, CommitDoubtful, BrokerUnreachable)
 
 async def _at_nothing() -> None:
     """Take the topics as they are."""
+
+
+@dataclass(slots=True, eq=False)
+class _Opening:
+    """One opening of a partition, and what was read under it and is in no transaction yet."""
+
+    waiting: list[Record] = field(default_factory=list[Record])
+    worker: "asyncio.Task[None] | None" = None  #: of its batches, while there are any
+    is_paused: bool = False
 
 
 class SingleWriter:
@@ -72,9 +83,10 @@ class SingleWriter:
         self._consumer: GroupConsumer | None = None
         self._memberships: dict[TopicPartition, Membership] = {}
         self._shelf: dict[TopicPartition, WriterPartition] = {}
-        self._open: dict[TopicPartition, object] = {}  #: partition → a token of this opening
+        self._open: dict[TopicPartition, _Opening] = {}
         self._openers: dict[TopicPartition, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+        self._workers: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
         self._tidied_ms = clock.now_ms()
         self._handled_count = self._in_hand_count = 0
@@ -88,6 +100,11 @@ class SingleWriter:
     def in_hand_count(self) -> int:
         """How many records are in transactions that are not decided yet."""
         return self._in_hand_count
+
+    @property
+    def waiting_count(self) -> int:
+        """How many records were read and are in no transaction yet."""
+        return sum(len(opening.waiting) for opening in self._open.values())
 
     @property
     def holds(self) -> frozenset[int]:
@@ -105,7 +122,7 @@ class SingleWriter:
         return self.membership is not None and self._memberships.keys() <= self._open.keys()
 
     def stop(self) -> None:
-        """Ask `run` to finish the batch in hand and leave the group; it waits for no more."""
+        """Ask `run` to finish the batches in hand and leave the group; it waits for no more."""
         self._stopping.set()
         polling, self._polling = self._polling, None
         if polling is not None:
@@ -121,6 +138,13 @@ class SingleWriter:
             await self._consumer.start()
             while not self._stopping.is_set():
                 await self._turn(self._consumer)
+            self._memberships.clear()
+            self._open.clear()
+            await asyncio.gather(*(one.close(last_word=True) for one in self._shelf.values()))
+        except BaseException:
+            for worker in self._workers:
+                worker.cancel()
+            raise
         finally:
             self._memberships.clear()
             await self._close_all()
@@ -134,20 +158,58 @@ class SingleWriter:
         batches: dict[TopicPartition, list[Record]] = {}
         for record in records:
             batches.setdefault(record.where, []).append(record)
-        takes: list[Coroutine[Any, Any, None]] = []
         for where, batch in batches.items():
-            if where not in self._open:
+            opening = self._open.get(where)
+            if opening is None:
                 continue  # it is read again from where its next opening finds the offset
-            if open_before.get(where) is self._open[where]:
-                takes.append(self._take(where, batch))
+            if open_before.get(where) is opening:
+                opening.waiting += batch
             else:
                 # It was opened during the poll: its records may lie beyond the place to which
                 # the opening went back, and what lies between would be lost.
                 consumer.seek(where, self._shelf[where].next_offset)
-        await asyncio.gather(*takes)
+        for where, opening in self._open.items():
+            self._put_to_work(consumer, where, opening)
         if self._clock.now_ms() - self._tidied_ms >= TIDY_EVERY_MS:
             self._tidied_ms = self._clock.now_ms()
             await asyncio.gather(*(self._tidy(where) for where in list(self._open)))
+
+    def _put_to_work(
+        self, consumer: GroupConsumer, where: TopicPartition, opening: _Opening
+    ) -> None:
+        """See to it that what waits is taken, that no more waits than that, and the group told."""
+        if not opening.is_paused and len(opening.waiting) > self._batch_records_max:
+            opening.is_paused = True
+            consumer.pause(where)
+        if opening.worker is None and (opening.waiting or self._shelf[where].tells_group_now):
+            name = f"{self._plan.name} takes {where.partition}"
+            work = self._work(consumer, where, opening)
+            opening.worker = asyncio.get_running_loop().create_task(work, name=name)
+            self._workers.add(opening.worker)
+            opening.worker.add_done_callback(self._worked)
+
+    def _worked(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        if not worker.cancelled() and worker.exception() is not None:
+            self._failure = worker.exception()
+
+    async def _work(
+        self, consumer: GroupConsumer, where: TopicPartition, opening: _Opening
+    ) -> None:
+        """Take what waits, batch after batch, for as long as the partition is open as it was."""
+        count_max = self._batch_records_max
+        try:
+            while opening.waiting and self._open.get(where) is opening:
+                batch, opening.waiting = opening.waiting[:count_max], opening.waiting[count_max:]
+                await self._take(where, batch)
+                if opening.is_paused and not opening.waiting and self._open.get(where) is opening:
+                    opening.is_paused = False
+                    consumer.resume(where)
+            if self._open.get(where) is opening and self._shelf[where].tells_group_now:
+                with self._reopening(where):
+                    await self._shelf[where].tell_group()
+        finally:
+            opening.worker = None
 
     async def _poll(self, consumer: GroupConsumer) -> Sequence[Record]:
         """Give what has arrived; nothing once it is time to stop, for that is read again."""
@@ -207,7 +269,7 @@ class SingleWriter:
         await self._end_opener(where)
         partition = self._shelf.get(where)
         if partition is not None:
-            await partition.close()
+            await partition.close(last_word=True)
 
     def on_lost(self) -> None:
         """Begin nothing more; whatever is still in flight is decided by the fence."""
@@ -273,7 +335,7 @@ class SingleWriter:
             # Nothing is awaited from here on, so that no rebalance can come in between.
             self._consumer.seek(where, low)
             self._consumer.resume(where)
-            self._open[where] = object()
+            self._open[where] = _Opening()
             log.info(
                 "single writer holds", writer=self._plan.name, partition=where.partition, start=low
             )
@@ -288,5 +350,7 @@ class SingleWriter:
             await self._end_opener(where)
         for where in list(self._shelf):
             await self._shelf.pop(where).discard()
+        if self._workers:
+            await asyncio.wait(self._workers)
         if self._leaving:
             await asyncio.wait(self._leaving)

@@ -1,23 +1,28 @@
 """One partition of what a single writer reads: its producer, what it knows, and its transactions.
 
-State, answers and offset are written in one transaction, so that a crash at any point leaves all
-of them or none. What is known is always what the writer's own partitions say, and it is read from
-there again whenever a transaction failed or the partition was away.
+State, answers and how far was read are written in one transaction, so that a crash at any point
+leaves all of them or none. What is known is always what the writer's own partitions say, and it is
+read from there again whenever a transaction failed or the partition was away. The consumer group
+is told later: that costs two requests, and nothing but the lag that tools show depends on it.
 """
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from handrail.bus.port import Bus, GroupConsumer, LaneProducer, Membership, OffsetCommit
 from handrail.errors.ledger import LedgerCut, LedgerShrunk
-from handrail.errors.transport import ProducerFenced
+from handrail.errors.transport import BrokerUnreachable, CommitDoubtful, ProducerFenced
+from handrail.lane.telling import Telling
 from handrail.wire.record import Outgoing, Record, TopicPartition
 
 INIT_DEADLINE_S = 30.0
 PROOF_DEADLINE_S = 5.0
+LAST_WORD_DEADLINE_S = 3.0
 END_KEY = b"handrail/end"
 SHRUNK_ASKED_AGAIN_S, SHRUNK_ASKED_COUNT_MAX = 0.1, 50
 SWEEP_EVERY_MS = 24 * 3_600_000
@@ -43,7 +48,11 @@ class Book(Protocol):
 
     @property
     def read_to(self) -> int | None:
-        """The next offset to read, by what the own partitions say; None when they say nothing."""
+        """The next offset to read, by what the own partitions say; None when they say nothing.
+
+        What was read from there on is decided on as if for the first time, unless nothing came of
+        it: then deciding once more gives nothing again.
+        """
         ...
 
     def restore(self, records: Sequence[Record]) -> None:
@@ -125,6 +134,7 @@ class WriterPartition:
         self._own_next = dict.fromkeys(plan.own_topics, 0)
         self.next_offset = 0  #: the first offset of the input that is not folded
         self._sweeps_from_ms = 0
+        self._telling = Telling()  # on the machine's own clock, whatever clock tasks live by
         self._lock = asyncio.Lock()
 
     async def open(
@@ -147,6 +157,8 @@ class WriterPartition:
                 committed = await self._committed_offset()
                 await self._catch_up(producer)
                 self.next_offset = await self._place_to_read(committed)
+                if self.next_offset != committed:
+                    self._telling.ended(time.monotonic())
             except BaseException:
                 await producer.close()
                 raise
@@ -189,10 +201,12 @@ class WriterPartition:
     async def _place_to_read(self, committed: int | None) -> int:
         first = await self._bus.begin_offset(self.reads)
         end = await self._bus.end_offset(self.reads)
-        # A group's offset expires when nobody was there for long; the own records know it too.
-        place = committed if committed is not None else self._book.read_to
-        if place is None:
+        # The group is told last, and forgets when nobody was there for long; the own records do not
+        # say that something was read of which nothing came.
+        known = [place for place in (committed, self._book.read_to) if place is not None]
+        if not known:
             return first
+        place = max(known)
         asked_count = 0
         while place > end and asked_count < SHRUNK_ASKED_COUNT_MAX:
             # What is ours to write we can measure; of this one we can only ask again.
@@ -214,10 +228,11 @@ class WriterPartition:
         return f"{where.topic}[{where.partition}]"
 
     async def take(self, records: Sequence[Record], now_ms: int) -> int:
-        """Write what a batch leads to, and that it was read, in one transaction; give its count.
+        """Write what a batch leads to, and by it that it was read, in one transaction.
 
-        Records that were taken before are passed over and not counted. Raises ProducerFenced,
-        CommitDoubtful, RecordRefused or BrokerUnreachable; the partition must be opened again then.
+        Gives how many were taken; those that were taken before are passed over. Raises
+        ProducerFenced, CommitDoubtful, RecordRefused or BrokerUnreachable; the partition must be
+        opened again then.
         """
         async with self._lock:
             fresh = [record for record in records if record.offset >= self.next_offset]
@@ -227,7 +242,7 @@ class WriterPartition:
                 # Passing over a batch would lose it as soon as the next one is committed.
                 raise ProducerFenced(transactional_id=self._id)
             place = fresh[-1].offset + 1
-            offset = OffsetCommit(self._plan.group, self.reads, place, "")
+            offset = self._offset(place) if self.tells_group_now else None
             try:
                 await self._recall(self._book.begin(fresh))
                 await self._write(self._producer, self._book.decide(now_ms), offset)
@@ -236,7 +251,28 @@ class WriterPartition:
                 await self._let_go()
                 raise
             self.next_offset = place
+            if offset is None:
+                self._telling.ended(time.monotonic())
             return len(fresh)
+
+    @property
+    def tells_group_now(self) -> bool:
+        """Whether the consumer group has waited long enough to be told how far was read."""
+        return self._telling.is_due(time.monotonic())
+
+    async def tell_group(self) -> None:
+        """Tell the consumer group how far was read. Raises as `take` does."""
+        async with self._lock:
+            if self._producer is None:
+                return
+            try:
+                await self._write(self._producer, (), self._offset(self.next_offset))
+            except BaseException:
+                await self._let_go()
+                raise
+
+    def _offset(self, place: int) -> OffsetCommit:
+        return OffsetCommit(self._plan.group, self.reads, place, "")
 
     async def tidy(self, now_ms: int) -> None:
         """Write what time alone has made due. Raises as `take` does."""
@@ -263,7 +299,11 @@ class WriterPartition:
     async def _write(
         self, producer: LaneProducer, records: Sequence[Outgoing], offset: OffsetCommit | None
     ) -> None:
-        offsets = await producer.commit(records, offset)
+        offsets: Sequence[int] = ()
+        if records or offset is not None:
+            offsets = await producer.commit(records, offset)
+        if offset is not None:
+            self._telling.told()
         self._book.committed(offsets)
         for record, at in zip(records, offsets, strict=True):
             if record.topic in self._own_next:
@@ -278,9 +318,17 @@ class WriterPartition:
                 found = [record async for record in self._bus.fetch(where, start, end)]
                 self._book.recall(found)
 
-    async def close(self) -> None:
-        """Let a running transaction end, then give the producer back. What is known is kept."""
+    async def close(self, *, last_word: bool = False) -> None:
+        """Let a running transaction end, then give the producer back. What is known is kept.
+
+        With a `last_word` the group is told how far was read, if it does not know and can be told.
+        """
         async with self._lock:
+            if last_word and self._producer is not None and self._telling.due_s is not None:
+                with suppress(ProducerFenced, CommitDoubtful, BrokerUnreachable):
+                    last = self._offset(self.next_offset)
+                    await self._producer.commit((), last, deadline_s=LAST_WORD_DEADLINE_S)
+                    self._telling.told()
             await self._let_go()
 
     async def discard(self) -> None:

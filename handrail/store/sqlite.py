@@ -8,7 +8,7 @@ make it anew from Kafka. One that is called precious is left where it is.
 
 import contextlib
 import tempfile
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol, cast
 
@@ -48,6 +48,10 @@ class _Connection(Protocol):
         """Wait that long for others."""
         ...
 
+    def set_wal_hook(self, callable: Callable[["_Connection", str, int], int] | None) -> None:
+        """Call it after each commit, with the pages of the log."""
+        ...
+
     def close(self, force: bool = False) -> None:  # noqa: FBT001, FBT002  # as apsw has it
         """Give the file back."""
         ...
@@ -67,6 +71,7 @@ class Database:
         self.path = path  #: None for a scratch database
         self._border = _Border(path)
         self.moved_aside: Path | None = None  #: where a damaged predecessor lies now
+        self.log_pages = 0  #: in the log by the last commit; counted once `leave_log` was called
 
     @classmethod
     def open(
@@ -190,9 +195,37 @@ class Database:
         # All of them are fetched: an unfinished query would hold its snapshot open.
         return next(iter(self.rows(sql, values)), None)
 
+    def leave_log(self) -> None:
+        """Bring no commit's log into the file any more, and count it; see `bring_log_in`."""
+        # SQLite 3.54: its own way of doing so after 1,000 pages is this hook too.
+        self._connection.set_wal_hook(self._count_log)
+
+    def _count_log(self, _: _Connection, name: str, pages: int) -> int:
+        del name
+        self.log_pages = pages
+        return apsw.SQLITE_OK
+
     def close(self) -> None:
         """Give the file back. Never raises; closing twice is nothing."""
         self._connection.close(force=True)
+
+
+def bring_log_in(path: Path) -> None:
+    """Write what the log of a file holds into the file, and both to the disk.
+
+    Through a connection of its own: whoever reads or writes meanwhile does not wait. Once all of
+    the log was brought in, and nobody reads from it, the next commit begins it anew. A file that is
+    not there is not made. Raises `StoreDamaged` and `StoreUnusable`.
+    """
+    with _Border(path):
+        flags = apsw.SQLITE_OPEN_READWRITE
+        connection = cast("_Connection", apsw.Connection(str(path), flags=flags))
+        try:
+            connection.execute("PRAGMA synchronous = normal")
+            for _ in connection.execute("PRAGMA wal_checkpoint(PASSIVE)"):
+                pass
+        finally:
+            connection.close(force=True)
 
 
 class _Border:

@@ -132,12 +132,13 @@ async def beside_the_loop(keys: "SubjectKeys | None", work: Callable[[], R]) -> 
 
     The project's own file answers at once.
     """
-    if keys is None or _is_local(keys):
+    if keys is None or is_local(keys):
         return work()
     return await asyncio.to_thread(work)
 
 
-def _is_local(keys: "SubjectKeys") -> bool:
+def is_local(keys: "SubjectKeys") -> bool:
+    """Say whether keys lie in the project's own file, which answers at once."""
     # Only a team with memory pays for SQLite; whoever has keys has loaded it.
     from handrail.store.subject_keys import LocalKeys  # noqa: PLC0415
 

@@ -16,6 +16,7 @@ from handrail.contract.agent import Agent
 from handrail.contract.memory_reader import PATIENCE_S
 from handrail.contract.team import TeamDescription
 from handrail.runtime.clock import Clock
+from handrail.runtime.worker.memory_reads import is_local
 from handrail.runtime.worker.place import WorkerMemory
 
 if TYPE_CHECKING:
@@ -115,5 +116,6 @@ def _view(
         opener,
         place.clock,
         patience_s=place.patience_s,
+        opener_waits=keys is not None and not is_local(keys),
     )
     return MemoryView(bus, settings)

@@ -1,15 +1,20 @@
 """A single writer as such, whatever it writes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
-from handrail.bus.in_process import InProcessBus
+from handrail.bus.in_process import InProcessBus, InProcessLaneProducer
 from handrail.bus.in_process_broker import InProcessBroker
 from handrail.bus.in_process_consumer import InProcessConsumer
-from handrail.bus.port import GroupListener
+from handrail.bus.port import GroupListener, OffsetCommit, TopicSpec
+from handrail.ledger.event_record import encode
 from handrail.runtime.clock import WallClock
 from handrail.runtime.registrar import registrar
-from handrail.wire.record import Record
+from handrail.runtime.single_writer import BATCH_RECORDS_MAX, SingleWriter
+from handrail.wire.record import Outgoing, Record, TopicPartition
+from tests.unit.ledger.told import Story
 from tests.waiting import until
 
 
@@ -55,3 +60,94 @@ async def test_a_writer_that_waits_for_records_ends_as_soon_as_it_is_told() -> N
     finally:
         running.cancel()
         await asyncio.wait([running])
+
+
+class HeldUp(InProcessLaneProducer):
+    """A producer that commits nothing for as long as it is held up."""
+
+    goes_on: asyncio.Event | None = None
+
+    async def commit(
+        self, records: Sequence[Outgoing], offsets: OffsetCommit | None = None, **options: float
+    ) -> list[int]:
+        if self.goes_on is not None:
+            await self.goes_on.wait()
+        return await super().commit(records, offsets, **options)
+
+
+class HeldUpBus(InProcessBus):
+    """A connection whose producers can be held up."""
+
+    def __init__(self) -> None:
+        super().__init__(InProcessBroker(WallClock().now_ms))
+        self.producers: dict[str, HeldUp] = {}
+
+    def lane_producer(self, transactional_id: str) -> HeldUp:
+        made = self.producers[transactional_id] = HeldUp(self, transactional_id)
+        return made
+
+
+@asynccontextmanager
+async def writing(bus: HeldUpBus) -> AsyncIterator[SingleWriter]:
+    for name in ("ledger", "tasks", "results", "person.requests"):
+        bus.broker.create(TopicSpec(f"ns.{name}", 2))
+    writer = registrar(bus, "ns", WallClock())
+    running = asyncio.create_task(writer.run(), name="a writer under test")
+    try:
+        await until(lambda: len(writer.holds) == 2)
+        yield writer
+    finally:
+        for producer in bus.producers.values():
+            if producer.goes_on is not None:
+                producer.goes_on.set()
+        writer.stop()
+        await running
+
+
+async def told(bus: HeldUpBus, partition: int, task_id: str) -> None:
+    event = replace(encode(Story(task_id).accepted(), "ns.ledger"), partition=partition)
+    await bus.sender().send(event)
+
+
+async def test_a_partition_waits_for_no_transaction_of_another_one() -> None:
+    bus = HeldUpBus()
+    async with writing(bus) as writer:
+        goes_on = bus.producers["ns.registrar.0"].goes_on = asyncio.Event()
+        await told(bus, 0, "a")
+        await until(lambda: writer.in_hand_count == 1)
+
+        await told(bus, 1, "b")
+        await until(lambda: writer.handled_count == 1, what="the other partition is taken")
+        await told(bus, 0, "c")
+        goes_on.set()
+
+        await until(lambda: writer.handled_count == 3)
+    assert await bus.end_offset(TopicPartition("ns.tasks", 1)) > 0
+    await bus.close()
+
+
+async def test_more_than_two_batches_of_a_partition_are_never_waiting_in_memory() -> None:
+    bus = HeldUpBus()
+    async with writing(bus) as writer:
+        goes_on = bus.producers["ns.registrar.0"].goes_on = asyncio.Event()
+        for number in range(4 * BATCH_RECORDS_MAX):
+            await told(bus, 0, f"task-{number}")
+        for number in range(5):  # each of them by another look at what has arrived
+            await told(bus, 1, f"beside-{number}")
+            await until(lambda number=number: writer.handled_count == number + 1)
+
+        assert 0 < writer.waiting_count <= 2 * BATCH_RECORDS_MAX
+        goes_on.set()
+        await until(lambda: writer.handled_count == 4 * BATCH_RECORDS_MAX + 5, within_s=30)
+    await bus.close()
+
+
+async def test_the_group_is_told_in_the_end_though_not_by_each_transaction() -> None:
+    bus = HeldUpBus()
+    async with writing(bus) as writer:
+        await told(bus, 0, "a")
+        await until(lambda: writer.handled_count == 1)
+        assert 0 not in await bus.admin.committed("ns.registrar", "ns.ledger")
+
+    assert (await bus.admin.committed("ns.registrar", "ns.ledger"))[0].offset == 1
+    await bus.close()

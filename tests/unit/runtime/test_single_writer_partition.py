@@ -10,6 +10,7 @@ from handrail.bus.in_process import InProcessBus
 from handrail.bus.in_process_broker import InProcessBroker
 from handrail.bus.port import Membership, OffsetCommit, TopicSpec
 from handrail.errors import LedgerShrunk, MembershipRefused, ProducerFenced
+from handrail.ledger.event_record import encode
 from handrail.runtime.registrar import TaskBook
 from handrail.runtime.single_writer_partition import WriterPartition, WriterPlan
 from handrail.wire.record import Outgoing, TopicPartition
@@ -127,6 +128,29 @@ async def test_what_was_taken_before_is_passed_over(bus: InProcessBus) -> None:
     assert await bus.end_offset(TASKS) == after_one
     assert owner.next_offset == 2
     await owner.discard()
+    await bus.close()
+
+
+async def test_who_opens_goes_on_where_the_own_records_say_though_the_group_knows_less(
+    bus: InProcessBus,
+) -> None:
+    member = Member(bus)
+    await member.consumer.start()
+    membership = await member.joined()
+    before, after = partition(bus), partition(bus)
+    story = Story("a")
+    for event in (story.accepted(), story.finished("s1", "h@q")):
+        await bus.sender().send(replace(encode(event, "ns.ledger"), partition=0))
+    await before.open(member.consumer, membership)
+    await before.tell_group()
+    await before.take([record async for record in bus.fetch(LEDGER, 0, 2)], 0)
+    await before.discard()
+    assert (await bus.admin.committed(PLAN.group, "ns.ledger"))[0].offset == 0
+
+    assert await after.open(member.consumer, membership) == 2
+
+    await after.close(last_word=True)
+    assert (await bus.admin.committed(PLAN.group, "ns.ledger"))[0].offset == 2
     await bus.close()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from handrail.errors.store import StoreDamaged, StoreTooNew, StoreUnusable
-from handrail.store.sqlite import Database
+from handrail.store.sqlite import Database, bring_log_in
 
 LAYOUT = ("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT)",)
 NEXT_LAYOUT = (*LAYOUT, "ALTER TABLE note ADD COLUMN author TEXT; CREATE TABLE tag (word TEXT)")
@@ -121,7 +121,7 @@ def test_a_scratch_database_holds_rows_and_leaves_no_file() -> None:
 COUNT_UP = """
 import sys
 from pathlib import Path
-from handrail.store.sqlite import Database
+from handrail.store.sqlite import Database, bring_log_in
 for _ in range(25):
     database = Database.open(Path(sys.argv[1]), (sys.argv[2],))
     with database.transaction():
@@ -142,3 +142,31 @@ def test_processes_that_open_and_write_at_once_wait_for_each_other(tmp_path: Pat
     database = Database.open(path, LAYOUT)
     assert database.first("SELECT count(*), max(id) FROM note") == (100, 99)
     database.close()
+
+
+def test_a_log_that_is_left_alone_reaches_the_file_only_when_it_is_brought_in(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "n.db"
+    database = Database.open(path, LAYOUT)
+    before = path.read_bytes()
+    database.leave_log()
+    for number in range(1_200):
+        database.execute("INSERT INTO note VALUES (?, ?)", (number, "x" * 4_000))
+    assert database.log_pages > 1_200
+    assert path.read_bytes() == before
+
+    bring_log_in(path)
+    assert len(path.read_bytes()) > 1_200 * 4_000
+    database.execute("INSERT INTO note VALUES (-1, 'the log begins anew')")
+
+    assert database.log_pages < 10
+    assert database.first("SELECT count(*) FROM note") == (1_201,)
+    database.close()
+
+
+def test_the_log_of_a_file_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnusable):
+        bring_log_in(tmp_path / "n.db")
+
+    assert not (tmp_path / "n.db").exists()
