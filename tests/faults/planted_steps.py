@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from handrail.contract.effect import Effect
 from handrail.lane import steps
 from handrail.lane.journal import Entry, Kind
 from handrail.runtime.worker.ground import Act
@@ -36,7 +37,8 @@ class Planted(RunSteps):
         return super()._entry(kind, "1" if PLANT == "one path" else path, *more)
 
     async def _replay(self, act: Act[Any], outcome: Entry) -> Any:
-        if PLANT == "outcome acts again":
+        looks = PLANT == "recorded look is asked again" and act.declared is Effect.READ
+        if looks or PLANT == "outcome acts again":
             await act.do()
         return await super()._replay(act, outcome)
 

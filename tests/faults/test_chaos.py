@@ -94,9 +94,16 @@ async def test_a_teams_own_project_is_played_as_a_copy_and_its_effects_are_stood
     assert figures["in doubt"]["out_of"] > 0, "unsafe steps were taken"
 
 
-@pytest.mark.parametrize(("plant", "invariants"), [("no intent", {"I2", "I5", "I6"})])
+@pytest.mark.parametrize(
+    ("plant", "kinds", "invariants"),
+    [
+        ("no intent", (Kind.KILL,), {"I2", "I5", "I6"}),
+        # The freezes explain no repeat by whoever was killed.
+        ("recorded look is asked again", (Kind.FREEZE, Kind.KILL), {"I5"}),
+    ],
+)
 async def test_a_fault_planted_in_the_protocol_is_found_by_the_same_rounds(
-    tmp_path: Path, plant: str, invariants: set[str]
+    tmp_path: Path, plant: str, kinds: tuple[Kind, ...], invariants: set[str]
 ) -> None:
     planted = str(Path(__file__).parent / "planted_steps.py")
     sound = chaos_team(tmp_path / "team", "planted", chaos_loads(1, 40, Mixture(unsafe=0.3)))
@@ -109,7 +116,7 @@ async def test_a_fault_planted_in_the_protocol_is_found_by_the_same_rounds(
         seed=1,
         folder=tmp_path,
         over_s=10.0,
-        kinds=(Kind.KILL,),
+        kinds=kinds,
         processes=6,
         severity=Severity(gap_s=1.0, moments_with=stage.steps),
     )

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from handrail.chaos.checker.epochs import FAULT_GRACE_MS
+from handrail.chaos.checker.epochs import FAULT_GRACE_MS, FREEZES
 from handrail.chaos.checker.lineage import asks_keeper, key_of_step
+from handrail.chaos.checker.owners import THAWING_MS, Process, spells_of
 from handrail.chaos.checker.reading import Line, Reading, reading
 from handrail.chaos.checker.violation import Harm, Violation, at
 from handrail.chaos.history import Effect, Happening, History
-from handrail.lane.journal import Kind, entry_key
+from handrail.lane.journal import Entry, Kind, entry_key
 
 ONCE = frozenset({"unsafe", "idempotent", "queryable"})
 HARMLESS = frozenset({"pure", "read"})
@@ -92,7 +93,7 @@ def _harmless_ones_asked_again(here: Reading) -> Iterator[Violation]:
         for effect in here.effects.get(key, ()):
             again = effect.happened is Happening.BEGUN and effect.time_ms > entry.written_ms
             if again and (removed_ms is None or effect.time_ms < removed_ms):
-                if _was_frozen_before(here.history, effect.time_ms):
+                if _was_thawing(here, line, entry, effect):
                     continue
                 sentence = f"{effect.tool} was asked again although its outcome was recorded"
                 yield Violation("I5", sentence, at(line.record))
@@ -112,8 +113,14 @@ def _removed_ms(here: Reading, line: Line) -> int | None:
     return None
 
 
-def _was_frozen_before(history: History, time_ms: int) -> bool:
-    return any(one.fault == "freeze" and one.time_ms <= time_ms for one in history.faults)
+def _was_thawing(here: Reading, line: Line, entry: Entry, effect: Effect) -> bool:
+    """Whether whoever acted had stood still since before the outcome, and had just gone on."""
+    process = Process.of(effect.process, line.agent)
+    return any(
+        one.from_ms <= entry.written_ms + FAULT_GRACE_MS
+        and one.touches(effect.time_ms - THAWING_MS, effect.time_ms)
+        for one in spells_of(here.history, process, FREEZES)
+    )
 
 
 def _recorded_ones_licensed_again(here: Reading) -> Iterator[Violation]:

@@ -7,9 +7,10 @@ has kept through a rebalance does not, and goes on with what it had in hand unde
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from handrail.chaos.checker.owners import Process, spells_of
 from handrail.chaos.checker.reading import Line, Reading, reading
 from handrail.chaos.checker.violation import Violation, at
-from handrail.chaos.history import Effect, Fault, Happening, History, Phase
+from handrail.chaos.history import Effect, Happening, History, Phase
 from handrail.lane.journal import LANE, Entry, Kind, journaled_offset
 from handrail.ledger.event import AtLane
 from handrail.wire.priority import without_priority
@@ -136,7 +137,7 @@ def every_licence_was_current(history: History) -> Iterable[Violation]:
             f"{effect.tool} acted {effect.time_ms - entry.written_ms} ms after its intent, in an"
             " epoch that was over, and nothing had frozen it"
         )
-        if not _was_frozen(history, entry.written_ms, effect.time_ms):
+        if not _was_frozen(here, line, entry, effect):
             yield Violation("I6", sentence, at(line.record))
     yield from _told_another_epoch(here)
 
@@ -171,11 +172,12 @@ def _opened_between(here: Reading, line: Line, until_ms: int) -> bool:
     return False
 
 
-def _was_frozen(history: History, from_ms: int, to_ms: int) -> bool:
-    def overlaps(fault: Fault) -> bool:
-        return from_ms - FAULT_GRACE_MS <= fault.time_ms <= to_ms + FAULT_GRACE_MS
-
-    return any(fault.fault in FREEZES and overlaps(fault) for fault in history.faults)
+def _was_frozen(here: Reading, line: Line, entry: Entry, effect: Effect) -> bool:
+    """Whether whoever acted stood still between its licence and its act."""
+    process = Process.of(effect.process, line.agent)
+    from_ms, until_ms = entry.written_ms - FAULT_GRACE_MS, effect.time_ms + FAULT_GRACE_MS
+    frozen = spells_of(here.history, process, FREEZES)
+    return any(one.touches(from_ms, until_ms) for one in frozen)
 
 
 def _told_another_epoch(here: Reading) -> Iterator[Violation]:

@@ -102,6 +102,12 @@ class Shop(Team):
         self.faults.append(ended)
         return given
 
+    def spell(self, fault: str, agent: Any) -> None:
+        """Keep that a fault struck an agent's process, and was over at once."""
+        for phase in Phase:
+            now_ms = self.clock.now_ms()
+            self.faults.append(Fault(time_ms=now_ms, fault=fault, target=agent.name, phase=phase))
+
     async def strike(self, fault: str, member: Member) -> None:
         """End a process that was or is to be killed, and keep that it was."""
         self.faults.append(

@@ -54,6 +54,7 @@ CHANGES: list[tuple[Change, set[str]]] = [
     (lanes.a_try_has_another_key, {"I2", "I5"}),
     (lanes.a_recorded_step_is_licensed_again, {"I5"}),
     (lanes.a_look_is_asked_for_again, {"I5"}),
+    (lanes.a_look_is_asked_for_again_long_after_another_was_frozen, {"I5"}),
     (lanes.doubts_have_no_crash, {"I5", "I18"}),
     (lanes.a_doubt_is_told_late, {"I18"}),
     (lanes.only_processes_came_and_went, {"I5"}),

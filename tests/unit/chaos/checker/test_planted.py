@@ -12,7 +12,7 @@ from handrail.chaos.history import Fault, History
 from tests.unit.chaos.checker import plants
 from tests.unit.chaos.checker.plants import Halved, Patch
 from tests.unit.chaos.checker.runs import Shop, shop_that_may_be_wrong
-from tests.unit.chaos.checker.shop import cashier, cutter, maker, think
+from tests.unit.chaos.checker.shop import cashier, cutter, joiner, maker, think
 from tests.waiting import until
 
 Plant = Callable[[Patch], None]
@@ -48,6 +48,15 @@ async def dies_after_paying(shop: Shop) -> None:
 
 async def dies_after_recording(shop: Shop) -> None:
     task = await shop.dies(cashier, "after_outcome_commit/pay", lambda: shop.order(1, pays=True))
+    await task.result()
+    await shop.told()
+
+
+async def dies_after_looking(shop: Shop) -> None:
+    """Long before, another process was frozen and has gone on, which explains nothing here."""
+    shop.spell("freeze", joiner)
+    await shop.advance(seconds=60)
+    task = await shop.dies(maker, "before_final", lambda: shop.order(1, pieces=1))
     await task.result()
     await shop.told()
 
@@ -194,6 +203,7 @@ CASES: list[tuple[str, Plant, Scene, set[str]]] = [
     ("intents skipped", plants.intents_are_skipped, quiet, {"I2"}),
     ("outcomes not recorded", plants.outcomes_are_not_recorded, quiet, {"I18"}),
     ("recorded step acts", plants.a_recorded_step_acts_again, dies_after_recording, {"I5"}),
+    ("look asked again", plants.a_recorded_look_is_asked_for_again, dies_after_looking, {"I5"}),
     ("one path for two steps", plants.two_steps_have_one_path, quiet, {"I2"}),
     ("one key for two kinds", plants.two_kinds_have_one_key, quiet, {"I14"}),
     ("a key for each try", plants.each_try_has_a_key_of_its_own, quiet, {"I2"}),
@@ -229,6 +239,7 @@ SCENES = [
     quiet,
     dies_after_paying,
     dies_after_recording,
+    dies_after_looking,
     dies_while_thinking,
     dies_when_others_have_finished,
     nobody_knows_of_a_commit,

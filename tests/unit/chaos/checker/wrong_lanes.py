@@ -5,7 +5,7 @@ from dataclasses import replace
 import orjson
 
 from handrail.chaos.checker.reading import Line, reading
-from handrail.chaos.history import Happening, History, Phase
+from handrail.chaos.history import Fault, Happening, History, Phase
 from handrail.lane.journal import Kind, entry_key
 from handrail.ledger.event import (
     Finished,
@@ -71,6 +71,12 @@ def a_recorded_step_is_licensed_again(day: History) -> History:
 def a_look_is_asked_for_again(day: History) -> History:
     act = next(e for e in day.effects if e.tool == "look" and e.happened is Happening.BEGUN)
     return replace(day, effects=[*day.effects, replace(act, time_ms=day.run.ended_ms)])
+
+
+def a_look_is_asked_for_again_long_after_another_was_frozen(day: History) -> History:
+    begun = Fault(time_ms=day.run.started_ms, fault="freeze", target="joiner")
+    frozen = [begun, replace(begun, phase=Phase.ENDED)]
+    return replace(a_look_is_asked_for_again(day), faults=[*frozen, *day.faults])
 
 
 def doubts_have_no_crash(day: History) -> History:
