@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from handrail.chaos.checker.doubts import caught
+from handrail.chaos.checker.doubts import caught, told_after_take_over
+from handrail.chaos.checker.moves import moved_in_peace
 from handrail.chaos.checker.reading import reading
-from handrail.chaos.checker.report import report
+from handrail.chaos.checker.report import report, slowest_doubt_s
 from handrail.chaos.checker.violation import Harm, Violation
-from handrail.chaos.history import Happening, History, Phase
+from handrail.chaos.history import DOUBT_S_MAX, Happening, History, Phase
 from handrail.chaos.nemesis import ENDS_HARMED
 from handrail.chaos.play import Played
 from handrail.chaos.strikes import Kind as Fault
@@ -36,6 +37,8 @@ class Against(StrEnum):
     KILLS = "kills"
     ACTS = "acts"
     REPEATED = "handlers run again"
+    MOVES = "paid calls whose lane moved under them"
+    DOUBTS = "doubts told after a take-over"
 
 
 class Figure(StrEnum):
@@ -49,6 +52,8 @@ class Figure(StrEnum):
     REPEATED = Harm.REPEATED
     ZOMBIE = Harm.ZOMBIE
     HANGING = Harm.HANGING
+    MOVED = Harm.MOVED
+    UNTOLD = Harm.UNTOLD
     OTHER = Harm.OTHER
     IN_DOUBT = "in doubt"
     WASTED = "wasted"
@@ -69,11 +74,17 @@ AGAINST: Mapping[Figure, Against] = {
     Figure.REPEATED: Against.STEPS,
     Figure.ZOMBIE: Against.ZOMBIES,
     Figure.HANGING: Against.TASKS,
+    Figure.MOVED: Against.MOVES,
+    Figure.UNTOLD: Against.DOUBTS,
     Figure.OTHER: Against.TASKS,
     Figure.IN_DOUBT: Against.UNSAFE,
     Figure.WASTED: Against.KILLS,
     Figure.LATE: Against.ACTS,
 }
+
+
+#: What is bounded in time, and by how much.
+LIMITS_S: Mapping[Figure, float] = {Figure.UNTOLD: DOUBT_S_MAX}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +100,7 @@ class Round:
     faults: Mapping[str, int]  #: by kind
     found: Mapping[str, int]  #: by `Figure`
     findings: Sequence[str] = field(default_factory=list[str])
+    slowest_s: Mapping[str, float] = field(default_factory=dict[str, float])  #: by `Figure`
     rest_s: float = 0.0  #: after the last fault, until nothing moved any more
     history: str | None = None  #: the folder of what was left, where it was kept
 
@@ -118,6 +130,8 @@ def counted(history: History) -> dict[str, int]:
         Against.ZOMBIES: zombies,
         Against.ACTS: sum(one.happened is Happening.BEGUN for one in history.effects),
         Against.KILLS: kills,
+        Against.MOVES: len(moved_in_peace(here)),
+        Against.DOUBTS: sum(1 for _ in told_after_take_over(here)),
         Against.REPEATED: len(history.reruns),
     }
 
@@ -154,8 +168,14 @@ def account(
         faults={k: n for k, n in played.faults.items() if k != Against.ENDS},
         found=found,
         findings=sentences[:SENTENCES_MAX],
+        slowest_s=_slowest_s(history),
         rest_s=round(played.rest_s, 1),
     )
+
+
+def _slowest_s(history: History) -> dict[str, float]:
+    slowest_s = slowest_doubt_s(reading(history))
+    return {} if slowest_s is None else {Figure.UNTOLD.value: round(slowest_s, 1)}
 
 
 def sources_of_engine() -> str:

@@ -26,6 +26,7 @@ from handrail.chaos.strikes import Kind, Strike
 from handrail.chaos.troupe import Actor, Death, Troupe
 from handrail.runtime.child import Kind as ProcessKind
 
+BROKER_BACK_S_MAX = 180.0  #: on a busy machine, with all that was on the disk to be looked at
 BACK_WITHIN_S = 60.0  #: until a killed process's successor is ready
 LOOK_EVERY_S = 0.05
 JOIN_GAP_S = 0.4
@@ -166,7 +167,7 @@ class Nemesis:
             began_s = asyncio.get_running_loop().time()
             self._broker_is_up.clear()
             try:
-                await asyncio.to_thread(self.broker.start)
+                await asyncio.to_thread(self.broker.start, ready_s=BROKER_BACK_S_MAX)
             finally:
                 self._stood_s += asyncio.get_running_loop().time() - began_s
                 self._broker_is_up.set()
@@ -184,12 +185,25 @@ class Nemesis:
             for name in names:
                 self.troupe.join(replace(like.spec, name=name))
                 await asyncio.sleep(JOIN_GAP_S)
+            await self._joined(names)
             await asyncio.sleep(strike.lasts_s)
         finally:
             for name in names:
                 if name in self.troupe.actors:
                     await self.troupe.leave(name)
             self._end(strike, names[0])
+
+    async def _joined(self, names: Sequence[str]) -> None:
+        """Wait until these are at work: before, nothing has moved, and their leaving moves nothing.
+
+        Somebody may be struck by another fault meanwhile, so this is not waited for for ever.
+        """
+        over_s = asyncio.get_running_loop().time() + BACK_WITHIN_S
+        while asyncio.get_running_loop().time() < over_s:
+            there = [self.troupe.actors[name] for name in names if name in self.troupe.actors]
+            if all(actor.ready for actor in there):
+                return
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _cut_off(self, strike: Strike) -> None:
         proxy, busy = self.proxies.get(strike.target), _way_of(strike.target)

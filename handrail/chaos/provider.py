@@ -29,6 +29,9 @@ REQUEST_BYTES_MAX = 1 << 20
 HANG_S = 30.0  #: longer than any tool of the chaos team waits
 RETRY_AFTER_S = 1
 WORK_S_MAX = 0.02  #: how long an ordinary call takes at most; drawn from the seed
+#: Of the paid calls this share takes longer, as models do, so that faults and moves meet some.
+LONG_SHARE = 0.2
+LONG_S = (0.3, 2.0)
 
 assert HANG_S > TRANSACTION_DEADLINE_S
 
@@ -61,9 +64,12 @@ class Plan:
             return Way.WELL
         return drawn.choice(self.ways)
 
-    def work_s(self, key: str, nth: int) -> float:
+    def work_s(self, key: str, nth: int, *, paid: bool = False) -> float:
         """Say how long the nth call under this key takes."""
-        return _drawn(self.seed + 1, key, nth).random() * WORK_S_MAX
+        drawn = _drawn(self.seed + 1, key, nth)
+        ordinary_s = drawn.random() * WORK_S_MAX
+        long = paid and drawn.random() < LONG_SHARE
+        return drawn.uniform(*LONG_S) if long else ordinary_s
 
 
 def _drawn(seed: int, key: str, nth: int) -> random.Random:
@@ -104,7 +110,7 @@ class Provider:
         nth = self._known.calls[key]
         way = self.plan.way(key, nth)
         self._note(call, Happening.BEGUN)
-        await asyncio.sleep(self.plan.work_s(key, nth))
+        await asyncio.sleep(self.plan.work_s(key, nth, paid=call.get("effect") == "paid"))
         match way:
             case Way.BUSY | Way.BROKEN:
                 self._note(call, Happening.REFUSED, way)

@@ -28,6 +28,7 @@ class Sum:
     found: int
     count: int  #: out of how many
     against: str  #: of what
+    slowest_s: float | None = None  #: where it is time that is bounded
 
     @property
     def bound(self) -> float | None:
@@ -89,6 +90,13 @@ def added_up(rounds: Sequence[Round]) -> Total:
         counts.update(one.counts)
         faults.update(one.faults)
     sums = tuple(
-        Sum(figure, found[figure], counts[AGAINST[figure]], AGAINST[figure]) for figure in Figure
+        Sum(
+            figure,
+            found[figure],
+            counts[AGAINST[figure]],
+            AGAINST[figure],
+            max((one.slowest_s[figure] for one in rounds if figure in one.slowest_s), default=None),
+        )
+        for figure in Figure
     )
     return Total(len(rounds), sums, dict(sorted(faults.items())))

@@ -7,9 +7,11 @@ schedule of faults is over, and one that is never set aside would do so for ever
 
 import asyncio
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from handrail.bus.port import Bus, Tail
+from handrail.errors import BrokerUnreachable
 from handrail.ledger.task_record import TASKS, decode_row
 from handrail.ledger.task_state import ENDED_STATES, TaskState
 from handrail.wire.record import TopicPartition
@@ -53,7 +55,9 @@ class Settling:
                         facts = decode_row(record).facts
                         self.states[facts.task_id] = facts.state
                 now = await self._ends()
-                if now != ends:
+                if now is None:  # a partition is still on its way to its leader, so nothing rests
+                    still_since = loop.time()
+                elif now != ends:
                     ends, still_since = now, loop.time()
                 before, resting = resting, sum(self.states.get(one) in AT_REST for one in tasks)
                 if resting == len(tasks) and loop.time() - still_since > self.still_s:
@@ -71,10 +75,13 @@ class Settling:
         count = (await self.bus.admin.topics())[name]
         return await self.bus.tail({TopicPartition(name, p): 0 for p in range(count)})
 
-    async def _ends(self) -> dict[tuple[str, int], int]:
+    async def _ends(self) -> dict[tuple[str, int], int] | None:
+        """Give where every partition ends; None while the broker cannot say."""
         found: dict[tuple[str, int], int] = {}
-        for name in sorted(await self.bus.admin.topics()):
-            if name.startswith(f"{self.namespace}."):
-                offsets = await self.bus.admin.offsets(name)
-                found |= {(name, partition): end for partition, (_, end) in offsets.items()}
-        return found
+        with suppress(BrokerUnreachable):
+            for name in sorted(await self.bus.admin.topics()):
+                if name.startswith(f"{self.namespace}."):
+                    offsets = await self.bus.admin.offsets(name)
+                    found |= {(name, partition): end for partition, (_, end) in offsets.items()}
+            return found
+        return None

@@ -186,6 +186,9 @@ chaos.add_command(check)
 
 def rows_of(total: "Total") -> list[ChaosRow]:
     """Give the figures of some rounds as rows, each with what follows from it."""
+    from handrail.chaos.account import LIMITS_S
+    from handrail.chaos.checker.report import slowest_in_words
+
     rows: list[ChaosRow] = []
     for one in total.sums:
         if not one.figure.is_promised:
@@ -196,6 +199,8 @@ def rows_of(total: "Total") -> list[ChaosRow]:
             sentence = "nothing of the kind was tried"
         else:
             sentence = f"below {one.bound:.2g} at 95 %"
+        if timed := slowest_in_words(one.slowest_s, LIMITS_S.get(one.figure)):
+            sentence = f"{timed}; {sentence}"
         rows.append(
             ChaosRow(
                 what=one.figure.value,

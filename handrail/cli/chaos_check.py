@@ -75,7 +75,8 @@ def _run_again(history: "History", place: Place) -> "History":
 
 def _rows(found: "Report") -> "Iterator[ChaosRow]":
     for figure in found.by_harm.values():
-        yield _row(figure, "a promise is broken" if figure.count else _bound_in_words(figure))
+        words = "a promise is broken" if figure.count else _bound_in_words(figure)
+        yield _row(figure, "; ".join(filter(None, (figure.time_in_words, words))))
     for figure in (found.in_doubt, found.wasted, found.late_acts):
         yield _row(figure, "counted, and no fault")
 

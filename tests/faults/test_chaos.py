@@ -95,17 +95,19 @@ async def test_a_teams_own_project_is_played_as_a_copy_and_its_effects_are_stood
 
 
 @pytest.mark.parametrize(
-    ("plant", "kinds", "invariants"),
+    ("program", "plant", "kinds", "invariants"),
     [
-        ("no intent", (Kind.KILL,), {"I2", "I5", "I6"}),
+        ("planted_steps.py", "no intent", (Kind.KILL,), {"I2", "I5", "I6"}),
         # The freezes explain no repeat by whoever was killed.
-        ("recorded look is asked again", (Kind.FREEZE, Kind.KILL), {"I5"}),
+        ("planted_steps.py", "recorded look is asked again", (Kind.FREEZE, Kind.KILL), {"I5"}),
+        # Nobody dies, and paid calls are lost all the same.
+        ("planted_moves.py", "acts are cut off", (Kind.REBALANCE,), {"I5"}),
     ],
 )
 async def test_a_fault_planted_in_the_protocol_is_found_by_the_same_rounds(
-    tmp_path: Path, plant: str, kinds: tuple[Kind, ...], invariants: set[str]
+    tmp_path: Path, program: str, plant: str, kinds: tuple[Kind, ...], invariants: set[str]
 ) -> None:
-    planted = str(Path(__file__).parent / "planted_steps.py")
+    planted = str(Path(__file__).parent / program)
     sound = chaos_team(tmp_path / "team", "planted", chaos_loads(1, 40, Mixture(unsafe=0.3)))
     stage = replace(
         sound,

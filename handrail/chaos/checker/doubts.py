@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from handrail.chaos.checker.effects import ENDS_ACTS, faults_between
 from handrail.chaos.checker.epochs import FAULT_GRACE_MS, OPENED_KEY
+from handrail.chaos.checker.owners import BROKER, Spell, owners, spells
 from handrail.chaos.checker.reading import ANSWERS, Line, Reading, reading
 from handrail.chaos.checker.tasks import states
 from handrail.chaos.checker.violation import Harm, Violation, at
@@ -16,6 +17,9 @@ from handrail.ledger.task_state import TaskFacts
 from handrail.wire.decision import Decision
 from handrail.wire.late_outcome import LATE_OUTCOME_TYPE, LateOutcome, LateState
 from handrail.wire.record import Record
+
+#: What keeps a process from telling of a doubt, and is over in its time.
+HINDERS = frozenset({"freeze", "endtxn", "cutoff"})
 
 
 def doubts_have_causes_and_ambiguity_has_doubts(history: History) -> Iterable[Violation]:
@@ -48,26 +52,44 @@ def caught(here: Reading) -> Iterator[tuple[Line, Entry]]:
     """Give each doubt that a fault has left, between a licence to act and its outcome's commit."""
     for line, entry in here.entries(Kind.IN_DOUBT):
         began_ms = int(str(entry.facts.get("begun_ms", entry.written_ms)))
-        if any(_faults_within(here.history, began_ms, entry.written_ms)):
+        from_ms, until_ms = began_ms - FAULT_GRACE_MS, entry.written_ms + FAULT_GRACE_MS
+        struck = (one.fault in ENDS_ACTS for one in _touching(here.history, from_ms, until_ms))
+        if any(struck):
             yield line, entry
+
+
+def told_after_take_over(here: Reading) -> Iterator[tuple[Line, Entry, float]]:
+    """Give each doubt that another process told than the one that had begun it, and after how long.
+
+    Time counts from the take-over, or from the end of what kept that very process from its work:
+    that it was frozen, cut off, had the ends of its transactions harmed, or had no broker.
+    """
+    for line, entry in here.entries(Kind.IN_DOUBT):
+        taken_ms = _taken_over_ms(here, line, entry)
+        if taken_ms is None:
+            continue
+        process, peace_ms = owners(here).of(line), taken_ms
+        for one in _touching(here.history, taken_ms, entry.written_ms):
+            own = one.fault in HINDERS and process.is_struck_by(one.target)
+            if own or one.fault == BROKER:
+                peace_ms = max(peace_ms, min(one.until_ms, entry.written_ms))
+        yield line, entry, (entry.written_ms - peace_ms) / 1000
+
+
+def _touching(history: History, from_ms: int, until_ms: int) -> Iterator[Spell]:
+    return (one for one in spells(history) if one.touches(from_ms, until_ms))
 
 
 def _told_late(here: Reading) -> Iterator[Violation]:
     """Whoever takes a lane over puts what is in doubt to a person soon, once nothing harms it."""
     limit_s = here.history.run.bounds.doubt_s
-    for line, entry in here.entries(Kind.IN_DOUBT):
-        taken_ms = _taken_over_ms(here, line, entry)
-        if taken_ms is None:
-            continue
-        struck = _faults_within(here.history, taken_ms, entry.written_ms)
-        peace_ms = max([taken_ms, *(until_ms for _, until_ms in struck)])
-        late_s = (entry.written_ms - peace_ms) / 1000
-        if late_s > limit_s:
+    for line, entry, after_s in told_after_take_over(here):
+        if after_s > limit_s:
             sentence = (
-                f"the doubt about step {entry.path} of {entry.invocation} was told {late_s:.1f} s"
+                f"the doubt about step {entry.path} of {entry.invocation} was told {after_s:.1f} s"
                 f" after its lane was taken over, {limit_s:g} s may be"
             )
-            yield Violation("I18", sentence, at(line.record), Harm.HANGING)
+            yield Violation("I18", sentence, at(line.record), Harm.UNTOLD)
 
 
 def _taken_over_ms(here: Reading, line: Line, entry: Entry) -> int | None:
@@ -88,23 +110,6 @@ def _taken_over_ms(here: Reading, line: Line, entry: Entry) -> int | None:
             if other.entry.path == entry.path and other.entry.kind is Kind.INTENT:
                 taken_ms = None
     return taken_ms
-
-
-def _faults_within(history: History, from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
-    """Give from when to when each fault lasted that fell into a stretch of time."""
-    begun: dict[tuple[str, str], int] = {}
-    for fault in history.faults:
-        if fault.fault not in ENDS_ACTS:
-            continue
-        if fault.phase is Phase.BEGUN:
-            begun[fault.fault, fault.target] = fault.time_ms
-            continue
-        began_ms = begun.pop((fault.fault, fault.target), fault.time_ms)
-        if began_ms <= to_ms + FAULT_GRACE_MS and fault.time_ms >= from_ms - FAULT_GRACE_MS:
-            yield began_ms, fault.time_ms
-    for began_ms in begun.values():
-        if began_ms <= to_ms + FAULT_GRACE_MS:
-            yield began_ms, to_ms
 
 
 def _asked_without_doubt(here: Reading) -> Iterator[Violation]:

@@ -1,9 +1,10 @@
 """I5: the world was touched as each effect class promises, and nothing recorded was asked again."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from handrail.chaos.checker.epochs import FAULT_GRACE_MS, FREEZES
 from handrail.chaos.checker.lineage import asks_keeper, key_of_step
+from handrail.chaos.checker.moves import paid_calls
 from handrail.chaos.checker.owners import THAWING_MS, Process, spells_of
 from handrail.chaos.checker.reading import Line, Reading, reading
 from handrail.chaos.checker.violation import Harm, Violation, at
@@ -17,8 +18,6 @@ HARMS_BY_CLASS = {"paid": Harm.REPEATED, "unsafe": Harm.UNSAFE}
 NOT_BEGUN = "not begun"  #: as a process says of a step that it let go of before it acted
 #: Faults that end or cut off whoever acts.
 ENDS_ACTS = frozenset({"kill", "freeze", "broker", "rebalance", "endtxn", "cutoff"})
-#: A paid step may be lost with each of these. Who joins and leaves in order loses none.
-WASTES = ENDS_ACTS - {"rebalance"}
 
 
 def effects_are_as_promised(history: History) -> Iterable[Violation]:
@@ -166,26 +165,20 @@ def _keys_that_differ(here: Reading) -> Iterator[Violation]:
 
 
 def _waste_without_cause(here: Reading) -> Iterator[Violation]:
-    """A paid call is asked again once for each fault that its process met, and not otherwise."""
-    for (invocation, path), wasted in here.wasted.items():
-        intents = [e for _, e in here.steps.get((invocation, path), ()) if e.kind is Kind.INTENT]
-        if not intents:
-            continue
-        from_ms, to_ms = intents[0].written_ms, intents[-1].written_ms
-        faults = faults_between(here.history, from_ms, to_ms, WASTES)
-        if len(wasted) > faults:
+    """A paid call is lost with a fault of the process that made it or of the broker, or never."""
+    for one in paid_calls(here):
+        if one.wasted and not one.struck:
+            how = "its lane moved, and " if one.moved else ""
             sentence = (
-                f"paid step {path} of {invocation} was asked again {len(wasted)} times, and"
-                f" {faults} faults fell into its time"
+                f"paid step {one.entry.path} of {one.entry.invocation} was asked again: {how}no"
+                " fault had struck the process that had asked"
             )
-            yield Violation("I5", sentence)
+            yield Violation("I5", sentence, at(one.line.record), Harm.MOVED if one.moved else None)
 
 
-def faults_between(
-    history: History, from_ms: int, to_ms: int, kinds: Collection[str] = ENDS_ACTS
-) -> int:
-    """Count how often a fault of these kinds began or ended in a stretch of time."""
+def faults_between(history: History, from_ms: int, to_ms: int) -> int:
+    """Count how often a fault that ends acts began or ended in a stretch of time."""
     return sum(
-        one.fault in kinds and from_ms - FAULT_GRACE_MS <= one.time_ms <= to_ms + FAULT_GRACE_MS
+        one.fault in ENDS_ACTS and from_ms - FAULT_GRACE_MS <= one.time_ms <= to_ms + FAULT_GRACE_MS
         for one in history.faults
     )

@@ -7,10 +7,12 @@ three); a report says so in words, since "none" alone says nothing about how har
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from handrail.chaos.checker.doubts import caught
+from handrail.chaos.checker.doubts import caught, told_after_take_over
 from handrail.chaos.checker.epochs import stale_acts
+from handrail.chaos.checker.moves import moved_in_peace
 from handrail.chaos.checker.order import mailboxes
 from handrail.chaos.checker.reading import ENDS, Reading, reading
 from handrail.chaos.checker.violation import Harm, Violation
@@ -29,6 +31,13 @@ class Figure:
     count: int
     n: int
     of: str  #: what there were n of
+    slowest_s: float | None = None  #: where it is time that is bounded: the longest there was
+    limit_s: float | None = None  #: and what it may be
+
+    @property
+    def time_in_words(self) -> str:
+        """Say how long the slowest took and may take; nothing where no time is bounded."""
+        return slowest_in_words(self.slowest_s, self.limit_s)
 
     @property
     def bound(self) -> float | None:
@@ -40,16 +49,24 @@ class Figure:
     @property
     def in_words(self) -> str:
         """Say the figure with what it bounds."""
+        timed = f"{self.time_in_words}; " if self.time_in_words else ""
         if self.n == 0:
             return f"{self.name}: nothing was seen that could be ({self.of}: none)"
         if self.count:
-            return f"{self.name}: {self.count} of {self.n} {self.of}"
+            return f"{self.name}: {timed}{self.count} of {self.n} {self.of}"
         if self.bound is None:
-            return f"{self.name}: 0 of {self.n} {self.of}, too few to say anything"
+            return f"{self.name}: {timed}0 of {self.n} {self.of}, too few to say anything"
         return (
-            f"{self.name}: 0 of {self.n} {self.of}, which bounds the rate at {RULE_OF_THREE} in"
-            f" {self.n} ({self.bound:.2g}), with 95 % confidence"
+            f"{self.name}: {timed}0 of {self.n} {self.of}, which bounds the rate at"
+            f" {RULE_OF_THREE} in {self.n} ({self.bound:.2g}), with 95 % confidence"
         )
+
+
+def slowest_in_words(slowest_s: float | None, limit_s: float | None) -> str:
+    """Say how long the slowest took and may take; nothing where none was timed."""
+    if slowest_s is None or limit_s is None:
+        return ""
+    return f"slowest {slowest_s:.1f} s, {limit_s:g} s may be"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +96,6 @@ def report(history: History, violations: Sequence[Violation]) -> Report:
     """Count what was found by what it means, beside the chances that there were for it."""
     here = reading(history)
     found = Counter(one.harm for one in violations)
-    chances = _chances(here)
     told = [one.event for one in here.told]
     doubts = sum(isinstance(e, PersonAsked) and e.kind is RequestKind.DOUBT for e in told)
     wasted = sum(isinstance(event, StepWasted) for event in told)
@@ -88,7 +104,7 @@ def report(history: History, violations: Sequence[Violation]) -> Report:
     paid = sum(entry.facts.get("effect") == "paid" for entry in intents)
     begun = sum(one.happened is Happening.BEGUN for one in history.effects)
     return Report(
-        by_harm={harm: Figure(harm, found[harm], *chances[harm]) for harm in Harm},
+        by_harm={harm: _figure(here, harm, found[harm]) for harm in Harm},
         in_doubt=Figure("in doubt", doubts, unsafe, "unsafe steps begun"),
         wasted=Figure("wasted", wasted, paid, "paid steps begun"),
         late_acts=Figure("acts after a take-over", sum(1 for _ in stale_acts(here)), begun, "acts"),
@@ -97,6 +113,19 @@ def report(history: History, violations: Sequence[Violation]) -> Report:
     )
 
 
+def _figure(here: Reading, harm: Harm, count: int) -> Figure:
+    n, of = _chances(here)[harm]
+    if harm is not Harm.UNTOLD:
+        return Figure(harm, count, n, of)
+    return Figure(harm, count, n, of, slowest_doubt_s(here), here.history.run.bounds.doubt_s)
+
+
+def slowest_doubt_s(here: Reading) -> float | None:
+    """Give how long the slowest of the doubts took that were told after a take-over."""
+    return max((after_s for _, _, after_s in told_after_take_over(here)), default=None)
+
+
+@lru_cache(maxsize=4)
 def _chances(here: Reading) -> Mapping[Harm, tuple[int, str]]:
     """Give how many chances there were for each harm, and of what."""
     tasks = len({one.task for one in here.history.submissions})
@@ -116,5 +145,7 @@ def _chances(here: Reading) -> Mapping[Harm, tuple[int, str]]:
         Harm.REPEATED: (outcomes, "recorded steps"),
         Harm.ZOMBIE: (writes, "journal records"),
         Harm.HANGING: (tasks, "acknowledged tasks"),
+        Harm.MOVED: (len(moved_in_peace(here)), "paid calls whose lane moved under them"),
+        Harm.UNTOLD: (sum(1 for _ in told_after_take_over(here)), "doubts told after a take-over"),
         Harm.OTHER: (tasks, "acknowledged tasks"),
     }

@@ -20,6 +20,8 @@ class Harm(StrEnum):
     REPEATED = "steps repeated"
     ZOMBIE = "zombie writes"
     HANGING = "left hanging"
+    MOVED = "paid calls wasted in moves"
+    UNTOLD = "doubts told late"
     OTHER = "other promises broken"
 
 

@@ -63,6 +63,15 @@ def test_what_was_not_tried_and_what_was_found_are_bounded_by_nothing() -> None:
     assert (sums[Figure.DOUBLED].found, sums[Figure.DOUBLED].bound) == (2, None)
 
 
+def test_of_what_is_bounded_in_time_the_slowest_of_all_rounds_counts() -> None:
+    timed = [replace(CLEAN, slowest_s={Figure.UNTOLD.value: one}) for one in (1.5, 7.25, 3.0)]
+
+    sums = {one.figure: one for one in added_up([CLEAN, *timed]).sums}
+
+    assert sums[Figure.UNTOLD].slowest_s == 7.25
+    assert sums[Figure.LOST].slowest_s is None
+
+
 def test_doubts_and_waste_are_counted_and_break_no_promise() -> None:
     total = added_up([replace(CLEAN, found={**CLEAN.found, "in doubt": 4, "wasted": 9})])
 

@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from handrail.bus.in_process import InProcessBus
 from handrail.bus.in_process_broker import InProcessBroker
 from handrail.bus.port import TopicSpec
 from handrail.chaos.settling import Settling
+from handrail.errors import BrokerUnreachable
 from handrail.ledger.task_record import TaskRow, encode_row
 from handrail.ledger.task_state import TaskFacts, TaskState
 
@@ -68,3 +70,32 @@ async def test_deaths_put_the_end_off_but_not_for_ever() -> None:
 
     assert not settled
     assert time.monotonic() - began_s > 3 * HANGS_S
+
+
+class Hesitant:
+    """A broker whose partitions are on their way to their leaders for two looks."""
+
+    def __init__(self, bus: InProcessBus) -> None:
+        self._bus, self.refused = bus, 0
+
+    @property
+    def admin(self) -> Any:
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bus if hasattr(self._bus, name) else self._bus.admin, name)
+
+    async def offsets(self, name: str) -> Mapping[int, tuple[int, int]]:
+        if self.refused < 2:
+            self.refused += 1
+            raise BrokerUnreachable(bootstrap="memory", reason=f"{name} has no leader")
+        return await self._bus.admin.offsets(name)
+
+
+async def test_a_broker_that_cannot_say_where_a_partition_ends_is_asked_again() -> None:
+    async with states() as bus:
+        await rests(bus, "a")
+        hesitant: Any = Hesitant(bus)
+
+        assert await Settling(hesitant, "desk", still_s=0.1).wait(["a"], HANGS_LATE_S)
+    assert hesitant.refused == 2

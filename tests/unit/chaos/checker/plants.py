@@ -28,6 +28,7 @@ from handrail.runtime.worker.answering import Answering
 from handrail.runtime.worker.burial import Burial
 from handrail.runtime.worker.committer import Committer, Item
 from handrail.runtime.worker.context import RunContext
+from handrail.runtime.worker.execution import Execution
 from handrail.runtime.worker.stepping import Stepper
 from handrail.wire.record import Outgoing, Record, TopicPartition
 
@@ -170,6 +171,18 @@ def a_recorded_look_is_asked_for_again(patch: Patch) -> None:
         return await real(stepper, act, outcome)
 
     patch.setattr(Stepper, "_replay", replay)
+
+
+def doubts_are_told_late(patch: Patch) -> None:
+    """Whoever takes a lane over has other things to do before it puts a doubt to a person."""
+    real = Execution._input
+
+    async def read(execution: Execution, invocation: Any) -> Any:
+        if execution._doubts(invocation):
+            await execution._worker.clock.sleep(30)
+        return await real(execution, invocation)
+
+    patch.setattr(Execution, "_input", read)
 
 
 def two_steps_have_one_path(patch: Patch) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from handrail.bus.in_process import InProcessBus
@@ -94,8 +95,9 @@ class Shop(Team):
         """Kill an agent's process at a moment that this brings about, and start another one."""
         await self.kill(agent, at=at)
         given = await then()
-        name = agent.name
-        await self._dead(next(one for one in self.members if one.agent is agent))
+        member = next(one for one in self.members if one.agent is agent)
+        name = name_of(member)
+        await self._dead(member)
         self.faults.append(Fault(time_ms=self.clock.now_ms(), fault="kill", target=name))
         await self.start(agent)
         ended = Fault(time_ms=self.clock.now_ms(), fault="kill", target=name, phase=Phase.ENDED)
@@ -104,15 +106,19 @@ class Shop(Team):
 
     def spell(self, fault: str, agent: Any) -> None:
         """Keep that a fault struck an agent's process, and was over at once."""
-        for phase in Phase:
-            now_ms = self.clock.now_ms()
-            self.faults.append(Fault(time_ms=now_ms, fault=fault, target=agent.name, phase=phase))
+        begun = self.begins(fault, agent)
+        ended = replace(begun, time_ms=self.clock.now_ms(), phase=Phase.ENDED)
+        self.faults.append(ended)
+
+    def begins(self, fault: str, agent: Any) -> Fault:
+        """Keep that a fault has struck an agent's process."""
+        self.faults.append(Fault(time_ms=self.clock.now_ms(), fault=fault, target=agent.name))
+        return self.faults[-1]
 
     async def strike(self, fault: str, member: Member) -> None:
         """End a process that was or is to be killed, and keep that it was."""
-        self.faults.append(
-            Fault(time_ms=self.clock.now_ms(), fault=fault, target=member.agent.name)
-        )
+        now_ms = self.clock.now_ms()
+        self.faults.append(Fault(time_ms=now_ms, fault=fault, target=name_of(member)))
         await self._killed(member)
 
     def freeze(self, member: Member) -> Callable[[], Awaitable[None]]:
@@ -136,7 +142,7 @@ class Shop(Team):
         return self._deaf(member, "cutoff")
 
     def _deaf(self, member: Member, fault: str) -> Callable[[], Awaitable[None]]:
-        bus, name = member.bus, member.agent.name
+        bus, name = member.bus, name_of(member)
         assert isinstance(bus, InProcessBus)
         for consumer in bus._consumers:
             consumer.cut(silent=True)
@@ -233,6 +239,11 @@ class Shop(Team):
             faults=list(self.faults),
             submissions=list(self.submissions),
         )
+
+
+def name_of(member: Member) -> str:
+    """Name a process as events do."""
+    return member.process._settings.process
 
 
 def recorded(where: TopicPartition, log: Any) -> list[Seen]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -57,6 +58,7 @@ CHANGES: list[tuple[Change, set[str]]] = [
     (lanes.a_look_is_asked_for_again_long_after_another_was_frozen, {"I5"}),
     (lanes.doubts_have_no_crash, {"I5", "I18"}),
     (lanes.a_doubt_is_told_late, {"I18"}),
+    (lanes.a_doubt_is_told_late_while_others_are_struck, {"I18"}),
     (lanes.only_processes_came_and_went, {"I5"}),
     (lanes.nobody_was_asked_about_a_doubt, {"I18"}),
     (lanes.an_unsafe_outcome_is_lost, {"I18"}),
@@ -117,6 +119,25 @@ def test_an_unsafe_effect_that_happens_twice_is_counted_apart(day: History) -> N
 
     assert found.by_harm[Harm.UNSAFE].count == 1
     assert found.by_harm[Harm.UNSAFE].n == 3, "as often a process had died in between"
+
+
+def test_paid_calls_that_a_move_has_cost_are_counted_apart_and_out_of_those_that_moved(
+    day: History,
+) -> None:
+    moved = lanes.only_processes_came_and_went(day)
+
+    figure = report(moved, check(moved)).by_harm[Harm.MOVED]
+
+    assert figure.count > 0
+    assert figure.n >= figure.count
+
+
+def test_a_paid_call_that_only_faults_of_others_explain_is_found(day: History) -> None:
+    others = [replace(fault, target="somebody") for fault in day.faults]
+
+    found = check(replace(day, faults=others))
+
+    assert any(one.harm is Harm.MOVED for one in found)
 
 
 def test_every_invariant_is_seen_to_fail() -> None:

@@ -46,6 +46,17 @@ async def dies_after_paying(shop: Shop) -> None:
     await shop.told()
 
 
+async def doubts_while_others_are_struck(shop: Shop) -> None:
+    """A maker never comes back, a joiner stands still: neither has the lane of what is in doubt."""
+    shop.begins("kill", maker)
+    task = await shop.dies(cashier, "after_act/pay", lambda: shop.order(1, pays=True))
+    await shop.advance(seconds=29)
+    shop.spell("freeze", joiner)
+    await shop.advance(seconds=10)
+    await task.until("input_required")
+    await shop.told()
+
+
 async def dies_after_recording(shop: Shop) -> None:
     task = await shop.dies(cashier, "after_outcome_commit/pay", lambda: shop.order(1, pays=True))
     await task.result()
@@ -204,6 +215,7 @@ CASES: list[tuple[str, Plant, Scene, set[str]]] = [
     ("outcomes not recorded", plants.outcomes_are_not_recorded, quiet, {"I18"}),
     ("recorded step acts", plants.a_recorded_step_acts_again, dies_after_recording, {"I5"}),
     ("look asked again", plants.a_recorded_look_is_asked_for_again, dies_after_looking, {"I5"}),
+    ("doubts told late", plants.doubts_are_told_late, doubts_while_others_are_struck, {"I18"}),
     ("one path for two steps", plants.two_steps_have_one_path, quiet, {"I2"}),
     ("one key for two kinds", plants.two_kinds_have_one_key, quiet, {"I14"}),
     ("a key for each try", plants.each_try_has_a_key_of_its_own, quiet, {"I2"}),
@@ -238,6 +250,7 @@ CASES: list[tuple[str, Plant, Scene, set[str]]] = [
 SCENES = [
     quiet,
     dies_after_paying,
+    doubts_while_others_are_struck,
     dies_after_recording,
     dies_after_looking,
     dies_while_thinking,

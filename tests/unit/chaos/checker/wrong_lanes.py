@@ -93,6 +93,17 @@ def a_doubt_is_told_late(day: History) -> History:
     return replace(with_facts(day, line, ts=told_ms + 60_000), faults=[*faults, ended])
 
 
+def a_doubt_is_told_late_while_others_are_struck(day: History) -> History:
+    """A process died for good, and another stood still until shortly before it was told."""
+    late = a_doubt_is_told_late(day)
+    line = lines(late, Kind.IN_DOUBT)[-1]
+    assert line.entry is not None
+    dead = Fault(time_ms=day.run.started_ms, fault="kill", target="maker")
+    stood = Fault(time_ms=line.entry.written_ms - 5_000, fault="freeze", target="joiner")
+    went_on = replace(stood, time_ms=line.entry.written_ms - 1_000, phase=Phase.ENDED)
+    return replace(late, faults=[*late.faults, dead, stood, went_on])
+
+
 def only_processes_came_and_went(day: History) -> History:
     """What was paid for again had no other cause."""
     return replace(day, faults=[replace(fault, fault="rebalance") for fault in day.faults])
