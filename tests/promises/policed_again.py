@@ -1,6 +1,7 @@
 """What is promised to a run that comes again under other rules, on whatever broker is used."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -91,6 +92,16 @@ async def noted(team: Team, agent: str = "explorer") -> list[Entry]:
     return [one for one in found if one is not None and one.facts.get("name") == COLLECTED]
 
 
+@asynccontextmanager
+async def exploring(team_of: TeamOf, policy: CedarPolicy | None) -> AsyncIterator[Team]:
+    """Run a team that does for eve what these rules let her have done, and may really refund."""
+    team = team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1)
+    async with ruled(team, policy):
+        team.allow(refund)
+        team.client.asked_by = "eve"
+        yield team
+
+
 async def waits_again(team: Team, task: TeamTask, policy: CedarPolicy) -> None:
     """Have the process of a run that waits for an approval die, and run again under other rules."""
     await task.until("auth_required")
@@ -104,13 +115,7 @@ async def waits_again(team: Team, task: TeamTask, policy: CedarPolicy) -> None:
 async def test_what_was_denied_stays_denied_in_a_run_that_comes_again_under_other_rules(
     team_of: TeamOf, acts: Acts, text: str, action: str, when: str
 ) -> None:
-    team = ruled(
-        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1),
-        forbidding(action, when),
-    )
-    async with team:
-        team.allow(refund)
-        team.client.asked_by = "eve"
+    async with exploring(team_of, forbidding(action, when)) as team:
         task = await team.submit(jobs, text)
         await waits_again(team, task, CedarPolicy.of(ALL, WHO))
 
@@ -124,13 +129,7 @@ async def test_what_was_denied_stays_denied_in_a_run_that_comes_again_under_othe
 async def test_what_was_allowed_stays_allowed_in_a_run_that_comes_again_under_other_rules(
     team_of: TeamOf, acts: Acts, text: str, action: str, when: str
 ) -> None:
-    team = ruled(
-        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1),
-        CedarPolicy.of(ALL, WHO),
-    )
-    async with team:
-        team.allow(refund)
-        team.client.asked_by = "eve"
+    async with exploring(team_of, CedarPolicy.of(ALL, WHO)) as team:
         task = await team.submit(jobs, text)
         await waits_again(team, task, forbidding(action, when))
 
@@ -149,13 +148,7 @@ async def test_what_was_allowed_stays_allowed_in_a_run_that_comes_again_under_ot
 async def test_what_was_begun_is_waited_for_in_a_run_that_comes_again_under_other_rules(
     team_of: TeamOf, acts: Acts, text: str, step: str, action: str, when: str
 ) -> None:
-    team = ruled(
-        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1),
-        CedarPolicy.of(ALL, WHO),
-    )
-    async with team:
-        team.allow(refund)
-        team.client.asked_by = "eve"
+    async with exploring(team_of, CedarPolicy.of(ALL, WHO)) as team:
         await team.stop(sphinx)  # so that the question is open when its asker comes again
         await team.kill(explorer, at=f"after_intent_commit/{step}")
         task = await team.submit(jobs, text)
@@ -174,13 +167,7 @@ async def test_what_was_begun_is_waited_for_in_a_run_that_comes_again_under_othe
 async def test_what_was_denied_and_killed_the_run_is_judged_anew_when_it_is_sent_back(
     team_of: TeamOf, acts: Acts, text: str, action: str, when: str
 ) -> None:
-    team = ruled(
-        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1),
-        forbidding(action, when),
-    )
-    async with team:
-        team.allow(refund)
-        team.client.asked_by = "eve"
+    async with exploring(team_of, forbidding(action, when)) as team:
         task = await team.submit(jobs, f"{text} or die")
         await task.until("failed")
         team.rails = unconfined(CedarPolicy.of(ALL, WHO))
@@ -197,13 +184,7 @@ async def test_what_was_denied_and_killed_the_run_is_judged_anew_when_it_is_sent
 async def test_a_write_that_was_denied_without_a_note_is_judged_again_and_not_let_through(
     team_of: TeamOf, acts: Acts
 ) -> None:
-    team = ruled(
-        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1),
-        forbidding("memory.write"),
-    )
-    async with team:
-        team.allow(refund)
-        team.client.asked_by = "eve"
+    async with exploring(team_of, forbidding("memory.write")) as team:
         task = await team.submit(jobs, "collect")
         await task.until("auth_required")
         await team.stop(explorer)
@@ -222,12 +203,7 @@ async def test_what_was_said_of_a_write_holds_for_that_write_in_whatever_order_a
     team_of: TeamOf, acts: Acts
 ) -> None:
     policy = forbidding("memory.write", 'when { context.arguments.key == "b" }')
-    team = ruled(
-        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1), policy
-    )
-    async with team:
-        team.allow(refund)
-        team.client.asked_by = "eve"
+    async with exploring(team_of, policy) as team:
         task = await team.submit(jobs, "turn")
         await waits_again(team, task, CedarPolicy.of(ALL, WHO))
 
@@ -240,13 +216,7 @@ async def test_what_was_said_of_a_write_holds_for_that_write_in_whatever_order_a
 async def test_a_write_that_was_allowed_and_never_came_about_is_judged_anew_when_it_is_sent_back(
     team_of: TeamOf, acts: Acts
 ) -> None:
-    team = ruled(
-        team_of(explorer, sphinx, tools=[refund], memory=[notes, lines], partitions=1),
-        CedarPolicy.of(ALL, WHO),
-    )
-    async with team:
-        team.allow(refund)
-        team.client.asked_by = "eve"
+    async with exploring(team_of, CedarPolicy.of(ALL, WHO)) as team:
         task = await team.submit(jobs, "collect then die")
         await task.until("auth_required")
         await team.approve(task, by="fay")

@@ -252,19 +252,28 @@ async def test_only_an_undo_that_has_failed_for_certain_is_begun_again_by_itself
         assert len(questions) == (2 if asks else 1)
 
 
+async def undone_twice(team: Team) -> list[TeamTask]:
+    """Rent a car, and give two undos: each has listed the act before either takes it back."""
+    task = await done(team, "rent fiat")
+    both = [await team.submit(UNDO, UndoOrder(task=task.id)) for _ in range(2)]
+    for one in both:
+        await one.until("auth_required")
+    return both
+
+
+async def taking_back(team: Team, outside: Outside, undoing: TeamTask) -> None:
+    """Approve an undo and wait until its tool acts, which ends once the gate is open again."""
+    outside.gate.clear()
+    await team.approve(undoing)
+    await asyncio.wait_for(outside.entered.wait(), team.patience_s)
+
+
 async def test_of_two_undos_that_race_one_acts_and_the_other_finds_it_done(
     team_of: TeamOf, outside: Outside
 ) -> None:
     async with team_of(traveller, tools=TOOLS, partitions=1) as team:
-        task = await done(team, "rent fiat")
-        order = UndoOrder(task=task.id)
-        # Both have listed the act before either begins to take it back.
-        both = [await team.submit(UNDO, order), await team.submit(UNDO, order)]
-        for one in both:
-            await one.until("auth_required")
-        outside.gate.clear()
-        await team.approve(both[0])
-        await asyncio.wait_for(outside.entered.wait(), team.patience_s)
+        both = await undone_twice(team)
+        await taking_back(team, outside, both[0])
         await team.approve(both[1])
         await both[1].until("input_required")
         assert f"task {both[0].id} has begun to take" in await asked(team, both[1])
@@ -282,11 +291,7 @@ async def test_an_undo_that_was_listed_before_another_one_ended_takes_nothing_ba
     team_of: TeamOf, outside: Outside
 ) -> None:
     async with team_of(traveller, tools=TOOLS, partitions=1) as team:
-        task = await done(team, "rent fiat")
-        order = UndoOrder(task=task.id)
-        both = [await team.submit(UNDO, order), await team.submit(UNDO, order)]
-        for one in both:
-            await one.until("auth_required")
+        both = await undone_twice(team)
         await team.approve(both[0])
         assert (await both[0].result(UndoReport)).left == []
 

@@ -7,10 +7,19 @@ import pytest
 
 from handrail import Refused, State
 from handrail.ledger.undo_event import UndoFailed
-from handrail.runtime.undo import UNDO, UndoOrder, UndoReport
+from handrail.runtime.undo import UndoReport
 from handrail.testing import Team, TeamTask
 from tests.promises.step_tools import ledger
-from tests.promises.undo_again import TOOLS, Outside, asked, done, traveller, undoer_of
+from tests.promises.undo_again import (
+    TOOLS,
+    Outside,
+    asked,
+    done,
+    taking_back,
+    traveller,
+    undoer_of,
+    undone_twice,
+)
 
 TeamOf = Callable[..., Team]
 
@@ -89,14 +98,8 @@ async def test_a_person_is_told_of_what_another_undo_has_begun_before_saying_aga
     team_of: TeamOf, outside: Outside
 ) -> None:
     async with team_of(traveller, tools=TOOLS, partitions=1) as team:
-        task = await done(team, "rent fiat")
-        order = UndoOrder(task=task.id)
-        both = [await team.submit(UNDO, order), await team.submit(UNDO, order)]
-        for one in both:
-            await one.until("auth_required")
-        outside.gate.clear()
-        await team.approve(both[0])
-        await asyncio.wait_for(outside.entered.wait(), team.patience_s)
+        both = await undone_twice(team)
+        await taking_back(team, outside, both[0])
 
         await team.deny(both[1], reason="not so fast")
         await both[1].until("input_required")
