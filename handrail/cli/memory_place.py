@@ -107,6 +107,10 @@ async def memory_on(bus: "Bus", settings: "Settings", tenant: str) -> "AsyncGene
     if not spaces:
         raise SpacesUndeclared
     namespace = settings.namespace
+    # Unlike a worker, a command asks the store of keys on its event loop: it does one thing at a
+    # time, and what else is on the loop may stand still as long. That is the following of its view,
+    # which is asked for nothing meanwhile, and a client that has no place in a group and no open
+    # transaction: a command is sent and committed before the next key is asked for.
     keys = open_keys(keys_file(settings.project_dir), settings.project_dir)
     folder = views_folder(settings.project_dir)
     view = MemoryView(

@@ -74,7 +74,11 @@ class Done:
 
 
 class MemoryActs:
-    """The acts of one person. Methods raise KeeperSilent and what the bus raises."""
+    """The acts of one person. Methods raise KeeperSilent and what the bus raises.
+
+    They ask the store of keys on the event loop, so they are for a loop on which nothing else is
+    served, as that of a command is.
+    """
 
     def __init__(self, ground: OnMemory, person: Person) -> None:
         """Act for this person."""
