@@ -121,6 +121,8 @@ def _of_money(event: StepWasted | BudgetWarned) -> str:
 
 def _of_undo(event: OfUndo) -> str:
     match event:
+        case ActDone(certain=False):
+            return f"{event.agent} called {event.tool}, which has an undo: {event.cannot}."
         case ActDone():
             return f"{event.agent} did what can be taken back by {event.undo}: {event.text}."
         case UndoBegun():

@@ -115,7 +115,9 @@ class DoneByTask:
         if not isinstance(event, UndoEvent):
             return
         if isinstance(event, ActDone):
-            if event.act not in self._done:
+            known = self._done.get(event.act)
+            if known is None or (event.certain and not known.certain):
+                self._done.pop(event.act, None)  # its place is where it was known for certain
                 self._done[event.act] = event
                 self._bytes += _bytes_of(event)
                 self._check_bounds()

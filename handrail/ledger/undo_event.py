@@ -14,7 +14,10 @@ class UndoEvent(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActDone(UndoEvent):
-    """A tool has acted whose contract names an undo. May be said again after a crash."""
+    """A tool has acted whose contract names an undo, or may have. May be said again after a crash.
+
+    Said for certain it counts, whatever was said before of the same act.
+    """
 
     agent: str
     tool: str
@@ -26,6 +29,7 @@ class ActDone(UndoEvent):
     cannot: str = ""  #: why it cannot be, when what its undo takes is not kept
     takes: tuple[str, ...] | None = None  #: the arguments of its undo; None: nobody knew them
     label: str | None = None  #: of what its undo takes; None: nobody vouches for it
+    certain: bool = True  #: it has happened as a whole; else `cannot` says what is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -282,10 +282,10 @@ class _Undoing:
             lines.append(f"… and {len(left) - LINES_MAX} older ones")
         choices = [AGAIN, BY_HAND, LEAVE] if tries < TRIES_MAX else [BY_HAND, LEAVE]
         text = (
-            f"{left[0].text} was not taken back: {why} Left of task {self.order.task}, the newest"
-            f" first: {'; '.join(lines)}. `{AGAIN}` tries it again, `{BY_HAND}` says that the first"
-            f" is taken back, by you or by whatever was begun, `{LEAVE}` leaves all of them as they"
-            " are."
+            f"{left[0].text} was not taken back: {why.rstrip('.')}. Left of task"
+            f" {self.order.task}, the newest first: {'; '.join(lines)}. `{AGAIN}` tries it again,"
+            f" `{BY_HAND}` says that the first is taken back, by you or by whatever was begun,"
+            f" `{LEAVE}` leaves all of them as they are."
         )
         return str(await self.ctx.ask_person(text, returns=str, choices=choices))
 

@@ -22,6 +22,13 @@ from tests.promises.undo_attempts import (  # noqa: F401 - a test of this file
 from tests.promises.undo_rights import (  # noqa: F401 - a test of this file
     test_what_a_stranger_gave_back_is_shown_to_a_person_before_an_undo_acts_on_it,
 )
+from tests.promises.undo_unsure import (  # noqa: F401 - a fixture, and tests of this file
+    Shop,
+    shop,
+    test_an_act_that_may_have_happened_is_put_to_a_person_when_its_task_is_undone,
+    test_it_stands_on_the_ledger_when_its_process_dies_right_after_it,
+    test_what_is_known_in_the_end_counts_and_is_undone_once,
+)
 
 
 @pytest.fixture

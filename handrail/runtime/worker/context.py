@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from handrail.contract.effect import Effect, EffectDeclaration, Idempotent, effect_of
+from handrail.contract.failure import Refused
 from handrail.contract.memory import Memory
 from handrail.contract.passage import Passage
 from handrail.contract.plan import May, Plan
@@ -307,9 +308,12 @@ class RunContext:
             ctx = telling.context(self._tool_context(step, index))
             return telling.of(self._act(tool, asked, read, ctx, path), read)
 
-        result = await Gate(self._steps, self._asker, self._acting).through(
-            tool, arguments, path, act
-        )
+        gate = Gate(self._steps, self._asker, self._acting)
+        try:
+            result = await gate.through(tool, arguments, path, act)
+        except Refused as refused:
+            await telling.told_failure(refused)
+            raise
         self._steps.memory.tool_call = f"{path} {tool.name}"
         return await telling.told(result)
 

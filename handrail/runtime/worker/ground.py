@@ -33,6 +33,12 @@ def nothing_with(attempt: int) -> Sequence[Outgoing]:
     return ()
 
 
+def nothing_after(outcome: Entry) -> Sequence[Outgoing]:
+    """Say of an act that its failure goes alone, whatever it is."""
+    del outcome
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Act(Generic[R]):
     """A step and how it is carried out; `accept` checks what a receiver says came of it."""
@@ -50,7 +56,9 @@ class Act(Generic[R]):
     """Pauses after a try, which is given by its number; true: another may help now."""
     timeout_s: float | None = None  #: how long it takes at most, where that is known
     beside: Callable[[], Sequence[Outgoing]] = tuple
-    """What is written in the transaction of the outcome; asked for once that is known."""
+    """What is written in the transaction of a result; asked for once that is known."""
+    beside_failure: Callable[[Entry], Sequence[Outgoing]] = nothing_after
+    """What is written in the transaction of an error, which is given as it is recorded."""
     instead: Callable[[], Sequence[Outgoing]] | None = None
     """What is written there when the broker refuses what is beside it; smaller."""
     with_intent: Callable[[int], Sequence[Outgoing]] = nothing_with
@@ -71,8 +79,12 @@ class Act(Generic[R]):
 def outcome_item(entry: Entry, journal: TopicPartition, act: Act[Any] | None) -> Item:
     """Give what is committed of an outcome, and what in its place when the broker refuses that."""
     own = encode_entry(entry, journal)
-    item = Item([own, *(() if act is None else act.beside())], outcome=entry)
-    if act is not None and (less := act.instead) is not None:
+    if act is None:
+        return Item([own], outcome=entry)
+    if not entry.facts["ok"]:
+        return Item([own, *act.beside_failure(entry)], outcome=entry)
+    item = Item([own, *act.beside()], outcome=entry)
+    if (less := act.instead) is not None:
         item.instead = lambda: [own, *less()]
     return item
 

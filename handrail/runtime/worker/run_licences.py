@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from handrail.lane.denials import is_denied
+from handrail.lane.journal import Entry
 from handrail.lane.steps import HARMLESS, StepLog
 from handrail.ledger.rail_event import FurtherCall
 from handrail.models.port import JsonObject
@@ -89,10 +90,15 @@ class Further:
         def beside() -> Sequence[Outgoing]:
             return [told, *act.beside()]
 
+        def beside_failure(outcome: Entry) -> Sequence[Outgoing]:
+            return [told, *act.beside_failure(outcome)]
+
         if act.asked.effect not in HARMLESS:
             return replace(act, licence=self.facts, with_intent=with_intent)
         # It has no intent: what it goes on by stands with its outcome.
-        return replace(act, do=do, on_record=self.facts, beside=beside)
+        return replace(
+            act, do=do, on_record=self.facts, beside=beside, beside_failure=beside_failure
+        )
 
 
 class RunLicences:

@@ -327,7 +327,7 @@ class Stepper:
         begun = self._begun(asked, attempt)
         failed = StepFailure.of(error, begun.effect, earlier=begun.earlier)
         facts = self._outcome_facts(act, attempt, failed)
-        self._hand(self._entry(Kind.OUTCOME, asked.path, facts, encode_error(error)))
+        self._hand(self._entry(Kind.OUTCOME, asked.path, facts, encode_error(error)), act)
         self._failed(asked, error, failed)
 
     def _outcome_facts(

@@ -4,7 +4,8 @@ Guarantee: an act that has succeeded and whose contract names an undo stands on 
 what its undo takes, before its handler goes on to the next step; whoever has recorded the outcome,
 be it this run, a process that had the lane before, or a person who resolved a doubt. Where that is
 too large, or the broker refuses it, the act counts all the same, and the ledger says that it
-cannot be undone and why.
+cannot be undone and why. So does an act of which only a part happened, or nobody knows whether it
+did: it is left to a person, with what is known of it.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,13 +16,18 @@ import orjson
 
 from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
+from handrail.contract.failure import Refused, State
 from handrail.contract.tool import Tool, ToolContext
 from handrail.contract.undo import kept_of
-from handrail.lane.steps import Asked
+from handrail.lane.begun import may_have_acted_before
+from handrail.lane.journal import Entry
+from handrail.lane.recorded_anew import MAY_HAVE_HAPPENED
+from handrail.lane.steps import HARMLESS, Asked
 from handrail.ledger.event import Event
 from handrail.ledger.undo_event import ActDone
 from handrail.models.port import JsonObject
 from handrail.runtime.worker.ground import Act
+from handrail.runtime.worker.recorded_error import decode_error
 from handrail.runtime.worker.taking_back import TakingBack
 from handrail.runtime.worker.waiting import RunSteps
 from handrail.wire.envelope import Envelope
@@ -32,6 +38,13 @@ R = TypeVar("R")
 
 NOTE = "undo.note"
 KEPT_BYTES_MAX: Final = 64 * 1024  #: of what an undo takes, as JSON, beside the act's outcome
+SAID_CHARS_MAX: Final = 300  #: of what is known of a failed act
+_LEAVES_NO_TRACE: Final = HARMLESS | {Effect.PAID}
+_KNOWN: Final = {
+    State.OUTPUT_INVALID: "it has acted, and what it gave back is not what it promises",
+    State.PARTIAL: "only a part of it happened",
+    State.UNDO_FAILED: "it happened and could not be undone",
+}
 
 
 async def note(
@@ -73,6 +86,7 @@ class Telling(Generic[R]):
         self._read: JsonObject = {}
         self._result: tuple[R] | None = None
         self._shown = ""
+        self._has_told = False  #: of a failure
         self._before = STRICTEST  #: what the run had read when the act began
 
     def context(self, ctx: ToolContext) -> ToolContext:
@@ -108,7 +122,13 @@ class Telling(Generic[R]):
         def instead() -> Sequence[Outgoing]:
             return [] if self._result is None else self._records(self._result[0], refused=True)
 
-        return replace(act, encode=encode, beside=beside, instead=instead)
+        def beside_failure(outcome: Entry) -> Sequence[Outgoing]:
+            found = self._perhaps(decode_error(act.asked.name, outcome.body or b"{}"))
+            return [steps.ground.saying.record(event) for event in found]
+
+        return replace(
+            act, encode=encode, beside=beside, instead=instead, beside_failure=beside_failure
+        )
 
     async def told(self, result: R) -> R:
         """Tell of an outcome that was recorded elsewhere, and give it back."""
@@ -118,6 +138,31 @@ class Telling(Generic[R]):
         path = f"{step}.u{index or 0}"
         await note(self._steps, path, self._tool.name, lambda: self._events(result))
         return result
+
+    async def told_failure(self, error: Exception) -> None:
+        """Tell of an error that was recorded elsewhere, if the act may have happened."""
+        if self._has_told or not (events := self._perhaps(error)):
+            return
+        step, _, index = self._path.partition(".")
+        # It follows from the failed step alone, and is forgotten with it when that is tried again.
+        await note(self._steps, f"u{step}.{index or 0}", self._tool.name, lambda: events)
+
+    def _perhaps(self, error: Exception) -> list[Event]:
+        """Give what is told of a failed act; nothing where it is certain that nothing happened."""
+        undo, tool = self._tool.terms.undo, self._tool
+        if undo is None or tool.effect in _LEAVES_NO_TRACE:
+            return []
+        record = self._steps.known(self._path)
+        if record is None or record.intent is None:
+            return []  # it was never begun
+        state = error.state if isinstance(error, Refused) else State.OUTCOME_UNKNOWN
+        earlier = may_have_acted_before(record)
+        if state is State.UNDONE or (state not in MAY_HAVE_HAPPENED and not earlier):
+            return []
+        self._has_told = True
+        kind = type(error).__name__
+        said = error.detail if isinstance(error, Refused) else f"{tool.name} failed with {kind}"
+        return [self._done(undo, cannot=left_to_a_person(state, said), certain=False)]
 
     @property
     def _is_silent(self) -> bool:
@@ -130,14 +175,13 @@ class Telling(Generic[R]):
     def _events(self, result: R, *, refused: bool = False) -> list[Event]:
         events: list[Event] = []
         if self._tool.terms.undo is not None:
-            events.append(self._done(self._tool.terms.undo, result, refused=refused))
+            events.append(self._done_with(self._tool.terms.undo, result, refused=refused))
         if self._taking is not None:
             events.append(self._taking.undone(self._steps))
         return events
 
-    def _done(self, undo: str, result: R, *, refused: bool) -> ActDone:
-        steps, tool, now_ms = self._steps, self._tool, self._steps.now_ms()
-        within_s = tool.terms.undo_within_s
+    def _done_with(self, undo: str, result: R, *, refused: bool) -> ActDone:
+        tool = self._tool
         whole = orjson.loads(tool.result_as_json(result))
         given, got = kept_of(tool.undo_takes, cast("JsonObject", plain(self._read)), whole)
         arguments, kept, cannot = orjson.dumps(given), orjson.dumps(got), ""
@@ -147,6 +191,19 @@ class Telling(Generic[R]):
             arguments, kept, got = b"{}", b"null", None
         # Of an act that gave its undo nothing, nobody but the act's own run has had a say.
         gives = NOTHING_READ if got is None else tool.gives or NOTHING_READ
+        kept_as = (arguments.decode(), kept.decode(), str(self._before.join(gives)))
+        return self._done(undo, kept_as, cannot=cannot)
+
+    def _done(
+        self,
+        undo: str,
+        kept: tuple[str, str, str | None] = ("{}", "null", None),
+        *,
+        cannot: str,
+        certain: bool = True,
+    ) -> ActDone:
+        steps, tool, now_ms = self._steps, self._tool, self._steps.now_ms()
+        within_s, (arguments, result, label) = tool.terms.undo_within_s, kept
         takes = None if tool.undo_takes is None else tuple(sorted(tool.undo_takes))
         return ActDone(
             task_id=self._envelope.task_id,
@@ -157,10 +214,18 @@ class Telling(Generic[R]):
             tool=tool.name,
             text=self._shown,
             undo=undo,
-            arguments=arguments.decode(),
-            result=kept.decode(),
+            arguments=arguments,
+            result=result,
             until_ms=None if within_s is None else now_ms + int(within_s * 1000),
             cannot=cannot,
             takes=takes,
-            label=str(self._before.join(gives)),
+            label=label,
+            certain=certain,
         )
+
+
+def left_to_a_person(state: State, said: str) -> str:
+    """Say why an act that may have happened is not taken back by its undo."""
+    known = _KNOWN.get(state, "nobody knows whether it happened")
+    said = " ".join(said.split())[:SAID_CHARS_MAX].rstrip(". ")
+    return f"{known} ({said}); look at the other side, and take back there what has happened"

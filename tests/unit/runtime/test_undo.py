@@ -10,6 +10,7 @@ from tests.promises.undo import *  # noqa: F403 - every test of it is a test of 
 from tests.promises.undo_again import *  # noqa: F403 - the same
 from tests.promises.undo_attempts import *  # noqa: F403 - the same
 from tests.promises.undo_rights import *  # noqa: F403 - the same
+from tests.promises.undo_unsure import *  # noqa: F403 - the same
 
 
 @pytest.fixture
