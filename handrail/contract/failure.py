@@ -179,8 +179,9 @@ _FACTS: dict[State, tuple[RetryClass, str, str]] = {
 class Refused(Exception):
     """An act did not take place as asked, or its outcome is not known; `state` says which.
 
-    A handler may catch it and go on. Uncaught, the handoff fails. Title and remedy are those of
-    the state unless the one who refuses knows better. A tool raises it to fail in declared words.
+    A handler may catch it and go on. Uncaught, the handoff fails. Title, remedy and what may be
+    done with the request are those of the state unless the one who refuses knows better. A tool
+    raises it to fail in declared words.
     """
 
     def __init__(
@@ -191,6 +192,7 @@ class Refused(Exception):
         title: str | None = None,
         remedy: str | None = None,
         retry_after_s: float | None = None,
+        retry: RetryClass | None = None,
     ) -> None:
         """Refuse in one of the 23 states; `detail` says what happened this time."""
         self.state = State(state)
@@ -198,6 +200,7 @@ class Refused(Exception):
         self.detail = detail or self.title
         self.remedy = remedy or self.state.remedy
         self.retry_after_s = retry_after_s
+        self.retry = RetryClass(retry or self.state.retry_class)
         super().__init__(state, detail)
 
     def __str__(self) -> str:

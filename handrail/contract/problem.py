@@ -33,7 +33,7 @@ class Problem:
             title=_line(refused.title),
             detail=_line(refused.detail),
             remedy=_line(refused.remedy),
-            retry=refused.state.retry_class,
+            retry=refused.retry,
             retry_after=refused.retry_after_s,
             owner=owner,
             trace=trace,

@@ -191,6 +191,7 @@ def error_without(name: str, error: Exception, secrets: Mapping[str, str]) -> Ex
             title=cleared(error.title, secrets),
             remedy=cleared(error.remedy, secrets),
             retry_after_s=error.retry_after_s,
+            retry=error.retry,
         )
     return _as_cleared(error, secrets) or Refused(
         State.INTERNAL, f"{name}: {cleared(f'{type(error).__name__}: {error}', secrets)}"

@@ -14,6 +14,7 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from handrail.contract.acted import LEAVES_NO_TRACE
 from handrail.contract.canonical import plain
 from handrail.contract.confinement import Level, Limits
 from handrail.contract.failure import Refused, State
@@ -117,12 +118,14 @@ def _result(tool: Tool[Any, R], outcome: Outcome) -> R:
         timed_out = outcome.ending is Ending.TIMED_OUT
         state = State.TIMEOUT_NO_EFFECT if timed_out else State.INTERNAL
         raise Refused(state, f"{tool.name}: {outcome.detail}")
-    refused = outcome.ending is Ending.REFUSED
+    refused, remedy = outcome.ending is Ending.REFUSED, outcome.remedy
+    if outcome.ending is Ending.OUTPUT_TOO_LARGE and tool.effect not in LEAVES_NO_TRACE:
+        remedy = "Let the tool's owner raise output_bytes."  # less of it is another act
     raise Refused(
         state,
         outcome.detail if refused else f"{tool.name}: {outcome.detail}",
         title=outcome.title,
-        remedy=outcome.remedy,
+        remedy=remedy,
         retry_after_s=outcome.retry_after_s,
     )
 

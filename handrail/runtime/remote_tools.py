@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from handrail.contract.acted import LEAVES_NO_TRACE, after_act
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.contract.remote import Approved, RemoteTool, Withheld
@@ -26,6 +27,7 @@ from handrail.rails.mcp.tools import McpTools, ServerTools
 R = TypeVar("R")
 
 BESIDE_S: Final = 15.0  #: more than a server's own times: until a call has ended in words
+SHORTER_NEXT_TIME: Final = "Let an operator raise `result_bytes_max` of the server."
 HARMLESS: Final = frozenset({Effect.PURE, Effect.READ})
 OVER: Final = Withheld("the process that had connected it has ended")
 
@@ -131,4 +133,6 @@ def refusal(answer: Answer, effect: Effect) -> Refused:
         hung = answer.ending is Ending.HUNG
         state = State.TIMEOUT_NO_EFFECT if hung else State.DEPENDENCY_UNAVAILABLE
         title, remedy = state.headline, state.remedy
-    return Refused(state, answer.detail, title=title, remedy=remedy)
+    if effect not in LEAVES_NO_TRACE and answer.ending is Ending.TOO_LARGE:
+        remedy = SHORTER_NEXT_TIME  # to ask for less now would be to act once more
+    return after_act(Refused(state, answer.detail, title=title, remedy=remedy), effect)

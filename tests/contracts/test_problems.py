@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
-from handrail.contract.failure import Refused, State
+from handrail.contract.acted import LOOK_FIRST, after_act
+from handrail.contract.effect import Effect
+from handrail.contract.failure import Refused, RetryClass, State
 from handrail.contract.problem import TEXT_CHARS_MAX, Problem
 
 GOLDEN = Path(__file__).with_name("problems.json")
@@ -28,6 +31,32 @@ def test_what_each_state_tells_is_what_was_published() -> None:
 
     assert orjson.loads(orjson.dumps(problems())) == published
     assert len(problems()) == 23
+
+
+ACTS = (Effect.UNSAFE, Effect.IDEMPOTENT, Effect.QUERYABLE)
+
+
+@pytest.mark.parametrize("effect", [*ACTS, Effect.PURE, Effect.READ, Effect.PAID])
+@pytest.mark.parametrize("own", ["", "Let its owner correct it."])
+def test_whoever_is_told_of_an_invalid_answer_asks_again_only_for_what_leaves_no_trace(
+    effect: Effect, own: str
+) -> None:
+    refused = Refused(State.OUTPUT_INVALID, "pay: nothing", remedy=own or None)
+    told = Problem.of(after_act(after_act(refused, effect), effect))
+
+    if effect in ACTS:
+        assert told.for_model()["remedy"] == f"{LOOK_FIRST} {own}".strip()
+        assert told.retry is RetryClass.AFTER_PROBE
+    else:
+        assert told == Problem.of(refused)
+        assert told.retry is RetryClass.SAME_REQUEST
+
+
+@pytest.mark.parametrize("state", [one for one in State if one is not State.OUTPUT_INVALID])
+def test_every_other_state_is_told_as_it_is_whatever_the_effect(state: State) -> None:
+    refused = Refused(state, "pay: nothing", remedy="Do this.")
+
+    assert all(after_act(refused, effect) is refused for effect in Effect)
 
 
 def test_a_model_is_told_title_detail_and_remedy_only() -> None:

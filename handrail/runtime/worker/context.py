@@ -40,6 +40,7 @@ from handrail.runtime.worker.retrying import may_try_again, seconds_max
 from handrail.runtime.worker.run_labels import shown_to_model
 from handrail.runtime.worker.step import Step, check_task, side_by_side
 from handrail.runtime.worker.talk import Talk, reply_as_json
+from handrail.runtime.worker.tool_failure import tool_failed_in_words
 from handrail.runtime.worker.undoable import Telling
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
@@ -343,6 +344,7 @@ class RunContext:
             decode=tool.from_record,
             accept=tool.result_of,
             again=lambda no, tries: may_try_again(tool, no, tries, self._steps),
+            in_words=lambda error: tool_failed_in_words(tool, error),
             timeout_s=seconds_max(tool),
             gives=tool.gives,
         )

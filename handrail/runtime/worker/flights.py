@@ -188,6 +188,7 @@ async def carry_out(act: "Act[Any]", begun: Begun, tries: int) -> ActEnd:
         shown = error
         if isinstance(error, ValidationError | PydanticSerializationError):
             shown = Refused(State.OUTPUT_INVALID, f"{name}: its result cannot be recorded")
+        shown = act.in_words(shown)
         again = isinstance(error, Refused) and await act.again(error, tries)
         failed = StepFailure.of(shown, begun.effect, earlier=begun.earlier)
         return ActEnd(encode_error(shown), error=shown, failed=failed, again=again)

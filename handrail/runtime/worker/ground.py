@@ -27,6 +27,11 @@ async def never_again(refused: Refused, tries: int) -> bool:
     return False
 
 
+def as_it_is(error: Exception) -> Exception:
+    """Say of an act that its errors are recorded as they are."""
+    return error
+
+
 def nothing_with(attempt: int) -> Sequence[Outgoing]:
     """Say of an act that its intent goes alone, whatever attempt it is."""
     del attempt
@@ -54,6 +59,8 @@ class Act(Generic[R]):
     """Waited for before each intent, which is given as the number of its attempt."""
     again: Callable[[Refused, int], Awaitable[bool]] = never_again
     """Pauses after a try, which is given by its number; true: another may help now."""
+    in_words: Callable[[Exception], Exception] = as_it_is
+    """Gives what is recorded in place of an error, for whoever is told of it."""
     timeout_s: float | None = None  #: how long it takes at most, where that is known
     beside: Callable[[], Sequence[Outgoing]] = tuple
     """What is written in the transaction of a result; asked for once that is known."""

@@ -27,6 +27,7 @@ def encode_error(error: Exception) -> bytes:
             "title": error.title[:TEXT_CHARS_MAX],
             "remedy": error.remedy[:TEXT_CHARS_MAX],
             "retry_after_s": error.retry_after_s,
+            "retry": str(error.retry),
         }
     elif isinstance(error, HandrailError):
         facts |= {"code": error.code, "facts": {n: _plain(v) for n, v in error.facts.items()}}
@@ -78,6 +79,7 @@ def _made(facts: dict[str, Any]) -> Exception | None:
                 title=facts["title"],
                 remedy=facts["remedy"],
                 retry_after_s=facts["retry_after_s"],
+                retry=facts.get("retry"),
             )
         if "code" in facts:
             return found(**facts["facts"])

@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 import orjson
 
+from handrail.contract.acted import LEAVES_NO_TRACE
 from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
@@ -22,7 +23,7 @@ from handrail.contract.undo import kept_of
 from handrail.lane.begun import may_have_acted_before
 from handrail.lane.journal import Entry
 from handrail.lane.recorded_anew import MAY_HAVE_HAPPENED
-from handrail.lane.steps import HARMLESS, Asked
+from handrail.lane.steps import Asked
 from handrail.ledger.event import Event
 from handrail.ledger.undo_event import ActDone
 from handrail.models.port import JsonObject
@@ -39,7 +40,6 @@ R = TypeVar("R")
 NOTE = "undo.note"
 KEPT_BYTES_MAX: Final = 64 * 1024  #: of what an undo takes, as JSON, beside the act's outcome
 SAID_CHARS_MAX: Final = 300  #: of what is known of a failed act
-_LEAVES_NO_TRACE: Final = HARMLESS | {Effect.PAID}
 _KNOWN: Final = {
     State.OUTPUT_INVALID: "it has acted, and what it gave back is not what it promises",
     State.PARTIAL: "only a part of it happened",
@@ -150,7 +150,7 @@ class Telling(Generic[R]):
     def _perhaps(self, error: Exception) -> list[Event]:
         """Give what is told of a failed act; nothing where it is certain that nothing happened."""
         undo, tool = self._tool.terms.undo, self._tool
-        if undo is None or tool.effect in _LEAVES_NO_TRACE:
+        if undo is None or tool.effect in LEAVES_NO_TRACE:
             return []
         record = self._steps.known(self._path)
         if record is None or record.intent is None:

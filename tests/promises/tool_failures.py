@@ -1,0 +1,132 @@
+"""What is told of a tool that has failed, on whatever broker is used."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytest
+from pydantic import BaseModel
+
+from handrail import (
+    Context,
+    Effect,
+    Idempotent,
+    Integrity,
+    Reach,
+    Refused,
+    agent,
+    results,
+    tool,
+)
+from handrail.contract.acted import LOOK_FIRST
+from handrail.contract.failure import RetryClass
+from handrail.contract.tool import Tool
+from handrail.testing import Team, calls, says
+from tests.promises.step_tools import jobs
+
+TeamOf = Callable[..., Team]
+SECRET_WORDS = "psycopg://user:hunter2@db/x"
+
+
+class Bank:
+    """The outside: what was paid, and what is raised or given after it was."""
+
+    paid: ClassVar[list[str]] = []
+    after: ClassVar[list[Any]] = []
+    heard: ClassVar[list[Refused]] = []
+
+
+@pytest.fixture
+def bank() -> type[Bank]:
+    Bank.paid, Bank.after, Bank.heard = [], [], []
+    return Bank
+
+
+class Receipt(BaseModel):
+    number: int
+
+
+async def _paid(to: str) -> Receipt:
+    Bank.paid.append(to)
+    then = Bank.after.pop(0) if Bank.after else Receipt(number=len(Bank.paid))
+    if isinstance(then, Exception):
+        raise then
+    return then  # type: ignore[no-any-return]  # perhaps no receipt at all
+
+
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
+async def pay(to: str) -> Receipt:
+    """Pay somebody."""
+    return await _paid(to)
+
+
+@tool(effect=Idempotent(ttl_s=3600), reach=Reach.TENANT, gives=Integrity.INTERNAL)
+async def pay_once(to: str) -> Receipt:
+    """Pay somebody, under the key of the call."""
+    return await _paid(to)
+
+
+@tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
+async def look(to: str) -> Receipt:
+    """Look up what was paid."""
+    return await _paid(to)
+
+
+TOOLS: dict[str, Tool[..., Any]] = {one.name: one for one in (pay, pay_once, look)}
+
+
+@agent(reads=jobs, writes=results)
+async def caller(name: str, ctx: Context) -> str:
+    try:
+        return str((await ctx.call(TOOLS[name], "ann")).number)
+    except Refused as refused:
+        Bank.heard.append(refused)
+        return f"{refused.state}: {refused.detail}. {refused.remedy}"
+
+
+@agent(reads=jobs, writes=results)
+async def clerk(name: str, ctx: Context) -> str:
+    return await ctx.model("Pay ann.", returns=str, tools=[TOOLS[name]])
+
+
+@agent(reads=jobs, writes=results)
+async def trusting(name: str, ctx: Context) -> str:
+    return str((await ctx.call(TOOLS[name], "ann")).number)
+
+
+def real(team: Team) -> Team:
+    for one in TOOLS.values():
+        team.allow(one)
+    return team
+
+
+@pytest.mark.parametrize("name", ["pay", "pay_once"])
+async def test_a_model_is_not_told_to_ask_again_for_what_has_acted(
+    team_of: TeamOf, bank: type[Bank], name: str
+) -> None:
+    bank.after = ["no receipt"]
+    async with team_of(clerk, tools=TOOLS.values(), partitions=1) as team:
+        real(team).model.script(calls(TOOLS[name], {"to": "ann"}), says("I cannot know."))
+        await (await team.submit(jobs, name)).result(str)
+
+        told = str(team.model.asked[-1].turns)
+
+    assert LOOK_FIRST in told
+    assert "Ask again" not in told
+    assert bank.paid == ["ann"]
+
+
+async def test_a_handler_hears_that_an_act_with_an_invalid_answer_has_acted_also_after_a_kill(
+    team_of: TeamOf, bank: type[Bank]
+) -> None:
+    bank.after = ["no receipt"]
+    async with team_of(caller, tools=TOOLS.values(), partitions=1) as team:
+        await real(team).kill(caller, at="after_outcome_commit/pay")
+        task = await team.submit(jobs, "pay")
+        await team.restart(caller)
+
+        told = await task.result(str)
+
+    assert told.startswith("output_invalid: pay: ")
+    assert told.endswith(LOOK_FIRST)
+    assert bank.heard[-1].retry is RetryClass.AFTER_PROBE
+    assert bank.paid == ["ann"]
