@@ -20,7 +20,7 @@ from handrail.errors import ConfirmationNeeded, NothingRemembered
 
 if TYPE_CHECKING:
     from handrail.bus.settings import Settings
-    from handrail.ledger.projection import Projection
+    from handrail.ledger.consequences import Act
     from handrail.memory.changes import Plan
     from handrail.memory.erasing import Forgetting
     from handrail.runtime.memory_acts import Done, MemoryActs, OnMemory
@@ -98,8 +98,9 @@ def retract(place: Place, message: str, shape: Shape, **wish: object) -> int:
 
     MESSAGE is the id of a handoff: `message` of `handrail memory history SPACE KEY -o json`, or
     `ce_id` of `handrail show TASK -o json`; or another source that records name in
-    `derived_from`, such as a document. What was handed on because of a message counts too. What its
-    task has published already is listed.
+    `derived_from`, such as a document. What was handed on because of a message counts too, in
+    whichever task, and what was made from that. What tools have done already and what has left the
+    team is listed. Ends with 3 when nobody has heard of such a message or source.
     """
     return asyncio.run(_retract(place.settings(), message, shape, Wish(**wish)))  # type: ignore[arg-type]  # the options of `_wish`
 
@@ -162,18 +163,34 @@ async def _undo(settings: "Settings", wanted: str, shape: Shape, wish: Wish) -> 
 
 async def _retract(settings: "Settings", message: str, shape: Shape, wish: Wish) -> int:
     from handrail.cli.projection import current_projection
+    from handrail.runtime.retraction import plan_retraction
 
     async with (
         current_projection(settings) as (projection, bus),
         memory_on(bus, settings, wish.tenant) as memory,
     ):
         acts = _acts(memory, wish, f"retraction of message {message}")
-        family = _handed_on(projection, message, await acts.tasks_of(message))
-        plan = await acts.retracting([message, *family.messages])
-        for line in family.published:
-            note(f"Done already, and not taken back: {inert(line)}")
-        what = f"Memory holds nothing because of message {message}."
-        return await _offer(acts, plan, shape, wish, what)
+        found = await plan_retraction(projection, acts, message, wish.tenant)
+        if not found.known:
+            detail = "neither the ledger nor memory has heard of such a message or source."
+            raise NothingRemembered(what=inert(message), detail=detail)
+        for act in found.acts:
+            note(_done_already(act))
+        for one in found.left:
+            note(f"Done already, and not taken back: a message to {one.topic} ({inert(one.id)}).")
+        if found.cut:
+            note("More tasks came of it than one retraction looks at: retract later messages too.")
+        what = f"Memory holds nothing because of message {inert(message)}."
+        ended = await _offer(acts, found.plan, shape, wish, what)
+        return CONFLICT if found.cut and ended == 0 else ended
+
+
+def _done_already(act: "Act") -> str:
+    who, what = inert(act.agent), inert(act.text)
+    if act.undoable:
+        return f"Done already by {who}: {what}. To take it back: handrail undo {act.task}"
+    perhaps = ", though nobody knows whether it happened" if act.perhaps else ""
+    return f"Done already by {who}, and not taken back: {what}{perhaps} (task {act.task})."
 
 
 async def _offer(acts: "MemoryActs", plan: "Plan", shape: Shape, wish: Wish, nothing: str) -> int:
@@ -269,39 +286,6 @@ def _acts(memory: "OnMemory", wish: Wish, reason: str) -> "MemoryActs":
 
     words = ": ".join(part for part in (reason, wish.reason) if part)
     return MemoryActs(memory, Person(wish.person, words))
-
-
-@dataclass(frozen=True, slots=True)
-class _Family:
-    messages: list[str]
-    published: list[str]
-
-
-def _handed_on(projection: "Projection", message: str, tasks: list[str]) -> _Family:
-    """Give every message that came of one, and what was written for others because of them."""
-    from handrail.ledger.lineage import Node, NodeState, lineage
-    from handrail.ledger.queries import events
-
-    found = _Family([], [])
-
-    def below(node: Node) -> None:
-        for child in node.children:
-            if child.state is NodeState.WRITTEN:
-                found.published.append(f"a message to {child.topic} ({child.id})")
-            found.messages.append(child.id)
-            below(child)
-
-    def look(node: Node) -> None:
-        if node.id == message:
-            below(node)
-            return
-        for child in node.children:
-            look(child)
-
-    for task in tasks:
-        for root in lineage(one.event for one in events(projection, task)):
-            look(root)
-    return found
 
 
 def _planned(plan: "Plan") -> list[MemoryChangeRow]:

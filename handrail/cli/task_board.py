@@ -12,7 +12,6 @@ from handrail.ledger.event import (
     OPEN_KINDS,
     Accepted,
     AnswerDropped,
-    AtLane,
     CancelAsked,
     DeadLettered,
     Discarded,
@@ -32,6 +31,7 @@ from handrail.ledger.event import (
     Submitted,
     Wrote,
 )
+from handrail.ledger.happened import AtLane
 from handrail.ledger.memory_event import (
     MemoryForgotten,
     MemoryRecalled,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, get_args
 
-from handrail.ledger.happened import Happened
+from handrail.ledger.happened import Acted, AtLane, Happened
 from handrail.ledger.memory_event import (
     MANY_KEYS,
     MemoryForgotten,
@@ -85,19 +85,6 @@ class DropReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AtLane(Happened):
-    """What every event of a lane says: who did it, and which inbox record it was done to."""
-
-    agent: str
-    agent_version: str = ""
-    process: str = ""  #: name of the process, as `handrail status` shows it
-    topic: str  #: the inbox, without the namespace
-    partition: int
-    offset: int  #: -1 for a gathered invocation, which was made of several records
-    label: str | None = None  #: of all that its run had read by then
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted(Happened):
     """Somebody asked for work. Written by the submitter, before or after the record itself."""
 
@@ -156,6 +143,7 @@ class Finished(AtLane):
     tokens_in: int = 0
     tokens_out: int = 0
     cost_micros: int | None = None  #: millionths of the price list's currency; None: unknown
+    acted: tuple[Acted, ...] = ()  #: what it has done to the world; of very much the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +188,7 @@ class DeadLettered(AtLane):
     wrote: tuple[Wrote, ...] = ()
     gathered: str | None = None
     redrive: int = 0  #: how often it had been sent back before
+    acted: tuple[Acted, ...] = ()  #: what it has done to the world; of very much the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +199,7 @@ class Dropped(AtLane):
     reason: DropReason
     intake: bool  #: it is a submission, which is open only once it was accepted
     wrote: tuple[Wrote, ...] = ()
+    acted: tuple[Acted, ...] = ()  #: what it had done to the world by then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

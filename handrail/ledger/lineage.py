@@ -11,7 +11,6 @@ from enum import StrEnum
 from handrail.ledger.event import (
     OPEN_KINDS,
     Accepted,
-    AtLane,
     DeadLettered,
     Dropped,
     Event,
@@ -25,6 +24,7 @@ from handrail.ledger.event import (
     Submitted,
     Wrote,
 )
+from handrail.ledger.happened import AtLane
 
 
 class NodeState(StrEnum):

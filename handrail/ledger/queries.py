@@ -162,6 +162,19 @@ def events(projection: Projection, task_id: str, limit: int = EVENTS_COUNT_MAX) 
     return [told for told in map(_told, rows) if told is not None]
 
 
+def tasks_telling_of(projection: Projection, identity: str) -> list[str]:
+    """Name the tasks of which an event names an id anywhere, a message's for one.
+
+    It reads every event that is kept: for what people ask once. A longer id that holds this one is
+    taken for it, so the events themselves have the last word.
+    """
+    rows = projection.database.rows(
+        "SELECT DISTINCT task FROM event WHERE instr(value, CAST(? AS BLOB)) > 0 LIMIT ?",
+        (plain(identity), TASKS_COUNT_MAX),
+    )
+    return [str(row[0]) for row in rows]
+
+
 def asked_first(events: Sequence[Told]) -> list[Told]:
     """Give the events in their order, but each submission before what the intake made of it.
 

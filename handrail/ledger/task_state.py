@@ -16,7 +16,6 @@ from handrail.ledger.event import (
     OPEN_KINDS,
     Accepted,
     AnswerDropped,
-    AtLane,
     CancelAsked,
     DeadLettered,
     Discarded,
@@ -39,6 +38,7 @@ from handrail.ledger.event import (
     Wrote,
     WroteKind,
 )
+from handrail.ledger.happened import AtLane
 from handrail.ledger.memory_event import (
     MemoryForgotten,
     MemoryRecalled,

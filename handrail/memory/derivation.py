@@ -96,6 +96,12 @@ def derived(
     return Derived(because)
 
 
+def made_from(messages: Collection[str], versions: Collection[StoredRecord]) -> list[StoredRecord]:
+    """Give every version that was made from messages, however far removed."""
+    found = derived(versions, messages=messages)
+    return [one for one in versions if found.includes(one)]
+
+
 def _children(versions: Iterable[StoredRecord]) -> Mapping[str, Sequence[StoredRecord]]:
     found: dict[str, list[StoredRecord]] = defaultdict(list)
     for record in versions:

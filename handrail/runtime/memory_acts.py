@@ -87,17 +87,20 @@ class MemoryActs:
 
     async def undoing(self, task: str) -> Plan:
         """Plan to take back what a task wrote."""
-        return plan_undo(task, await self._versions(), self._planner())
+        return plan_undo(task, await self.versions(), self._planner())
 
-    async def retracting(self, messages: Collection[str]) -> Plan:
-        """Plan to take back what memory holds because of messages."""
-        return plan_retract(messages, await self._versions(), self._planner())
+    async def retracting(
+        self, messages: Collection[str], versions: Collection[StoredRecord] | None = None
+    ) -> Plan:
+        """Plan to take back what memory holds because of messages; `versions` if they are read."""
+        found = await self.versions() if versions is None else versions
+        return plan_retract(messages, found, self._planner())
 
-    async def tasks_of(self, message: str) -> list[str]:
-        """Name the tasks in which memory was written because of a message."""
-        found = await self._versions()
-        because = [one for one in found if message in (one.message_id, *one.derived_from)]
-        return sorted({one.task_id for one in because if one.task_id})
+    async def versions(self) -> list[StoredRecord]:
+        """Read every version of the tenant's records that is kept, removals too."""
+        own = f"{self._ground.sender.tenant}/"
+        found = await asyncio.to_thread(every_version, self._ground.view.file)
+        return [one for one in found if one.key.startswith(own)]
 
     async def carry_out(self, changes: Sequence[Change]) -> list[Done]:
         """Carry changes out; what was written meanwhile stays and is told as a conflict."""
@@ -139,7 +142,7 @@ class MemoryActs:
 
     async def forgetting(self, subject: str) -> Forgetting:
         """Plan to forget a subject."""
-        return plan_forget(self._digest(subject), await self._versions(), self._planner())
+        return plan_forget(self._digest(subject), await self.versions(), self._planner())
 
     async def forget(self, subject: str, plan: Forgetting, folder: Path) -> MemoryForgotten:
         """Destroy the subject's key, remove every record, clear the views, and write a receipt.
@@ -215,11 +218,6 @@ class MemoryActs:
             return opened(record, self._ground.keys) is not None
         except SealBroken:
             return False
-
-    async def _versions(self) -> list[StoredRecord]:
-        own = f"{self._ground.sender.tenant}/"
-        found = await asyncio.to_thread(every_version, self._ground.view.file)
-        return [one for one in found if one.key.startswith(own)]
 
 
 async def _clear(folder: Path, digest: str) -> None:

@@ -3,18 +3,14 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from handrail.bus.local_broker import LocalBroker
 from handrail.bus.process_birth import birth_of
-from handrail.runtime.note import ProcessNote, ProcessState, notes
+from tests.kafka.project import Project, project_of
 from tests.waiting import until_now
 
 AGENT = """
@@ -33,59 +29,11 @@ async def greeter(name: str) -> Greeting:
 PARTITIONS = 4
 
 
-@dataclass
-class Project:
-    """A team of one agent in a namespace of its own, and whatever was started for it."""
-
-    folder: Path
-    environment: dict[str, str]
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "handrail", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "handrail", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.started.append(process)
-        return process
-
-    def ready(self) -> dict[str, ProcessNote]:
-        found = {note.name: note for _, note in notes(self.folder) if note.alive}
-        return {name: n for name, n in found.items() if n.state is ProcessState.READY}
-
-
 @pytest.fixture
 def project(tmp_path: Path, broker: str) -> Iterator[Project]:
     """A fresh project on the shared broker; whatever it started is ended."""
-    (tmp_path / "agents").mkdir()
-    (tmp_path / "agents" / "greeter.py").write_text(AGENT)
-    environment = {
-        **os.environ,
-        "HANDRAIL_BOOTSTRAP": broker,
-        "HANDRAIL_NAMESPACE": f"up-{uuid.uuid4().hex[:8]}",
-        "HANDRAIL_PARTITIONS": str(PARTITIONS),
-    }
-    made = Project(tmp_path, environment)
-    yield made
-    for process in made.started:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate(timeout=60)
+    with project_of(tmp_path, broker, {"agents/greeter.py": AGENT}, PARTITIONS) as made:
+        yield made
 
 
 def test_a_team_is_up_answers_survives_a_kill_and_goes_down_in_order(project: Project) -> None:

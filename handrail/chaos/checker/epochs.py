@@ -12,7 +12,7 @@ from handrail.chaos.checker.reading import Line, Reading, reading
 from handrail.chaos.checker.violation import Violation, at
 from handrail.chaos.history import Effect, Happening, History, Phase
 from handrail.lane.journal import LANE, Entry, Kind, journaled_offset
-from handrail.ledger.event import AtLane
+from handrail.ledger.happened import AtLane
 from handrail.wire.priority import without_priority
 
 OPENED_KEY = f"{LANE}/end/0".encode()

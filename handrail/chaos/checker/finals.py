@@ -19,7 +19,6 @@ from handrail.errors import WireError
 from handrail.lane.journal import STEP_KINDS, Kind
 from handrail.ledger.event import (
     Accepted,
-    AtLane,
     DeadLettered,
     Dropped,
     Finished,
@@ -28,6 +27,7 @@ from handrail.ledger.event import (
     Rejected,
     Wrote,
 )
+from handrail.ledger.happened import AtLane
 from handrail.wire.codec import decode_envelope, is_foreign
 from handrail.wire.record import TopicPartition
 

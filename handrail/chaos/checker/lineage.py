@@ -21,7 +21,6 @@ from handrail.chaos.history import Effect, Happening, History
 from handrail.lane.journal import Entry, Kind
 from handrail.ledger.event import (
     Accepted,
-    AtLane,
     DeadLettered,
     Dropped,
     DropReason,
@@ -30,6 +29,7 @@ from handrail.ledger.event import (
     Submitted,
     event_id,
 )
+from handrail.ledger.happened import AtLane
 from handrail.wire.ids import PATH_OF_RETURN, fan_out_id, gather_invocation_id, handoff_id
 from handrail.wire.limits import PARTS_COUNT_MAX
 from handrail.wire.memory import COMMANDS

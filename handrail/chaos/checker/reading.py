@@ -21,7 +21,6 @@ from handrail.lane.journal import (
 )
 from handrail.lane.progress import OffsetMetadata
 from handrail.ledger.event import (
-    AtLane,
     DeadLettered,
     Dropped,
     DropReason,
@@ -34,6 +33,7 @@ from handrail.ledger.event import (
     StepWasted,
 )
 from handrail.ledger.event_record import LEDGER, UnknownEvent, decode
+from handrail.ledger.happened import AtLane
 from handrail.ledger.task_record import RESULTS, TASK_ENDED_TYPE
 from handrail.wire.codec import decode_envelope, is_foreign
 from handrail.wire.envelope import Envelope

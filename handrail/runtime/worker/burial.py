@@ -130,7 +130,7 @@ class Burial:
             wrote.append(said.wrote)
         because = f"the work ended without an answer: {buried.reason}"
         records += all_closed(self._ground, ended, because)
-        event = self._saying.dead(buried, invocation, wrote)
+        event = self._saying.dead(buried, invocation, wrote, keeping.acts)
         return records, [event]
 
     def _with_cost(self, buried: Buried, invocation: "Invocation | None") -> Buried:

@@ -18,6 +18,7 @@ from handrail.lane.lane import Lane
 from handrail.lane.steps import Doubt, request_of
 from handrail.lane.switches import Cancel
 from handrail.ledger.event import Dropped, DropReason, Event, PersonAnswered, Wrote
+from handrail.runtime.worker.acted import acted
 from handrail.runtime.worker.admission import Refuse, Take, Verdict
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.outputs import Origin, marker
@@ -153,6 +154,7 @@ class Canceling:
             reason=DropReason.CANCELED,
             intake=envelope.causation_id is None,
             wrote=tuple(wrote),
+            acted=acted(self._lane.steps.of(ended)),
         )
 
     def _closed(self, ended: str, canceled: Canceled, doubt: Doubt) -> Event:

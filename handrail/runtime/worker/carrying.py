@@ -14,6 +14,7 @@ from handrail.lane.invocation import Invocation, Why
 from handrail.lane.journal import Entry, encode_entry
 from handrail.lane.lane import Lane
 from handrail.runtime.failpoint import Moment
+from handrail.runtime.worker.acted import acted
 from handrail.runtime.worker.answering import Answering
 from handrail.runtime.worker.burial import Burial, Buried
 from handrail.runtime.worker.canceling import Canceled, Canceling
@@ -256,10 +257,11 @@ class Carrier:
     def _finish(self, invocation: Invocation, ended: Ended) -> None:
         now_ms = self._worker.clock.now_ms()
         keeping = self._burial.keeping(invocation)
+        acts = acted(self._lane.steps.of(invocation.id))
         end = self._lane.end(invocation, now_ms)
         self._worker.counts.finished += 1
         events = self._saying.memory_refused(invocation, ended.envelope)
-        events.append(self._saying.finished(invocation, ended, now_ms))
+        events.append(self._saying.finished(invocation, ended, now_ms, acts))
 
         def refused(error: RecordRefused) -> None:
             buried = Buried(

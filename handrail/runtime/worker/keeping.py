@@ -13,7 +13,9 @@ from handrail.lane.journal import STEP_KINDS, Entry, Kind, decode_entry, entry_k
 from handrail.lane.kept import KeptJournal
 from handrail.lane.resting import parked_entry
 from handrail.lane.steps import StepLog, StepState
+from handrail.ledger.happened import Acted
 from handrail.runtime.failpoint import Moment
+from handrail.runtime.worker.acted import acted
 from handrail.wire.claim import Claim
 from handrail.wire.record import Record
 
@@ -46,6 +48,11 @@ class Keeping:
         log = self._steps.records.items()
         under_way = [path for path, record in log if record.state is StepState.BEGUN]
         return self.step_in_words(under_way[-1]) if under_way else None
+
+    @property
+    def acts(self) -> tuple[Acted, ...]:
+        """What it has done to the world."""
+        return acted(self._steps)
 
     def step_in_words(self, path: str) -> str:
         """Give a step's path and its name."""

@@ -35,6 +35,7 @@ from handrail.ledger.event import (
     summary,
 )
 from handrail.ledger.event_record import LEDGER, encode
+from handrail.ledger.happened import Acted
 from handrail.ledger.memory_event import BEFORE_SENDING, MemoryRefused
 from handrail.ledger.rail_event import BudgetWarned
 from handrail.runtime.worker.burial import Buried
@@ -108,7 +109,9 @@ class Saying:
             **self._lane(envelope, record.offset), ce_id=envelope.id, wrote=tuple(wrote)
         )
 
-    def finished(self, invocation: Invocation, ended: "Ended", now_ms: int) -> Event:
+    def finished(
+        self, invocation: Invocation, ended: "Ended", now_ms: int, acts: tuple[Acted, ...]
+    ) -> Event:
         """An invocation ended well."""
         gather = invocation.gather
         usage = ended.spent.usage
@@ -127,9 +130,16 @@ class Saying:
             tokens_in=usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens,
             tokens_out=usage.output_tokens,
             cost_micros=ended.spent.cost_micros,
+            acted=acts,
         )
 
-    def dead(self, buried: Buried, invocation: Invocation | None, wrote: Sequence[Wrote]) -> Event:
+    def dead(
+        self,
+        buried: Buried,
+        invocation: Invocation | None,
+        wrote: Sequence[Wrote],
+        acts: tuple[Acted, ...] = (),
+    ) -> Event:
         """A handoff will not be tried again."""
         envelope = buried.envelope
         sentence = in_full(buried.error)
@@ -159,6 +169,7 @@ class Saying:
             started_ms=invocation.started_ms if invocation is not None else None,
             wrote=tuple(wrote),
             gathered=gather.fan_out if gather is not None else None,
+            acted=acts,
         )
 
     def memory_refused(self, invocation: Invocation, envelope: Envelope) -> list[Event]:

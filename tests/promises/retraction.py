@@ -1,0 +1,172 @@
+"""What people may rely on when they retract a message: what came of it is found, across agents."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from handrail import (
+    NEW,
+    Context,
+    Effect,
+    Integrity,
+    Memory,
+    MemoryClass,
+    Reach,
+    Topic,
+    agent,
+    results,
+    tool,
+)
+from handrail.ledger.event import Accepted, WroteKind
+from handrail.ledger.projection import Projection
+from handrail.memory.sealing import opened
+from handrail.runtime.clock import WallClock
+from handrail.runtime.follow import catch_up
+from handrail.runtime.memory_acts import MemoryActs, OnMemory, Person
+from handrail.runtime.memory_commands import CommandSender
+from handrail.runtime.memory_view import MemoryView, ViewSettings
+from handrail.runtime.retraction import Retraction, plan_retraction
+from handrail.store.subject_keys import LocalKeys
+from handrail.testing import Team
+from handrail.testing.memory import TENANT
+from handrail.wire.memory import key_in_words
+from tests.promises.step_tools import ledger
+
+TeamOf = Callable[..., Team]
+
+facts = Memory("facts", carries=str, keeps=MemoryClass.FACT)
+names, told, sums, cries = (Topic(one, carries=str) for one in ("names", "told", "sums", "cries"))
+
+
+@tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
+async def stamp(name: str) -> str:
+    """Stamp a letter, which nobody can take back."""
+    return name
+
+
+@agent(reads=names, writes=told)
+async def greeter(name: str, ctx: Context) -> str:
+    """Write nothing to memory, and hand on."""
+    return await ctx.call(stamp, name)
+
+
+@agent(reads=told, writes=results)
+async def writer(name: str, ctx: Context) -> str:
+    for number in range(4):
+        await ctx.memory(facts).put(f"{name}/{number}", f"{name} came {number}", expect=NEW)
+    return name
+
+
+@agent(reads=sums, writes=cries)
+async def adder(name: str, ctx: Context) -> str:
+    """Make one record from what another task wrote and one from nothing; hand on."""
+    found = await ctx.memory(facts).get(f"{name}/0")
+    assert found is not None
+    await ctx.memory(facts).put("sum", f"sum of {name}", expect=NEW, derived_from=[found.reference])
+    await ctx.memory(facts).put("own", "nothing of anybody", expect=NEW)
+    return await ctx.call(stamp, "sum")
+
+
+@agent(reads=cries, writes=results)
+async def crier(name: str, ctx: Context) -> str:
+    await ctx.memory(facts).put("cry", f"hear {name}", expect=NEW)
+    return name
+
+
+TEAM: list[Any] = [greeter, writer, adder, crier]
+
+
+@asynccontextmanager
+async def looking(team: Team, folder: Path) -> AsyncIterator[Callable[[str], Any]]:
+    """Stand where `handrail memory retract` stands."""
+    keys = LocalKeys(folder / "keys" / "subjects.sqlite")
+    settings = ViewSettings(
+        team.namespace, ["facts"], folder / "views", lambda one: opened(one, keys)
+    )
+    view, projection = MemoryView(team.bus, settings), Projection(folder / "p.sqlite")
+    try:
+        await view.start()
+        await catch_up(team.bus, team.namespace, projection)
+        sender = CommandSender(team.bus, team.namespace, TENANT)
+        spaces = {"facts": facts}
+        memory = OnMemory(team.bus, sender, spaces, keys, view, WallClock().now_ms())
+        acts = MemoryActs(memory, Person("eve", "a test"))
+
+        async def plan(message: str, tenant: str = TENANT) -> Retraction:
+            return await plan_retraction(projection, acts, message, tenant)
+
+        yield plan
+    finally:
+        await view.close()
+        projection.close()
+        await asyncio.to_thread(keys.close)
+
+
+def keys_of(found: Retraction) -> list[str]:
+    return [key_in_words(one.key) for one in found.plan.changes]
+
+
+async def submission(team: Team, task: str) -> str:
+    """Give the id of the message with which a task began."""
+    (accepted,) = [
+        one for one in await ledger(team) if isinstance(one, Accepted) and one.task_id == task
+    ]
+    return accepted.ce_id
+
+
+async def test_what_came_of_a_message_is_found_though_its_own_handler_only_handed_on(
+    team_of: TeamOf, tmp_path: Path
+) -> None:
+    async with team_of(*TEAM, memory=[facts]) as team:
+        team.allow(stamp)
+        first = await team.submit(names, "ada")
+        await first.until("completed")
+        other = await team.submit(names, "bob")
+        await other.until("completed")
+        async with looking(team, tmp_path) as plan:
+            found = await plan(await submission(team, first.id))
+
+        assert found.known
+        assert keys_of(found) == ["ada/0", "ada/1", "ada/2", "ada/3"]
+        assert [(one.agent, one.text, one.task) for one in found.acts] == [
+            ("greeter", "stamp", first.id)
+        ]
+        assert [one.kind for one in found.left] == [WroteKind.RESULT]
+
+
+async def test_what_another_task_made_of_it_and_handed_on_is_found_and_nothing_else(
+    team_of: TeamOf, tmp_path: Path
+) -> None:
+    async with team_of(*TEAM, memory=[facts]) as team:
+        team.allow(stamp)
+        first = await team.submit(names, "ada")
+        await first.until("completed")
+        second = await team.submit(sums, "ada")
+        await second.until("completed")
+        async with looking(team, tmp_path) as plan:
+            found = await plan(await submission(team, first.id))
+
+        assert keys_of(found) == ["ada/0", "ada/1", "ada/2", "ada/3", "cry", "sum"]
+        assert {(one.agent, one.task) for one in found.acts} == {
+            ("greeter", first.id),
+            ("adder", second.id),
+        }
+        assert len(found.left) == 2
+
+
+async def test_a_message_that_nobody_has_heard_of_is_no_message_without_consequences(
+    team_of: TeamOf, tmp_path: Path
+) -> None:
+    async with team_of(*TEAM, memory=[facts]) as team:
+        team.allow(stamp)
+        task = await team.submit(names, "ada")
+        await task.until("completed")
+        message = await submission(team, task.id)
+        async with looking(team, tmp_path) as plan:
+            unheard = await plan("11111111-1111-5111-8111-111111111111")
+            of_others = await plan(message, "another")
+
+        assert not unheard.known
+        assert (of_others.acts, of_others.left) == ((), ())
