@@ -36,6 +36,7 @@ from handrail.wire.record import Record, TopicPartition
 log = structlog.get_logger(__name__)
 
 
+PURGE_WAIT_MS: Final = 200  #: for readers, by whoever follows and would stand still
 _VERSION: Final = """
     INSERT INTO version (space, "key", "offset", number, written_ms, sealed, crc, body)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -202,10 +203,14 @@ class View:
         return bool(self._state("purge_due"))
 
     def purge(self) -> bool:
-        """Take what was deleted out of the write-ahead log too; True once nothing of it is left."""
+        """Take what was deleted out of the write-ahead log too; True once nothing of it is left.
+
+        False when somebody reads for longer than a moment: following goes on meanwhile.
+        """
         # Written first, so that the note itself is what the emptied log would begin with.
         self.database.execute("UPDATE state SET purge_due = 0")
-        busy = self.database.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
+        with self.database.waiting_at_most(PURGE_WAIT_MS):
+            busy = self.database.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
         if busy:
             self.database.execute("UPDATE state SET purge_due = 1")
         return not busy

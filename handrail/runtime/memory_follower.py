@@ -43,6 +43,7 @@ POLL_S: Final = 0.25
 BARRIER_EVERY_S: Final = 30.0  #: how often the ends of the topics are asked for
 BEHIND_AFTER_S: Final = 10.0  #: without reaching the ends that were asked for
 AGAIN_S: Final = 1.0  #: after the broker could not be reached
+PURGE_AGAIN_S: Final = 1.0  #: after somebody was reading while words were to be taken out
 SNAPSHOT_EVERY_S: Final = 3_600.0
 SNAPSHOT_RECORDS_MIN: Final = 1_000  #: fewer are read from the topics as fast
 DELETED_KEPT_MS: Final = 86_400_000  #: how long Kafka tells of a deletion when a topic says nothing
@@ -109,6 +110,7 @@ class Follower:
         self._saving: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[_Barrier] | None = None
         self._log = ViewLog()
+        self._purge_again_s = 0.0  #: when what a reader has held up is tried again; 0: nothing was
         self._deleted_kept_ms = DELETED_KEPT_MS
         self.view: View | None = None
         self.freshness = Freshness.LOADING
@@ -243,7 +245,9 @@ class Follower:
                     raise _StartAgain
                 self._unsaved += len(records)
                 self._moved()
-                await self._purge(view)
+            # Also when nothing comes: whoever was reading then may have gone since.
+            await self._purge(view, again_at_once=bool(records))
+            if records:
                 await self._log.see_to(view)
             await self._see_to_barrier(view, tail)
 
@@ -323,16 +327,21 @@ class Follower:
 
     # ---- what was forgotten, and snapshots
 
-    async def _purge(self, view: View) -> None:
-        if not view.is_purge_due():
+    async def _purge(self, view: View, *, again_at_once: bool) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if not view.is_purge_due() or not (again_at_once or now_s >= self._purge_again_s):
             return
         if self._saving is not None:  # what it copies may be what has to go
             await asyncio.wait([self._saving])
         await self._log.settled()  # two at a time cannot write the log into the file
         await in_thread(self._folder.remove_unheld)
         self._snapshot_s = None
-        if not await in_thread(view.purge):
+        if await in_thread(view.purge):
+            self._purge_again_s = 0.0
+            return
+        if not self._purge_again_s:
             log.info("words that were forgotten are taken out once nobody reads")
+        self._purge_again_s = asyncio.get_running_loop().time() + PURGE_AGAIN_S
 
     def _save_sometimes(self, now_s: float) -> None:
         """Copy the file now and then, while following goes on."""

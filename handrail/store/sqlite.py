@@ -70,6 +70,7 @@ class Database:
         self._connection = connection
         self.path = path  #: None for a scratch database
         self._border = _Border(path)
+        self._busy_wait_ms = BUSY_WAIT_MS
         self.moved_aside: Path | None = None  #: where a damaged predecessor lies now
         self.log_pages = 0  #: in the log by the last commit; counted once `leave_log` was called
 
@@ -107,6 +108,7 @@ class Database:
         with _Border(path):
             connection = cast("_Connection", apsw.Connection(str(path)))
         database = cls(connection, path)
+        database._busy_wait_ms = busy_wait_ms
         try:
             with _Border(path):
                 connection.set_busy_timeout(busy_wait_ms)
@@ -117,6 +119,15 @@ class Database:
             connection.close(force=True)
             raise
         return database
+
+    @contextlib.contextmanager
+    def waiting_at_most(self, busy_wait_ms: int) -> Generator[None]:
+        """Wait no longer than this for others, and as long as always afterwards."""
+        self._connection.set_busy_timeout(busy_wait_ms)
+        try:
+            yield
+        finally:
+            self._connection.set_busy_timeout(self._busy_wait_ms)
 
     def replaced(self, migrations: Sequence[str]) -> "Database":
         """Close this file, move it aside as damaged, and open an empty one in its place."""

@@ -331,5 +331,35 @@ async def test_what_is_forgotten_is_taken_out_of_every_file_while_the_process_ru
             await until(lambda: files_with(tmp_path, b"uxotlis") == [])
 
 
+async def test_what_is_forgotten_while_somebody_reads_is_taken_out_once_they_have_gone(
+    ground: Ground, tmp_path: Path
+) -> None:
+    keys = {"sealed-1": {"text": "lives in quxotlisk street"}}
+    full = full_key(TENANT, "profile", subject="d1g3st")
+
+    def opener(record: StoredRecord) -> StoredRecord | None:
+        clear = keys.get(str(record.value)) if record.sealed else record.value
+        return None if clear is None else replace(record, value=clear, sealed=False)
+
+    async with ground.bus() as bus:
+        scribe = await Scribe.begin(ground, bus)
+        written = await scribe.put("facts", "", "sealed-1", full=full, sealed=True)
+        async with view_of(ground, bus, tmp_path, opener=opener) as view:
+            await view.wait_for(written, within_s=10)
+            reader = Database.open(view.file, LAYOUTS)
+            reader.execute("BEGIN")
+            reader.rows("SELECT count(*) FROM record")
+            with captured_lines() as logs:
+                keys.clear()
+                wanted = await scribe.remove("facts", "", full=full)
+                await view.wait_for(wanted, within_s=10)
+                await until(lambda: [line for line in logs if "nobody reads" in line["event"]])
+            left = files_with(tmp_path, b"uxotlis")
+            reader.close()
+
+            assert left == ["view-1.db-wal"]
+            await until(lambda: files_with(tmp_path, b"uxotlis") == [])
+
+
 def files_with(folder: Path, word: bytes) -> list[str]:
     return [p.name for p in folder.rglob("*") if p.is_file() and word in p.read_bytes()]
