@@ -77,9 +77,16 @@ def _seen(asked: Asked, present: Present, now_ms: int) -> _Seen:
     record = present.record
     if record is not None:
         expired = record.expires_ms is not None and record.expires_ms <= now_ms
-        if expired or (record.quarantined and not asked.by_person):
+        # Whoever takes back means a version, also one that nobody is given any more.
+        gone = expired and not _takes_back(asked)
+        if gone or (record.quarantined and not asked.by_person):
             record = None
     return _Seen(present, record, record.version if record is not None else 0)
+
+
+def _takes_back(asked: Asked) -> bool:
+    command = asked.command
+    return command.op in {Op.REMOVE, Op.FLAG} or command.rollback_of is not None
 
 
 def _compared(asked: Asked, space: Memory[Any], seen: _Seen) -> Decision | None:

@@ -32,7 +32,14 @@ PEOPLE = Memory(
     access=Access(personal=PersonalData.SUBJECT),
 )
 SHORT = Memory("short", carries=int, keeps=MemoryClass.FACT, ttl_s=60)
-SPACES = {**PLAIN, "people": PEOPLE, "short": SHORT}
+GUESTS = Memory(
+    "guests",
+    carries=dict,
+    keeps=MemoryClass.PREFERENCE,
+    ttl_s=60,
+    access=Access(personal=PersonalData.SUBJECT),
+)
+SPACES = {**PLAIN, "people": PEOPLE, "short": SHORT, "guests": GUESTS}
 
 
 class Partition:
@@ -223,9 +230,9 @@ def about(op: Op, subject: str = "d1", by: str = "person:ada") -> Command:
     return Command(op=op, space="", key=subject, by=by, reason="asked for")
 
 
-def sealed(key: str, subject: str = "d1", **facts: object) -> Command:
+def sealed(key: str, subject: str = "d1", space: str = "people", **facts: object) -> Command:
     full = full_key(TENANT, key, subject=subject)
-    return command(Op.PUT, "people", key, "c2VhbA==", full=full, sealed=True, **facts)
+    return command(Op.PUT, space, key, "c2VhbA==", full=full, sealed=True, **facts)
 
 
 def test_a_subject_is_forgotten_with_every_key_and_nobody_else_is() -> None:
@@ -244,7 +251,7 @@ def test_a_subject_is_forgotten_with_every_key_and_nobody_else_is() -> None:
     assert isinstance(partition.told()[-1], MemoryWritten)
 
 
-def test_a_legal_hold_blocks_removal_and_the_sweep_until_it_is_released() -> None:
+def test_a_legal_hold_blocks_forgetting_and_removal_until_it_is_released() -> None:
     partition = Partition()
     partition.takes(partition.asks(sealed("p/1", expect=0), about(Op.HOLD)))
     remove = command(
@@ -261,6 +268,63 @@ def test_a_legal_hold_blocks_removal_and_the_sweep_until_it_is_released() -> Non
 
     assert [isinstance(one, MemoryRefused) and one.reason for one in held] == ["held", "held"]
     assert (kept, partition.newest("people")) == (1, {})
+
+
+def test_what_has_expired_under_a_legal_hold_is_swept_once_the_hold_is_released() -> None:
+    partition = Partition()
+    held, other = (sealed("g/1", subject, "guests", expect=0) for subject in ("d1", "d10"))
+    partition.takes(partition.asks(held, other, about(Op.HOLD)))
+
+    partition.begin_anew()
+    partition.commits(partition.book.overdue(61_000), 61_000)
+    under_hold = sorted(partition.newest("guests"))
+    again = partition.book.overdue(10 * DAY_MS)
+    partition.takes(partition.asks(about(Op.RELEASE)), 61_000)
+    partition.commits(partition.book.overdue(61_000), 61_000)
+
+    assert under_hold == [held.key]
+    assert again == []
+    assert partition.newest("guests") == {}
+    last = partition.told()[-1]
+    assert isinstance(last, MemoryWritten)
+    assert (last.op, last.key, last.removed) == ("expire", held.key, True)
+
+
+def test_what_has_expired_and_is_not_swept_yet_is_taken_back_or_the_hold_is_named() -> None:
+    partition = Partition()
+    free, held = (sealed("g/1", subject, "guests", expect=0) for subject in ("d1", "d2"))
+    partition.takes(partition.asks(free, held, about(Op.HOLD, "d2")))
+    removals = [
+        command(Op.REMOVE, "guests", "g/1", by="person:ada", full=one.key, expect=1)
+        for one in (free, held)
+    ]
+
+    partition.takes(partition.asks(*removals), 61_000)
+
+    removed, kept = partition.told()[-2:]
+    assert isinstance(removed, MemoryWritten)
+    assert (removed.key, removed.removed, removed.version) == (free.key, True, 2)
+    assert isinstance(kept, MemoryRefused)
+    assert (kept.key, kept.reason) == (held.key, "held")
+    assert "legal hold" in kept.sentence
+
+
+def test_an_earlier_version_is_restored_over_one_that_has_expired() -> None:
+    partition = Partition()
+    first = command(Op.PUT, "short", "k", 1, expect=0)
+    partition.takes(partition.asks(first))
+    partition.takes(partition.asks(command(Op.PUT, "short", "k", 2, expect=1)))
+    back = command(Op.PUT, "short", "k", 1, by="person:ada", expect=2, rollback_of=2)
+
+    partition.takes(partition.asks(back), 61_000)
+
+    (record,) = partition.newest("short").values()
+    assert (record.value, record.version, record.rollback_of) == (1, 3, 2)
+    written_over = command(Op.PUT, "short", "k", 3, expect=3)
+    partition.takes(partition.asks(written_over), 200_000)
+    refused = partition.told()[-1]
+    assert isinstance(refused, MemoryRefused)
+    assert refused.reason == "conflict"
 
 
 def test_an_agent_forgets_nobody() -> None:
