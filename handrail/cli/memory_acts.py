@@ -21,6 +21,7 @@ from handrail.errors import ConfirmationNeeded, NothingRemembered
 if TYPE_CHECKING:
     from handrail.bus.settings import Settings
     from handrail.ledger.consequences import Act
+    from handrail.ledger.memory_event import MemoryForgotten
     from handrail.memory.changes import Plan
     from handrail.memory.erasing import Forgetting
     from handrail.runtime.memory_acts import Done, MemoryActs, OnMemory
@@ -42,6 +43,7 @@ RECEIPT = (
     Column("ELSEWHERE", "elsewhere", right=True),
     Column("LEFT", "left", right=True),
     Column("KEY DESTROYED", "key_destroyed"),
+    Column("STATE", "state"),
 )
 CONFLICT = 5
 
@@ -113,8 +115,8 @@ def retract(place: Place, message: str, shape: Shape, **wish: object) -> int:
 def forget(place: Place, subject: str, shape: Shape, **wish: object) -> int:
     """Forget a person: destroy their key, remove their records and what was made from them.
 
-    It cannot be taken back. Ends with 3 when nothing is known of them and with 4 when somebody has
-    put them on hold.
+    It cannot be taken back. Ends with 3 when nothing is known of them, also when they were
+    forgotten before, and with 4 when somebody has put them on hold. The reason is on the receipt.
     """
     return asyncio.run(_forget(place.settings(), subject, shape, Wish(**wish)))  # type: ignore[arg-type]  # the options of `_wish`
 
@@ -218,36 +220,83 @@ async def _offer(acts: "MemoryActs", plan: "Plan", shape: Shape, wish: Wish, not
 
 
 async def _forget(settings: "Settings", subject: str, shape: Shape, wish: Wish) -> int:
-    from handrail.wire.rfc3339 import rfc3339
-
     async with opened_memory(settings, wish.tenant) as memory:
         acts = _acts(memory, wish, "")
         acts.check_not_held(subject)
         plan = await acts.forgetting(subject)
-        known = memory.keys.find(memory.keys.digest(wish.tenant, subject)) is not None
-        if plan.is_empty and not known:
-            raise NothingRemembered(what=inert(subject), detail="nobody has written about them.")
+        digest = memory.keys.digest(wish.tenant, subject)
+        if plan.is_empty and memory.keys.find(digest) is None:
+            if not wish.dry_run:
+                # An earlier forgetting may have left old bytes of the key, which this clears.
+                await asyncio.to_thread(memory.keys.destroy, digest)
+            await _check_unfinished(settings, subject, digest, plan)
         _preview(subject, plan)
         if wish.dry_run:
+            row = _planned_receipt(subject, digest, plan, wish)
+            show_rows("memory-receipts", [row], RECEIPT, shape, empty="")
             note("Nothing was done: this was a dry run.")
             return 0
         if not wish.yes:
             _confirm(subject)
         receipt = await acts.forget(subject, plan, views_folder(settings.project_dir))
-        row = MemoryReceiptRow(
-            subject=subject,
-            digest=receipt.key,
-            records=receipt.records,
-            versions=receipt.versions,
-            elsewhere=receipt.elsewhere,
-            left=receipt.left,
-            key_destroyed=receipt.key_destroyed,
-            time=rfc3339(receipt.time_ms),
-        )
+        row = _receipt(subject, receipt)
         show_rows("memory-receipts", [row], RECEIPT, shape, empty="")
         note("The receipt stands on the ledger. No undo exists: the key is gone.")
         note("Backups of the file of keys from before still open what was known of them.")
         return CONFLICT if receipt.left else 0
+
+
+async def _check_unfinished(
+    settings: "Settings", subject: str, digest: str, plan: "Forgetting"
+) -> None:
+    """Raise NothingRemembered, unless only the receipt of a forgetting was not written."""
+    from handrail.cli.projection import current_projection
+    from handrail.ledger.queries import receipt_of
+    from handrail.wire.rfc3339 import rfc3339
+
+    detail = "nobody has written about them."
+    if plan.removals:
+        async with current_projection(settings) as (projection, _):
+            receipt = receipt_of(projection, digest)
+        if receipt is None:
+            return
+        when, by = rfc3339(receipt.time_ms), inert(receipt.by)
+        detail = f"they were forgotten at {when} by {by}; the receipt stands on the ledger."
+    raise NothingRemembered(what=inert(subject), detail=detail)
+
+
+def _receipt(subject: str, receipt: "MemoryForgotten") -> MemoryReceiptRow:
+    from handrail.wire.rfc3339 import rfc3339
+
+    return MemoryReceiptRow(
+        subject=subject,
+        digest=receipt.key,
+        records=receipt.records,
+        versions=receipt.versions,
+        elsewhere=receipt.elsewhere,
+        left=receipt.left,
+        key_destroyed=receipt.key_destroyed,
+        time=rfc3339(receipt.time_ms),
+        state="done",
+        by=receipt.by,
+        reason=receipt.reason or None,
+    )
+
+
+def _planned_receipt(subject: str, digest: str, plan: "Forgetting", wish: Wish) -> MemoryReceiptRow:
+    return MemoryReceiptRow(
+        subject=subject,
+        digest=digest,
+        records=sum(plan.own.values()),
+        versions=plan.versions,
+        elsewhere=len(plan.elsewhere.changes),
+        left=len(plan.elsewhere.left),
+        key_destroyed=False,
+        time=None,
+        state="planned",
+        by=f"person:{wish.person}",
+        reason=wish.reason or None,
+    )
 
 
 def _preview(subject: str, plan: "Forgetting") -> None:

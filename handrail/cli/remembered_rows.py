@@ -67,7 +67,7 @@ class MemoryDiffRow:
 
 @dataclass(frozen=True, slots=True)
 class MemoryReceiptRow:
-    """The receipt of a person who was forgotten."""
+    """The receipt of a person who was forgotten, or what would be forgotten."""
 
     subject: str
     digest: str  #: what stands for them in topics
@@ -76,7 +76,10 @@ class MemoryReceiptRow:
     elsewhere: int  #: records made from what was known of them
     left: int
     key_destroyed: bool
-    time: str
+    time: str | None
+    state: str  #: done, or planned
+    by: str
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class MemoryForgotten(OfMemory):
     elsewhere: int  #: records that were made from them and were removed or marked
     left: int  #: records that were made from them and could not be
     key_destroyed: bool  #: False: it had been destroyed before
+    reason: str = ""  #: as whoever wanted it has said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from handrail.errors.ledger import FilterWrong
 from handrail.ledger.event import Accepted, Event, Rejected, Submitted
 from handrail.ledger.event_record import UnknownEvent, decode
-from handrail.ledger.memory_event import MemoryRefused
+from handrail.ledger.memory_event import MemoryForgotten, MemoryRefused
 from handrail.ledger.projection import Projection, plain, read_facts
 from handrail.ledger.task_state import TaskFacts, TaskState
 from handrail.store.sqlite import Row, Value
@@ -173,6 +173,18 @@ def tasks_telling_of(projection: Projection, identity: str) -> list[str]:
         (plain(identity), TASKS_COUNT_MAX),
     )
     return [str(row[0]) for row in rows]
+
+
+def receipt_of(projection: Projection, digest: str) -> MemoryForgotten | None:
+    """Give the newest receipt of a subject's forgetting."""
+    rows = projection.database.rows(
+        'SELECT partition, "offset", time_ms, key, value, kind FROM event'
+        " WHERE type = ? AND json_extract(CAST(value AS TEXT), '$.key') = ?"
+        " ORDER BY time_ms DESC LIMIT 1",
+        (MemoryForgotten.__name__, digest),
+    )
+    told = [one.event for one in map(_told, rows) if one is not None]
+    return next((one for one in told if isinstance(one, MemoryForgotten)), None)
 
 
 def asked_first(events: Sequence[Told]) -> list[Told]:

@@ -198,7 +198,8 @@ def _of_memory(
         case MemoryForgotten():
             return (
                 f"{event.by} had a person forgotten: {event.records} records in {event.versions}"
-                f" versions, and {event.elsewhere} made from them; {event.left} were left."
+                f" versions, and {event.elsewhere} made from them; {event.left} were left"
+                + (f" ({event.reason})." if event.reason else ".")
             )
         case MemoryRefused():
             return (

@@ -18,14 +18,15 @@ from handrail.wire.memory import StoredRecord, key_in_words
 class Forgetting:
     """What would be forgotten."""
 
-    own: Mapping[str, int]  #: space → records about the subject, removed ones too
-    versions: int  #: of these records, all that are kept
+    own: Mapping[str, int]  #: space → records about the subject that are there
+    versions: int  #: about the subject that hold a value, of removed records too
+    removals: int  #: versions that say that a record about the subject is gone
     elsewhere: Plan  #: what was made from them and is not about the subject
 
     @property
     def is_empty(self) -> bool:
-        """Say that memory knows nothing of the subject."""
-        return not self.own and self.elsewhere.is_empty and not self.elsewhere.left
+        """Say that nothing of the subject is there to be forgotten."""
+        return not self.own and not self.versions and self.elsewhere.is_empty
 
 
 def plan_forget(digest: str, versions: Collection[StoredRecord], planner: Planner) -> Forgetting:
@@ -46,8 +47,10 @@ def plan_forget(digest: str, versions: Collection[StoredRecord], planner: Planne
             found.append(planner.flag(current))
         else:
             found.append(left(current, "it can never be removed, and is marked already"))
-    places = Counter(space for space, _ in {(one.space, one.key) for one in own})
-    return Forgetting(dict(places), len(own), plan_of(found))
+    there = [history[-1] for history in by_place(own).values() if not history[-1].removed]
+    places = Counter(one.space for one in there)
+    removals = sum(one.removed for one in own)
+    return Forgetting(dict(places), len(own) - removals, removals, plan_of(found))
 
 
 def not_about_the_same(

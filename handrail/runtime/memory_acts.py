@@ -175,6 +175,7 @@ class MemoryActs:
             elsewhere=len(done) - kept,
             left=kept + len(plan.elsewhere.left),
             key_destroyed=destroyed,
+            reason=self._person.reason,
         )
         await _write(ground.bus, ground.sender.namespace, receipt)
         return receipt

@@ -173,8 +173,13 @@ def test_a_person_is_held_released_and_forgotten_by_hand(shell: Shell) -> None:
 
     assert "case 7" in said("memory", "forget", "ada", "--yes", ends=4)
     said("memory", "release", "ada")
-    (receipt,) = items("memory", "forget", "ada", "--yes")
+    (planned,) = items("memory", "forget", "ada", "--dry-run")
+    (receipt,) = items("memory", "forget", "ada", "--yes", "--reason", "she asked for it")
+    again = said("memory", "forget", "ada", "--yes", ends=3)
 
-    assert (receipt["records"], receipt["key_destroyed"]) == (1, True)
+    assert (planned["state"], planned["records"], planned["time"]) == ("planned", 1, None)
+    assert (receipt["records"], receipt["versions"], receipt["key_destroyed"]) == (1, 1, True)
+    assert (receipt["state"], receipt["reason"]) == ("done", "she asked for it")
+    assert "they were forgotten at" in again
     said("memory", "get", "tastes", "drink", "--subject", "ada", ends=3)
     said("memory", "release", "ada", ends=3)

@@ -14,8 +14,11 @@ from handrail.contract.memory import Access, Memory, MemoryClass, PersonalData
 from handrail.errors.subject import SubjectHeld
 from handrail.ledger.event_record import decode
 from handrail.ledger.memory_event import MemoryForgotten
+from handrail.ledger.projection import Projection
+from handrail.ledger.queries import receipt_of
 from handrail.memory.sealing import opened, sealed
 from handrail.runtime.clock import WallClock
+from handrail.runtime.follow import catch_up
 from handrail.runtime.memory_acts import MemoryActs, OnMemory, Person
 from handrail.runtime.memory_commands import CommandSender
 from handrail.runtime.memory_view import MemoryView, ViewSettings
@@ -180,6 +183,26 @@ async def test_a_forgotten_person_is_gone_and_a_receipt_says_so(
         events = [decode(record) for record in await ground.records(bus, "ledger")]
         assert [event for event in events if isinstance(event, MemoryForgotten)] == [receipt]
         assert ADA not in str(receipt)
+
+
+async def test_a_receipt_says_why_and_after_it_nothing_is_left_to_be_forgotten(
+    ground: Ground, tmp_path: Path
+) -> None:
+    async with ground.bus() as bus, on_memory(ground, bus, tmp_path) as memory:
+        await put(memory, "tastes", "k", {"text": CANARY}, about=ADA)
+        plan = await acts(memory).forgetting(ADA)
+
+        receipt = await acts(memory, "she asked for it").forget(ADA, plan, tmp_path / "views")
+        again = await acts(memory).forgetting(ADA)
+
+        assert receipt.reason == "she asked for it"
+        assert (again.own, again.versions, again.is_empty) == ({}, 0, True)
+        assert again.removals > 0
+        projection = Projection(tmp_path / "p.sqlite")
+        await catch_up(bus, ground.namespace, projection)
+        assert receipt_of(projection, receipt.key) == receipt
+        assert receipt_of(projection, "d1") is None
+        projection.close()
 
 
 async def test_forgetting_twice_is_forgetting_once(ground: Ground, tmp_path: Path) -> None:

@@ -196,7 +196,19 @@ ROWS = {
         sha256="ab",
     ),
     "memory-refused": MemoryRefusedRow("facts", "echo", "clerk", 3, "2026-11-28T14:00:00Z"),
-    "memory-receipts": MemoryReceiptRow("ada", "d1", 2, 5, 1, 0, True, "2026-11-28T14:00:00Z"),
+    "memory-receipts": MemoryReceiptRow(
+        subject="ada",
+        digest="d1",
+        records=2,
+        versions=5,
+        elsewhere=1,
+        left=0,
+        key_destroyed=True,
+        time="2026-11-28T14:00:00Z",
+        state="done",
+        by="person:eve",
+        reason="she asked for it",
+    ),
 }
 
 

@@ -2,7 +2,7 @@
 
 from handrail.memory.derivation import reference
 from handrail.memory.erasing import not_about_the_same, plan_forget
-from handrail.wire.memory import full_key
+from handrail.wire.memory import Command, Op, full_key
 from tests.unit.memory.book import Book, planner
 
 
@@ -32,6 +32,30 @@ def test_what_was_made_from_them_elsewhere_is_removed_or_marked() -> None:
         ("decisions", "marks it as not to be trusted"),
         ("facts", "removes it"),
     ]
+
+
+def test_of_somebody_who_was_forgotten_before_nothing_is_left_to_be_forgotten() -> None:
+    book = Book()
+    own = book.put("tastes/drink", "x", subject="d1")
+    book.put("decisions/why", "since tea", derived_from=[reference(own)])
+    for change in plan_forget("d1", book.versions, planner()).elsewhere.changes:
+        book.take(change.command)
+    book.take(Command(op=Op.REMOVE, space="tastes", key=own.key, by="person:ada"))
+    book.versions.remove(own)  # as a view does with what nobody can read any more
+
+    found = plan_forget("d1", book.versions, planner())
+
+    assert (found.own, found.versions, found.removals, found.is_empty) == ({}, 0, 1, True)
+
+
+def test_a_record_that_was_removed_and_whose_values_are_kept_is_still_to_be_forgotten() -> None:
+    book = Book()
+    own = book.put("tastes/drink", "x", subject="d1")
+    book.take(Command(op=Op.REMOVE, space="tastes", key=own.key, by="person:ada"))
+
+    found = plan_forget("d1", book.versions, planner())
+
+    assert (found.own, found.versions, found.is_empty) == ({}, 1, False)
 
 
 def test_somebody_of_whom_nothing_is_known_is_said_to_be_unknown() -> None:
