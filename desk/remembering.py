@@ -1,7 +1,8 @@
 """What the desk remembers: answers that were proved once, and serve the next who asks the same.
 
 Guarantees: a remembered answer serves only a question that asks the same in the same words, but for
-articles, capitals and signs; and only while every source that it quotes has the bytes that it had.
+articles, capitals and signs; and whether it serves as the answer or beside the documents of another
+question, only while every source that it quotes has the bytes that it had.
 Whoever reviews a brief proves remembered quotes like any others.
 """
 
@@ -36,6 +37,10 @@ class Fact(BaseModel):
     claims: tuple[Claim, ...] = ()
     gone: str | None = None  #: why it holds no longer: a source has changed
 
+    def without_proof(self, why: str) -> "Fact":
+        """Give what is left of it once a source has changed: the question, and why."""
+        return Fact(question=self.question, collection=self.collection, gone=why)
+
     def in_place_of(self, old: "Fact | None") -> "Fact":
         """Give this one, whatever was there: it was proved just now."""
         del old
@@ -61,10 +66,11 @@ def key_of(collection: str, question: str) -> str:
     return f"{collection}/{hashlib.sha256(' '.join(words).encode()).hexdigest()[:32]}"
 
 
-async def still_proved(fact: Fact) -> str | None:
-    """Prove every quote of a fact against the files as they are; say what is wrong, or None."""
-    found = await asyncio.to_thread(faults, fact.claims, known_collections())
-    return found[0].reason if found else None
+async def what_is_wrong(kept: list[Fact]) -> list[str | None]:
+    """Prove every quote of facts against the files as they are; say of each what is wrong."""
+    known = known_collections()
+    found = [await asyncio.to_thread(faults, one.claims, known) for one in kept]
+    return [one[0].reason if one else None for one in found]
 
 
 async def found_faults(brief: Brief) -> list[Fault]:

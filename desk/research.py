@@ -35,7 +35,9 @@ def as_claims(
 
 
 def nothing_on_the_shelf(collection: str, shelf: Shelf) -> str:
-    """Say why a collection has nothing to search."""
+    """Say why a search of a collection has found nothing."""
+    if shelf.passages:
+        return "No document of the collection has any of its words."
     if not shelf.files and not shelf.left_out:
         return f"The collection {collection} holds no documents."
     return f"No document of the collection {collection} could be read."

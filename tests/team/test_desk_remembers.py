@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from handrail.models.extractive import ExtractiveModel
+from handrail.models.port import ModelReply, ModelRequest
 from handrail.testing import Team
 from tests.team.desk import BRIDGE, TIDES, Desk
 
@@ -86,6 +88,48 @@ async def test_a_source_whose_bytes_changed_takes_its_facts_with_it(desk: Desk) 
         versions = await team.memory(desk.loaded.spaces["facts"]).history(key)
         assert [bool(one.value.gone) for one in versions] == [False, True, False]
         assert "has changed since it was quoted" in str(versions[1].value.gone)
+
+
+class Watched(ExtractiveModel):
+    """The model without a language model; it keeps what of memory was put before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[str] = []
+
+    async def respond(self, request: ModelRequest) -> ModelReply:
+        self.shown.append(request.context)
+        return await super().respond(request)
+
+
+async def test_a_source_whose_bytes_changed_takes_its_facts_from_other_questions_too(
+    desk: Desk,
+) -> None:
+    from desk.remembering import key_of
+
+    desk.write("lund.md", f"{BRIDGE}\n")
+    desk.write("tides.md", f"{TIDES}\n")
+    model, facts = Watched(), desk.loaded.spaces["facts"]
+    async with desk.team(model) as team:
+        await ask(team, WHEN)
+        await ask(team, "How far does the tide at Lund rise?")
+        desk.write("lund.md", f"{BRIDGE.replace('1932', '1938')}\n")
+        model.shown.clear()
+
+        await ask(team, "Which mayor has opened the harbour bridge of Lund?")
+
+        (shown,) = [text for text in model.shown if text]
+        assert "1932" not in shown
+        assert "four metres" in shown
+        marked = await team.memory(facts).get(key_of("papers", WHEN))
+        assert marked is not None
+        assert (marked.version, marked.value.claims) == (2, ())
+        assert "has changed since it was quoted" in str(marked.value.gone)
+
+        model.shown.clear()
+        await ask(team, "Who was there when the harbour bridge of Lund was opened?")
+
+        assert "has changed" not in "".join(model.shown)
 
 
 async def test_questions_that_were_not_asked_before_are_looked_up_beside_those_that_were(
