@@ -7,6 +7,7 @@ while folding waits, for the log begins anew only once nothing of it is left.
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -25,9 +26,12 @@ LOG_PAGES_MAX: Final = 8_192  #: 32 MiB, some hundred small batches
 class ViewLog:
     """The log of the view that a process folds into. Belongs to the event loop's thread."""
 
-    def __init__(self, pages_max: int = LOG_PAGES_MAX) -> None:
+    def __init__(
+        self, pages_max: int = LOG_PAGES_MAX, bring_in: Callable[[Path], None] = bring_log_in
+    ) -> None:
         """Begin with a log that holds nothing."""
         self._pages_max = pages_max
+        self._bring_log_in = bring_in
         self._left_pages = 0  #: that could not be brought in, since somebody reads from them
         self._bringing: asyncio.Task[None] | None = None
 
@@ -37,12 +41,12 @@ class ViewLog:
         if self._bringing is not None:
             if self._bringing.done():
                 await self.settled()
-                await _bring_in(view.path)
+                await self._bring_in(view.path)
                 self._left_pages = pages
             return
         left_pages = self._left_pages if pages >= self._left_pages else 0
         if pages - left_pages >= self._pages_max:
-            self._bringing = asyncio.create_task(_bring_in(view.path), name="log of a view")
+            self._bringing = asyncio.create_task(self._bring_in(view.path), name="log of a view")
 
     async def settled(self) -> None:
         """Wait until nothing is brought in any more."""
@@ -50,10 +54,9 @@ class ViewLog:
         if bringing is not None:
             await asyncio.wait([bringing])
 
-
-async def _bring_in(path: Path) -> None:
-    try:
-        await asyncio.to_thread(partial(bring_log_in, path))
-    except (StoreDamaged, StoreUnusable) as error:
-        # Nothing is lost with it: the log is read as well. What is damaged, folding finds too.
-        log.warning("log of the view of memory stays long", why=str(error))
+    async def _bring_in(self, path: Path) -> None:
+        try:
+            await asyncio.to_thread(partial(self._bring_log_in, path))
+        except (StoreDamaged, StoreUnusable) as error:
+            # Nothing is lost with it: the log is read as well. What is damaged, folding finds too.
+            log.warning("log of the view of memory stays long", why=str(error))

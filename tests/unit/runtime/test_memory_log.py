@@ -3,8 +3,6 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from handrail.memory.tables import LAYOUTS
 from handrail.memory.view import View
 from handrail.runtime.memory_log import ViewLog
@@ -57,11 +55,11 @@ async def test_what_could_not_be_brought_in_beside_the_folding_is_brought_in_by_
 
 
 async def test_whoever_reads_from_the_log_is_waited_for_and_does_not_hold_up_each_batch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     asked: list[Path] = []
-    monkeypatch.setattr("handrail.runtime.memory_log.bring_log_in", asked.append)  # it cannot
     folding = Folding(tmp_path / "view.db")
+    folding.log = ViewLog(PAGES_MAX, asked.append)  # it cannot
 
     while folding.view.database.log_pages < 5 * PAGES_MAX:
         await folding.batch()

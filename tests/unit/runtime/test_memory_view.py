@@ -1,15 +1,12 @@
 """The view of memory in a process, on the in-process bus."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from handrail.memory.view import View
 from handrail.runtime.memory_follower import IN_PLACE_BYTES_MAX
-from handrail.wire.memory import full_key
+from handrail.wire.memory import StoredRecord, full_key
 from tests.promises.ground import Ground
 from tests.promises.memory_scribe import TENANT, Scribe
 from tests.promises.memory_view import *  # noqa: F403 - every test of it is a test of this file
@@ -22,32 +19,21 @@ def ground() -> Ground:
 
 
 @pytest.mark.parametrize(
-    ("bytes_count", "settings", "in_place"),
-    [
-        (10, {}, True),
-        (IN_PLACE_BYTES_MAX, {}, False),
-        (10, {"opener": lambda record: record}, False),
-        (10, {"opener": lambda record: record, "opener_waits": False}, True),
-    ],
+    ("bytes_count", "opener_waits", "in_place"),
+    [(10, False, True), (IN_PLACE_BYTES_MAX, False, False), (10, True, False)],
 )
 async def test_what_is_folded_in_no_time_does_not_wait_for_a_thread_and_all_else_does_not_hold_up(
-    ground: Ground,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    bytes_count: int,
-    settings: dict[str, Any],
-    in_place: bool,
+    ground: Ground, tmp_path: Path, bytes_count: int, opener_waits: bool, in_place: bool
 ) -> None:
-    threads: list[int] = []
-    take: Callable[..., Any] = View.take
+    threads: set[int] = set()
 
-    def noted(*given: Any, **how: Any) -> Any:
-        threads.append(threading.get_ident())
-        return take(*given, **how)
+    def opener(stored: StoredRecord) -> StoredRecord:
+        threads.add(threading.get_ident())
+        return stored
 
-    monkeypatch.setattr(View, "take", noted)
     async with ground.bus() as bus:
         scribe = await Scribe.begin(ground, bus)
+        settings = {"opener": opener, "opener_waits": opener_waits}
         async with view_of(ground, bus, tmp_path, **settings) as view:
             wanted = await scribe.put("facts", "order/1", {"text": "x" * bytes_count})
             assert await view.get("facts", full_key(TENANT, "order/1"), wanted=wanted) is not None
