@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from handrail.chaos.checker.reading import Line, Reading
 from handrail.chaos.history import Happening, History, Phase
 from handrail.lane.journal import Kind
-from handrail.ledger.event import AtLane
+from handrail.ledger.happened import AtLane
 from handrail.wire.priority import without_priority
 from handrail.wire.record import TopicPartition
 
