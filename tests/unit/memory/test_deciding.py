@@ -386,16 +386,3 @@ def test_a_quota_is_shared_by_the_partitions_and_what_exceeds_it_is_refused() ->
     there = stored(space)
     change = asked(space, value={"text": "so"}, expect=1)
     assert word(decided(space, change, there, usage=Usage(3, 1_000), partitions=4)) == "v2"
-
-
-def test_what_lies_under_a_key_that_is_refused_now_can_be_taken_away_and_is_not_repeated() -> None:
-    old = stored(FACT, key=full_key("acme", "tel/+491701234567"))
-    change = asked(FACT, key=old.key, expect=1, value=OTHER, by="person:ada")
-
-    refused = decided(FACT, change, old)
-    gone = decided(FACT, asked(FACT, Op.REMOVE, key=old.key, expect=1, by="person:ada"), old)
-
-    assert isinstance(refused, Refusal)
-    assert "+491701234567" not in refused.detail + refused.remedy
-    assert "with subject=" in refused.remedy
-    assert word(gone) == "v2"
