@@ -2,13 +2,13 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from handrail.lane.gather import Gather
-from handrail.lane.poison import Standing
+from handrail.lane.poison import NOTHING_HELD, Standing
 from handrail.lane.redrives import Settled
-from handrail.lane.retry import Tries
+from handrail.lane.retry import NO_TRIES, Tries
 from handrail.wire.envelope import Envelope
 from handrail.wire.record import Record
 
@@ -72,11 +72,11 @@ class Invocation:
     started_ms: int | None = None
     task_id: str = ""  #: of a gather known once its handler has started
     tenant: str = ""
-    tries: Tries = field(default_factory=Tries)
+    tries: Tries = NO_TRIES
     why: Why | None = None  #: what it waits for while it rests
     wake_ms: int | None = None  #: when it goes on at the latest while it rests
     said_provider: bool = False  #: the ledger knows that it waits for a provider
-    standing: Standing = field(default_factory=Standing)  #: what is held against it
+    standing: Standing = NOTHING_HELD  #: what is held against it
     is_on_record: bool = False  #: the journal has, or is about to have, its ACCEPTED
     redriven: Settled | None = None  #: the dead letter that it was made from again
     memory_read: str | None = None  #: how far in memory its failed tries had seen, as `ce_memread`
@@ -108,7 +108,8 @@ class Mailboxes:
     def __init__(self, per_key_count_max: int) -> None:
         """Refuse more than that many behind one key."""
         self._per_key_count_max = per_key_count_max
-        self._boxes: dict[bytes, deque[Invocation]] = {}
+        # Lists, since an empty deque alone takes more than all else of one that rests.
+        self._boxes: dict[bytes, list[Invocation]] = {}
         self._ready: deque[Invocation] = deque()
         self._blocks: dict[bytes, dict[str, int]] = {}  # by key: who died, and its offset
 
@@ -119,14 +120,16 @@ class Mailboxes:
 
     def put(self, invocation: Invocation) -> None:
         """Queue it behind its key; it is ready at once when it is the only one."""
-        box = self._boxes.setdefault(invocation.key, deque())
-        box.append(invocation)
-        if len(box) == 1:
-            self._ready.append(invocation)
+        box = self._boxes.get(invocation.key)
+        if box is not None:
+            box.append(invocation)
+            return
+        self._boxes[invocation.key] = [invocation]
+        self._ready.append(invocation)
 
     def put_at_its_place(self, invocation: Invocation) -> None:
         """Queue one that comes again by its offset, behind the first if that one has begun."""
-        box = self._boxes.setdefault(invocation.key, deque())
+        box = self._boxes.setdefault(invocation.key, [])
         begun = bool(box) and (box[0].stage is not Stage.WAITING or box[0].is_on_record)
         place = int(begun)
         while place < len(box) and box[place].offset < invocation.offset:
@@ -183,7 +186,7 @@ class Mailboxes:
     def remove_head(self, invocation: Invocation) -> None:
         """Let the next of this key come up; only the head of a key ever ends."""
         box = self._boxes[invocation.key]
-        head = box.popleft()
+        head = box.pop(0)
         assert head is invocation
         if box:
             self._ready.append(box[0])

@@ -6,6 +6,7 @@ has to say stands in one more header. No body at all removes the record.
 """
 
 import base64
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -41,6 +42,8 @@ class Kind(StrEnum):
 STEP_KINDS = frozenset({Kind.INTENT, Kind.OUTCOME, Kind.IN_DOUBT})
 #: Their keys end in the path of a step, all others in a number.
 PATH_KINDS = STEP_KINDS | {Kind.RELEASED}
+#: Facts that are the same in the records of many invocations.
+_SAID_BY_MANY = frozenset({"effect", "name", "presence", "tenant", "waits", "why"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +133,13 @@ def decode_entry(record: Record) -> Entry | None:
             kind=kind,
             invocation=invocation,
             part=0 if kind in PATH_KINDS else int(part),
-            path=part if kind in PATH_KINDS else "",
+            path=sys.intern(part) if kind in PATH_KINDS else "",
             body=record.value if facts.pop("body", False) else None,
             epoch=int(facts.pop("epoch")),
-            agent_version=str(facts.pop("agent_version")),
+            agent_version=sys.intern(str(facts.pop("agent_version"))),
             written_ms=int(facts.pop("ts")),
             snapshot=_snapshot(record, facts.pop("snapshot", None)),
-            facts=facts,
+            facts=_slim(facts),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise JournalBroken(
@@ -145,6 +148,17 @@ def decode_entry(record: Record) -> Entry | None:
             offset=record.offset,
             detail=repr(error),
         ) from error
+
+
+def _slim(facts: dict[str, object]) -> dict[str, object]:
+    """Give facts that take no more memory than they must: many of them may be kept for long.
+
+    A table that was read has room for all that it once held; what many records say is kept once.
+    """
+    return {
+        name: sys.intern(said) if name in _SAID_BY_MANY and isinstance(said, str) else said
+        for name, said in facts.items()
+    }
 
 
 def _snapshot(record: Record, held: Mapping[str, object] | None) -> Record | None:

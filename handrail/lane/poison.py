@@ -105,7 +105,7 @@ class Standing:
         A run that came to its rest has killed nobody, and is no suspect any more. One that only
         goes on resting, as it did before its process died, has shown nothing.
         """
-        return Standing() if self.presence is not Presence.WAITING else self
+        return NOTHING_HELD if self.presence is not Presence.WAITING else self
 
     def unfinished(self) -> "Standing":
         """Give the standing of a run that was cut off in words, not by a death."""
@@ -138,11 +138,15 @@ class Standing:
     @classmethod
     def of(cls, facts: Mapping[str, object]) -> "Standing":
         """Read what `facts` gave; what is missing holds nothing against it. Raises ValueError."""
-        return cls(
+        found = cls(
             Presence(str(facts.get("presence", Presence.WAITING))),
             int(str(facts.get("involved", 0))),
             int(str(facts.get("lonely", 0))),
         )
+        return NOTHING_HELD if found == NOTHING_HELD else found
+
+
+NOTHING_HELD = Standing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

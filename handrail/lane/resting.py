@@ -7,7 +7,7 @@ from handrail.lane.bounds import SNAPSHOT_IN_MEMORY_BYTES_MAX
 from handrail.lane.invocation import Invocation, Stage, Why
 from handrail.lane.journal import Entry, Kind
 from handrail.lane.poison import Standing
-from handrail.lane.retry import Tries
+from handrail.lane.retry import NO_TRIES, Tries
 from handrail.wire.claim import is_claim
 from handrail.wire.record import Record
 
@@ -61,13 +61,14 @@ def accepted_entry(invocation: Invocation, epoch: int, version: str, now_ms: int
 def take_up(invocation: Invocation, accepted: Entry) -> tuple[Why | None, int | None]:
     """Give an invocation the tries of its ACCEPTED; give what it waited for, and until when."""
     facts = accepted.facts
-    invocation.tries = Tries(
+    tries = Tries(
         int(str(facts["counted"])),
         int(str(facts["uncounted"])),
         _optional(facts["since_ms"]),
         int(str(facts.get("total", 0))),
         _optional(facts.get("first_ms")),
     )
+    invocation.tries = NO_TRIES if tries == NO_TRIES else tries
     seen = facts.get("memory_read")
     invocation.memory_read = None if seen is None else str(seen)
     invocation.is_on_record = True

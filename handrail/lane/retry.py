@@ -72,6 +72,9 @@ class Tries:
         return replace(told, counted=self.counted + 1, uncounted=0, since_ms=since_ms)
 
 
+NO_TRIES = Tries()
+
+
 class GiveUpReason(StrEnum):
     """Why there is no further try."""
 

@@ -138,6 +138,8 @@ class StepRecord:
 class StepLog:
     """The recorded steps of one invocation."""
 
+    __slots__ = ("_asking", "records")
+
     def __init__(self, asking: set[tuple[str, str]] | None = None) -> None:
         """Begin with nothing recorded; keep `asking` true, (invocation, path) of open questions."""
         self.records: dict[str, StepRecord] = {}
