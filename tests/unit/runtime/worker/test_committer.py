@@ -141,6 +141,28 @@ async def test_what_arrives_during_a_commit_gathers_for_the_next_one() -> None:
     assert max(len(transaction) for transaction in log.transactions) <= BATCH_ITEMS_MAX
 
 
+async def test_no_transaction_holds_more_than_a_hundred_items() -> None:
+    log = Log()
+    async with committing(log) as committer:
+        for number in range(250):
+            committer.hand(item(str(number)))
+        await committer.flush()
+
+    assert [len(transaction) for transaction in log.transactions] == [100, 100, 50]
+
+
+async def test_no_transaction_is_larger_than_four_megabytes_unless_one_item_is() -> None:
+    log = Log()
+    megabytes = (1.5, 1.5, 1.5, 5, 0.1, 0.1)
+    async with committing(log) as committer:
+        for size in megabytes:
+            committer.hand(item("x" * int(size * 1_000_000)))
+        await committer.flush()
+
+    found = [[round(len(value) / 1e6, 1) for value in one] for one in log.transactions]
+    assert found == [[1.5, 1.5], [1.5], [5.0], [0.1, 0.1]]
+
+
 async def test_offsets_are_finished_only_once_their_transaction_has_committed() -> None:
     log = Log()
     seen: list[int] = []
