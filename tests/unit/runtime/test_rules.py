@@ -6,7 +6,6 @@ import pytest
 
 from handrail import Context, Effect, Integrity, Reach, Topic, agent, results, tool
 from handrail.bus.in_process import InProcessBus
-from handrail.bus.kafka_producer import TRANSACTION_TIMEOUT_MS
 from handrail.bus.port import Ahead, TopicSpec, Written
 from handrail.errors.lane import PartitionCountsDiffer
 from handrail.runtime.worker.process import AgentProcess, ProcessSettings
@@ -84,10 +83,6 @@ async def test_no_transaction_is_open_while_code_of_an_agent_or_a_tool_runs() ->
         assert await task.result(str) == "x"
         seen = await open_within_a_transaction(team)
         assert team.full("results") + "[0]" in seen, "one that is open is seen"
-
-
-def test_a_transaction_that_nobody_ends_is_ended_by_the_broker_after_ten_seconds() -> None:
-    assert TRANSACTION_TIMEOUT_MS == 10_000
 
 
 async def test_an_agent_whose_topics_differ_in_their_partitions_does_not_start() -> None:
