@@ -1,0 +1,1 @@
+"""How long a lane's transactions are open."""
