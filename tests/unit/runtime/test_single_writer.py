@@ -1,7 +1,7 @@
 """A single writer as such, whatever it writes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -88,7 +88,7 @@ class HeldUpBus(InProcessBus):
 
 
 @asynccontextmanager
-async def writing(bus: HeldUpBus) -> AsyncIterator[SingleWriter]:
+async def writing(bus: HeldUpBus) -> AsyncGenerator[SingleWriter]:
     for name in ("ledger", "tasks", "results", "person.requests"):
         bus.broker.create(TopicSpec(f"ns.{name}", 2))
     writer = registrar(bus, "ns", WallClock())
