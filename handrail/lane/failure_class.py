@@ -52,6 +52,15 @@ class Failure:
     retry_after_ms: int | None = None  #: how long the other side asks to be left alone
 
 
+class ToolBroke(Refused):
+    """A tool has raised what is no refusal: told without its words, and judged by what it was."""
+
+    def __init__(self, state: State, detail: str, judged: Failure) -> None:
+        """Tell it in this state."""
+        super().__init__(state, detail)
+        self.judged = judged
+
+
 #: A state in which the same request may help, and how patiently. The others are final: they want
 #: other arguments or a person, or nobody knows what happened, and then nothing is sent blindly.
 _PASSING_STATES: Mapping[State, Failure] = {
@@ -70,6 +79,8 @@ def classify(error: BaseException) -> Failure:
     Not for cancellation, which is the lane's matter, nor for what the lane's own producer raises.
     """
     match error:
+        case ToolBroke(judged=judged):
+            return judged
         case Refused():
             known = _PASSING_STATES.get(error.state, Failure(FailureClass.FATAL))
             return _with_wait(known, error.retry_after_s)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.errors import FailureClass
-from handrail.lane.failure_class import Failure, classify, is_unbilled
+from handrail.lane.failure_class import Failure, ToolBroke, classify, is_unbilled
 from handrail.lane.journal import Entry
 from handrail.lane.steps import ANEW, StepLog, StepRecord, StepState
 
@@ -47,6 +47,8 @@ class StepFailure:
     def of(cls, error: BaseException, effect: Effect, *, earlier: bool = False) -> "StepFailure":
         """Judge what a step has raised; `earlier` when an attempt before it may have acted."""
         failure = classify(error)
+        if isinstance(error, ToolBroke):
+            return cls(failure, nothing_happened=False)
         if isinstance(error, Refused):
             unknown = error.state is State.OUTCOME_UNKNOWN
             if unknown and effect in _REPEATABLE | _RECEIVER_KNOWS:

@@ -193,8 +193,8 @@ def error_without(name: str, error: Exception, secrets: Mapping[str, str]) -> Ex
             retry_after_s=error.retry_after_s,
             retry=error.retry,
         )
-    return _as_cleared(error, secrets) or Refused(
-        State.INTERNAL, f"{name}: {cleared(f'{type(error).__name__}: {error}', secrets)}"
+    return _as_cleared(error, secrets) or RuntimeError(
+        f"{name}: {cleared(f'{type(error).__name__}: {error}', secrets)}"
     )
 
 

@@ -55,7 +55,7 @@ async def charge(ctx: ToolContext, how: str) -> str:
     if how == "refuse":
         raise Refused(State.NOT_FOUND, f"{BESIDE} {key}", remedy=f"use {key}")
     if how == "die":
-        raise ValueError(f"{BESIDE} {key}")
+        raise Refused(State.NOT_FOUND, f"{BESIDE} {key}")
     if how == "raise":
         raise ValueError(f"{BESIDE} {key}", {"password": key}) from OSError(key)
     return f"{BESIDE} {key}"
@@ -67,11 +67,9 @@ async def clerk(how: str, ctx: Context) -> str:
     try:
         said = await ctx.call(charge, how=how)
     except Refused as no:
-        said = f"{no.detail} {no.remedy}"
-    except ValueError as error:
         if how == "die":
             raise
-        said = str(error)
+        said = f"{no.detail} {no.remedy}"
     log.info("charged", said=said, more=Plant.at("logs"))
     told = f"{said} {Plant.at('prompts')}"
     await ctx.model(f"What does this mean? {told}", returns=str)

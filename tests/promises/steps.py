@@ -74,6 +74,10 @@ async def test_no_turn_and_no_tool_call_of_a_recorded_loop_is_repeated(
         assert len(team.model.asked) == 3
 
 
+async def check(text: str) -> str:
+    raise ValueError("no", 5)
+
+
 async def test_an_error_is_recorded_and_comes_again_as_it_was(team_of: TeamOf) -> None:
     seen: list[tuple[object, ...]] = []
 
@@ -85,6 +89,10 @@ async def test_an_error_is_recorded_and_comes_again_as_it_was(team_of: TeamOf) -
             seen.append((type(no), no.state, no.title, no.detail, no.remedy, no.retry_after_s))
         try:
             await ctx.call(look, text)
+        except Refused as broken:
+            seen.append((type(broken), broken.state, broken.detail, broken.__cause__))
+        try:
+            await ctx.step(check, text, effect=Effect.READ)
         except ValueError as wrong:
             seen.append((type(wrong), wrong.args))
         return await ctx.model("now", returns=str)
@@ -94,15 +102,17 @@ async def test_an_error_is_recorded_and_comes_again_as_it_was(team_of: TeamOf) -
         team.fake(rent, raises=refusal)
         team.fake(look, raises=ValueError("not", 7))
         team.model.script(says("end"))
-        await team.kill(careful, at="after_outcome_commit:3")
+        await team.kill(careful, at="after_outcome_commit:4")
         task = await team.submit(jobs, "x")
         await team.restart(careful)
 
         assert await task.result(str) == "end"
         assert (len(team.calls(rent)), len(team.calls(look))) == (1, 1)
     assert seen[0] == (Refused, State.CONFLICT, "T", "taken", "R", 2.5)
-    assert seen[1] == (ValueError, ("not", 7))
-    assert seen[2:] == seen[:2]
+    told = "look failed with ValueError; its words are in the log"
+    assert seen[1] == (Refused, State.INTERNAL, told, None)
+    assert seen[2] == (ValueError, ("no", 5))
+    assert seen[3:] == seen[:3]
 
 
 async def test_an_error_that_cannot_be_made_again_is_another_one_from_the_start(
@@ -111,18 +121,20 @@ async def test_an_error_that_cannot_be_made_again_is_another_one_from_the_start(
     class Odd(Exception):
         pass
 
+    async def strange(text: str) -> str:
+        raise Odd(text)
+
     seen: list[type] = []
 
     @agent(reads=jobs, writes=results)
     async def careful(text: str, ctx: Context) -> str:
         try:
-            await ctx.call(rent, text)
+            await ctx.step(strange, text, effect=Effect.READ)
         except Exception as wrong:  # noqa: BLE001 - whichever it is
             seen.append(type(wrong))
         return await ctx.model("now", returns=str)
 
     async with team_of(careful, tools=TOOLS) as team:
-        team.fake(rent, raises=Odd("strange"))
         team.model.script(says("end"))
         await team.kill(careful, at="after_outcome_commit:2")
         task = await team.submit(jobs, "x")
@@ -220,8 +232,8 @@ async def test_of_steps_side_by_side_the_first_error_in_their_order_is_raised(
     async def both(text: str, ctx: Context) -> str:
         try:
             await ctx.gather(ctx.call(rent, text), ctx.call(look, text), ctx.call(pay, text))
-        except ValueError as first:
-            return str(first)
+        except Refused as first:
+            return first.detail
         return "no error"
 
     async def late(text: str) -> str:
@@ -233,7 +245,7 @@ async def test_of_steps_side_by_side_the_first_error_in_their_order_is_raised(
         team.fake(look, raises=ValueError("the second"))
         task = await team.submit(jobs, "x")
 
-        assert await task.result(str) == "the first, x"
+        assert (await task.result(str)).startswith("rent failed with ValueError")
         assert acts.done == ["pay x"], "nobody is cut off by another's error"
 
 

@@ -181,8 +181,6 @@ async def teller(how: str, ctx: Context) -> str:
         return str(await ctx.call(leaky, how=how))
     except Refused as no:
         return f"{no.state}: {no.detail} {no.remedy}"
-    except (ValueError, ConnectionError) as error:
-        return f"{type(error).__name__}: {error}"
 
 
 async def test_no_secret_is_in_any_topic_whatever_a_tool_does_with_it(team_of: TeamOf) -> None:
@@ -201,8 +199,8 @@ async def test_no_secret_is_in_any_topic_whatever_a_tool_does_with_it(team_of: T
 
     assert Bank.calls == [CANARY] * 4
     assert "hello [secret psp]" in told["result"]
-    assert told["error"] == "ValueError: the answer to [secret psp] was 500"
-    assert told["cause"] == "ConnectionError: away"
+    assert told["error"].startswith("internal: leaky failed with ValueError")
+    assert told["cause"].startswith("internal: leaky failed with ConnectionError")
     assert told["refusal"].startswith("not_found: [secret psp] knows nothing")
     assert len(written) > 8
     assert not [one for one in written if "9f3b" in one]

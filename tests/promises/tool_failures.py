@@ -13,6 +13,7 @@ from handrail import (
     Integrity,
     Reach,
     Refused,
+    TaskFailed,
     agent,
     results,
     tool,
@@ -21,6 +22,7 @@ from handrail.contract.acted import LOOK_FIRST
 from handrail.contract.failure import RetryClass
 from handrail.contract.tool import Tool
 from handrail.testing import Team, calls, says
+from handrail.testing.accounting import read_all
 from tests.promises.step_tools import jobs
 
 TeamOf = Callable[..., Team]
@@ -130,3 +132,46 @@ async def test_a_handler_hears_that_an_act_with_an_invalid_answer_has_acted_also
     assert told.endswith(LOOK_FIRST)
     assert bank.heard[-1].retry is RetryClass.AFTER_PROBE
     assert bank.paid == ["ann"]
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "tries", "reason"),
+    [
+        ("pay", "outcome_unknown", 1, "in_doubt"),
+        ("pay_once", "outcome_unknown", 3, "attempts"),
+        ("look", "internal", 3, "attempts"),
+    ],
+)
+async def test_the_words_of_an_error_reach_nobody_and_it_is_tried_as_what_it_was(
+    team_of: TeamOf, bank: type[Bank], name: str, state: str, tries: int, reason: str
+) -> None:
+    bank.after = [ValueError(SECRET_WORDS) for _ in range(9)]
+    async with team_of(trusting, tools=TOOLS.values(), partitions=1) as team:
+        task = await real(team).submit(jobs, name)
+        with pytest.raises(TaskFailed) as failed:
+            await task.result(str)
+        (letter,) = await task.dead_letters()
+        written = [
+            f"{record.key!r} {record.value!r} {record.headers!r}"
+            for topic in await team.bus.admin.topics()
+            if topic.startswith(team.full(""))
+            for record in await read_all(team.bus, topic)
+        ]
+
+    assert f"{state}: {name} failed with ValueError" in str(failed.value)
+    assert (letter.failure.reason, len(bank.paid)) == (reason, tries)
+    assert [one for one in [str(failed.value), *written] if "hunter2" in one] == []
+
+
+@pytest.mark.parametrize("name", ["pay", "look"])
+async def test_a_handler_hears_of_any_error_of_a_tool_in_a_state_and_the_log_has_its_words(
+    team_of: TeamOf, bank: type[Bank], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bank.after = [ValueError(SECRET_WORDS)]
+    async with team_of(caller, tools=TOOLS.values(), partitions=1) as team:
+        told = await (await real(team).submit(jobs, name)).result(str)
+
+    assert told.startswith("internal: look" if name == "look" else "outcome_unknown: pay")
+    assert "hunter2" not in told
+    assert bank.heard[0].__cause__ is None
+    assert "hunter2" in "".join(capsys.readouterr())

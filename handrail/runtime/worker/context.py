@@ -344,7 +344,7 @@ class RunContext:
             decode=tool.from_record,
             accept=tool.result_of,
             again=lambda no, tries: may_try_again(tool, no, tries, self._steps),
-            in_words=lambda error: tool_failed_in_words(tool, error),
+            in_words=lambda error: tool_failed_in_words(tool, error, task=self.task_id, step=path),
             timeout_s=seconds_max(tool),
             gives=tool.gives,
         )

@@ -1,12 +1,30 @@
-"""Says what is told of a tool that has failed, by what its effect may have left behind."""
+"""Says what is told of a tool that has failed, by what its effect may have left behind.
+
+Guarantee: whatever a tool raises, handler, model and people hear of a refusal in one of the closed
+states; the words of an error that is none, which may hold anything, stand in the log alone.
+"""
 
 from typing import Any
 
-from handrail.contract.acted import after_act
-from handrail.contract.failure import Refused
+import structlog
+
+from handrail.contract.acted import LEAVES_NO_TRACE, after_act
+from handrail.contract.failure import Refused, State
 from handrail.contract.tool import Tool
+from handrail.lane.failure_class import ToolBroke, classify
+
+log = structlog.get_logger("handrail.rails")
 
 
-def tool_failed_in_words(tool: Tool[Any, Any], error: Exception) -> Exception:
+def tool_failed_in_words(
+    tool: Tool[Any, Any], error: Exception, *, task: str, step: str
+) -> Exception:
     """Give what is recorded of the error, and told to handler, model and people."""
-    return after_act(error, tool.effect) if isinstance(error, Refused) else error
+    if isinstance(error, Refused):
+        return after_act(error, tool.effect)
+    log.warning("tool failed", tool=tool.name, task=task, step=step, exc_info=error)
+    harmless = tool.effect in LEAVES_NO_TRACE
+    state = State.INTERNAL if harmless else State.OUTCOME_UNKNOWN
+    acted = "" if harmless else ", and may have acted before"
+    detail = f"{tool.name} failed with {type(error).__name__}{acted}; its words are in the log"
+    return ToolBroke(state, detail, classify(error))
