@@ -19,6 +19,10 @@ from tests.promises.undo_again import (  # noqa: F401 - a fixture, and tests of 
 from tests.promises.undo_attempts import (  # noqa: F401 - a test of this file
     test_what_an_earlier_try_may_have_done_is_settled_by_no_refusal_of_a_later_one,
 )
+from tests.promises.undo_moved import (  # noqa: F401 - a fixture, and a test of this file
+    harbour,
+    test_an_act_whose_cancel_came_before_its_handler_went_on_is_taken_back,
+)
 from tests.promises.undo_rights import (  # noqa: F401 - a test of this file
     test_what_a_stranger_gave_back_is_shown_to_a_person_before_an_undo_acts_on_it,
 )

@@ -11,14 +11,14 @@ from handrail.errors.transport import RecordRefused
 from handrail.lane.bounds import TIMER_RESOLUTION_S
 from handrail.lane.decision import End, Rest
 from handrail.lane.invocation import Invocation, Why
-from handrail.lane.journal import Entry, encode_entry
+from handrail.lane.journal import encode_entry
 from handrail.lane.lane import Lane
 from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.acted import acted
 from handrail.runtime.worker.answering import Answering
 from handrail.runtime.worker.burial import Burial, Buried
 from handrail.runtime.worker.canceling import Canceled, Canceling
-from handrail.runtime.worker.committer import Committer, Item
+from handrail.runtime.worker.committer import Committer, InHand, Item
 from handrail.runtime.worker.ending import Doubtful, Ended, Suspended
 from handrail.runtime.worker.execution import Execution, WhyCancelled
 from handrail.runtime.worker.ground import LaneGround
@@ -92,13 +92,15 @@ class Carrier:
         self._lane.wake_due(self._worker.clock.now_ms())
         self._arm()
 
-    def take_over(self, outcomes: Sequence[Entry]) -> None:
+    def take_over(self, outcomes: Sequence[InHand]) -> None:
         """Write what the same lane knew before it was opened anew and could not commit."""
-        for outcome in outcomes:
+        for outcome, beside in ((one.entry, one.beside) for one in outcomes):
             if self._lane.steps.accepts(outcome):
                 self._lane.steps.of(outcome.invocation).put(outcome)
-                records = [encode_entry(outcome, self._place.journal)]
-                self._committer.hand(Item(records, outcome=outcome))
+                own = encode_entry(outcome, self._place.journal)
+                item = Item([own, *beside], outcome=outcome, beside=beside)
+                item.instead = lambda own=own: [own]
+                self._committer.hand(item)
 
     async def read_answers(self) -> None:
         """Take in what has come to the answers, before anything of the journal is judged."""

@@ -34,6 +34,14 @@ BATCH_ITEMS_MAX = 100
 BATCH_BYTES_MAX = 4_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """The outcome of a step that is not known to be committed, and what was to go with it."""
+
+    entry: Entry
+    beside: Sequence[Outgoing] = ()
+
+
 @dataclass(slots=True, eq=False)
 class Item:
     """Records and finished offsets that belong together: all or nothing."""
@@ -45,6 +53,7 @@ class Item:
     instead: Callable[[], Sequence[Outgoing]] | None = None
     """Gives what is committed in its place, in its order, when one of its records is refused."""
     outcome: Entry | None = None  #: of a step, which must not be lost when the lane opens anew
+    beside: Sequence[Outgoing] = ()  #: those of its records that must not be lost with it either
     done: "asyncio.Future[Sequence[int]] | None" = field(default=None)
     prepare: Callable[[], Sequence[Outgoing]] | None = None
     """Gives the records when everything before has committed; the item is then alone."""
@@ -114,10 +123,10 @@ class Committer:
             await self.commit(Item(()))
 
     @property
-    def outcomes_in_hand(self) -> list[Entry]:
+    def outcomes_in_hand(self) -> list[InHand]:
         """Outcomes of steps that were handed over and are not known to be committed."""
         items = (*self._batch, *self._queue)
-        return [item.outcome for item in items if item.outcome is not None]
+        return [InHand(one.outcome, one.beside) for one in items if one.outcome is not None]
 
     @property
     def is_idle(self) -> bool:

@@ -14,10 +14,11 @@ from handrail.lane.journal import encode_entry, tombstone
 from handrail.lane.late import Settled, settle
 from handrail.lane.steps import StepState, request_of
 from handrail.ledger.event import PersonAnswered
+from handrail.ledger.event_record import LEDGER
 from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.ground import LaneGround
-from handrail.wire.late_outcome import LateOutcome
+from handrail.wire.late_outcome import LateOutcome, LateState
 from handrail.wire.record import Outgoing, Record
 
 log = structlog.get_logger("handrail.lane")
@@ -50,7 +51,8 @@ async def take_late_outcome(ground: LaneGround, record: Record) -> bool:
         log.warning("nobody waits for this outcome", **about, state=str(late.state))
         return True
     log.info("outcome came late", **about, state=str(late.state))
-    await ground.committer.commit(Item(_records(ground, settled)))
+    own, beside = _records(ground, settled), _beside(ground, late, settled)
+    await ground.committer.commit(Item([*own, *beside], instead=lambda: own))
     await ground.worker.fail_points.reached(Moment.AFTER_LATE_OUTCOME)
     ground.flights.tell()
     invocation = lane.find(late.invocation)
@@ -76,3 +78,13 @@ def _records(ground: LaneGround, settled: Settled) -> list[Outgoing]:
             )
             records.append(ground.saying.record(event))
     return records
+
+
+def _beside(ground: LaneGround, late: LateOutcome, settled: Settled) -> list[Outgoing]:
+    """Give what the ledger is told in the transaction of the outcome.
+
+    A handler that goes on says it again; that of a task which was canceled meanwhile never does.
+    """
+    if not settled.entries or late.state is not LateState.ENDED:
+        return []
+    return [one.on(ground.worker.team.full(LEDGER)) for one in late.beside]

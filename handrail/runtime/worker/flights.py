@@ -7,7 +7,7 @@ act comes to is kept until its outcome was handed to a committer, or was sent to
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from handrail.lane.steps import Asked
 from handrail.lane.trying_again import StepFailure
 from handrail.runtime.worker.recorded_error import encode_error
 from handrail.wire.limits import BLOB_BYTES_MAX
+from handrail.wire.record import Outgoing
 
 if TYPE_CHECKING:
     from handrail.runtime.worker.ground import Act
@@ -53,6 +54,7 @@ class Flight:
     begun_in: int | None = None  #: the epoch that its intent names
     licensed_until_s: float = 0.0  #: on the machine's own clock: it may not begin to act later
     task: "asyncio.Task[ActEnd] | None" = None
+    beside: "Callable[[], Sequence[Outgoing]]" = tuple  #: what goes with its outcome
 
     @property
     def step(self) -> tuple[str, str, int]:
@@ -111,7 +113,7 @@ class Flights:
         if (invocation, act.asked.path) not in self._under_way:
             self.license(invocation, act.asked, 1, act.timeout_s)
         flight = self._under_way[invocation, act.asked.path]
-        flight.began_s = time.monotonic()
+        flight.began_s, flight.beside = time.monotonic(), act.beside
         name = f"act {act.asked.name} of {invocation}"
         work = _carry_out_in_time(act, begun, flight.licensed_until_s, tries)
         flight.task = asyncio.create_task(work, name=name)

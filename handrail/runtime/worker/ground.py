@@ -88,10 +88,10 @@ def outcome_item(entry: Entry, journal: TopicPartition, act: Act[Any] | None) ->
     own = encode_entry(entry, journal)
     if act is None:
         return Item([own], outcome=entry)
-    if not entry.facts["ok"]:
-        return Item([own, *act.beside_failure(entry)], outcome=entry)
-    item = Item([own, *act.beside()], outcome=entry)
-    if (less := act.instead) is not None:
+    ok = entry.facts["ok"]
+    beside = act.beside() if ok else act.beside_failure(entry)
+    item = Item([own, *beside], outcome=entry, beside=beside)
+    if ok and (less := act.instead) is not None:
         item.instead = lambda: [own, *less()]
     return item
 

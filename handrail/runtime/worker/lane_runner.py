@@ -20,12 +20,11 @@ from handrail.errors import (
     ProducerFenced,
 )
 from handrail.lane.bounds import TIMER_RESOLUTION_S
-from handrail.lane.journal import Entry
 from handrail.lane.lane import Lane
 from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.asking_again import AskingAgain
 from handrail.runtime.worker.carrying import Carrier
-from handrail.runtime.worker.committer import Committer
+from handrail.runtime.worker.committer import Committer, InHand
 from handrail.runtime.worker.copying import copy_forward
 from handrail.runtime.worker.lane_state import LaneState, end_task, first_end, to_its_end
 from handrail.runtime.worker.letting_go import LastWords, take_back
@@ -67,7 +66,7 @@ class LaneRunner:
         self._moved = moved
         self._membership: Membership | None = None
         self._committer: Committer | None = None
-        self._in_hand: list[Entry] = []  # outcomes that were not committed when the lane broke
+        self._in_hand: list[InHand] = []  # outcomes that were not committed when the lane broke
         self._carrier: Carrier | None = None
         self._task: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None

@@ -64,7 +64,7 @@ class LastWords:
         flights: list[Flight] = [*ground.flights, *_still_open(ground, self.moved)]
         until = {flight.step: now_ms + int(flight.left_s() * 1000) for flight in flights}
         # Handed over and not written: it is sent if the lane does not come back.
-        for outcome in ground.committer.outcomes_in_hand:
+        for outcome in (one.entry for one in ground.committer.outcomes_in_hand):
             if "attempt" in outcome.facts:
                 attempt = int(str(outcome.facts["attempt"]))
                 step = (outcome.invocation, outcome.path, attempt)

@@ -17,12 +17,12 @@ import structlog
 from handrail.bus.port import Bus
 from handrail.errors import HandrailError
 from handrail.errors.transport import RecordRefused
-from handrail.lane.journal import Entry
 from handrail.runtime.clock import Clock
+from handrail.runtime.worker.committer import InHand
 from handrail.runtime.worker.flights import ActEnd, Flight
 from handrail.runtime.worker.opening import LanePlace
 from handrail.wire.claim import chunk, claim_of, needs_claim
-from handrail.wire.late_outcome import LateOutcome, LateState
+from handrail.wire.late_outcome import LateOutcome, LateState, beside_of
 from handrail.wire.record import TopicPartition
 
 log = structlog.get_logger("handrail.lane")
@@ -37,7 +37,7 @@ class Released:
 
     place: LanePlace
     flights: Sequence[Flight]
-    outcomes: Sequence[Entry] = ()  #: handed over, and not known to be committed
+    outcomes: Sequence[InHand] = ()  #: handed over, and not known to be committed
 
 
 class MovedActs:
@@ -68,7 +68,7 @@ class MovedActs:
         """Go on with what a lane leaves behind, and tell what comes of it."""
         for flight in released.flights:
             self._spawn(released.place, flight, self._fly(released.place, flight))
-        for entry in released.outcomes:
+        for entry, beside in ((one.entry, one.beside) for one in released.outcomes):
             if "attempt" in entry.facts:
                 late = LateOutcome(
                     entry.invocation,
@@ -77,6 +77,7 @@ class MovedActs:
                     LateState.ENDED,
                     entry.facts,
                     entry.body,
+                    beside=beside_of(beside),
                 )
                 self._spawn(released.place, None, self._send(released.place, late))
 
@@ -133,7 +134,8 @@ class MovedActs:
         if needs_claim(ended.body):
             facts["claim"] = await self._store(ended.body)
             late = LateOutcome(invocation, path, attempt, LateState.ENDED, facts)
-        await self._send(place, late)
+        beside = () if ended.failed is not None else beside_of(flight.beside())
+        await self._send(place, replace(late, beside=beside))
 
     async def _send(self, place: LanePlace, late: LateOutcome) -> None:
         where = place.answers
@@ -142,6 +144,10 @@ class MovedActs:
             try:
                 await self._bus.sender().send(record)
             except RecordRefused as error:
+                if late.beside:
+                    # Its handler says it again, if it goes on; the outcome must not be lost.
+                    late = replace(late, beside=())
+                    continue
                 log.error("a late outcome was refused", why=str(error))  # noqa: TRY400 - in words
                 return
             except HandrailError as error:

@@ -6,7 +6,8 @@ from handrail.lane.journal import Entry, Kind
 from handrail.lane.late import settle
 from handrail.lane.releasing import released_entry
 from handrail.lane.steps import StepBook, StepRecord
-from handrail.wire.late_outcome import LateOutcome, LateState
+from handrail.wire.late_outcome import LateOutcome, LateState, beside_of
+from handrail.wire.record import Outgoing, Record
 
 
 def book_with_an_open_step(epoch: int) -> StepBook:
@@ -57,3 +58,16 @@ def test_an_act_of_a_lane_let_go_is_waited_for_unless_its_step_was_begun_after_t
     assert (book.releases.until_ms(record.intent) == 60_000) is is_waited_for
     assert (len(book.doubts("order", 0)) == 0) is is_waited_for
     assert [key for key in book.end("order") if b"/released/" in key], "it does not stay for ever"
+
+
+def test_what_the_ledger_is_told_with_an_outcome_arrives_as_it_was() -> None:
+    told = Outgoing("n.ledger", b"t-\xff", '{"text": "für"}'.encode(), (("ce_id", b"\xfe"),))
+    late = LateOutcome(
+        "i", "1", 1, LateState.ENDED, {"ok": True}, b"1", beside=beside_of([told, told])
+    )
+
+    sent = late.outgoing("n.a.answers", 0, 0)
+    read = LateOutcome.from_record(Record(sent.topic, 0, 0, 0, sent.key, sent.value, sent.headers))
+
+    assert [one.on("n.ledger") for one in read.beside] == [told, told]
+    assert read == late
