@@ -8,6 +8,7 @@ import pytest
 from handrail.testing import Team
 from tests.promises import approvals
 from tests.promises.approvals import (  # noqa: F401 - a test of this file
+    test_an_approval_that_has_expired_before_it_is_used_licenses_nothing,
     test_nobody_has_decided_in_time_is_a_refusal_and_a_later_yes_is_worth_nothing,
 )
 from tests.promises.step_tools import Acts, acts  # noqa: F401 - a fixture

@@ -242,6 +242,24 @@ async def test_an_approval_given_under_other_rules_licenses_nothing(
         assert acts.done == []
 
 
+async def test_an_approval_that_has_expired_before_it_is_used_licenses_nothing(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(clerk, tools=[refund], partitions=1) as team:
+        team.allow(refund)
+        task = await team.submit(jobs, "42 150")
+        await task.until("auth_required")
+        await team.kill(clerk, at="before_intent/refund")
+        await team.approve(task, by="role:finance")  # in time
+        await team.advance(seconds=700)
+        await team.restart(clerk)
+        await team.advance(seconds=3)
+        await task.until("completed")
+
+        assert "approval_expired" in await task.result(str)
+        assert acts.done == []
+
+
 async def test_the_rights_are_those_of_the_person_who_asked_whichever_agent_acts(
     team_of: TeamOf, acts: Acts
 ) -> None:

@@ -15,6 +15,8 @@ from handrail import (
     MemoryClass,
     Parts,
     Reach,
+    Refused,
+    State,
     Topic,
     agent,
     results,
@@ -253,6 +255,29 @@ async def part(text: str, ctx: Context) -> str:
 @agent(reads=told, writes=results)
 async def gatherer(found: Parts[str]) -> str:
     return " ".join(found)
+
+
+async def test_a_message_that_is_sent_back_is_trusted_no_more_than_when_it_died(
+    team_of: TeamOf,
+) -> None:
+    wrong = ["not yet"]
+
+    @agent(reads=outside, writes=told)
+    async def relay(text: str) -> str:
+        if wrong:
+            raise Refused(State.INVALID_INPUT, wrong[0])
+        return text
+
+    async with team_of(relay, herald, partitions=1) as team:
+        task = await team.submit(outside, "news")
+        await task.until("failed")
+        wrong.clear()
+        await team.redrive(task)
+
+        assert await task.result(str) == "news"
+        assert await labels_on(team, "told") == ["untrusted tenant"]
+        # The registrar's word that the task had failed has no label.
+        assert await labels_on(team, "results") == ["none", "untrusted tenant"]
 
 
 async def test_a_gather_has_read_all_of_its_parts(team_of: TeamOf) -> None:
