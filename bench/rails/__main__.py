@@ -80,13 +80,19 @@ async def _races(trials: int, on: On) -> list[Figure]:
     for name in RACES:
         came = await race(name, trials, on=on)
         click.echo(f"{name}: {came}", err=True)
-        died = f", {came.crashes} crashes" if came.crashes else ""
+        least = min(came.crashes.values(), default=0)
+        died = f", {came.crashes.total()} crashes at {len(came.crashes)} moments, {least} at least"
+        died = died if came.crashes else ""
         beside = f"{came.approved} approved, {came.acts} acts{died}"
         found += [
             Figure(
-                f"race{WHERE[on]}: {name}, acts nobody approved", came.unauthorised, "", trials, 0
+                f"race{WHERE[on]}: {name}, acts nobody approved",
+                came.unauthorised,
+                "",
+                came.trials,
+                0,
             ),
-            Figure("the same, double acts", came.double, "", trials, 0, beside=beside),
+            Figure("the same, double acts", came.double, "", came.trials, 0, beside=beside),
         ]
     return found
 

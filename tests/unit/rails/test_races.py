@@ -2,19 +2,20 @@
 
 import pytest
 
-from bench.rails.races import RACES, race
+from bench.rails.races import AT_ONCE_OF, RACES, race
 
 TRIALS = 20
 #: Races after which every act that was approved has taken place, and those after which none has.
 ALL = frozenset({"replay"})
-#: Races for more acts than one of a task; several stands, since a crash ends most of one.
-FURTHER, SOME = frozenset({"further calls"}), 4
+#: Races for more acts than one of a task, and those in which a process dies in each stand.
+FURTHER = frozenset({"further calls"})
+CRASH = frozenset({"crash between"})
 NONE = frozenset({"swap target", "change policy", "expire"})
 
 
 @pytest.mark.parametrize("name", RACES)
 async def test_no_race_makes_an_act_that_nobody_approved_or_makes_one_twice(name: str) -> None:
-    came = await race(name, TRIALS, at_once=SOME if name in FURTHER else TRIALS)
+    came = await race(name, TRIALS)
 
     assert (came.trials, came.unauthorised, came.double) == (TRIALS, 0, 0)
     if name in NONE:
@@ -23,7 +24,10 @@ async def test_no_race_makes_an_act_that_nobody_approved_or_makes_one_twice(name
         assert 0 < came.acts <= came.approved
     if name in FURTHER:
         assert came.acts > TRIALS
-        assert came.crashes > 0
+        assert came.crashes.total() > 0
+    if name in CRASH:
+        assert came.crashes.total() >= TRIALS / AT_ONCE_OF[name]
+        assert len(came.crashes) > 2
     if name in ALL:
         assert came.acts == came.approved == TRIALS
 
