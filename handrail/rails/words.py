@@ -24,9 +24,12 @@ from handrail.contract.parts import Parts
 HEARD_CHARS_MAX: Final = 1_000_000  #: of all texts; what comes after is not heard
 CARRIED_CHARS_MAX: Final = 200  #: of one text that goes on with a handoff; a longer one is cut
 VALUES_COUNT_MAX: Final = 10_000  #: of one value that is looked up
-#: Characters that are searched for one value: the event loop waits meanwhile. Words that stand
-#: alone cost none; beyond it nothing more of the value was said.
+#: Characters that are searched for one value: the event loop waits meanwhile. Beyond it words that
+#: stand alone are looked up in an index, and nothing more of the value was said.
 SEARCHED_CHARS_MAX: Final = 20_000_000
+#: Single words of one value that are searched for before an index is made: it costs as much as some
+#: hundred searches do.
+SEARCHED_WORDS_COUNT_MAX: Final = 200
 FUNCTIONS_COUNT_MAX: Final = 1_000  #: whose constants are remembered; a team has one per agent
 GIVEN_CHARS_MIN: Final = 8  #: of what a variable holds and no code says
 PIECES_COUNT_MAX: Final = 64  #: of one heard word, by the quotes and brackets in it
@@ -51,12 +54,13 @@ class Words:
         """Begin with nothing."""
         self._heard: list[object] = []  # not looked into yet
         self._texts: list[str] = []
-        self._looked_into_count = 0  # of the texts
         self._whole: set[str] = set()
+        self._counted_count = 0  # of the texts whose numbers are known
         self._numbers: set[Decimal] = set()
         self._flags: set[_Flag] = set()
         self._endorsed: set[tuple[str, object]] = set()  # each under the name of its field
         self._room = HEARD_CHARS_MAX
+        self._indexed_count = 0  # of the texts whose words are known
         self._pieces: set[str] = set()  # of the heard words, what may stand in one of them
         self._has_odd_words = False  # some have too many pieces to be known by them
         self._known: dict[str, bool] = {}  # what was searched for, until more is heard
@@ -80,7 +84,6 @@ class Words:
         Of a mapping the names count as well, of a model only what stands in its fields.
         """
         self._take_in()
-        self._look_into()
         leaves = _leaves(value, name)
         search = _Search()
         return len(leaves) <= VALUES_COUNT_MAX and all(
@@ -118,6 +121,7 @@ class Words:
             return
         self._room -= len(text)
         self._texts.append(text)
+        self._whole.add(text)
         self._known.clear()
         if text[0] in '{["':
             try:
@@ -127,46 +131,61 @@ class Words:
             for _, one in _leaves(inner):
                 self._take(one)
 
-    def _look_into(self) -> None:
-        """Learn what stands in the texts, which whoever only carries them on need not know."""
-        texts = self._texts[self._looked_into_count :]
-        self._looked_into_count = len(self._texts)
+    def _has_number(self, number: Decimal) -> bool:
+        texts = self._texts[self._counted_count :]
+        self._counted_count = len(self._texts)
         for text in texts:
-            self._whole.add(text)
             self._numbers.update(_numbers(text))
-            for word in text.split(" "):
-                pieces = _pieces(word)
+        return number in self._numbers
+
+    def _has_word(self, word: str) -> bool:
+        texts = self._texts[self._indexed_count :]
+        self._indexed_count = len(self._texts)
+        for text in texts:
+            for one in text.split(" "):
+                pieces = _pieces(one)
                 self._pieces.update(pieces)
                 self._has_odd_words = self._has_odd_words or not pieces
+        return word in self._pieces
 
     def _says(self, leaf: object, search: "_Search") -> bool:
         if isinstance(leaf, _Flag):
             return leaf in self._flags
         if isinstance(leaf, int | float | Decimal):
-            return _number(str(leaf)) in self._numbers
+            number = _number(str(leaf))
+            return number is not None and self._has_number(number)
         text = _text(leaf)
         if not text or text in self._whole:
             return True
         if (number := _number(text)) is not None:
-            return number in self._numbers
-        if text in self._pieces:
-            return True
-        if " " not in text and not self._has_odd_words:
-            return False
+            return self._has_number(number)
         known = self._known.get(text)
         if known is None:
-            search.room -= HEARD_CHARS_MAX - self._room
-            if search.room < 0:
-                return False
-            within = re.compile(f"{_OPENS}{re.escape(text)}{_CLOSES}")
-            known = any(text in one and within.search(one) for one in self._texts)
-            self._known[text] = known
+            known = self._searched(text, search)
+        return known
+
+    def _searched(self, text: str, search: "_Search") -> bool:
+        heard_count = HEARD_CHARS_MAX - self._room
+        if " " not in text:
+            search.words_count += 1
+            many = search.words_count * max(
+                heard_count, SEARCHED_CHARS_MAX // SEARCHED_WORDS_COUNT_MAX
+            )
+            if many > SEARCHED_CHARS_MAX and (self._has_word(text) or not self._has_odd_words):
+                return text in self._pieces
+        search.room -= heard_count
+        if search.room < 0:
+            return False
+        within = re.compile(f"{_OPENS}{re.escape(text)}{_CLOSES}")
+        known = any(text in one and within.search(one) for one in self._texts)
+        self._known[text] = known
         return known
 
 
 @dataclasses.dataclass(slots=True)
 class _Search:
     room: int = SEARCHED_CHARS_MAX
+    words_count: int = 0
 
 
 def _pieces(word: str) -> set[str]:
