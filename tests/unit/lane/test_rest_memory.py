@@ -1,81 +1,16 @@
 """What an invocation that rests costs its process in memory, once its lane was opened anew."""
 
-import gc
-import tracemalloc
-import uuid
-from collections.abc import Iterator
-
 import pytest
 
-from handrail.lane.decision import LaneSettings
-from handrail.lane.invocation import Invocation, Why
-from handrail.lane.journal import Entry, Kind, decode_entry, encode_entry
-from handrail.lane.lane import Lane
-from handrail.lane.progress import OffsetMetadata
-from handrail.lane.resting import accepted_entry, parked_entry
-from handrail.runtime.worker.opening import _lean
-from handrail.wire.record import Record, TopicPartition
+from bench.resting.ground import bytes_each
 
-COUNT = 2_700  # just below where tables grow
-VERSION = "a" * 64
-FAR_MS = 4 * 10**12
-JOURNAL = TopicPartition("ns.a.journal", 0)
-INTENT = {
-    "name": "ctx.sleep",
-    "shown": "sleep(86400)",
-    "effect": "pure",
-    "attempt": 1,
-    "first_ms": 0,
-    "key_ttl_s": None,
-    "waits": "time",
-    "until_ms": FAR_MS,
-}
-OUTCOME = {"ok": True, "name": "model", "shown": 'model("of what was asked")', "attempt": 1}
-
-
-def entries_of(number: int, intents: int, outcomes: int) -> Iterator[Entry]:
-    """Give what the journal holds of one that rests, of a key of its own."""
-    key, body = b"key %d" % number, b'{"question": "' + b"why " * 100 + b'"}'
-    record = Record("in", 0, number, 7, key, body, (("ce_id", b"%d" % number),))
-    rests = Invocation(str(uuid.uuid4()), key, number, 0, record, None, FAR_MS)
-    rests.task_id, rests.tenant = str(uuid.uuid4()), "default"
-    rests.why, rests.wake_ms = Why.SLEEP, FAR_MS
-    yield parked_entry(rests, 1, VERSION, 0)
-    yield accepted_entry(rests, 1, VERSION, 0)
-    for path in range(1, 1 + outcomes):
-        facts = {**OUTCOME, "digest": uuid.uuid4().hex * 2}
-        answer = b'{"answer": "' + b"because " * 30 + b'"}'
-        yield Entry(Kind.OUTCOME, rests.id, 1, VERSION, 0, 0, facts, None, str(path), answer)
-    for path in range(1 + outcomes, 1 + outcomes + intents):
-        facts = {**INTENT, "digest": uuid.uuid4().hex * 2, "idem_key": uuid.uuid4().hex * 2}
-        yield Entry(Kind.INTENT, rests.id, 1, VERSION, 0, 0, facts, None, str(path))
-
-
-def journal(intents: int, outcomes: int) -> Iterator[tuple[int, bytes, Entry | None]]:
-    """Give the journal as an opening reads it."""
-    offset = 0
-    for number in range(COUNT):
-        for entry in entries_of(number, intents, outcomes):
-            out = encode_entry(entry, JOURNAL)
-            record = Record(out.topic, 0, offset, 0, out.key, out.value, out.headers)
-            yield offset, out.key or b"", _lean(decode_entry(record))
-            offset += 1
+COUNT = 2_700  #: just below where tables grow
 
 
 @pytest.mark.parametrize(
-    ("intents", "outcomes", "bytes_max"), [(0, 0, 1_024), (1, 0, 2_300), (1, 3, 4_700)]
+    ("intents", "outcomes", "bytes_max"), [(0, 0, 1_100), (1, 0, 2_400), (1, 3, 4_900)]
 )
 def test_what_rests_takes_so_much_memory_at_most(
     intents: int, outcomes: int, bytes_max: int
 ) -> None:
-    gc.collect()
-    tracemalloc.start()
-    before, _ = tracemalloc.get_traced_memory()
-    lane = Lane(LaneSettings(VERSION, "in"), 0, OffsetMetadata(0, 1, 0, 0))
-    lane.restore(journal(intents, outcomes), COUNT * 6, 0)
-    gc.collect()
-    after, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-
-    assert lane.parked_count == COUNT
-    assert (after - before) / COUNT <= bytes_max
+    assert bytes_each(COUNT, intents, outcomes) <= bytes_max

@@ -1,0 +1,1 @@
+"""How much memory what rests in a lane takes."""
