@@ -145,7 +145,7 @@ def test_a_version_names_all_that_led_to_it() -> None:
     ],
 )
 def test_bad_input_is_refused_in_words_with_a_cure(facts: dict[str, Any], reason: Reason) -> None:
-    given = {"expect": 0, **facts}
+    given: dict[str, Any] = {"expect": 0, **facts}
     if given.get("key") == "":
         given["key"] = "/"
 
@@ -228,7 +228,7 @@ def test_what_cannot_conflict_is_applied_whatever_the_version() -> None:
 
 
 def test_what_is_added_to_keeps_where_the_rest_of_it_comes_from() -> None:
-    tags = Memory("tags", carries=list, keeps=MemoryClass.FACT)
+    tags: Memory[Any] = Memory("tags", carries=list, keeps=MemoryClass.FACT)
     first = decided(tags, asked(tags, Op.ADD, "b", derived_from=("m-1",)))
     assert isinstance(first, Stored)
 
