@@ -16,13 +16,15 @@ from handrail.cli.memory_place import (
     opened_memory,
     spaces_of,
     whose_options,
+    write_refused,
 )
+from handrail.cli.memory_remove import remove
 from handrail.cli.memory_rows import VERSIONS, memory_row, shown_value
 from handrail.cli.memory_told import manifest, refused
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.remembered_rows import MemoryDiffRow, MemoryRow, PolicyRow
-from handrail.errors import Conflict, NothingRemembered, WriteRefused
+from handrail.errors import Conflict, NothingRemembered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +56,7 @@ def memory() -> None:
     """Memory: what is kept, looking, writing, what models were given, taking back, forgetting."""
 
 
-for act in (manifest, refused, endorse, undo, retract, forget, hold, release):
+for act in (manifest, refused, endorse, remove, undo, retract, forget, hold, release):
     memory.add_command(act)
 
 
@@ -255,9 +257,7 @@ async def _put(
             expected = "nothing" if expect == 0 else f"version {expect}"
             raise Conflict(space=name, key=key, expected=expected, found=version)
         if done.sentence is not None:
-            raise WriteRefused(
-                space=name, key=key, sentence=done.sentence, reason=space.keeps.value
-            )
+            raise write_refused(space, key, done.sentence, done.remedy)
         return version
 
 
@@ -294,8 +294,7 @@ def _check_words(space: Any, key: str, text: str) -> None:  # noqa: ANN401  # a 
 
     refusal = refused_text(space, _fitting(space, text))
     if refusal is not None:
-        sentence = f"{refusal.detail}. {refusal.remedy.capitalize()}."
-        raise WriteRefused(space=space.name, key=key, sentence=sentence, reason=space.keeps.value)
+        raise write_refused(space, key, refusal.detail, refusal.remedy)
 
 
 def _fitting(space: Any, text: str) -> object:  # noqa: ANN401  # a space of any type

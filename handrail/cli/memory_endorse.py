@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from handrail.cli.memory_place import Whose, full_key_of, known_space, opened_memory, whose_options
+from handrail.cli.memory_place import (
+    Whose,
+    full_key_of,
+    known_space,
+    opened_memory,
+    whose_options,
+    write_refused,
+)
 from handrail.cli.memory_rows import memory_row, shown_value
 from handrail.cli.output import inert, note
 from handrail.cli.place import Place, place_options
-from handrail.errors import ConfirmationNeeded, Conflict, NothingRemembered, WriteRefused
+from handrail.errors import ConfirmationNeeded, Conflict, NothingRemembered
 
 if TYPE_CHECKING:
     from handrail.bus.settings import Settings
@@ -80,9 +87,7 @@ async def _endorse(
             expected = f"version {found.version}"
             raise Conflict(space=name, key=key, expected=expected, found=version)
         if done.sentence is not None:
-            raise WriteRefused(
-                space=name, key=key, sentence=done.sentence, reason=space.keeps.value
-            )
+            raise write_refused(space, key, done.sentence, done.remedy)
         return found.version, version
 
 

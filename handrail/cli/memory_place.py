@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from handrail.cli.team import checked_team
-from handrail.errors import SpacesUndeclared, SpaceUnknown
+from handrail.errors import SpacesUndeclared, SpaceUnknown, WriteRefused
 
 if TYPE_CHECKING:
     from handrail.bus.port import Bus
@@ -81,6 +81,17 @@ def full_key_of(
     digest = None if whose.subject is None else memory.keys.digest(whose.tenant, whose.subject)
     task = whose.task if space.rules.of_one_task else None
     return full_key(whose.tenant, key, subject=digest, task=task)
+
+
+def write_refused(space: "Memory[Any]", key: str, sentence: str, cure: str) -> WriteRefused:
+    """Say why a record stays as it is, and what to do instead."""
+    return WriteRefused(
+        space=space.name,
+        key=key,
+        sentence=sentence,
+        reason=space.keeps.value,
+        cure=cure or "read what is there and decide again",
+    )
 
 
 @contextlib.asynccontextmanager

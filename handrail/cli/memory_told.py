@@ -64,8 +64,8 @@ def manifest(place: Place, task: str, tenant: str, number: int | None, shape: Sh
 def refused(place: Place, shape: Shape) -> int:
     """Count what memory has refused, by space, reason and writer.
 
-    What never left its process, a secret or what is about a person, is not on the ledger and not
-    counted.
+    What an agent's own process refuses before it sends anything is counted too, once for each
+    handoff. What this command line refuses of a person is not.
     """
     asyncio.run(_refused(place.settings(), shape))
     return 0

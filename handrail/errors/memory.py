@@ -145,7 +145,8 @@ class WriteRefused(HandrailError):
     """Memory {space}/{key} stays as it is: {sentence}
 
     Why: the keeper of memory holds everybody to what the space says of itself ({reason}).
-    Do: handrail memory policy {space}    what the space allows
+    Do: {cure}
+    handrail memory policy {space}    what the space allows
     """
 
     code: ClassVar[str] = "HR-MEM-021"

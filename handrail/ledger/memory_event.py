@@ -87,6 +87,7 @@ class MemoryRefused(OfMemory):
     reason: str  #: a word by which refusals are counted, or `conflict`
     state: str  #: one of the 23
     sentence: str
+    remedy: str = ""  #: what to do instead
     run: int = 0  #: of the invocation, and how often it was redriven, where a worker has refused
     redrive: int = 0
 

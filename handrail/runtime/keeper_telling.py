@@ -1,6 +1,6 @@
 """What the keeper says of a command: to whoever asked, and to the ledger."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from handrail.contract.failure import State
@@ -114,7 +114,8 @@ def told(asked: Asked, decision: Decision, now_ms: int) -> MemoryWritten | Memor
             sentence = f"it is at version {version} and was to be changed {wanted}"
             return refused(asked, now_ms, CONFLICT, State.CONFLICT, sentence)
         case Refusal():
-            return refused(asked, now_ms, decision.reason, decision.state, decision.detail)
+            told_of = refused(asked, now_ms, decision.reason, decision.state, decision.detail)
+            return replace(told_of, remedy=summary(decision.remedy, SENTENCE_CHARS_MAX))
         case _:
             assert_never(decision)
 

@@ -71,6 +71,11 @@ class Done:
     change: Change
     sentence: str | None = None
     is_conflict: bool = False
+    remedy: str = ""  #: what to do instead, as the keeper says
+
+
+def _refused(change: Change, event: MemoryRefused) -> Done:
+    return Done(change, event.sentence, event.reason == "conflict", event.remedy)
 
 
 class MemoryActs:
@@ -114,7 +119,7 @@ class MemoryActs:
         for change, place in zip(changes, sent.places, strict=True):
             event = told[place]
             if isinstance(event, MemoryRefused):
-                done.append(Done(change, event.sentence, event.reason == "conflict"))
+                done.append(_refused(change, event))
             else:
                 done.append(Done(change))
         return done
@@ -127,8 +132,21 @@ class MemoryActs:
         event = (await ground.sender.outcomes(sent))[sent.places[0]]
         await ground.view.wait_for(sent.positions, within_s=SHOWN_WITHIN_S)
         if isinstance(event, MemoryRefused):
-            return sent, Done(change, event.sentence, event.reason == "conflict")
+            return sent, _refused(change, event)
         return sent, Done(change)
+
+    async def remove(self, present: StoredRecord) -> Done:
+        """Remove one record, in the very version that was shown."""
+        command = Command(
+            op=Op.REMOVE,
+            space=present.space,
+            key=present.key,
+            by=self._person.by,
+            expect=present.version,
+            reason=self._person.reason,
+        )
+        _, done = await self.put(command)
+        return done
 
     # ---- forgetting
 

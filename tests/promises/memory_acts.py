@@ -147,6 +147,36 @@ async def test_what_was_written_since_the_plan_is_a_conflict_and_stays(
         assert await read(memory, "facts", "order") == {"text": "paid in full"}
 
 
+async def test_what_a_person_removes_is_gone_in_the_version_that_was_shown(
+    ground: Ground, tmp_path: Path
+) -> None:
+    async with ground.bus() as bus, on_memory(ground, bus, tmp_path) as memory:
+        full = full_key(TENANT, "order")
+        await put(memory, "facts", "order", {"text": "open"})
+        shown = await memory.view.get("facts", full, wanted=NOTHING_WRITTEN)
+        await put(memory, "facts", "order", {"text": "paid"})
+        now = await memory.view.get("facts", full, wanted=NOTHING_WRITTEN)
+        await put(memory, "decisions", "why", "it was late")
+        why = await memory.view.get("decisions", full_key(TENANT, "why"), wanted=NOTHING_WRITTEN)
+        assert shown is not None
+        assert now is not None
+        assert why is not None
+
+        late = await acts(memory).remove(shown)
+        done = await acts(memory).remove(now)
+        never = await acts(memory).remove(why)
+
+        assert (late.is_conflict, done.sentence) == (True, None)
+        assert await read(memory, "facts", "order") is None
+        versions = await memory.view.history("facts", full, wanted=NOTHING_WRITTEN, person=True)
+        assert [(one.version, one.removed, one.agent) for one in versions][2:] == [
+            (3, True, "person:eve")
+        ]
+        assert never.sentence == "a record of class decision is never removed"
+        assert never.remedy == "write a record that says what is different now"
+        assert await read(memory, "decisions", "why") == "it was late"
+
+
 async def test_what_can_never_be_removed_is_marked_when_its_message_is_retracted(
     ground: Ground, tmp_path: Path
 ) -> None:

@@ -133,12 +133,35 @@ def test_a_secret_about_a_person_is_refused_before_it_is_sealed(
 
 
 @pytest.mark.usefixtures("project")
+def test_what_is_refused_is_told_with_its_cure_as_it_is_to_be_typed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["memory", "put", "reviews", "k", "write to ada@example.org"]) == 4
+
+    told = " ".join(capsys.readouterr().err.split())
+    assert "Access(personal=PersonalData.SUBJECT)" in told
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("option", ["--yes", "--dry-run"])
+def test_a_decision_is_never_removed_and_no_broker_is_asked(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["memory", "remove", "reviews", "k", option]) == 4
+
+    told = " ".join(capsys.readouterr().err.split())
+    assert "a record of class decision is never removed" in told
+    assert "write a record that says what is different now" in told
+
+
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(
     "arguments",
     [
         ["get", "reviews", "k"],
         ["put", "reviews", "k", "x"],
         ["endorse", "reviews", "k", "--yes"],
+        ["remove", "tastes", "k", "--yes", "--subject", "ada"],
         ["search", "reviews", "x"],
         ["history", "reviews", "k"],
         ["diff", "reviews", "k", "1"],
