@@ -55,7 +55,7 @@ _PERSISTS: Final = {
     MemoryClass.FACT: "until it is superseded",
     MemoryClass.PREFERENCE: "until it is erased",
     MemoryClass.PROCEDURE: "until it is revoked",
-    MemoryClass.ARTIFACT: "as long as what it points to",
+    MemoryClass.ARTIFACT: "until it is removed, whether or not what it points to is still there",
     MemoryClass.DECISION: "for ever",
 }
 

@@ -41,6 +41,7 @@ def test_every_class_has_its_words() -> None:
     assert "never stored" in said[MemoryClass.PREFERENCE]
     assert "in quarantine until a person" in said[MemoryClass.FACT]
     assert "it may be removed" in said[MemoryClass.ARTIFACT]
+    assert "whether or not what it points to is still there" in said[MemoryClass.ARTIFACT]
 
 
 #: Whoever writes with a label of this origin, and how the policy calls such an origin.
