@@ -1,18 +1,19 @@
 """`handrail policy` and `handrail can`: the rules of a team, and what they allow to whom."""
 
 import contextlib
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
+from handrail.cli.policy_access import KIND_OF, approval_wanted, asked, withheld
 from handrail.cli.rail_rows import RuleRow
 
 if TYPE_CHECKING:
-    from handrail.contract.tool import Tool
-    from handrail.rails.policy import Access, Denied, Policy
+    from handrail.rails.policy import Denied, Policy
 
 COLUMNS = (
     Column("RULE", "rule"),
@@ -23,16 +24,6 @@ COLUMNS = (
 )
 DENIED = 4
 NO_POLICY = "This team has no policy: nothing is denied."
-#: What is done to which kind of thing; the last two are named by the tool and by the agent.
-KIND_OF = {
-    "tool.call": "Tool",
-    "handoff.send": "Topic",
-    "task.submit": "Topic",
-    "memory.read": "Space",
-    "memory.write": "Space",
-    "approval.decide": "Request",
-    "dead_letter.redrive": "DeadLetter",
-}
 
 
 @click.group()
@@ -49,6 +40,8 @@ def check(place: Place, shape: Shape) -> int:
     Below the list stands what the team does and no rule permits, each with a rule that would.
     """
     rules = _policy(place.settings().project_dir)
+    if not getattr(rules, "rules", {}):
+        _be_a_team(place)
     rows = [
         RuleRow(
             rule=rule.id,
@@ -62,6 +55,19 @@ def check(place: Place, shape: Shape) -> int:
     show_rows("rules", rows, COLUMNS, shape, empty=NO_POLICY)
     _warn(place, rules)
     return 0
+
+
+def _be_a_team(place: Place) -> None:
+    """Tell apart a team without rules and a folder that is no team. Raises ProjectNotFound."""
+    from handrail.errors import HandrailError, ProjectNotFound
+    from handrail.runtime.discovery import load_team
+
+    try:
+        load_team(place.settings().project_dir)
+    except ProjectNotFound:
+        raise
+    except HandrailError as error:
+        note(f"The team cannot be loaded: {inert(error.what)}")
 
 
 def _warn(place: Place, rules: "Policy") -> None:
@@ -121,115 +127,107 @@ def _asks(command: Any) -> Any:  # noqa: ANN401 - click's own decorators have no
 @_asks
 def explain(place: Place, who: str, what: str, on: str, **more: str | bool) -> int:
     """Say whether WHO may have WHAT done to ON, by which rule, and what would help."""
-    rules, access = _policy(place.settings().project_dir), _access(place, who, what, on, more)
-    denied = rules.judge(access)
-    roles = rules.roles_of(who)
+    rules = _policy(place.settings().project_dir)
+    answer = _answer(place, rules, who, what, on, more)
     if getattr(rules, "rules", {}):
-        note(f"{inert(who)} has {_in_words(roles)}. The policy is version {rules.version}.")
+        roles = _in_words(rules.roles_of(who))
+        note(f"{inert(who)} has {roles}. The policy is version {rules.version}.")
     else:
         note(NO_POLICY)
-    if denied is None:
-        click.echo(f"allowed: {inert(who)} may have {what} done on {inert(on)}.")
+    denied = answer.denied
+    if answer.is_yes:
+        by = f" by {answer.rules}" if answer.rules else ""
+        click.echo(f"allowed{by}: {inert(who)} may have {what} done on {inert(on)}.")
         return 0
-    click.echo(f"denied by {denied.rule}: {inert(denied.title)}")
-    note(f"  Do: {inert(denied.remedy)}")
-    if denied.approval_by is not None:
-        note(f"  An approval helps, by {denied.approvers}.")
+    if denied is not None:
+        click.echo(f"denied by {denied.rule}: {inert(denied.title)}")
+        note(f"  Do: {inert(denied.remedy)}")
+        if answer.wanted:
+            note(f"  An approval helps, by {answer.approvers}.")
+        return DENIED
+    by = f" by {answer.rules}" if answer.rules else ""
+    click.echo(f"allowed{by}, after an approval by {answer.approvers}: {answer.of_contract}.")
     return DENIED
 
 
 @click.command()
 @_asks
 def can(place: Place, who: str, what: str, on: str, **more: str | bool) -> int:
-    """Say yes or no: whether WHO may have WHAT done to ON, and by which rule."""
-    rules, access = _policy(place.settings().project_dir), _access(place, who, what, on, more)
-    denied = rules.judge(access)
+    """Say yes or no: whether WHO may have WHAT done to ON, and by which rule.
+
+    Ends with code 4 for a no, and for a yes that waits for an approval.
+    """
+    rules = _policy(place.settings().project_dir)
+    answer = _answer(place, rules, who, what, on, more)
     if not getattr(rules, "rules", {}):
         note(NO_POLICY)
-    click.echo(_yes_or_no(denied))
-    return 0 if denied is None else DENIED
+    click.echo(str(answer))
+    return 0 if answer.is_yes else DENIED
 
 
-def _yes_or_no(denied: "Denied | None") -> str:
-    if denied is None:
-        return "yes"
-    if denied.approval_by is not None:
-        return f"after an approval by {denied.approvers}: {denied.rule}, {inert(denied.title)}"
-    return f"no: {denied.rule}, {inert(denied.title)}"
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What policy and contract say together, as the gateway would ask them."""
+
+    denied: "Denied | None"
+    permits: tuple[str, ...]  #: ids of the rules that permit
+    wanted: tuple[str, ...]  #: who has to approve, each of them
+    of_contract: str  #: why the contract asks for an approval; empty: it does not
+
+    @property
+    def is_yes(self) -> bool:
+        """Whether it may be done without asking anybody."""
+        return self.denied is None and not self.wanted
+
+    @property
+    def approvers(self) -> str:
+        """Who has to approve it, in words."""
+        return inert(" and ".join(self.wanted))
+
+    @property
+    def rules(self) -> str:
+        """The rules that permit it, in words."""
+        return inert(", ".join(self.permits))
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        because = [self.rules] if self.permits else []
+        if self.denied is not None:
+            because = [f"{self.denied.rule}, {inert(self.denied.title)}"]
+        because += [inert(self.of_contract)] if self.of_contract else []
+        said = "yes" if self.denied is None else "no"
+        if self.wanted:
+            said = f"yes, after an approval by {self.approvers}"
+        return f"{said}: {'; '.join(because)}" if because else said
+
+
+def _answer(
+    place: Place, rules: "Policy", who: str, what: str, on: str, more: dict[str, str | bool]
+) -> _Answer:
+    access, tool = asked(place.settings(), who, what, on, more)
+    denied = withheld(place.settings(), tool) or rules.judge(access)
+    permits = rules.permitted_by(access)
+    if denied is not None and denied.approval_by is not None:
+        # What an approval leaves forbidden, or nobody permits, no approval helps.
+        approved = replace(access, context={**access.context, "approved": True})
+        lasting = rules.judge(approved)
+        denied, permits = lasting or denied, rules.permitted_by(approved)
+    if denied is not None and (denied.approval_by is None or not permits):
+        return _Answer(denied, (), (), "")
+    wanted = () if denied is None else (denied.approval_by or "", *denied.also_by)
+    of_contract = ""
+    approval = None if tool is None else approval_wanted(tool, access)
+    if approval is not None:
+        wanted = (*wanted, approval.by)
+        when = "for every call" if approval.when is None else f"when {approval.when}"
+        of_contract = f"the contract of {on} asks for it {when}"
+    return _Answer(denied, permits, tuple(dict.fromkeys(wanted)), of_contract)
 
 
 def _policy(project: Path) -> "Policy":
     from handrail.rails.policy_files import policy_of
 
     return policy_of(project)
-
-
-def _access(place: Place, who: str, what: str, on: str, more: dict[str, str | bool]) -> "Access":
-    import orjson
-
-    from handrail.rails.gateway import facts_of
-    from handrail.rails.policy import Access
-
-    try:
-        arguments: Any = orjson.loads(str(more["given"]))
-    except orjson.JSONDecodeError as error:
-        message = f"--with holds no JSON: {error}"
-        raise click.UsageError(message) from error
-    tool = _tool(place, on) if what == "tool.call" else None
-    if tool is not None and arguments:
-        arguments = _as_read(tool, arguments)
-    return Access(
-        person=who,
-        action=what,
-        kind=KIND_OF[what],
-        on=on,
-        facts={} if tool is None else dict(facts_of(tool)),
-        context={
-            "agent": more["agent"],
-            "tenant": more["tenant"],
-            "approved": more["approved"],
-            "arguments": arguments,
-        },
-    )
-
-
-def _tool(place: Place, name: str) -> "Tool[..., Any] | None":
-    """Give the tool of the team; None for one of an MCP server, whose contract is elsewhere."""
-    from handrail.runtime.discovery import load_team
-
-    settings = place.settings()
-    known = load_team(settings.project_dir).tools
-    if name in known or any(name.startswith(f"{server}_") for server in settings.mcp):
-        return known.get(name)
-    message = f"there is no tool {name}; the team has {', '.join(sorted(known)) or 'none'}"
-    raise click.UsageError(message)
-
-
-def _as_read(tool: "Tool[..., Any]", arguments: Any) -> Any:  # noqa: ANN401 - plain JSON values
-    """Read each argument that was given as the tool would, so that 150 is a decimal for it."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from handrail.contract.explain import invalid_in_words
-
-    if not isinstance(arguments, dict):
-        message = "--with holds no JSON object: name each argument"
-        raise click.UsageError(message)
-    given, types = cast("dict[str, Any]", arguments), tool.contract.args_model.model_fields
-    own: dict[str, Any] = {
-        name: types[field].annotation for field, name in tool.contract.fields.items()
-    }
-    unknown = sorted(given.keys() - own.keys())
-    if unknown:
-        message = f"{tool.name} takes no {', '.join(unknown)}; it takes {', '.join(own) or 'none'}"
-        raise click.UsageError(message)
-    try:
-        return {
-            name: TypeAdapter[Any](own[name]).validate_python(value)
-            for name, value in given.items()
-        }
-    except ValidationError as error:
-        message = f"{tool.name} does not take this: {invalid_in_words(error)}"
-        raise click.UsageError(message) from error
 
 
 def _in_words(roles: frozenset[str] | None) -> str:

@@ -5,7 +5,7 @@ import getpass
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
@@ -16,6 +16,7 @@ from handrail.cli.rail_rows import RemoteToolRow
 
 if TYPE_CHECKING:
     from handrail.bus.settings import Settings
+    from handrail.contract.remote import RemoteTool
     from handrail.rails.mcp.standing import Judged
     from handrail.rails.mcp.tools import McpTools
 
@@ -56,6 +57,16 @@ def show_remote(settings: "Settings", name: str) -> None:
         "offered": None if judged.offered is None else asdict(judged.offered),
     }
     click.echo(inert_json(shown))
+
+
+def unapproved(settings: "Settings", tool: "RemoteTool[Any]") -> tuple[str, ...]:
+    """Say why nobody may call it now, by the file of pins; no server is asked."""
+    from handrail.rails.mcp.lock import read_pins
+
+    pin = read_pins(settings.project_dir).get(tool.server, {}).get(tool.remote_name)
+    if pin is None:
+        return (f"an approval of its definition (handrail tools pin {tool.name})",)
+    return () if pin.held is None else (f"an approval anew: it is in quarantine, {pin.held}",)
 
 
 @click.command()

@@ -7,7 +7,7 @@ import click
 from handrail.cli.output import Column, Shape, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rail_rows import ToolRow
-from handrail.cli.remote_tools import pin, quarantine, remote, show_remote
+from handrail.cli.remote_tools import pin, quarantine, remote, show_remote, unapproved
 
 if TYPE_CHECKING:
     from handrail.bus.settings import Settings
@@ -79,18 +79,8 @@ def _remote_row(settings: "Settings", tool: "RemoteTool[Any]") -> ToolRow:
         approval=approval,
         owner=f"mcp {tool.server}",
         version=tool.version,
-        missing=_lacks(settings, tool),
+        missing=unapproved(settings, tool),
     )
-
-
-def _lacks(settings: "Settings", tool: "RemoteTool[Any]") -> tuple[str, ...]:
-    """Say why nobody may call it now, by the file of pins; no server is asked."""
-    from handrail.rails.mcp.lock import read_pins
-
-    pin = read_pins(settings.project_dir).get(tool.server, {}).get(tool.remote_name)
-    if pin is None:
-        return (f"an approval of its definition (handrail tools pin {tool.name})",)
-    return () if pin.held is None else (f"an approval anew: it is in quarantine, {pin.held}",)
 
 
 @tools.command()

@@ -130,6 +130,14 @@ class CedarPolicy:
 
     def judge(self, access: Access) -> Denied | None:
         """Say whether it may be done; None when it may."""
+        return found if isinstance(found := self._judged(access), Denied) else None
+
+    def permitted_by(self, access: Access) -> tuple[str, ...]:
+        """Give the ids of the rules that let it be done; none where it is denied."""
+        return () if isinstance(found := self._judged(access), Denied) else found
+
+    def _judged(self, access: Access) -> Denied | tuple[str, ...]:
+        """Give the no, or the ids of the rules that permit."""
         try:
             context, facts = _record(access.context), _record(access.facts)
         except (ValueError, InvalidOperation) as error:
@@ -149,6 +157,7 @@ class CedarPolicy:
             self.parsed,
             self._entities(access, facts),
         )
+        reasons = found.diagnostics.reasons
         if found.diagnostics.errors:
             return Denied(
                 DEFAULT_RULE,
@@ -156,8 +165,8 @@ class CedarPolicy:
                 "Correct the rule; until then nothing is allowed that it might forbid.",
             )
         if found.allowed:
-            return None
-        return self._denied(access, found.diagnostics.reasons)
+            return tuple(sorted({self.rules[name].id for name in reasons}))
+        return self._denied(access, reasons)
 
     def permits(self, access: Access, *, known: Collection[str]) -> bool:
         """Say whether a permit lets it be done, in whatever context that is not `known` yet.

@@ -52,6 +52,10 @@ class Policy(Protocol):
         """Say whether it may be done; None when it may."""
         ...
 
+    def permitted_by(self, access: Access) -> tuple[str, ...]:
+        """Give the ids of the rules that let it be done; none where it is denied."""
+        ...
+
     def roles_of(self, person: str) -> frozenset[str] | None:
         """The roles that somebody has; None when the rules know nobody and a claim counts."""
         ...
@@ -66,6 +70,11 @@ class NoPolicy:
         """Nothing is denied by it."""
         del access
         return None
+
+    def permitted_by(self, access: Access) -> tuple[str, ...]:
+        """Nothing is denied, and no rule says so."""
+        del access
+        return ()
 
     def roles_of(self, person: str) -> frozenset[str] | None:
         """It knows nobody."""

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from handrail.cli.main import main
+from handrail.rails.mcp.definition import Definition
+from handrail.rails.mcp.lock import write_pins
+from handrail.rails.mcp.standing import Pin
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "policy"
 TEAM = '''
@@ -45,9 +48,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("given", "code", "said"),
     [
-        ('{"amount": 99.5}', 0, "yes"),
-        ('{"amount": 150.0}', 4, "after an approval by role:finance: large-refunds"),
-        ('{"amount": 150}', 4, "after an approval by role:finance: large-refunds"),
+        ('{"amount": 99.5}', 0, "yes: money\n"),
+        ('{"amount": 150.0}', 4, "yes, after an approval by role:finance: large-refunds, "),
+        ('{"amount": 150}', 4, "yes, after an approval by role:finance: large-refunds, "),
         ("{}", 4, "no: refunds-say-how-much, A refund has to say how much"),
     ],
 )
@@ -57,6 +60,151 @@ def test_can_says_yes_or_no_with_the_rule(
     assert main(["can", "ben", "tool.call", "refund", "--with", given]) == code
 
     assert capsys.readouterr().out.startswith(said)
+
+
+def wiping(project: Path, terms: str, *, rules: str = "") -> None:
+    """Add a tool with these terms, and take these rules in place of the example's."""
+    (project / "tools" / "wipe.py").write_text(
+        "from handrail import Approval, Effect, tool\n\n\n"
+        f"@tool({terms})\nasync def wipe(disk: str) -> str:\n"
+        '    """Wipe a disk."""\n    return disk\n'
+    )
+    shutil.rmtree(project / "policy")
+    (project / "policy").mkdir()
+    if rules:
+        (project / "policy" / "rules.cedar").write_text(rules)
+
+
+ALL = '@id("all") permit (principal, action, resource);'
+BY_ANN = (
+    '@id("wiped") @title("T") @remedy("R") @approval("ann")'
+    ' forbid (principal, action, resource == Tool::"wipe") unless { context.approved };'
+)
+
+
+@pytest.mark.parametrize(
+    ("terms", "rules", "given", "code", "said"),
+    [
+        (
+            "",
+            "",
+            [],
+            4,
+            "yes, after an approval by anyone: the contract of wipe asks for it for ev",
+        ),
+        ("", ALL, [], 4, "yes, after an approval by anyone: all; the contract of wipe asks for it"),
+        ("", ALL, ["--approved"], 0, "yes: all\n"),
+        (
+            "approval=Approval(by='role:ops')",
+            ALL + BY_ANN,
+            [],
+            4,
+            "yes, after an approval by ann and role:ops: wiped, T; the contract of wipe asks",
+        ),
+        ("", BY_ANN, [], 4, "no: default, No rule lets ben do tool.call on wipe"),
+        (
+            "effect=Effect.UNSAFE, approval=Approval(when='disk == \"a\"', by='ann')",
+            "",
+            ["--with", '{"disk": "a"}'],
+            4,
+            "yes, after an approval by ann: the contract of wipe asks for it when disk ==",
+        ),
+        (
+            "effect=Effect.UNSAFE, approval=Approval(when='disk == \"a\"', by='ann')",
+            "",
+            ["--with", '{"disk": "b"}'],
+            0,
+            "yes\n",
+        ),
+    ],
+)
+def test_can_says_whose_approval_the_contract_asks_for(
+    terms: str,
+    rules: str,
+    given: list[str],
+    code: int,
+    said: str,
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wiping(project, terms, rules=rules)
+
+    assert main(["can", "ben", "tool.call", "wipe", *given]) == code
+    assert capsys.readouterr().out.startswith(said)
+
+
+def test_explain_names_the_permit_and_the_approval_of_the_contract(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wiping(project, "", rules=ALL)
+
+    assert main(["policy", "explain", "ben", "tool.call", "wipe"]) == 4
+    assert capsys.readouterr().out == (
+        "allowed by all, after an approval by anyone: the contract of wipe asks for it for every"
+        " call.\n"
+    )
+    assert main(["policy", "explain", "ben", "task.submit", "jobs"]) == 0
+    assert capsys.readouterr().out.startswith("allowed by all: ben may have task.submit done on j")
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("task.submit", "there is no inbox nosuch; the team has jobs"),
+        ("handoff.send", "there is no topic nosuch; the team has jobs, results"),
+        ("memory.read", "there is no space nosuch; the team has none"),
+        ("memory.write", "there is no space nosuch; the team has none"),
+        ("approval.decide", "there is no tool nosuch; the team has refund"),
+        ("dead_letter.redrive", "there is no agent nosuch; the team has clerk"),
+    ],
+)
+def test_a_question_about_what_the_team_does_not_have_is_refused(
+    what: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["can", "ben", what, "nosuch"]) == 2
+    assert main(["policy", "explain", "ben", what, "nosuch"]) == 2
+    assert capsys.readouterr().err.count(said) == 2
+
+
+def test_a_tool_of_a_server_is_asked_about_as_its_operator_has_declared_it(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(project / "policy")
+    (project / "handrail.toml").write_text(
+        '[mcp.sky]\nurl = "https://sky.example/mcp"\n[mcp.sky.approval]\nwarm = "ann"\n'
+    )
+    (project / "tools" / "warm.py").write_text(
+        'from handrail import remote_tool\n\nwarm = remote_tool("sky", "warm")\n'
+    )
+
+    assert main(["can", "ben", "tool.call", "sky_warm"]) == 4
+    assert "no: contract, sky_warm lacks an approval of its definition" in capsys.readouterr().out
+
+    definition = Definition("warm", None, "", {"type": "object"}, None, None)
+    write_pins(project, {"sky": {"warm": Pin(definition, "ada", "2026-11-29")}})
+    assert main(["can", "ben", "tool.call", "sky_warm", "--with", '{"city": "x"}']) == 4
+    assert "yes, after an approval by ann: the contract of sky_warm" in capsys.readouterr().out
+    assert main(["can", "ben", "tool.call", "sky_cold"]) == 2
+    assert "there is no tool sky_cold; the team has refund, sky_warm" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "asked", [["policy", "check"], ["can", "ben", "task.submit", "jobs"]], ids=["check", "can"]
+)
+def test_a_folder_that_is_no_team_is_said(
+    asked: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(asked) != 0
+
+    shown = capsys.readouterr()
+    assert "HR-LOAD-" in shown.err
+    assert "nothing is denied" not in shown.out + shown.err
 
 
 @pytest.mark.usefixtures("project")
