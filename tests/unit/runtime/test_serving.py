@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from handrail.runtime.serving import ServedWriter
+from handrail.errors import BrokerUnreachable
+from handrail.runtime.serving import ServedWriter, stray_cancellations_told
 from tests.promises.ground import Ground
 from tests.promises.registrar import prepared, read_to_the_end, running
 from tests.unit.ledger.told import Story
@@ -47,3 +48,25 @@ async def test_records_whose_transaction_is_not_decided_are_in_hand(ground: Grou
             await asyncio.wait_for(watching, 10)
 
         assert list(dict.fromkeys(seen)) == [(0, 0), (0, 1), (1, 0)]
+
+
+async def test_a_cancellation_that_nobody_asked_for_is_a_broker_out_of_reach() -> None:
+    cut_off = asyncio.get_running_loop().create_future()
+    cut_off.cancel()  # as aiokafka does with its own when the broker dies
+
+    told = pytest.raises(BrokerUnreachable, match="Cannot reach Kafka at here:1")
+    with told, stray_cancellations_told("here:1"):
+        await cut_off
+
+
+async def test_whoever_is_told_to_end_ends_without_a_word_about_the_broker() -> None:
+    async def serving() -> None:
+        with stray_cancellations_told("here:1"):
+            await asyncio.get_running_loop().create_future()
+
+    task = asyncio.create_task(serving())
+    await asyncio.sleep(0)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
