@@ -24,6 +24,7 @@ from tests.faults.troupe import ROOT, RUN, project
 MINUTES = os.environ.get("HANDRAIL_CHAOS_MINUTES", "2")
 SEED = os.environ.get("HANDRAIL_SEED", "")
 PLAYED_WITHIN_S = float(MINUTES) * 60 + 900
+ROUNDS_MAX = 3  #: in which a planted fault has to be found
 NEVER = {
     "lost",
     "doubled",
@@ -108,22 +109,28 @@ async def test_a_fault_planted_in_the_protocol_is_found_by_the_same_rounds(
     tmp_path: Path, program: str, plant: str, kinds: tuple[Kind, ...], invariants: set[str]
 ) -> None:
     planted = str(Path(__file__).parent / program)
-    sound = chaos_team(tmp_path / "team", "planted", chaos_loads(1, 40, Mixture(unsafe=0.3)))
-    stage = replace(
-        sound,
-        program=(sys.executable, planted, plant, "run"),
-        environment={**sound.environment, "PYTHONPATH": str(ROOT)},
-    )
-    plan = RoundPlan(
-        seed=1,
-        folder=tmp_path,
-        over_s=10.0,
-        kinds=kinds,
-        processes=6,
-        severity=Severity(gap_s=1.0, moments_with=stage.steps),
-    )
+    found: set[str] = set()
+    for seed in range(1, ROUNDS_MAX + 1):  # chance has it whether a fault meets what is under way
+        folder = tmp_path / str(seed)
+        loads = chaos_loads(seed, 80, Mixture(unsafe=0.3))
+        sound = chaos_team(folder / "team", "planted", loads)
+        stage = replace(
+            sound,
+            program=(sys.executable, planted, plant, "run"),
+            environment={**sound.environment, "PYTHONPATH": str(ROOT)},
+        )
+        plan = RoundPlan(
+            seed=seed,
+            folder=folder,
+            over_s=20.0,
+            kinds=kinds,
+            processes=6,
+            severity=Severity(gap_s=1.0, moments_with=stage.steps),
+        )
 
-    await play(plan, stage)
+        await play(plan, stage)
 
-    found = {violation.invariant for violation in check(read(plan.history))}
+        found |= {violation.invariant for violation in check(read(plan.history))}
+        if found & invariants:
+            break
     assert found & invariants, found
