@@ -109,6 +109,22 @@ def team(settings: "Settings") -> Outcome:
     return Outcome(State.OK, found)
 
 
+def contracts(settings: "Settings") -> Outcome:
+    """Look for tools whose contract leaves something out; no MCP server is asked."""
+    from handrail.cli.tools import tool_rows
+
+    try:
+        rows = tool_rows(settings)
+    except HandrailError as error:
+        return Outcome(State.SKIPPED, f"The team cannot be loaded: {error.what}")
+    lacking = [f"{row.tool} ({len(row.missing)})" for row in rows if row.missing]
+    if not lacking:
+        said = "Every tool has a complete contract." if rows else "This team has no tools."
+        return Outcome(State.OK, said)
+    said = f"Incomplete, and read the safe way until they say more: {', '.join(lacking)}."
+    return Outcome(State.WARNING, said, "handrail tools check")
+
+
 def model() -> Outcome:
     """Say which model a process started here would ask."""
     if named := os.environ.get("HANDRAIL_MODEL"):
@@ -313,6 +329,7 @@ def checks(settings: "Settings", bus: "Bus | None", unreachable: str) -> list[Ch
         ("Java", here(lambda: java(settings))),
         ("disk", here(lambda: disk(settings))),
         ("team", here(lambda: team(settings))),
+        ("contracts", here(lambda: contracts(settings))),
         ("broker", broker),
         ("topics", there(topics)),
         ("inboxes", there(inboxes)),

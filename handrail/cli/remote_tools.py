@@ -3,7 +3,7 @@
 import asyncio
 import getpass
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import orjson
 
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
-from handrail.cli.rail_rows import RemoteToolRow
+from handrail.cli.rail_rows import RemoteToolRow, ToolRow
 
 if TYPE_CHECKING:
     from handrail.bus.settings import Settings
@@ -27,7 +27,7 @@ COLUMNS = (
     Column("STANDING", "standing"),
     Column("WHAT", "detail"),
 )
-AWAY = "away"
+AWAY, PINNED = "away", "pinned"
 
 
 @click.command()
@@ -89,8 +89,6 @@ def pin(place: Place, name: str, by: str | None, yes: bool, shape: Shape) -> int
 @click.option("--reason", metavar="TEXT", required=True, help="Why; everybody sees it.")
 def quarantine(place: Place, name: str, reason: str) -> int:
     """Forbid an approved tool of an MCP server until it is pinned again. Asks no server."""
-    from dataclasses import replace
-
     from handrail.contract.remote import engine_name
     from handrail.errors import McpToolUnknown
     from handrail.rails.mcp.lock import read_pins, write_pins
@@ -140,6 +138,33 @@ async def _of_servers(settings: "Settings") -> list[RemoteToolRow]:
 
         found = await asyncio.gather(*map(of_one, servers.servers))
     return [row for rows in found for row in rows]
+
+
+def as_offered(settings: "Settings", rows: list[ToolRow]) -> list[ToolRow]:
+    """Hold declared tools against what their servers offer now; one that is away is told too."""
+    from handrail.contract.remote import RemoteTool
+    from handrail.runtime.discovery import load_team
+
+    tools = load_team(settings.project_dir).tools
+    servers = {tool.name: tool.server for tool in tools.values() if isinstance(tool, RemoteTool)}
+    if not servers:
+        return rows
+    asked = asyncio.run(_of_servers(settings))
+    found = {row.tool: row for row in asked}
+    away = {row.server: row for row in asked if row.standing == AWAY}
+    held: list[ToolRow] = []
+    for row in rows:
+        told = found.get(row.tool) or away.get(servers.get(row.tool, ""))
+        if row.tool not in servers or row.missing:
+            held.append(row)
+        elif told is None:
+            held.append(replace(row, missing=("a server that offers it",)))
+        elif told.standing != PINNED:
+            why = f"an approval of what it is now: {told.standing}, {told.detail}"
+            held.append(replace(row, missing=(why,)))
+        else:
+            held.append(row)
+    return held
 
 
 def _effect(servers: "McpTools", judged: "Judged") -> str:

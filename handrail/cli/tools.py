@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from handrail.cli.output import Column, Shape, output_option, show_rows
+from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rail_rows import ToolRow
-from handrail.cli.remote_tools import pin, quarantine, remote, show_remote, unapproved
+from handrail.cli.remote_tools import as_offered, pin, quarantine, remote, show_remote, unapproved
 
 if TYPE_CHECKING:
     from handrail.bus.settings import Settings
@@ -21,11 +21,12 @@ COLUMNS = (
     Column("OWNER", "owner", absent="not said"),
     Column("LEAVES OUT", "missing", absent="–"),
 )
+INCOMPLETE = 9
 
 
 @click.group()
 def tools() -> None:
-    """Tools and their contracts: list, show; of MCP servers: remote, show, pin, quarantine."""
+    """Tools and their contracts: list, check, show; of servers: remote, show, pin, quarantine."""
 
 
 for command in (remote, pin, quarantine):
@@ -37,12 +38,18 @@ for command in (remote, pin, quarantine):
 @output_option
 def list_tools(place: Place, shape: Shape) -> int:
     """List the tools of the team, and what each contract leaves out."""
+    rows = tool_rows(place.settings())
+    show_rows("tools", rows, COLUMNS, shape, empty="This team has no tools.")
+    return 0
+
+
+def tool_rows(settings: "Settings") -> list[ToolRow]:
+    """Give every tool of the team with what its contract leaves out. No server is asked."""
     from handrail.contract.derived import approval_in_words, missing
     from handrail.contract.remote import RemoteTool
     from handrail.runtime.discovery import load_team
 
-    settings = place.settings()
-    rows = [
+    return [
         _remote_row(settings, tool)
         if isinstance(tool, RemoteTool)
         else ToolRow(
@@ -56,8 +63,32 @@ def list_tools(place: Place, shape: Shape) -> int:
         )
         for _, tool in sorted(load_team(settings.project_dir).tools.items())
     ]
-    show_rows("tools", rows, COLUMNS, shape, empty="This team has no tools.")
-    return 0
+
+
+@tools.command()
+@click.option("--offline", is_flag=True, help="Ask no MCP server: hold remote tools to the pins.")
+@place_options
+@output_option
+def check(place: Place, shape: Shape, *, offline: bool) -> int:
+    """Refuse a team with an incomplete contract: each tool with what it leaves out.
+
+    Ends with code 9 where there is one, else with 0. The servers of remote tools are asked whether
+    each is as it was approved.
+    """
+    settings = place.settings()
+    rows = tool_rows(settings)
+    lacking = [row for row in (rows if offline else as_offered(settings, rows)) if row.missing]
+    empty = "Every contract is complete." if rows else "This team has no tools."
+    if shape is Shape.TABLE and lacking:
+        for row in lacking:
+            click.echo(inert(row.tool))
+            for words in row.missing:
+                click.echo(f"  - {inert(words)}")
+        few = f"{len(lacking)} of {len(rows)} tool{'s' * (len(rows) != 1)}"
+        note(f"Incomplete: {few}. Until it says so, each is read the safe way.")
+        return INCOMPLETE
+    show_rows("tools", lacking, COLUMNS, shape, empty=empty)
+    return INCOMPLETE if lacking else 0
 
 
 def _remote_row(settings: "Settings", tool: "RemoteTool[Any]") -> ToolRow:

@@ -53,7 +53,8 @@ def main() -> None:
                 version = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}}
                 say(asked["id"], {**version, "serverInfo": {"name": "crude", "version": "1"}})
             case "tools/list":
-                say(asked["id"], {"tools": [TOOL]})
+                changed = {"description": "Say it twice."} if mood == "changed" else {}
+                say(asked["id"], {"tools": [{**TOOL, **changed}]})
             case "tools/call":
                 call(mood, asked["id"], asked["params"].get("arguments", {}))
             case _ if "id" in asked:
