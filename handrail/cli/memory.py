@@ -9,6 +9,7 @@ import click
 
 from handrail.cli.memory_acts import forget, hold, release, retract, undo
 from handrail.cli.memory_endorse import endorse
+from handrail.cli.memory_list import list_records
 from handrail.cli.memory_place import (
     Whose,
     full_key_of,
@@ -56,7 +57,8 @@ def memory() -> None:
     """Memory: what is kept, looking, writing, what models were given, taking back, forgetting."""
 
 
-for act in (manifest, refused, endorse, remove, undo, retract, forget, hold, release):
+ACTS = (list_records, manifest, refused, endorse, remove, undo, retract, forget, hold, release)
+for act in ACTS:
     memory.add_command(act)
 
 

@@ -38,8 +38,9 @@ def endorse(
 ) -> int:
     """Vouch for a record of untrusted origin, in the very version that is shown.
 
-    It leaves quarantine, and whoever reads it is trusted as if a person had written it. Ends with
-    3 when there is none and with 5 when somebody has written it meanwhile.
+    It leaves quarantine, and whoever reads it is trusted as if a person had written it. Of a
+    preference or a procedure it is also the look that it wants from time to time. Ends with 3 when
+    there is none and with 5 when somebody has written it meanwhile.
     """
     person = (by or getpass.getuser(), reason)
     before, version = asyncio.run(

@@ -72,15 +72,23 @@ def full_key_of(
     from handrail.wire.memory import full_key
 
     (space.check_key if writes else space.check_form)(key)
-    if space.is_personal and whose.subject is None:
-        raise click.UsageError(f"{space.name} is about people: say whom with --subject NAME.")
-    if not space.is_personal and whose.subject is not None:
-        raise click.UsageError(f"{space.name} holds nothing about people: leave --subject out.")
-    if space.rules.of_one_task and whose.task is None:
-        raise click.UsageError(f"{space.name} is the scratch of tasks: say which with --task ID.")
+    check_whose(space, whose)
     digest = None if whose.subject is None else memory.keys.digest(whose.tenant, whose.subject)
     task = whose.task if space.rules.of_one_task else None
     return full_key(whose.tenant, key, subject=digest, task=task)
+
+
+def check_whose(space: "Memory[Any]", whose: Whose, *, is_one: bool = True) -> None:
+    """Say what is missing to name the owner of a record, and what a space has none of.
+
+    Unless `is_one` record is meant, nothing has to be named.
+    """
+    if is_one and space.is_personal and whose.subject is None:
+        raise click.UsageError(f"{space.name} is about people: say whom with --subject NAME.")
+    if not space.is_personal and whose.subject is not None:
+        raise click.UsageError(f"{space.name} holds nothing about people: leave --subject out.")
+    if is_one and space.rules.of_one_task and whose.task is None:
+        raise click.UsageError(f"{space.name} is the scratch of tasks: say which with --task ID.")
 
 
 def write_refused(space: "Memory[Any]", key: str, sentence: str, cure: str) -> WriteRefused:

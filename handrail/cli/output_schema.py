@@ -14,10 +14,12 @@ from handrail.cli.rail_rows import RemoteToolRow, RuleRow, ToolRow, UndoRow
 from handrail.cli.remembered_rows import (
     MemoryChangeRow,
     MemoryDiffRow,
+    MemoryListRow,
     MemoryManifestRow,
     MemoryReceiptRow,
     MemoryRefusedRow,
     MemoryRow,
+    MemorySpaceRow,
     PolicyRow,
 )
 from handrail.cli.rows import (
@@ -54,10 +56,12 @@ KINDS: dict[str, type] = {
     "memory": MemoryRow,
     "memory-changes": MemoryChangeRow,
     "memory-diff": MemoryDiffRow,
+    "memory-list": MemoryListRow,
     "memory-manifest": MemoryManifestRow,
     "memory-policy": PolicyRow,
     "memory-receipts": MemoryReceiptRow,
     "memory-refused": MemoryRefusedRow,
+    "memory-spaces": MemorySpaceRow,
     "plan": PlanRow,
     "processes": ProcessRow,
     "records": RecordRow,

@@ -45,6 +45,38 @@ class MemoryRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryListRow:
+    """One present record of memory without its value."""
+
+    space: str
+    key: str
+    subject: str | None  #: a digest of whom it is about
+    scratch_of: str | None  #: the task that it belongs to
+    version: int
+    by: str
+    task: str | None
+    written: str
+    expires: str | None
+    state: str  #: in words
+    quarantined: bool
+    flagged: str | None  #: why it is not to be trusted
+    review: str | None  #: when somebody should look at it
+    due: bool  #: that time is over
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySpaceRow:
+    """How many records a memory space holds, and how many of them want somebody."""
+
+    space: str
+    keeps: str  #: its memory class
+    records: int
+    due: int
+    quarantined: int
+    flagged: int
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryChangeRow:
     """One record that an act on memory changes, or leaves as it is."""
 

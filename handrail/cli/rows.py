@@ -12,10 +12,12 @@ from handrail.cli.rail_rows import RemoteToolRow, RuleRow, ToolRow, UndoRow
 from handrail.cli.remembered_rows import (
     MemoryChangeRow,
     MemoryDiffRow,
+    MemoryListRow,
     MemoryManifestRow,
     MemoryReceiptRow,
     MemoryRefusedRow,
     MemoryRow,
+    MemorySpaceRow,
     PolicyRow,
 )
 
@@ -266,6 +268,8 @@ Row = (
     | MemoryRow
     | MemoryChangeRow
     | MemoryDiffRow
+    | MemoryListRow
+    | MemorySpaceRow
     | MemoryReceiptRow
     | MemoryManifestRow
     | MemoryRefusedRow

@@ -34,6 +34,7 @@ from handrail.memory.gate import (
     refused_value,
 )
 from handrail.memory.likeness import is_opaque
+from handrail.memory.review import is_due
 from handrail.memory.rights import refused_key, refused_right
 from handrail.wire.label import OF_TEAM, OF_USER, Label, label_of
 from handrail.wire.memory import COMMUTATIVE, Op, StoredRecord, key_in_words
@@ -67,7 +68,7 @@ def decide(asked: Asked, space: Memory[Any], present: Present, around: Surroundi
     if command.op is Op.REMOVE:
         return _removed(asked, space, seen, around)
     if command.op in _KEEPS_VALUE:
-        return _marked(asked, seen, around)
+        return _marked(asked, space, seen, around)
     if command.op is not Op.PUT and command.op not in COMMUTATIVE:
         return _does_not_fit(f"{command.op} is about a subject, not about a record")
     return _written(asked, space, seen, around)
@@ -138,7 +139,9 @@ def _written(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings
     except DoesNotFitError as error:
         return _does_not_fit(str(error))
     if seen.record is not None and _is_same(asked, seen.record, value):
-        return Unchanged(command.key, seen.version)
+        looked_at = asked.by_person and is_due(space, seen.record, around.now_ms)
+        if not looked_at:
+            return Unchanged(command.key, seen.version)
     if seen.record is not None and not space.rules.changes:
         return Refusal(
             Reason.FIXED,
@@ -259,11 +262,13 @@ def _expires_ms(asked: Asked, space: Memory[Any], now_ms: int) -> int | None:
     return min(times) if times else None
 
 
-def _marked(asked: Asked, seen: _Seen, around: Surroundings) -> Decision:
+def _marked(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings) -> Decision:
     command, record = asked.command, seen.record
     if record is None:
         return _nothing_there(asked)
-    if command.op is Op.ENDORSE and not record.quarantined and _is_vouched_for(record):
+    is_trusted_already = not record.quarantined and _is_vouched_for(record)
+    # Where records want a look from time to time, whoever endorses one has looked at it.
+    if command.op is Op.ENDORSE and is_trusted_already and space.rules.review_s is None:
         return Unchanged(command.key, seen.version)
     flagged = command.reason or "it was retracted" if command.op is Op.FLAG else record.flagged
     changes: dict[str, Any] = {

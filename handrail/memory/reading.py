@@ -1,8 +1,7 @@
 """Answers questions from a view: the present, an earlier time, every version, what matches words.
 
 Never given are records that have expired, and records in quarantine except to people. Each row is
-compared with its checksum, so that damage
-of the file is an error and never another value.
+compared with its checksum, so that damage of the file is an error and never another value.
 """
 
 import zlib
@@ -12,6 +11,7 @@ from typing import Final
 
 from handrail.contract.memory_reader import NEWEST, AsOf, Found
 from handrail.errors.store import StoreDamaged
+from handrail.memory.listing import Within
 from handrail.memory.search import Search
 from handrail.memory.tables import LAYOUTS
 from handrail.store.sqlite import Database, Row
@@ -105,6 +105,15 @@ class Reader:
             for row in rows
             if isinstance(row[2], float) and asker.may_see(stored := self._checked(row))
         ]
+
+    def page(self, space: str, within: Within, after: str, now_ms: int) -> list[StoredRecord]:
+        """Give the next present records after a full key, as people see them; none at the end."""
+        rows = within.page(self._database, space, after, now_ms)
+        return [self._checked(row) for row in rows]
+
+    def count(self, space: str, within: Within, now_ms: int) -> int:
+        """Count the records that are there, as people see them."""
+        return within.count(self._database, space, now_ms)
 
     def _checked(self, row: Row) -> StoredRecord:
         crc, body = row[0], row[1]

@@ -67,6 +67,12 @@ def owner_of(prefix: str) -> str:
     return f"{tenant}/{owner}" if slash and owner.startswith(TASK_OWNER) else tenant
 
 
+def task_of(full: str) -> str | None:
+    """Give the task to whose scratch a full key belongs; None when it is no scratch."""
+    owner = full.split("/", 2)[1]
+    return owner.removeprefix(TASK_OWNER) if owner.startswith(TASK_OWNER) else None
+
+
 def words_of(text: str) -> list[str]:
     """Give the different words of a text that is looked for, in their order."""
     return list(dict.fromkeys(word.casefold() for word in _WORD.findall(text)))[:QUERY_WORDS_MAX]

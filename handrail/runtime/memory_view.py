@@ -2,7 +2,7 @@
 
 Guarantee: an answer holds everything that was written before the wanted positions, or the question
 raises StaleView. While the view is filled, questions wait, and raise StaleView past their time.
-Implements `MemoryReader`.
+Implements `MemoryReader`, and `Pages`.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from handrail.bus.port import Bus
 from handrail.contract.memory_reader import NEWEST, AsOf, Found
 from handrail.errors import StaleView, TopicsMissing
 from handrail.errors.store import StoreDamaged
+from handrail.memory.listing import Within
 from handrail.memory.reading import Asker, Reader
 from handrail.memory.view import View
 from handrail.runtime.memory_follower import Follower, Freshness, ViewSettings
@@ -119,6 +120,19 @@ class MemoryView:
         """Give up to `k` records whose full key begins with `prefix` and that match, best first."""
         asker = self._asker(person=False)
         return await self._ask(wanted, lambda reader: reader.search(space, prefix, text, k, asker))
+
+    async def page(self, space: str, within: Within, after: str) -> Sequence[StoredRecord]:
+        """Give the next records after a full key, as people see them; none at the end."""
+        await asyncio.sleep(0)  # whoever follows goes on between two pages
+        now_ms = self._settings.clock.now_ms()
+        return await self._ask(
+            NOTHING_WRITTEN, lambda reader: reader.page(space, within, after, now_ms)
+        )
+
+    async def count(self, space: str, within: Within) -> int:
+        """Count the records that are there, whatever their keys, as people see them."""
+        now_ms = self._settings.clock.now_ms()
+        return await self._ask(NOTHING_WRITTEN, lambda reader: reader.count(space, within, now_ms))
 
     # ---- inside
 

@@ -73,7 +73,7 @@ class Op(StrEnum):
     MERGE = "merge"  #: fields into an object
     REMOVE = "remove"  #: a tombstone; by people, by undo and by retraction
     FLAG = "flag"  #: kept, and marked as derived from something that was retracted
-    ENDORSE = "endorse"  #: out of quarantine; by people
+    ENDORSE = "endorse"  #: out of quarantine, or looked at once more; by people
     FORGET = "forget"  #: every key of a subject, in this partition
     HOLD = "hold"  #: nothing of a subject is forgotten or removed until it is released
     RELEASE = "release"

@@ -1,6 +1,9 @@
 """`handrail memory` on a real Kafka, beside a team that is up: looking, writing, taking back."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -29,7 +32,7 @@ async def stamp(name: str) -> str:
 """,
     "memory/facts.py": """
 from pydantic import BaseModel
-from handrail import Access, Memory, MemoryClass, PersonalData
+from handrail import Access, Integrity, Memory, MemoryClass, PersonalData
 
 class Fact(BaseModel):
     \"\"\"What is known.\"\"\"
@@ -38,6 +41,9 @@ class Fact(BaseModel):
 facts = Memory("facts", carries=Fact, keeps=MemoryClass.FACT)
 tastes = Memory("tastes", carries=Fact, keeps=MemoryClass.PREFERENCE,
     access=Access(personal=PersonalData.SUBJECT))
+rules = Memory("rules", carries=str, keeps=MemoryClass.PROCEDURE)
+guesses = Memory("guesses", carries=str, keeps=MemoryClass.FACT,
+    access=Access(integrity=Integrity.SYSTEM))
 """,
     "agents/greeter.py": """
 from handrail import Context, agent
@@ -117,6 +123,25 @@ def shell(
     return Shell(capsys)
 
 
+def typed(team: Project, answer: str, *arguments: str) -> tuple[int, str]:
+    """Run a command at a terminal at which a person types this; give its code and all it said."""
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "wb", 0) as keyboard, os.fdopen(theirs, "rb", 0) as terminal:
+        keyboard.write(f"{answer}\n".encode())
+        done = subprocess.run(
+            [sys.executable, "-m", "handrail", *arguments],
+            cwd=team.folder,
+            env=team.environment,
+            stdin=terminal,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    return done.returncode, done.stdout
+
+
 def fact(text: str) -> str:
     return json.dumps({"text": text})
 
@@ -183,3 +208,72 @@ def test_a_person_is_held_released_and_forgotten_by_hand(shell: Shell) -> None:
     assert "they were forgotten at" in again
     said("memory", "get", "tastes", "drink", "--subject", "ada", ends=3)
     said("memory", "release", "ada", ends=3)
+
+
+def test_a_record_is_removed_by_hand_once_it_was_shown_and_somebody_has_said_yes(
+    shell: Shell, team: Project
+) -> None:
+    said, items = shell.said, shell.items
+    remove = ("memory", "remove", "rules", "refund")
+    said("memory", "put", "rules", "refund", "within 14 days")
+
+    planned = said(*remove, "--dry-run")
+    unasked = said(*remove, ends=2)
+    declined_with, declined = typed(team, "n", *remove)
+
+    assert "within 14 days" in planned
+    assert "Nothing was done: this was a dry run." in planned
+    assert "HR-CLI-003" in unasked
+    assert "handrail memory remove rules refund --if-version 1 --yes" in unasked
+    assert declined_with == 130
+    assert "within 14 days" in declined
+    assert "Remove it?" in declined
+    assert "Removed" not in planned + unasked + declined
+    (still,) = items("memory", "get", "rules", "refund")
+    assert (still["version"], still["state"]) == (1, "present")
+
+    assert "HR-MEM" in said(*remove, "--if-version", "2", "--yes", ends=5)
+    agreed_with, agreed = typed(team, "y", *remove, "--reason", "the law has changed")
+    assert agreed_with == 0
+    assert "Removed: rules/refund." in agreed
+
+    said("memory", "get", "rules", "refund", ends=3)
+    said(*remove, "--yes", ends=3)
+    states = [one["state"] for one in items("memory", "history", "rules", "refund")]
+    assert states == ["earlier", "removed"]
+
+
+def test_what_wants_somebody_is_listed_by_its_key_until_somebody_has_seen_to_it(
+    shell: Shell,
+) -> None:
+    said, items = shell.said, shell.items
+    said("memory", "put", "guesses", "moon", "is made of cheese")
+    said("memory", "put", "tastes", "seat", fact("by the window"), "--subject", "eve")
+    for key in ("list/one", "list/two"):
+        said("memory", "put", "rules", key, "as ever")
+    within = ("memory", "list", "rules", "--prefix", "list/")
+
+    (hidden,) = items("memory", "list", "guesses", "--quarantined")
+    counts = {one["space"]: one for one in items("memory", "list")}
+    (of_eve,) = items("memory", "list", "tastes", "--subject", "eve")
+    told = said("memory", "list", "tastes")
+    bounded = said(*within, "--limit", "1")
+
+    assert (hidden["key"], hidden["state"]) == ("moon", "quarantined")
+    assert (counts["guesses"]["records"], counts["guesses"]["quarantined"]) == (1, 1)
+    assert (of_eve["key"], of_eve["state"], of_eve["due"]) == ("seat", "present", False)
+    assert of_eve["subject"] in told
+    assert "Whom each is about stands as a digest" in told
+    assert "eve" not in told.replace("never", "")
+    assert "These are the first 1; to see more" in bounded
+    assert "list/two" not in bounded
+    assert [one["key"] for one in items(*within)] == ["list/one", "list/two"]
+    assert items(*within, "--due") == items("memory", "list", "rules", "--flagged") == []
+
+    said("memory", "endorse", "guesses", "moon", "--yes")
+    assert items("memory", "list", "guesses", "--quarantined") == []
+
+    before = items(*within)[0]
+    assert "as version 2" in said("memory", "endorse", "rules", "list/one", "--yes")
+    after = items(*within)[0]
+    assert (after["version"], after["review"] > before["review"]) == (2, True)

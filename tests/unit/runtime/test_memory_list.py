@@ -1,0 +1,11 @@
+"""The list of a space of memory, on the in-process bus."""
+
+import pytest
+
+from tests.promises.ground import Ground
+from tests.promises.memory_list import *  # noqa: F403 - every test of it is a test of this file
+
+
+@pytest.fixture
+def ground() -> Ground:
+    return Ground.in_memory()
