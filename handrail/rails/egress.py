@@ -19,6 +19,8 @@ Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: Relays of 6to4, by which any address of version 6 could be meant; nobody runs them any more.
+_RELAYS = ipaddress.ip_network("192.88.99.0/24")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,16 @@ def forbidden(address: Ip, *, private: bool) -> str | None:
         return "is link-local, where machines keep their own credentials."
     if address.is_multicast or address.is_unspecified or address.is_reserved:
         return "is no address of one machine."
-    if not address.is_global and not private:
+    if address in _RELAYS:
+        return "is a relay, behind which any address may lie."
+    if (_is_of_a_site(address) or not address.is_global) and not private:
         return "lies in a private network, and the list does not say `private:` of it."
     return None
+
+
+def _is_of_a_site(address: Ip) -> bool:
+    """Say whether it is in fec0::/10, private networks of old, which Python counts as global."""
+    return isinstance(address, ipaddress.IPv6Address) and address.is_site_local
 
 
 def _inner(address: Ip) -> Ip:

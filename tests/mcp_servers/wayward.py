@@ -55,6 +55,8 @@ class Wayward:
     hangs: bool = False
     hangs_in_lists: bool = False
     endless: bool = False
+    moved_to: str = "http://169.254.169.254/latest/meta-data/"  #: whoever asks for /moved
+    requests_count: int = 0  #: of HTTP
     page_s: float = 0.0  #: what each page of a list takes
     calls: list[dict[str, Any] | None] = field(default_factory=list)
 
@@ -109,8 +111,9 @@ def _app(wayward: Wayward) -> Any:
 
     async def elsewhere(scope: Any, receive: Any, send: Any) -> None:
         """Send whoever asks for /moved to another place."""
+        wayward.requests_count += scope["type"] == "http"
         if scope["type"] == "http" and scope["path"].startswith("/moved"):
-            location = b"http://169.254.169.254/latest/meta-data/"
+            location = wayward.moved_to.encode()
             await send(
                 {
                     "type": "http.response.start",

@@ -69,6 +69,11 @@ INSIDE = [
     "::",
     "224.0.0.1",
     "240.0.0.1",
+    "fec0::1",
+    "feff:ffff::1",
+    "192.88.99.1",
+    "::ffff:192.88.99.1",
+    "2002:c058:6301::1",
 ]
 LINK_LOCAL = ["169.254.169.254", "fe80::1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"]
 
@@ -89,6 +94,13 @@ async def test_one_address_inside_among_others_spoils_the_name() -> None:
 @pytest.mark.parametrize("address", LINK_LOCAL)
 def test_link_local_is_refused_even_where_private_is_meant(address: str) -> None:
     assert forbidden(ipaddress.ip_address(address), private=True)
+
+
+def test_a_network_of_a_site_is_private_and_a_relay_is_no_machine_at_all() -> None:
+    site, relay = ipaddress.ip_address("fec0::1"), ipaddress.ip_address("192.88.99.1")
+
+    assert forbidden(site, private=True) is None
+    assert forbidden(relay, private=True)
 
 
 async def test_a_private_name_is_reached_where_the_list_says_so() -> None:

@@ -1,0 +1,59 @@
+"""A redirect is never followed by the client itself, not even to where it may connect to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from handrail.rails.egress import Egress
+from handrail.rails.mcp.answer import Ending
+from handrail.rails.mcp.guarded_http import guarded_client
+from handrail.rails.mcp.server import read_servers
+from handrail.rails.mcp.tools import McpTools
+from tests.mcp_servers import wayward as own
+from tests.mcp_servers.wayward import Wayward
+
+
+@pytest.fixture
+def target() -> Iterator[Wayward]:
+    """Where a redirect leads to."""
+    with own.running(Wayward()) as running:
+        yield running
+
+
+@pytest.fixture
+def moved(target: Wayward) -> Iterator[Wayward]:
+    """A server that sends whoever asks for /moved to the other one."""
+    with own.running(Wayward(moved_to=target.url)) as running:
+        yield running
+
+
+def allowed(*servers: Wayward) -> list[str]:
+    """An allow-list of these servers."""
+    return [one.url.removeprefix("http://").removesuffix("/mcp") for one in servers]
+
+
+async def test_a_redirect_within_the_allow_list_is_given_back_and_not_followed(
+    moved: Wayward, target: Wayward
+) -> None:
+    egress = Egress.of(allowed(moved, target))
+    secret = {"Authorization": "Bearer s3cret"}
+    async with guarded_client(egress, secret, read_s=20, bytes_max=10_000) as client:
+        came = await client.get(moved.url.replace("/mcp", "/moved"))
+
+    assert (came.status_code, came.headers["location"]) == (307, target.url)
+    assert target.requests_count == 0
+
+
+async def test_a_server_that_redirects_to_another_listed_one_is_away(
+    moved: Wayward, target: Wayward, tmp_path: Path
+) -> None:
+    url = moved.url.replace("/mcp", "/moved")
+    table = {"url": url, "egress": allowed(moved, target), "listed_s": 0}
+    servers = read_servers({"sky": table})
+    async with McpTools(servers, tmp_path, {}) as tools:
+        answer = await tools.call("sky_get_weather", b'{"city": "Paris"}')
+
+    assert answer.ending is Ending.AWAY
+    assert moved.requests_count > 0
+    assert target.requests_count == 0
