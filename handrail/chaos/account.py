@@ -102,7 +102,7 @@ class Round:
     findings: Sequence[str] = field(default_factory=list[str])
     slowest_s: Mapping[str, float] = field(default_factory=dict[str, float])  #: by `Figure`
     rest_s: float = 0.0  #: after the last fault, until nothing moved any more
-    history: str | None = None  #: the folder of what was left, where it was kept
+    history: str | None = None  #: where what was left is kept, from the project's folder
 
     @property
     def is_clean(self) -> bool:

@@ -38,7 +38,8 @@ class ProofPlan:
 
     seed: int
     minutes: float
-    folder: Path  #: rounds are played below it
+    project: Path  #: what is kept is named from here, so that an account holds no machine's paths
+    folder: Path  #: below it; rounds are played there
     rounds_file: Path
     team: str
     sources: str
@@ -89,7 +90,8 @@ async def _round(plan: ProofPlan, seed: int, over_s: float) -> Round:
     if found.is_clean and not plan.keep:
         shutil.rmtree(folder, ignore_errors=True)
     else:
-        found = replace(found, history=str(folder / "history"))
+        kept = (folder / "history").relative_to(plan.project)
+        found = replace(found, history=kept.as_posix())
     append(plan.rounds_file, found)
     return found
 

@@ -231,6 +231,7 @@ def _plan(settings: "Settings", given: "dict[str, object]") -> "ProofPlan":
     return ProofPlan(
         seed=seed if isinstance(seed, int) else secrets.randbelow(SEED_MAX),
         minutes=float(str(given["minutes"])),
+        project=settings.project_dir,
         folder=home,
         rounds_file=rounds if isinstance(rounds, Path) else home / "rounds.jsonl",
         team=SHIPPED if own is None else own.name,

@@ -88,6 +88,8 @@ async def test_a_teams_own_project_is_played_as_a_copy_and_its_effects_are_stood
     assert code == 0, words
     assert {path: path.read_bytes() for path in before} == before
     (history,) = folder.rglob("history")
+    (line,) = (folder / ".handrail" / "chaos" / "rounds.jsonl").read_bytes().splitlines()
+    assert orjson.loads(line)["history"] == history.relative_to(folder).as_posix()
     acted = {effect.tool for effect in read(history).effects}
     assert acted == {"think", "pay"}, "the provider kept account of what has an effect"
     assert {line.split()[0] for line in real.read_text().splitlines()} == {"look"}

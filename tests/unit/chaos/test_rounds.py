@@ -6,6 +6,7 @@ from pathlib import Path
 from handrail.chaos.account import Against, Figure, Round
 from handrail.chaos.rounds import added_up, append, read
 
+ROOT = Path(__file__).parents[3]
 CLEAN = Round(
     seed=1,
     team="shipped",
@@ -77,3 +78,11 @@ def test_doubts_and_waste_are_counted_and_break_no_promise() -> None:
 
     assert total.is_clean
     assert all(one.bound is None for one in total.sums if not one.figure.is_promised)
+
+
+def test_the_account_of_the_proof_names_no_place_on_a_machine() -> None:
+    rounds, broken = read(ROOT / "bench" / "proof" / "rounds.jsonl")
+
+    assert rounds
+    assert broken == 0
+    assert [one.history for one in rounds if one.history and one.history.startswith("/")] == []
