@@ -14,6 +14,7 @@ from handrail.chaos.checker.doubts import caught, told_after_take_over
 from handrail.chaos.checker.moves import moved_in_peace
 from handrail.chaos.checker.reading import reading
 from handrail.chaos.checker.report import report, slowest_doubt_s
+from handrail.chaos.checker.tasks import innocent_suspects
 from handrail.chaos.checker.violation import Harm, Violation
 from handrail.chaos.history import DOUBT_S_MAX, Happening, History, Phase
 from handrail.chaos.nemesis import ENDS_HARMED
@@ -37,6 +38,7 @@ class Against(StrEnum):
     KILLS = "kills"
     ACTS = "acts"
     REPEATED = "handlers run again"
+    SUSPECTS = "innocents that ran when a process died"
     MOVES = "paid calls whose lane moved under them"
     DOUBTS = "doubts told after a take-over"
 
@@ -52,6 +54,7 @@ class Figure(StrEnum):
     REPEATED = Harm.REPEATED
     ZOMBIE = Harm.ZOMBIE
     HANGING = Harm.HANGING
+    INNOCENT = Harm.INNOCENT
     MOVED = Harm.MOVED
     UNTOLD = Harm.UNTOLD
     OTHER = Harm.OTHER
@@ -74,6 +77,7 @@ AGAINST: Mapping[Figure, Against] = {
     Figure.REPEATED: Against.STEPS,
     Figure.ZOMBIE: Against.ZOMBIES,
     Figure.HANGING: Against.TASKS,
+    Figure.INNOCENT: Against.SUSPECTS,
     Figure.MOVED: Against.MOVES,
     Figure.UNTOLD: Against.DOUBTS,
     Figure.OTHER: Against.TASKS,
@@ -130,6 +134,7 @@ def counted(history: History) -> dict[str, int]:
         Against.ZOMBIES: zombies,
         Against.ACTS: sum(one.happened is Happening.BEGUN for one in history.effects),
         Against.KILLS: kills,
+        Against.SUSPECTS: len(innocent_suspects(here)),
         Against.MOVES: len(moved_in_peace(here)),
         Against.DOUBTS: sum(1 for _ in told_after_take_over(here)),
         Against.REPEATED: len(history.reruns),

@@ -16,6 +16,9 @@ CUSTOMERS = 7
 CUT_SHARE = 0.35  #: of the stations at which a job could be cut up
 TOGETHER_SHARE = 0.25  #: of the stations whose steps run side by side
 MEMORY_SHARE = 0.15  #: of the stations that write to memory and wait for the keeper
+ASK_SHARE = 0.1  #: of the stations that ask another agent
+REST_SHARE = 0.1  #: of the stations that sleep
+REST_S = (0.2, 3.0)
 ENDS = 2  #: hops that every job has: where it is opened and where it is closed
 CUT_HOPS = 2  #: hops that cutting takes: the parts, and where they meet
 
@@ -32,8 +35,8 @@ class Mixture:
     """Which share of the jobs is out of the ordinary."""
 
     unsafe: float = 0.01  #: take one step that may happen at most once
-    poison: float = 0.01  #: kill whichever process closes them
-    person: float = 0.01  #: wait for a person before they begin
+    poison: float = 0.02  #: kill whichever process closes them
+    person: float = 0.02  #: wait for a person before they begin; half of them are answered
     urgent: float = 0.3  #: are of high priority
 
 
@@ -73,6 +76,11 @@ def planned(seed: int, number: int, mixture: Mixture) -> PlannedJob:
     remembers = random.Random(f"{seed}/{number}/memory")  # noqa: S311 - the same
     for hop in hops:
         hop["remembers"] = remembers.random() < MEMORY_SHARE
+    waits = random.Random(f"{seed}/{number}/waits")  # noqa: S311 - the same
+    for hop in hops:
+        hop["asks"] = waits.random() < ASK_SHARE
+        rest_s = round(waits.uniform(*REST_S), 1)
+        hop["rests_s"] = rest_s if waits.random() < REST_SHARE else 0.0
     ahead = random.Random(f"{seed}/{number}/priority")  # noqa: S311 - the same
     urgent = ahead.random() < mixture.urgent
     body: dict[str, Any] = {

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from handrail.bus.kafka import KafkaBus
 from handrail.bus.local_broker import LocalBroker
+from handrail.bus.port import Bus
 from handrail.bus.progress import Progress, Silent
 from handrail.bus.where import Connection
 from handrail.chaos.folder import (
@@ -31,6 +32,7 @@ from handrail.chaos.history import SETTLE_S, Bounds, Run
 from handrail.chaos.lines import Lines
 from handrail.chaos.loader import Loader
 from handrail.chaos.nemesis import Nemesis
+from handrail.chaos.people import People
 from handrail.chaos.provider_call import ADDRESS_VARIABLE
 from handrail.chaos.proxy import KafkaProxy
 from handrail.chaos.recorder import Recorder
@@ -119,6 +121,7 @@ async def play(plan: RoundPlan, stage: Stage) -> Played:
         async with asyncio.TaskGroup() as playing:
             playing.create_task(loader.hand_in(stage.loads, plan.over_s), name="load")
             playing.create_task(nemesis.play(strikes, plan.over_s), name="faults")
+            playing.create_task(_people(plan, stage, bus), name="people")
         plan.tell(f"All faults are over: {_counted(nemesis.counts)}. Waiting until nothing moves.")
         tasks = {one.task for one in loader.submissions}
         rest_began_s = time.monotonic()
@@ -140,6 +143,12 @@ async def play(plan: RoundPlan, stage: Stage) -> Played:
         rest_s=rest_s,
         took_s=time.monotonic() - began_s,
     )
+
+
+async def _people(plan: RoundPlan, stage: Stage, bus: Bus) -> None:
+    """Let people answer and cancel, where it is known what they could say."""
+    if stage.has_people:
+        await People(bus, stage.namespace, stage.project, plan.seed).play(plan.over_s)
 
 
 async def _team(

@@ -48,6 +48,8 @@ class Stage:
     counters: Mapping[str, str] = field(default_factory=dict[str, str])
     #: Whether its handlers touch nothing outside of steps: they can be run again to compare.
     repeatable: bool = False
+    #: Whether people answer, settle and cancel: "yes" has to be an answer to whatever it asks.
+    has_people: bool = False
 
     @property
     def description(self) -> TeamDescription:
@@ -114,6 +116,7 @@ def chaos_team(folder: Path, namespace: str, loads: Sequence[Load]) -> Stage:
         takers=TAKERS,
         counters={name: f"counts/station/{name}" for name in TAKERS},
         repeatable=True,
+        has_people=True,
     )
 
 

@@ -37,6 +37,8 @@ WEIGHTS: Mapping[Kind, int] = {
 FIRST_S = 2.0  #: the team takes work in before the first fault
 GAP_S_MIN = 0.3
 FREEZE_S_MIN = 2.0
+LONG_FREEZE_SHARE = 0.1  #: of the freezes outlast every deadline that a process has
+LONG_FREEZE_S = (31.0, 60.0)
 PAST_SESSION_S = 9.0  #: longer than the session of a member of a group
 AGAIN_S_MAX = 2.0  #: until a killed process is started again
 BROKER_DOWN_S_MAX = 6.0
@@ -139,6 +141,8 @@ def _strike(
             low, high = FREEZE_S_MIN, PAST_SESSION_S
             if choice.random() < 0.5:  # noqa: PLR2004 - the half of the sentence above
                 low, high = PAST_SESSION_S, severity.freeze_s_max
+            if choice.random() < LONG_FREEZE_SHARE:
+                low, high = LONG_FREEZE_S
             lasts_s, early = choice.uniform(low, high), choice.random() < EARLY_SHARE
             return Strike(at_s, kind, target, lasts_s, early=early)
         case Kind.BROKER:

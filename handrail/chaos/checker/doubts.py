@@ -14,10 +14,12 @@ from handrail.errors import WireError
 from handrail.lane.journal import Entry, Kind
 from handrail.ledger.event import Dropped, Finished, PersonAnswered, PersonAsked, RequestKind
 from handrail.ledger.task_state import TaskFacts
-from handrail.wire.decision import Decision
+from handrail.wire.decision import DECISION_TYPE, Decision
+from handrail.wire.human import ANSWER_TYPE
 from handrail.wire.late_outcome import LATE_OUTCOME_TYPE, LateOutcome, LateState
 from handrail.wire.record import Record
 
+SAID_BY_PEOPLE = frozenset({DECISION_TYPE.encode(), ANSWER_TYPE.encode()})
 #: What keeps a process from telling of a doubt, and is over in its time.
 HINDERS = frozenset({"freeze", "endtxn", "cutoff"})
 
@@ -46,6 +48,7 @@ def doubts_have_causes_and_ambiguity_has_doubts(history: History) -> Iterable[Vi
     yield from _asked_without_doubt(here)
     yield from _ambiguous_without_doubt(here)
     yield from _answers_not_heard(here)
+    yield from _answers_not_taken(here)
 
 
 def caught(here: Reading) -> Iterator[tuple[Line, Entry]]:
@@ -155,6 +158,22 @@ def _answers_not_heard(here: Reading) -> Iterator[Violation]:
                         f" attempt {attempt} had happened"
                     )
                     yield Violation("I18", sentence, at(record, line.record))
+
+
+def _answers_not_taken(here: Reading) -> Iterator[Violation]:
+    """Whatever people have answered or decided has closed its request, once nothing moves."""
+    if not here.history.run.settled:
+        return
+    closed = {told.event.request for told in here.told if isinstance(told.event, PersonAnswered)}
+    asked = {told.event.request for told in here.told if isinstance(told.event, PersonAsked)}
+    for topic in here.history.topics():
+        for record in here.history.committed(topic) if topic.endswith(ANSWERS) else ():
+            if record.header("ce_type") not in SAID_BY_PEOPLE:
+                continue
+            request = (record.header("ce_for") or b"").decode(errors="replace")
+            if request in asked and request not in closed:
+                sentence = f"a person has answered {request}, and nobody has taken the answer"
+                yield Violation("I18", sentence, at(record), Harm.HANGING)
 
 
 def _said_to_have_happened(record: Record) -> str | None:

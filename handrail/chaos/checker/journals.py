@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from handrail.chaos.checker.reading import Line, Reading, concerns_lane, reading
 from handrail.chaos.checker.violation import Violation, at
 from handrail.chaos.history import History
+from handrail.errors import WireError
 from handrail.lane.journal import Entry, Kind, journaled_offset
+from handrail.wire.late_outcome import LateOutcome
+from handrail.wire.record import Record
 
 #: What the record of each kind says; one that says something else was written under a wrong key.
 SAYS = {
@@ -120,10 +123,26 @@ def _answers_unsettled(here: Reading) -> Iterator[Violation]:
                 if line.entry is not None
                 and line.entry.kind is Kind.IN_DOUBT
                 and _request_of(here, line.entry) == request
+                and not _is_of_another(here, record, line.entry)
             ]
             if waits:
                 sentence = f"an answer to {request} counts as settled, and it is still waited for"
                 yield Violation("I14", sentence, at(record, waits[0].record, last.line.record))
+
+
+def _is_of_another(here: Reading, record: Record, doubt: Entry) -> bool:
+    """Whether an answer says of an attempt that it was not begun, and means another owner's.
+
+    Whose licence was never committed has a number that the next owner gives to its own attempt.
+    """
+    try:
+        began_in = LateOutcome.from_record(record).begun_in
+    except WireError:
+        return False
+    licences = [
+        e for _, e in here.steps.get((doubt.invocation, doubt.path), ()) if e.kind is Kind.INTENT
+    ]
+    return began_in is not None and bool(licences) and began_in < licences[-1].epoch
 
 
 def _request_of(here: Reading, doubt: Entry) -> str:

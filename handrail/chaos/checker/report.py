@@ -15,6 +15,7 @@ from handrail.chaos.checker.epochs import stale_acts
 from handrail.chaos.checker.moves import moved_in_peace
 from handrail.chaos.checker.order import mailboxes
 from handrail.chaos.checker.reading import ENDS, Reading, reading
+from handrail.chaos.checker.tasks import innocent_suspects
 from handrail.chaos.checker.violation import Harm, Violation
 from handrail.chaos.history import Happening, History, Phase
 from handrail.lane.journal import Kind
@@ -145,6 +146,7 @@ def _chances(here: Reading) -> Mapping[Harm, tuple[int, str]]:
         Harm.REPEATED: (outcomes, "recorded steps"),
         Harm.ZOMBIE: (writes, "journal records"),
         Harm.HANGING: (tasks, "acknowledged tasks"),
+        Harm.INNOCENT: (len(innocent_suspects(here)), "innocents that ran when a process died"),
         Harm.MOVED: (len(moved_in_peace(here)), "paid calls whose lane moved under them"),
         Harm.UNTOLD: (sum(1 for _ in told_after_take_over(here)), "doubts told after a take-over"),
         Harm.OTHER: (tasks, "acknowledged tasks"),

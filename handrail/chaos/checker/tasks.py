@@ -4,14 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
-from handrail.chaos.checker.reading import REMEMBERED, Handed, Reading, reading
-from handrail.chaos.checker.violation import Violation, at
+from handrail.chaos.checker.reading import REMEMBERED, Handed, Reading, Told, reading
+from handrail.chaos.checker.violation import Harm, Violation, at
 from handrail.chaos.history import Fate, History, Submission
 from handrail.errors import WireError
-from handrail.ledger.event import DeadLettered, Rejected
+from handrail.lane.journal import Kind
+from handrail.lane.poison import Standing
+from handrail.ledger.event import DeadLettered, Finished, Rejected
 from handrail.ledger.task_record import RESULTS, TASKS, decode_end, decode_row
 from handrail.ledger.task_state import ENDED_STATES, TaskFacts, TaskState, fold
-from handrail.wire.dead_letter import DeadLetter
+from handrail.wire.dead_letter import DeadLetter, Reason
 from handrail.wire.record import Record, TopicPartition
 
 WAITS_FOR_PERSON = frozenset({TaskState.INPUT_REQUIRED, TaskState.AUTH_REQUIRED})
@@ -42,6 +44,42 @@ def no_acknowledged_task_is_lost(history: History) -> Iterable[Violation]:
             name = submission.reference or submission.task
             yield Violation("I1", f"task {name} was acknowledged and {why}", (submission.task,))
     yield from _deaths_without_letter(here)
+    for told, event in _innocents_quarantined(here):
+        sentence = f"{event.invocation} was set aside as poison, and its task kills nobody"
+        yield Violation("I1", sentence, at(told.record), Harm.INNOCENT)
+
+
+def _plans(history: History) -> Mapping[str, Submission]:
+    """Give what was planned for each task, where it is known what a task does."""
+    return {one.task: one for one in history.submissions if one.kind}
+
+
+def _innocents_quarantined(here: Reading) -> Iterator[tuple[Told, DeadLettered]]:
+    plans = _plans(here.history)
+    for told in here.told:
+        event = told.event
+        if isinstance(event, DeadLettered) and event.reason == Reason.POISON:
+            plan = plans.get(event.task_id)
+            if plan is not None and not plan.may_die:
+                yield told, event
+
+
+def innocent_suspects(here: Reading) -> frozenset[str]:
+    """Give the invocations that ran when their process died, of tasks that kill nobody."""
+    plans = _plans(here.history)
+    innocent = {
+        told.event.invocation
+        for told in here.told
+        if isinstance(told.event, Finished | DeadLettered)
+        and told.event.task_id in plans
+        and not plans[told.event.task_id].may_die
+    }
+    suspects = {
+        entry.invocation
+        for _, entry in here.entries(Kind.ACCEPTED)
+        if Standing.of(entry.facts).involved_count
+    }
+    return frozenset(innocent & suspects)
 
 
 def _where_it_was_written(here: Reading, submission: Submission) -> Iterator[Violation]:

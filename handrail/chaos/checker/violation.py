@@ -20,6 +20,7 @@ class Harm(StrEnum):
     REPEATED = "steps repeated"
     ZOMBIE = "zombie writes"
     HANGING = "left hanging"
+    INNOCENT = "innocents quarantined"
     MOVED = "paid calls wasted in moves"
     UNTOLD = "doubts told late"
     OTHER = "other promises broken"

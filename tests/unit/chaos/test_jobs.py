@@ -62,6 +62,13 @@ def test_urgent_jobs_are_drawn_with_their_share_and_change_no_step() -> None:
     assert [job.body for job in none] == [job.body for job in some]
 
 
+def test_some_stations_ask_another_agent_and_some_sleep() -> None:
+    hops = [hop for n in range(2000) for hop in planned(1, n, Mixture()).body["hops"]]
+
+    assert 0.08 < sum(hop["asks"] for hop in hops) / len(hops) < 0.12
+    assert 0.08 < sum(hop["rests_s"] > 0 for hop in hops) / len(hops) < 0.12
+
+
 def test_poison_and_questions_are_drawn_with_their_shares() -> None:
     none, some = Mixture(poison=0, person=0), Mixture(poison=0.1, person=0.1)
 

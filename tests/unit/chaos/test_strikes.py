@@ -44,6 +44,8 @@ def test_only_what_is_asked_for_strikes_and_nothing_when_nothing_is() -> None:
     assert {strike.kind for strike in only} == {Kind.FREEZE}
     past = sum(strike.lasts_s > PAST_SESSION_S for strike in only)
     assert 0.3 < past / len(only) < 0.7, "half of them outlast the session"
+    long = sum(strike.lasts_s > 30 for strike in only)
+    assert 0.03 < long / len(only) < 0.2, "some outlast whatever a process waits for"
     assert schedule(1, [], 600, NAMES, SEVERITY) == []
 
 

@@ -84,6 +84,7 @@ class Shop(Team):
                 task=task.id,
                 topic="orders",
                 reference=f"order-{number}",
+                kind="dies" if order.dies else "ordinary",
                 parts=order.pieces,
                 results=None if order.dies else 1,
                 may_die=order.dies,

@@ -63,6 +63,7 @@ CHANGES: list[tuple[Change, set[str]]] = [
     (lanes.nobody_was_asked_about_a_doubt, {"I18"}),
     (lanes.an_unsafe_outcome_is_lost, {"I18"}),
     (lanes.classes_come_before_answers, {"I18"}),
+    (lanes.a_decision_is_taken_by_nobody, {"I18"}),
     (lanes.an_epoch_goes_back, {"I9"}),
     (lanes.a_zombie_is_licensed, {"I6"}),
     (lanes.a_zombie_finishes, {"I9"}),
@@ -77,6 +78,7 @@ CHANGES: list[tuple[Change, set[str]]] = [
     (books.a_dead_letter_is_lost, {"I1"}),
     (books.a_dead_letter_lacks_a_header, {"I16"}),
     (books.a_dead_letter_has_other_bytes, {"I16"}),
+    (books.an_innocent_is_quarantined, {"I1"}),
     (books.a_redrive_repeats_a_recorded_step, {"I16"}),
     (books.tokens_are_not_counted, {"I17"}),
     (books.a_turn_is_not_counted, {"I17"}),
@@ -121,6 +123,15 @@ def test_an_unsafe_effect_that_happens_twice_is_counted_apart(day: History) -> N
     assert found.by_harm[Harm.UNSAFE].n == 3, "as often a process had died in between"
 
 
+def test_an_innocent_that_is_quarantined_is_counted_apart(day: History) -> None:
+    wrong = books.an_innocent_is_quarantined(day)
+
+    figure = report(wrong, check(wrong)).by_harm[Harm.INNOCENT]
+
+    assert figure.count == 1
+    assert figure.n > 1, "others ran when processes died"
+
+
 def test_paid_calls_that_a_move_has_cost_are_counted_apart_and_out_of_those_that_moved(
     day: History,
 ) -> None:
@@ -138,6 +149,14 @@ def test_a_paid_call_that_only_faults_of_others_explain_is_found(day: History) -
     found = check(replace(day, faults=others))
 
     assert any(one.harm is Harm.MOVED for one in found)
+
+
+def test_what_an_earlier_owner_has_not_begun_is_no_answer_about_a_later_attempt(
+    day: History,
+) -> None:
+    found = check(lanes.an_answer_is_about_an_attempt_that_was_never_licensed(day))
+
+    assert [str(one) for one in found if "still waited for" in one.sentence] == []
 
 
 def test_every_invariant_is_seen_to_fail() -> None:

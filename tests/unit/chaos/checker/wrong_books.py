@@ -153,6 +153,13 @@ def a_dead_letter_has_other_bytes(day: History) -> History:
     return changed(day, one, value=b"{}")
 
 
+def an_innocent_is_quarantined(day: History) -> History:
+    """Whatever died is said to have killed its process, and its task was to kill nobody."""
+    innocent = [replace(one, kind="ordinary", may_die=False) for one in day.submissions]
+    dead = retold(day, first(told(day, DeadLettered)), reason="poison")
+    return replace(dead, submissions=innocent)
+
+
 def a_redrive_repeats_a_recorded_step(day: History) -> History:
     line = lines(day, Kind.OUTCOME, name="book")[0]
     assert line.entry is not None

@@ -12,6 +12,7 @@ from handrail.ledger.event import (
     PersonAsked,
     StepWasted,
 )
+from handrail.wire.late_outcome import LateOutcome, LateState
 from handrail.wire.record import Record, TopicPartition
 from tests.unit.chaos.checker.changes import (
     added,
@@ -127,6 +128,37 @@ def classes_come_before_answers(day: History) -> History:
 
 
 # ---- epochs and order
+
+
+def a_decision_is_taken_by_nobody(day: History) -> History:
+    """The request waits on, although somebody has decided."""
+    doubt = _open_doubt(day)
+    assert doubt.entry is not None
+    decided = topic(day, "cashier.answers")[0]
+    request = f"{doubt.entry.invocation}/{doubt.entry.path}/1".encode()
+    about = replace(
+        decided, headers=headed(decided, "ce_for", request), partition=doubt.record.partition
+    )
+    return added(day, about)
+
+
+def an_answer_is_about_an_attempt_that_was_never_licensed(day: History) -> History:
+    """An earlier owner has not begun an attempt of this number, and its licence is nowhere."""
+    doubt = _open_doubt(day)
+    assert doubt.entry is not None
+    said = LateOutcome(
+        doubt.entry.invocation, doubt.entry.path, 1, LateState.NOT_BEGUN, begun_in=0
+    ).outgoing(day.full("cashier.answers"), doubt.record.partition, day.run.ended_ms)
+    record = Record(
+        said.topic,
+        doubt.record.partition,
+        0,
+        day.run.ended_ms,
+        said.key,
+        said.value,
+        tuple(said.headers),
+    )
+    return with_progress(added(day, record), last_progress(day, doubt.record.where), answers=1000)
 
 
 def an_epoch_goes_back(day: History) -> History:

@@ -1,0 +1,111 @@
+"""The people of a team under chaos answer, settle and cancel what the seed says, and no more."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from handrail import Context, agent, results
+from handrail.chaos.people import People
+from handrail.ledger.task_state import TaskState
+from handrail.testing import Team
+from handrail.testing.task import TeamTask
+from tests.unit.chaos.checker.runs import Shop
+from tests.unit.chaos.checker.shop import Bill, Order, bills, cashier, orders
+from tests.waiting import until
+
+AT_ONCE = (0.0, 0.01)
+
+
+@agent(reads=orders, writes=bills)
+async def taker(order: Order, ctx: Context) -> Bill:
+    """Ask a person before anything is done."""
+    said = await ctx.ask_person("May it be?", choices=("yes", "no"))
+    return Bill(order=order, lines=[said])
+
+
+@agent(reads=bills, writes=results)
+async def giver(bill: Bill) -> str:
+    """Give what was said."""
+    return bill.lines[0]
+
+
+def people(
+    team: Team, *, answers: float = 0.0, settles: float = 0.0, cancels: float = 0.0
+) -> People:
+    return People(
+        team.members[0].bus,
+        team.namespace,
+        Path(),
+        seed=1,
+        answers=answers,
+        settles=settles,
+        cancels=cancels,
+        thinks_s=AT_ONCE,
+    )
+
+
+async def played(team: Team, people: People) -> None:
+    """Let people do what there is to do, while time goes on."""
+    playing = asyncio.create_task(people.play(over_s=0.5))
+    while not playing.done():
+        await team.advance(seconds=1)
+        await asyncio.wait({playing}, timeout=0.05)
+    await playing
+
+
+async def completed(task: TeamTask) -> None:
+    """Wait until it has gone on; just now it still waited for a person."""
+
+    async def is_over() -> bool:
+        facts = await task.task.facts()
+        return facts is not None and facts.state is TaskState.COMPLETED
+
+    await until(is_over, what="the task goes on")
+
+
+async def test_a_question_is_answered() -> None:
+    async with Team(taker, giver) as team:
+        task = await team.submit(orders, Order(number=1, customer="ada"))
+        await task.until("input_required")
+        asked = people(team, answers=1.0)
+
+        await played(team, asked)
+
+        await completed(task)
+        assert await task.result() == "yes"
+    assert asked.done == {"answer": 1}
+
+
+async def test_a_task_is_canceled() -> None:
+    async with Team(taker, giver) as team:
+        task = await team.submit(orders, Order(number=1, customer="ada"))
+        await task.until("input_required")
+
+        await played(team, people(team, cancels=1.0))
+
+        await task.until("canceled")
+
+
+async def test_a_doubt_is_settled_and_the_step_is_not_taken_again() -> None:
+    async with Shop() as shop:
+        task = await shop.dies(cashier, "after_act/pay", lambda: shop.order(1, pays=True))
+        await task.until("input_required")
+
+        await played(shop, people(shop, settles=1.0))
+
+        await completed(task)
+        assert "by hand" in await task.result()
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_who_is_not_to_be_answered_waits_on(seed: int) -> None:
+    async with Team(taker, giver) as team:
+        task = await team.submit(orders, Order(number=seed, customer="ada"))
+        await task.until("input_required")
+        nobody = people(team)
+
+        await played(team, nobody)
+
+        await task.until("input_required")
+    assert nobody.done == {}
