@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 
-from handrail import Context, Effect, Integrity, Reach, Topic, agent, results, tool
+from handrail import Context, Effect, Integrity, Reach, Refused, Topic, agent, results, tool
 from handrail.lane.journal import LANE, Kind, decode_entry
 from handrail.ledger.event import PersonAsked, StepWasted
 from handrail.testing import Team, TeamTask
@@ -66,8 +66,8 @@ async def payer(text: str, ctx: Context) -> str:
 async def careful(text: str, ctx: Context) -> str:
     try:
         return await ctx.call(rent, text)
-    except ValueError as wrong:
-        return f"wrong: {wrong}"
+    except Refused as no:
+        return f"wrong: {no.state}, {no.detail}"
 
 
 def slow(team: Team) -> Provider:
@@ -157,7 +157,9 @@ async def test_an_error_that_comes_late_is_the_error_of_the_step(team_of: TeamOf
         await leaving
         await team.start(careful)
 
-        assert await told(team, task.result(str)) == "wrong: bad"
+        assert await told(team, task.result(str)) == (
+            "wrong: internal, rent failed with ValueError; its words are in the log."
+        )
         assert provider.calls == {"bad": 1}
 
 

@@ -26,6 +26,7 @@ HI, NAME = b'{"text": "hi"}', "odd_echo"
 ENDS_WITHIN_S = 600.0  #: far beyond what is declared, for a machine that is busy with other work
 WORDS_CHARS_MAX = 1_000
 PATIENT, HASTY = 30.0, 0.2
+CALLS_COUNT_MAX = 300
 
 
 def declared(**table: Any) -> McpServer:
@@ -65,6 +66,16 @@ async def called(one: ServerTools) -> Answer:
     return ended
 
 
+async def answered(one: ServerTools) -> Answer:
+    """Call it until it answers in the little time that it has, however busy the machine is."""
+    ended = await called(one)
+    for _ in range(CALLS_COUNT_MAX):
+        if ended.ending is not Ending.HUNG:
+            break
+        ended = await called(one)
+    return ended
+
+
 def places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Give the way to every value in a JSON value."""
     yield at
@@ -99,9 +110,8 @@ async def test_any_value_in_any_place_of_a_result_ends_in_words(
             )
             await called(one)
         del garbler.says["tools/call"]
-        one.server = declared(timeout_s=PATIENT)
 
-        again = await called(one)
+        again = await answered(one)
 
     assert (again.ending, again.result) == (Ending.DONE, b'{"text":"hi"}')
 
@@ -206,8 +216,7 @@ async def test_each_way_of_not_answering_has_its_ending(line: Any, ending: Endin
 
         ended = await called(one)
         garbler.says.clear()
-        one.server = declared(timeout_s=PATIENT)
-        again = await called(one)
+        again = await answered(one)
 
     assert ended.ending is ending
     assert again.ending is Ending.DONE
