@@ -158,7 +158,7 @@ async def test_an_error_that_comes_late_is_the_error_of_the_step(team_of: TeamOf
         await team.start(careful)
 
         assert await told(team, task.result(str)) == (
-            "wrong: internal, rent failed with ValueError; its words are in the log."
+            "wrong: internal, rent failed with ValueError; its words are in the log"
         )
         assert provider.calls == {"bad": 1}
 
