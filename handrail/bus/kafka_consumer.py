@@ -21,6 +21,7 @@ from aiokafka.protocol.commit import OffsetCommitRequest
 
 from handrail.bus.kafka_header_names import unreadable_names
 from handrail.bus.port import GroupListener, Membership
+from handrail.bus.stray import stray_cancellations_told
 from handrail.errors import BrokerUnreachable, MembershipRefused
 from handrail.wire.record import Record, TopicPartition
 
@@ -137,8 +138,9 @@ class KafkaGroupConsumer:
         await _stop(self._consumer)
         self._consumer = self._new()
         try:
-            await self._join()
-        except (KafkaError, OSError, TimeoutError):
+            with stray_cancellations_told(self._bootstrap):
+                await self._join()
+        except (KafkaError, OSError, TimeoutError, BrokerUnreachable):
             await asyncio.sleep(JOINS_AGAIN_AFTER_S)
             return
         log.warning("member without a place has joined anew", group=self._group)

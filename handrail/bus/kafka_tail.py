@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import TopicPartition as Place
 from aiokafka.errors import KafkaError
 
 from handrail.bus.kafka_consumer import as_record, structs
+from handrail.bus.stray import stray_cancellations_told
 from handrail.errors import BrokerUnreachable
 from handrail.wire.record import Record, TopicPartition
 
@@ -24,10 +26,14 @@ class KafkaTail:
     async def start(self) -> None:
         """Connect."""
         try:
-            await self._consumer.start()
+            with stray_cancellations_told("the broker"):
+                await self._consumer.start()
             self._consumer.assign(structs(self._positions))
             for where, offset in self._positions.items():
                 self._consumer.seek(Place(*where), offset)
+        except BrokerUnreachable:
+            await self.close()
+            raise
         except (KafkaError, OSError) as error:
             await self.close()
             raise BrokerUnreachable(bootstrap="the broker", reason=str(error)) from error
@@ -35,9 +41,10 @@ class KafkaTail:
     async def poll(self, *, timeout_s: float, records_max: int = 500) -> Sequence[Record]:
         """Give committed records in order per partition; empty after the time-out."""
         try:
-            found = await self._consumer.getmany(
-                timeout_ms=int(timeout_s * 1000), max_records=records_max
-            )
+            with stray_cancellations_told("the broker"):
+                found = await self._consumer.getmany(
+                    timeout_ms=int(timeout_s * 1000), max_records=records_max
+                )
         except KafkaError as error:
             raise BrokerUnreachable(bootstrap="the broker", reason=str(error)) from error
         return [as_record(record) for records in found.values() for record in records]
@@ -50,7 +57,8 @@ class KafkaTail:
     async def ends(self) -> Mapping[TopicPartition, int]:
         """The ends of its partitions: last stable offsets, or high watermarks with undecided."""
         try:
-            found = await self._consumer.end_offsets(structs(self._positions))
+            with stray_cancellations_told("the broker"):
+                found = await self._consumer.end_offsets(structs(self._positions))
         except KafkaError as error:
             raise BrokerUnreachable(bootstrap="the broker", reason=str(error)) from error
         return {TopicPartition(*place): int(end) for place, end in found.items()}
@@ -61,4 +69,5 @@ class KafkaTail:
         # aiokafka 0.14: stopping right after starting cancels a task of its own that has not had
         # its first turn yet, and that cancellation would come out here as if it were ours.
         await asyncio.sleep(0)
-        await self._consumer.stop()
+        with suppress(BrokerUnreachable), stray_cancellations_told("the broker"):
+            await self._consumer.stop()

@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 import structlog
 
 from handrail.bus.port import Bus, Tail
+from handrail.bus.stray import stray_cancellations_told
 from handrail.contract.memory_reader import PATIENCE_S
 from handrail.errors import BrokerUnreachable
 from handrail.errors.store import StoreDamaged, StoreUnusable
@@ -280,7 +281,9 @@ class Follower:
         starts: dict[TopicPartition, int] = {}
         ends: dict[TopicPartition, int] = {}
         for topic in self._settings.topics:
-            for partition, (first, end) in (await self._bus.admin.offsets(topic)).items():
+            with stray_cancellations_told("the broker"):
+                found = await self._bus.admin.offsets(topic)
+            for partition, (first, end) in found.items():
                 starts[TopicPartition(topic, partition)] = first
                 ends[TopicPartition(topic, partition)] = end
         return _Barrier(starts, ends, marks, at_ms, asked_s)

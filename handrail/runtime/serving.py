@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,11 +24,11 @@ from handrail.bus.kafka import KafkaBus
 from handrail.bus.port import Bus
 from handrail.bus.process_birth import birth_of
 from handrail.bus.settings import Settings
+from handrail.bus.stray import stray_cancellations_told
 from handrail.bus.where import connection_for
 from handrail.contract.agent import Agent
 from handrail.contract.remote import RemoteTool
 from handrail.contract.team import TeamDescription
-from handrail.errors import BrokerUnreachable
 from handrail.models.choose import close_model, model_from_environment
 from handrail.models.port import Model
 from handrail.rails.gateway import Rails
@@ -209,23 +209,6 @@ async def serve(plan: Serving) -> None:
         await bus.close()
     if not given:
         path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def stray_cancellations_told(bootstrap: str) -> Generator[None]:
-    """Raise BrokerUnreachable for a cancellation that nobody asked for.
-
-    Where a broker dies while a process starts, aiokafka cancels futures of its own, and that comes
-    out as if this task were cancelled. Let through, the process would end as one that was told to.
-    """
-    try:
-        yield
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        reason = "a request was cut off before anything answered it"
-        raise BrokerUnreachable(bootstrap=bootstrap, reason=reason) from None
 
 
 @contextlib.asynccontextmanager

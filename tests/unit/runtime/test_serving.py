@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from handrail.bus.stray import stray_cancellations_told
 from handrail.errors import BrokerUnreachable
-from handrail.runtime.serving import ServedWriter, stray_cancellations_told
+from handrail.runtime.serving import ServedWriter
 from tests.promises.ground import Ground
 from tests.promises.registrar import prepared, read_to_the_end, running
 from tests.unit.ledger.told import Story
