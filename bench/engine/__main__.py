@@ -3,15 +3,13 @@
 Exit code 1 says that a figure is not what is promised.
 """
 
-import json
 import logging
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 import uvloop
 
-from bench.engine.figure import Figure, machine
+from bench.engine.figure import Figure, machine, tell_and_keep
 from bench.engine.handoffs import Rates, rates, raw_rates
 from bench.engine.hop import Hops, hops, raw_hops
 from bench.engine.start import starts
@@ -76,12 +74,7 @@ def main(*, quick: bool) -> None:
         figures = uvloop.run(_measured(bootstrap, quick=quick))
         figures.append(_starts(bootstrap, 1 if quick else 3))
     figures.append(_starts(None, 1 if quick else 3))
-    for figure in figures:
-        click.echo(str(figure))
-    lines = [{**asdict(figure), "kept": figure.kept} for figure in figures]
-    whole = {"machine": facts, "quick": quick, "figures": lines}
-    RESULTS.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    raise SystemExit(0 if all(figure.kept for figure in figures) else 1)
+    tell_and_keep(figures, facts, RESULTS, quick=quick)
 
 
 main()

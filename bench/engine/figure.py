@@ -1,11 +1,15 @@
 """One figure with its n and what is promised, and the machine that it was measured on."""
 
+import json
 import os
 import platform
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import aiokafka
+import click
 
 from bench.engine.ground import processor
 from handrail.bus.broker_jars import KAFKA_VERSION
@@ -50,3 +54,15 @@ def machine() -> dict[str, object]:
         "load_before": round(os.getloadavg()[0], 2),
         "measured_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def tell_and_keep(
+    figures: Sequence[Figure], facts: Mapping[str, object], results: Path, *, quick: bool
+) -> None:
+    """Print figures, write them with their machine, and end with 1 when a promise is broken."""
+    for figure in figures:
+        click.echo(str(figure))
+    lines = [{**asdict(figure), "kept": figure.kept} for figure in figures]
+    whole = {"machine": facts, "quick": quick, "figures": lines}
+    results.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    raise SystemExit(0 if all(figure.kept for figure in figures) else 1)

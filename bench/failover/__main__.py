@@ -3,7 +3,6 @@
 Exit code 1 says that a figure is not what is promised.
 """
 
-import json
 import logging
 import math
 import os
@@ -12,13 +11,12 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 import uvloop
 
-from bench.engine.figure import Figure, machine
+from bench.engine.figure import Figure, machine, tell_and_keep
 from bench.failover.ground import AGENT, PROCESSES, Beat, Project, beat, project, started
 from handrail.testing.broker import broker_for_tests
 
@@ -106,12 +104,7 @@ def main(*, quick: bool) -> None:
     click.echo(f"{facts['processor']}, load {facts['load_before']} before the first figure")
     with broker_for_tests() as bootstrap:
         figures = uvloop.run(_figures(bootstrap, quick=quick))
-    for figure in figures:
-        click.echo(str(figure))
-    lines = [{**asdict(figure), "kept": figure.kept} for figure in figures]
-    whole = {"machine": facts, "quick": quick, "figures": lines}
-    RESULTS.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    raise SystemExit(0 if all(figure.kept for figure in figures) else 1)
+    tell_and_keep(figures, facts, RESULTS, quick=quick)
 
 
 main()

@@ -3,13 +3,11 @@
 Exit code 1 says that a figure is not what is promised.
 """
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from bench.engine.figure import Figure, machine
+from bench.engine.figure import Figure, machine, tell_and_keep
 from bench.resting.ground import bytes_each
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -30,12 +28,7 @@ def main(*, quick: bool) -> None:
         Figure(f"one that rests, {what}", bytes_each(count, *shape), "bytes", count, promised)
         for what, *shape, promised in CASES
     ]
-    for figure in figures:
-        click.echo(str(figure))
-    lines = [{**asdict(figure), "kept": figure.kept} for figure in figures]
-    whole = {"machine": facts, "quick": quick, "figures": lines}
-    RESULTS.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    raise SystemExit(0 if all(figure.kept for figure in figures) else 1)
+    tell_and_keep(figures, facts, RESULTS, quick=quick)
 
 
 main()

@@ -4,18 +4,16 @@ Exit code 1 says that a figure is not what is promised.
 """
 
 import asyncio
-import json
 import logging
 import os
 import statistics
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 import uvloop
 
-from bench.engine.figure import Figure, machine
+from bench.engine.figure import Figure, machine, tell_and_keep
 from bench.steps.ground import Loader, loader
 from handrail.testing.broker import broker_for_tests
 
@@ -126,12 +124,7 @@ def main(*, quick: bool) -> None:
     click.echo(f"{facts['processor']}, load {os.getloadavg()[0]:.2f} before the first figure")
     with broker_for_tests() as bootstrap:
         figures = uvloop.run(_measured(bootstrap, quick=quick))
-    for figure in figures:
-        click.echo(str(figure))
-    lines = [{**asdict(figure), "kept": figure.kept} for figure in figures]
-    whole = {"machine": facts, "quick": quick, "figures": lines}
-    RESULTS.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    raise SystemExit(0 if all(figure.kept for figure in figures) else 1)
+    tell_and_keep(figures, facts, RESULTS, quick=quick)
 
 
 main()
