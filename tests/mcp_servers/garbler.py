@@ -54,12 +54,13 @@ class Garbler:
 
     says: dict[str, Says] = field(default_factory=dict[str, Says])
     starts: int = 0
+    speaks: Callable[[int], asyncio.StreamReader] = asyncio.StreamReader  #: made of a line's limit
 
     @asynccontextmanager
     async def start(self, what: Started) -> AsyncGenerator[tuple[Any, Any]]:
         """Be started: the seam of a connection."""
         self.starts += 1
-        reader = asyncio.StreamReader(limit=what.line_bytes_max)
+        reader = self.speaks(what.line_bytes_max)
         async with spoken(what, _Speaker(reader, _Ear(self, reader))) as streams:
             yield streams
 

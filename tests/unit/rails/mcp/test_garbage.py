@@ -20,12 +20,14 @@ from handrail.rails.mcp.server import McpServer, read_servers
 from handrail.rails.mcp.standing import Pin, Standing
 from handrail.rails.mcp.tools import ServerTools
 from tests.mcp_servers.garbler import HELLO, TOOL, VALUES, Garbler, answer, changed, good, torn
+from tests.mcp_servers.talker import NOTE, Talker
+from tests.waiting import until
 
 HERE = Path(__file__).parent
 HI, NAME = b'{"text": "hi"}', "odd_echo"
 ENDS_WITHIN_S = 600.0  #: far beyond what is declared, for a machine that is busy with other work
 WORDS_CHARS_MAX = 1_000
-PATIENT, HASTY = 30.0, 0.2
+FOR_EVER, PATIENT, HASTY = 3_600.0, 30.0, 0.2
 CALLS_COUNT_MAX = 300
 
 
@@ -223,23 +225,29 @@ async def test_each_way_of_not_answering_has_its_ending(line: Any, ending: Endin
 
 
 async def test_a_server_that_only_talks_is_cut_off_and_others_are_served_meanwhile() -> None:
-    talker, other = Garbler(), Garbler()
-    note = (
-        b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}\n'
-    )
-    talker.says["tools/call"] = lambda _: note * (child_stdio.UNASKED_MAX + 1)
+    outputs: list[Talker] = []
+
+    def spoken(limit: int) -> Talker:
+        outputs.append(Talker(limit))
+        return outputs[-1]
+
+    def talk(_: int) -> bytes:
+        outputs[-1].talks = True
+        return NOTE
+
     async with (
-        connected(talker, timeout_s=PATIENT, start_s=PATIENT) as one,
-        connected(other, timeout_s=PATIENT, start_s=PATIENT) as beside,
+        # It ends by its own talking alone: its time is longer than any machine needs.
+        connected(Garbler({"tools/call": talk}, speaks=spoken), timeout_s=FOR_EVER) as one,
+        connected(Garbler(), timeout_s=PATIENT, start_s=PATIENT) as beside,
     ):
         talking = asyncio.create_task(called(one))
+        await until(lambda: outputs[-1].talks, within_s=ENDS_WITHIN_S)
         served = [await called(beside) for _ in range(20)]
-        was_done = talking.done()
+        outputs[-1].let_over(child_stdio.UNASKED_MAX + 1)
         ended = await talking
 
     assert {each.ending for each in served} == {Ending.DONE}
-    assert not was_done
-    assert ended.ending is Ending.DIED
+    assert (ended.ending, outputs[-1].wrong, outputs[-1].left) == (Ending.DIED, [], 0)
 
 
 async def test_a_server_that_never_says_hello_is_let_go_in_its_own_time() -> None:
