@@ -28,7 +28,7 @@ from handrail.errors.broker import (
     LocalBrokerNotInstalled,
 )
 
-KAFKA_VERSION = "4.4.0"
+KAFKA_VERSION = "4.2.1"
 LOCK_FILE = "broker_jars.lock"
 FETCHERS = 4  #: downloads at a time; the repository is asked no harder than a browser would
 SILENCE_S_MAX = 30  #: a download that brings nothing for so long has failed

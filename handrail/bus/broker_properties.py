@@ -1,6 +1,6 @@
 """What the local Kafka is told: one broker that is its own controller, on 127.0.0.1 only.
 
-Checked against Apache Kafka 4.4.0.
+Checked against Apache Kafka 4.2.1.
 """
 
 HOST = "127.0.0.1"
@@ -40,9 +40,9 @@ SINGLE_BROKER: dict[str, object] = {
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1_000,
     "offsets.retention.minutes": OFFSETS_KEPT_MINUTES,
-    # Kafka's own default, and no less: a broker that starts after a kill -9 is its own follower
-    # for some seconds. Transactions that it aborts in that time are said to be aborted and get no
-    # marker (seen on Apache Kafka 4.4.0), and whatever is written behind them is hidden for ever.
+    # Kafka's own default, and no less: a broker that starts after a kill -9 leads nothing for some
+    # seconds. Transactions that Kafka 4.3 and 4.4.0 end in that time are said to be ended and get
+    # no marker (docs/adr/0036), and whatever is written behind them is hidden for ever.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 10_000,
     "message.max.bytes": RECORD_BYTES_MAX,
     "replica.fetch.max.bytes": RECORD_BYTES_MAX,

@@ -151,6 +151,10 @@ class InProcessAdmin:
         del names
         return {}
 
+    async def newest_requests(self) -> Mapping[int, int]:
+        """Nothing: a broker in memory understands no requests."""
+        return {}
+
     async def create(self, specs: Sequence[TopicSpec]) -> None:
         """Create what is not there."""
         broker = await self._broker()

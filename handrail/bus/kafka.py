@@ -1,6 +1,6 @@
 """The bus on Apache Kafka, through aiokafka.
 
-Checked against aiokafka 0.14.0 and Apache Kafka 4.4.0. Two settings of aiokafka decide how fast a
+Checked against aiokafka 0.14.0 and Apache Kafka 4.2.1. Two settings of aiokafka decide how fast a
 transaction is, and one of them is private, as are how its consumer reads a batch and how a client
 connects; a version that was not checked is refused.
 """

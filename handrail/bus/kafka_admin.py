@@ -19,6 +19,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
     for_code,
 )
+from aiokafka.protocol.admin import ApiVersionRequest
 from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.protocol.offset import OffsetRequest
@@ -94,6 +95,11 @@ class KafkaAdmin:
                 if not code:
                     found.update({entry[0]: entry[1] for entry in entries if entry[0] in names})
         return found
+
+    async def newest_requests(self) -> Mapping[int, int]:
+        """The newest version of each kind of request that a broker of this cluster understands."""
+        answer = await self._ask(self._client._send_request(ApiVersionRequest()))
+        return {key: newest for key, _, newest in answer.api_versions}
 
     async def create(self, specs: Sequence[TopicSpec]) -> None:
         """Create what is not there, and wait until it is served; what exists is left as it is."""

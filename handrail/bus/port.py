@@ -218,6 +218,13 @@ class Admin(Protocol):
         """These settings of one broker; what it will not tell this user is left out."""
         ...
 
+    async def newest_requests(self) -> Mapping[int, int]:
+        """The newest version of each kind of request that a broker of this cluster understands.
+
+        No broker tells its release; this is how one is told from another. Empty without Kafka.
+        """
+        ...
+
     async def create(self, specs: Sequence[TopicSpec]) -> None:
         """Create what is not there; existing topics are left as they are."""
         ...

@@ -28,6 +28,8 @@ DISK_BYTES_MIN = 1 << 30
 OFFSETS_KEPT_DAYS_MIN = 30
 UNREAD_DAYS_MAX = 30  #: a week before the large bodies of what lies there are deleted
 CLEANUP_EVERY_MS_MIN = 10_000  #: Kafka's default; docs/adr/0014 says what happens below it
+#: The request whose version 5 came with Kafka 4.3; 4.2.1 understands 4 of it (docs/adr/0036).
+DESCRIBE_LOG_DIRS, SINCE_KAFKA_4_3 = 35, 5
 CLOCK_SKEW_MS_MAX = 1_000
 JAVA_PATIENCE_S = 30
 CLOCK_KEY = b"doctor/clock"
@@ -268,6 +270,25 @@ async def abandoned_transactions(_settings: "Settings", bus: "Bus") -> Outcome:
     return Outcome(State.WARNING, said, f"set {name}={CLEANUP_EVERY_MS_MIN} on every broker")
 
 
+async def ends_of_transactions(_settings: "Settings", bus: "Bus") -> Outcome:
+    """Look whether the broker is of a release that can lose the ends of transactions."""
+    newest = (await bus.admin.newest_requests()).get(DESCRIBE_LOG_DIRS)
+    if newest is None:
+        return Outcome(State.SKIPPED, "The broker does not tell what it understands.")
+    if newest < SINCE_KAFKA_4_3:
+        return Outcome(State.OK, "The broker is older than Kafka 4.3, and keeps them.")
+    said = (
+        "The broker is Kafka 4.3 or newer. 4.3.0, 4.3.1 and 4.4.0 lose the end of a transaction"
+        " while a partition has no leader (KAFKA-20734): half of it may then count, and be done"
+        " again."
+    )
+    fix = (
+        "run Kafka 4.2, or a release whose notes name KAFKA-20734; until then give every topic"
+        " three copies"
+    )
+    return Outcome(State.WARNING, said, fix)
+
+
 async def clocks(settings: "Settings", bus: "Bus") -> Outcome:
     """Compare this machine's clock with the broker's, by the time stamp of one empty record."""
     from handrail.runtime.topics import STAMPED_BY_BROKER, STAMPS
@@ -335,6 +356,7 @@ def checks(settings: "Settings", bus: "Bus | None", unreachable: str) -> list[Ch
         ("inboxes", there(inboxes)),
         ("kept offsets", there(offsets_kept)),
         ("abandoned transactions", there(abandoned_transactions)),
+        ("ends of transactions", there(ends_of_transactions)),
         ("clocks", there(clocks)),
         ("model", here(model)),
         ("secrets", here(lambda: secrets(settings))),

@@ -6,6 +6,10 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from handrail.bus.settings import BrokerSettings, Settings
+from handrail.cli.broker import connected
+from handrail.cli.checks import State, ends_of_transactions
+
 
 def test_a_transaction_of_a_foreign_client_is_read_back_by_a_reader_of_committed_records(
     broker: str,
@@ -28,3 +32,12 @@ def test_a_transaction_of_a_foreign_client_is_read_back_by_a_reader_of_committed
 
     assert record is not None
     assert (record.key(), record.value()) == (b"k", b"v")
+
+
+async def test_the_broker_that_handrail_starts_keeps_the_ends_of_transactions(broker: str) -> None:
+    settings = Settings(namespace="desk", broker=BrokerSettings(bootstrap=broker))
+
+    async with connected(settings) as bus:
+        outcome = await ends_of_transactions(settings, bus)
+
+    assert outcome.state is State.OK, outcome.finding

@@ -251,6 +251,14 @@ def test_the_lock_names_the_kafka_that_it_says_and_every_jar_once() -> None:
 
     names = [jar.name for jar in jars]
     assert f"kafka_2.13-{KAFKA_VERSION}.jar" in names
-    assert len(set(names)) == len(names) == 45
+    assert len(set(names)) == len(names) == 46
     assert all(len(bytes.fromhex(jar.sha256)) == 32 for jar in jars)
     assert parse_lock("# a comment\n\n") == []
+
+
+def test_no_kafka_is_started_that_loses_the_ends_of_transactions() -> None:
+    versions = {jar.version for jar in locked_jars() if jar.group == "org.apache.kafka"}
+
+    assert versions == {KAFKA_VERSION}
+    # docs/adr/0036 says what these do to a transaction, and how to tell.
+    assert not versions & {"4.3.0", "4.3.1", "4.4.0"}

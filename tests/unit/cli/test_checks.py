@@ -10,12 +10,14 @@ from handrail.bus.in_process_broker import InProcessBroker
 from handrail.bus.port import Bus
 from handrail.bus.settings import Settings
 from handrail.cli.checks import (
+    DESCRIBE_LOG_DIRS,
     Outcome,
     State,
     abandoned_transactions,
     checks,
     clocks,
     compared,
+    ends_of_transactions,
     offsets_kept,
 )
 from handrail.contract.team import TeamDescription
@@ -138,4 +140,45 @@ async def test_settings_that_may_not_be_read_are_passed_over_in_words(look: Look
 async def test_every_check_of_the_brokers_settings_is_run() -> None:
     names = [name for name, _ in checks(Settings(namespace="desk"), None, "")]
 
-    assert {"kept offsets", "abandoned transactions"} <= set(names)
+    assert {"kept offsets", "abandoned transactions", "ends of transactions"} <= set(names)
+
+
+class UnderstandingAdmin(InProcessAdmin):
+    """Tells what a broker understands, which one in memory does not."""
+
+    def __init__(self, bus: InProcessBus, newest: Mapping[int, int]) -> None:
+        super().__init__(bus)
+        self._newest = newest
+
+    async def newest_requests(self) -> Mapping[int, int]:
+        return self._newest
+
+
+class UnderstandingBus(InProcessBus):
+    """A bus to a broker that understands these requests."""
+
+    def __init__(self, newest: Mapping[int, int]) -> None:
+        super().__init__(InProcessBroker(now_ms))
+        self._understanding = UnderstandingAdmin(self, newest)
+
+    @property
+    def admin(self) -> UnderstandingAdmin:
+        return self._understanding
+
+
+@pytest.mark.parametrize(
+    ("newest", "state", "word"),
+    [
+        ({DESCRIBE_LOG_DIRS: 4}, State.OK, "older than Kafka 4.3"),
+        ({DESCRIBE_LOG_DIRS: 5}, State.WARNING, "KAFKA-20734"),
+        ({}, State.SKIPPED, "does not tell"),
+    ],
+)
+async def test_a_broker_that_loses_the_ends_of_transactions_is_warned_of(
+    newest: Mapping[int, int], state: State, word: str
+) -> None:
+    outcome = await ends_of_transactions(Settings(namespace="desk"), UnderstandingBus(newest))
+
+    assert outcome.state is state
+    assert word in outcome.finding
+    assert ("three copies" in (outcome.fix or "")) == (state is State.WARNING)

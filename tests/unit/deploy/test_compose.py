@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from handrail.bus.broker_jars import KAFKA_VERSION
+
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = Path(sys.executable).parent
 DRAIN_S = 120
@@ -95,6 +97,12 @@ def test_every_image_is_pinned(services: dict[str, dict]) -> None:
     ]
 
     assert loose == []
+
+
+def test_the_broker_is_of_the_release_that_everything_is_tested_with(
+    services: dict[str, dict],
+) -> None:
+    assert services["broker"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
 
 
 def test_no_service_can_write_to_its_image_or_gain_rights(services: dict[str, dict]) -> None:
