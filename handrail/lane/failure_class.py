@@ -51,6 +51,27 @@ class Failure:
     quick_only: bool = False  #: never rests between tries: after the quick ones it is over
     retry_after_ms: int | None = None  #: how long the other side asks to be left alone
 
+    def facts(self) -> dict[str, object]:
+        """Give it as plain values, for another process."""
+        return {
+            "class": str(self.failure_class),
+            "quick_only": self.quick_only,
+            "retry_after_ms": self.retry_after_ms,
+        }
+
+    @classmethod
+    def of(cls, facts: Mapping[str, object]) -> "Failure":
+        """Read `facts` of a process that may say anything; nonsense is an unknown error."""
+        after_ms = facts.get("retry_after_ms")
+        try:
+            return cls(
+                FailureClass(str(facts.get("class"))),
+                facts.get("quick_only") is True,
+                after_ms if type(after_ms) is int and after_ms > 0 else None,
+            )
+        except ValueError:
+            return cls(FailureClass.TRANSIENT, quick_only=True)
+
 
 class ToolBroke(Refused):
     """A tool has raised what is no refusal: told without its words, and judged by what it was."""
@@ -58,6 +79,16 @@ class ToolBroke(Refused):
     def __init__(self, state: State, detail: str, judged: Failure) -> None:
         """Tell it in this state."""
         super().__init__(state, detail)
+        self.judged = judged
+
+
+class RaisedElsewhere(Exception):
+    """A tool has raised in another process what is no refusal: its class, judged there."""
+
+    def __init__(self, kind: str, judged: Failure) -> None:
+        """Know the error by the name of its class alone."""
+        super().__init__(kind)
+        self.kind = kind
         self.judged = judged
 
 
@@ -79,7 +110,7 @@ def classify(error: BaseException) -> Failure:
     Not for cancellation, which is the lane's matter, nor for what the lane's own producer raises.
     """
     match error:
-        case ToolBroke(judged=judged):
+        case ToolBroke(judged=judged) | RaisedElsewhere(judged=judged):
             return judged
         case Refused():
             known = _PASSING_STATES.get(error.state, Failure(FailureClass.FATAL))

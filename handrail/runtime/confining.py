@@ -20,6 +20,7 @@ from handrail.contract.confinement import Level, Limits
 from handrail.contract.failure import Refused, State
 from handrail.contract.tool import Tool, ToolContext
 from handrail.errors.sandbox import SandboxBroken
+from handrail.lane.failure_class import Failure, RaisedElsewhere
 from handrail.models.port import JsonObject, Model
 from handrail.rails.egress import Egress
 from handrail.rails.sandbox.outcome import Ending, Outcome
@@ -78,7 +79,10 @@ class ConfinedSteps(StepRunner):
         self._why_not = why_not
 
     async def carried_out(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:
-        """Carry a tool out once, confined as it declares. Raises Refused."""
+        """Carry a tool out once, confined as it declares.
+
+        Raises Refused, and RaisedElsewhere for what its body has raised.
+        """
         level = tool.terms.sandbox
         if level is Level.NONE:
             return await super().carried_out(tool, ctx, arguments)
@@ -95,7 +99,9 @@ class ConfinedSteps(StepRunner):
             said = f"{tool.name}: {error.what} {error.why}"
             raise Refused(State.SANDBOX_UNAVAILABLE, said) from error
         if outcome.log:
-            log.info(
+            # What a body has raised stands nowhere else.
+            say = log.warning if outcome.ending is Ending.FAILED else log.info
+            say(
                 "tool said",
                 tool=tool.name,
                 task=ctx.task_id,
@@ -112,6 +118,8 @@ def _result(tool: Tool[Any, R], outcome: Outcome) -> R:
         except ValidationError as error:
             said = f"{tool.name}: what it gave back is not what it promises"
             raise Refused(State.OUTPUT_INVALID, said) from error
+    if outcome.ending is Ending.FAILED:
+        raise RaisedElsewhere(outcome.error, Failure.of(outcome.judged))
     state = outcome.state or State.INTERNAL
     if state is State.OUTCOME_UNKNOWN and tool.effect in HARMLESS:
         # It changes nothing, so that there is nothing to find out at the other side.

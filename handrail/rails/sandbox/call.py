@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from handrail.contract.confinement import Limits
@@ -181,9 +181,15 @@ class OneCall:
             case "output":
                 return ended(Ending.OUTPUT_TOO_LARGE, int(answer["bytes"]), log)
             case "failed":
-                return ended(Ending.FAILED, str(answer["detail"]), log)
-            case other:
-                return ended(Ending.DIED, f"what it sent is no answer: {other!r}"[:200], log)
+                failed = ended(Ending.FAILED, "", log)
+                return replace(failed, error=str(answer["error"]), judged=dict(answer["judged"]))
+            case "unknown":
+                return unavailable(
+                    "The sandbox was started with tools among which it is not.",
+                    "Start the agent anew.",
+                )
+            case _:
+                return ended(Ending.DIED, "what it sent is no answer", log)
 
     def _death(self, log: str) -> Outcome:
         status = self._status

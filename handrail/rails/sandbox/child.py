@@ -30,6 +30,18 @@ Body = Callable[[bytes, Mapping[str, str]], Awaitable[bytes]]
 Opened = Callable[[str], Body]
 
 
+class Raised(Exception):
+    """A body has raised what is no refusal; `judged` says what trying again can do about it.
+
+    The error itself is its cause, whose words go to the log of the call alone.
+    """
+
+    def __init__(self, judged: Mapping[str, Any]) -> None:
+        """Belong to the error that it is raised from."""
+        super().__init__()
+        self.judged = judged
+
+
 class Ordered(Protocol):
     """What a child has to know before it reads the call."""
 
@@ -104,7 +116,10 @@ def _answer(engine: socket.socket, limits: Limits, opened: Opened) -> bytes:
     try:
         call = frames.receive(engine, CALL_BYTES_MAX)
         os.environ.update(call["environment"])
-        body = opened(call["tool"])
+        try:
+            body = opened(call["tool"])
+        except KeyError:
+            return frames.frame({"kind": "unknown"})
         result = asyncio.run(_run(body, call["call"].encode(), call["secrets"]))
         if len(result) > limits.output_bytes:
             return frames.frame({"kind": "output", "bytes": len(result)})
@@ -114,13 +129,19 @@ def _answer(engine: socket.socket, limits: Limits, opened: Opened) -> bytes:
     except Refused as no:
         return frames.frame(_refusal(no))
     except BaseException as error:  # noqa: BLE001  a body may raise what it likes; the engine says it
-        traceback.print_exc()
-        said = f"{type(error).__name__}: {error}"[:DETAIL_CHARS_MAX]
-        return frames.frame({"kind": "failed", "detail": said})
+        return frames.frame(_failure(error))
 
 
 async def _run(body: Body, call: bytes, secrets: Mapping[str, str]) -> bytes:
     return await body(call, secrets)
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    """Give the class of an error alone: its words may hold anything, and go to the log."""
+    judged: Mapping[str, Any] = error.judged if isinstance(error, Raised) else {}
+    raised = (isinstance(error, Raised) and error.__cause__) or error
+    traceback.print_exception(raised)
+    return {"kind": "failed", "error": type(raised).__name__, "judged": judged}
 
 
 def _refusal(no: Refused) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """How a call in the sandbox ended: a closed set, each in words a person can act on."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from handrail.contract.failure import State
@@ -36,13 +37,15 @@ class Outcome:
     detail: str = ""
     remedy: str = ""
     retry_after_s: float | None = None
+    error: str = ""  #: the class of what the body raised, as its process names it
+    judged: Mapping[str, object] = field(default_factory=dict[str, object])  #: see `child.Raised`
     log: str = ""  #: what the body wrote to its output, for the operator; the end of it, bounded
 
 
 _WORDS: dict[Ending, tuple[str, str]] = {
     Ending.FAILED: (
-        "The tool failed: {fact}",
-        "Let the tool's owner look at the log; its trace is there.",
+        "The tool failed with an error of its own.",
+        "Let the tool's owner look at the log; its words and its trace are there.",
     ),
     Ending.TIMED_OUT: (
         "The tool did not end within {fact} s, and its processes were killed.",

@@ -86,7 +86,9 @@ def _read(outcome: Outcome, names: tuple[str, ...]) -> dict[str, str | None]:
         answered: dict[str, str | None] = orjson.loads(outcome.result)
         return {name: answered.get(name, "it was not attempted") for name in names}
     # Nothing is proved by a probe that did not come to its end.
-    return dict.fromkeys(names, f"the probe did not end: {outcome.detail}")
+    # Its body is the engine's own, whose last line may be shown.
+    said = f"{outcome.detail} {outcome.log.strip().rpartition(chr(10))[2]}".rstrip()
+    return dict.fromkeys(names, f"the probe did not end: {said}")
 
 
 @contextlib.contextmanager

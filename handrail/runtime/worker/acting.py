@@ -58,10 +58,13 @@ class StepRunner:
 
     async def carried_out(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:
         """Let the body run within its own time."""
+        within = asyncio.timeout(tool.timeout_s)
         try:
-            async with asyncio.timeout(tool.timeout_s):
+            async with within:
                 return await tool.run(ctx, arguments)
         except TimeoutError as error:
+            if not within.expired():
+                raise  # the body's own
             harmless = tool.effect in ("pure", "read")
             state = State.TIMEOUT_NO_EFFECT if harmless else State.OUTCOME_UNKNOWN
             raise Refused(state, f"{tool.name} did not end within {tool.timeout_s:g} s") from error

@@ -73,22 +73,27 @@ async def test_a_refusal_of_the_body_keeps_its_words(sandbox: Sandbox, best: Lev
     assert (outcome.detail, outcome.remedy) == ("There is no order 42.", "Ask for another.")
 
 
-async def test_what_a_body_raises_is_told_and_its_trace_is_in_the_log_alone(
+async def test_what_a_body_raises_is_told_by_its_class_and_its_words_are_in_the_log_alone(
     sandbox: Sandbox, best: Level
 ) -> None:
     outcome = await sandbox.run(Call("fail", b"null"), best, Limits())
 
     assert (outcome.ending, outcome.state) == (Ending.FAILED, State.INTERNAL)
-    assert outcome.detail == "The tool failed: ValueError: nothing fits"
+    assert (outcome.error, outcome.detail) == (
+        "ValueError",
+        "The tool failed with an error of its own.",
+    )
+    assert "nothing fits" not in outcome.remedy
     assert outcome.log.startswith("just before")
     assert "Traceback" in outcome.log
+    assert "nothing fits" in outcome.log
 
 
-async def test_a_tool_that_nobody_knows_fails_in_words(sandbox: Sandbox, best: Level) -> None:
+async def test_a_tool_that_nobody_knows_was_not_run(sandbox: Sandbox, best: Level) -> None:
     outcome = await sandbox.run(Call("gone", b"null"), best, Limits())
 
-    assert outcome.ending is Ending.FAILED
-    assert "gone" in outcome.detail
+    assert outcome.ending is Ending.UNAVAILABLE
+    assert "among which it is not" in outcome.detail
 
 
 @pytest.mark.parametrize(
