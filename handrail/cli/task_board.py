@@ -38,7 +38,7 @@ from handrail.ledger.memory_event import (
     MemoryRefused,
     MemoryWritten,
 )
-from handrail.ledger.rail_event import BudgetWarned, FurtherCall
+from handrail.ledger.rail_event import ActRefused, BudgetWarned, FurtherCall
 from handrail.ledger.undo_event import UndoEvent
 
 DEPTH_MAX = 8  #: of the tree; deeper agents stand at this depth
@@ -135,7 +135,7 @@ class TaskBoard:
                     one.asks_person.discard(request)
             case CancelAsked() | AnswerDropped() | StepWasted() | Rested():
                 pass
-            case BudgetWarned() | FurtherCall():
+            case BudgetWarned() | FurtherCall() | ActRefused():
                 pass
             case MemoryWritten() | MemoryRefused() | MemoryForgotten() | MemoryRecalled():
                 pass

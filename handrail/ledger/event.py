@@ -19,7 +19,7 @@ from handrail.ledger.memory_event import (
     MemoryRefused,
     MemoryWritten,
 )
-from handrail.ledger.rail_event import BudgetWarned, FurtherCall, OfRails
+from handrail.ledger.rail_event import ActRefused, BudgetWarned, FurtherCall, OfRails
 from handrail.ledger.undo_event import OfUndo, UndoEvent, name_of
 from handrail.wire.priority import priority_in, with_priority
 
@@ -368,6 +368,8 @@ def event_id(event: Event) -> str:
             what = f"{of}/{step}"
         case StepWasted(invocation=of, step=step, attempt=attempt):
             what = f"{of}/{step}/{attempt}"
+        case ActRefused(invocation=of, run=run, step=step, attempt=attempt):
+            what = f"{of}/{run}/{step}/{attempt}"
         case Rested(invocation=of) | Redriven(invocation=of) | CancelAsked(task_id=of):
             what = f"{of}/{event.time_ms}"
         case PersonAsked(request=of) | PersonAnswered(request=of) | BudgetWarned(invocation=of):

@@ -35,4 +35,27 @@ class FurtherCall(Happened):
     calls: int  #: how many there may be
 
 
-OfRails = BudgetWarned | FurtherCall
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActRefused(Happened):
+    """A call of a tool was refused or has failed, and whoever called it was told so.
+
+    Written with the outcome of its step, for each try of it; may be said again.
+    """
+
+    agent: str
+    invocation: str
+    run: int = 0
+    attempt: int = 1  #: which try of the invocation it was
+    step: str  #: its path
+    tool: str
+    state: str  #: one of the 23 of `Refused`
+    title: str
+    detail: str
+    remedy: str
+    retry: str  #: what may be done with the call now, as `RetryClass` has it
+    retry_after_s: float | None = None
+    owner: str | None = None  #: who answers for the tool
+    trace: str  #: under which the log of the agent's process has the rest
+
+
+OfRails = BudgetWarned | FurtherCall | ActRefused

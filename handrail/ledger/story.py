@@ -37,7 +37,7 @@ from handrail.ledger.memory_event import (
     MemoryRefused,
     MemoryWritten,
 )
-from handrail.ledger.rail_event import BudgetWarned, FurtherCall
+from handrail.ledger.rail_event import ActRefused, BudgetWarned, FurtherCall
 from handrail.ledger.rest import rest_in_words
 from handrail.ledger.undo_event import ActDone, ActUndone, OfUndo, UndoBegun, UndoFailed
 from handrail.wire.priority import without_priority
@@ -74,11 +74,8 @@ def sentence(event: Event) -> str:  # one case per event
             return f"An answer to {event.agent} was not used: {event.sentence}."
         case StepWasted() | BudgetWarned():
             return _of_money(event)
-        case FurtherCall():
-            nth = f"{event.count} of {event.calls}"
-            return (
-                f"{event.by} has approved {event.call} before, for the task: {nth} further calls."
-            )
+        case FurtherCall() | ActRefused():
+            return _of_call(event)
         case Rested():
             return f"{rest_in_words(event)}."
         case Redriven():
@@ -117,6 +114,20 @@ def _of_money(event: StepWasted | BudgetWarned) -> str:
                 f"{event.agent} has used or set aside most of its budget:"
                 f" {left} of {limit} is left."
             )
+
+
+def _of_call(event: FurtherCall | ActRefused) -> str:
+    if isinstance(event, FurtherCall):
+        nth = f"{event.count} of {event.calls}"
+        return f"{event.by} has approved {event.call} before, for the task: {nth} further calls."
+    said = [f"{event.agent} called {event.tool} in step {event.step}: {event.state}."]
+    said += [f"{text.rstrip('.')}." for text in dict.fromkeys((event.title, event.detail))]
+    said.append(event.remedy)
+    if event.retry_after_s is not None:
+        said.append(f"It may be asked again after {event.retry_after_s:g} s.")
+    if event.owner:
+        said.append(f"The tool's owner is {event.owner}.")
+    return " ".join([*said, f"The log has it under {event.trace}."])
 
 
 def _of_undo(event: OfUndo) -> str:

@@ -45,7 +45,7 @@ from handrail.ledger.memory_event import (
     MemoryRefused,
     MemoryWritten,
 )
-from handrail.ledger.rail_event import BudgetWarned, FurtherCall
+from handrail.ledger.rail_event import ActRefused, BudgetWarned, FurtherCall
 from handrail.ledger.rest import RestFacts, rests_after
 from handrail.ledger.task_parts import Cancel, Loss, Request, Submission
 from handrail.ledger.undo_event import UndoEvent
@@ -216,7 +216,9 @@ def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
                 if event.cost_micros is None
                 else replace(facts, cost_micros=facts.cost_micros + event.cost_micros)
             )
-        case Rested() | Discarded() | RedriveRefused() | BudgetWarned() | FurtherCall():
+        case Rested() | Discarded() | RedriveRefused():
+            return facts
+        case BudgetWarned() | FurtherCall() | ActRefused():
             return facts
         case MemoryWritten() | MemoryRefused() | MemoryForgotten() | MemoryRecalled():
             return facts

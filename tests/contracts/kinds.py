@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from handrail import Topic
 from handrail.ledger.event import Rested, RestWhy
 from handrail.ledger.event_record import encode
+from handrail.ledger.rail_event import ActRefused
 from handrail.wire import ids
 from handrail.wire.answer import FAILURE_TYPE, REPLY_TYPE, FailedAnswer, ReplyAddress
 from handrail.wire.claim import Claim, chunk, claim_of
@@ -129,6 +130,30 @@ def rested() -> Outgoing:
     return encode(event, "handrail.ledger")
 
 
+def act_refused() -> Outgoing:
+    """What the ledger is told of a call of a tool that was refused."""
+    event = ActRefused(
+        task_id=ENVELOPE.task_id,
+        tenant="default",
+        time_ms=1_767_225_601_000,
+        agent="clerk",
+        invocation=ENVELOPE.id,
+        run=1,
+        attempt=2,
+        step="3.1",
+        tool="pay",
+        state="rate_limited",
+        title="Too many calls",
+        detail="pay is called more than 10 times in an hour",
+        remedy="Wait, then call again.",
+        retry="after_delay",
+        retry_after_s=7.5,
+        owner="payments",
+        trace="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    )
+    return encode(event, "handrail.ledger")
+
+
 QUESTION_ID = ids.handoff_id(INVOCATION, 0, "3")
 REPLY = ENVELOPE.but(
     id=ids.handoff_id(QUESTION_ID, 0),
@@ -211,6 +236,7 @@ KINDS = {
         stored_chunk,
         dead_letter,
         rested,
+        act_refused,
         question,
         reply,
         failed_answer,

@@ -36,6 +36,7 @@ from handrail.runtime.worker.memory_additions import Numbered
 from handrail.runtime.worker.memory_handle import SpaceHandle
 from handrail.runtime.worker.memory_rights import known_space
 from handrail.runtime.worker.paying import answer_through, turn_through
+from handrail.runtime.worker.refusals import telling_refusal, trace_of
 from handrail.runtime.worker.retrying import may_try_again, seconds_max
 from handrail.runtime.worker.run_labels import shown_to_model
 from handrail.runtime.worker.step import Step, check_task, side_by_side
@@ -307,7 +308,8 @@ class RunContext:
 
         def act(asked: JsonObject, read: JsonObject) -> Act[R]:
             ctx = telling.context(self._tool_context(step, index))
-            return telling.of(self._act(tool, asked, read, ctx, path), read)
+            told = telling.of(self._act(tool, asked, read, ctx, path), read)
+            return telling_refusal(told, tool, self._steps, self._asker)
 
         gate = Gate(self._steps, self._asker, self._acting)
         try:
@@ -327,6 +329,7 @@ class RunContext:
             # Of what is done, so that the intent and the act have one key, however it was given.
             own = key.of(tool.name, read, self.tenant, self.task_id)
             ctx = replace(ctx, idem_key=own)
+        trace = trace_of(self._envelope, self._invocation_id)
         asked = Asked(
             path=path,
             name=tool.name,
@@ -344,7 +347,9 @@ class RunContext:
             decode=tool.from_record,
             accept=tool.result_of,
             again=lambda no, tries: may_try_again(tool, no, tries, self._steps),
-            in_words=lambda error: tool_failed_in_words(tool, error, task=self.task_id, step=path),
+            in_words=lambda error: tool_failed_in_words(
+                tool, error, task=self.task_id, step=path, trace=trace
+            ),
             timeout_s=seconds_max(tool),
             gives=tool.gives,
         )

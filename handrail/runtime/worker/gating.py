@@ -32,6 +32,7 @@ from handrail.runtime.worker.asking import Asker
 from handrail.runtime.worker.covering import Covering, beside, is_settled, used_up
 from handrail.runtime.worker.flights import ApprovalEnded
 from handrail.runtime.worker.ground import Act, never_again
+from handrail.runtime.worker.refusals import trace_of
 from handrail.runtime.worker.requests import request_id
 from handrail.runtime.worker.run_licences import FACT, Further
 from handrail.runtime.worker.wait import Wait
@@ -147,7 +148,7 @@ class Gate:
         return await self._judged(tool, arguments, path, act, cost)
 
     def _tell(self, tool: Tool[Any, Any], verdict: Stopped) -> None:
-        trace = self.asker.envelope.trace_parent or self.asker.invocation.id
+        trace = trace_of(self.asker.envelope, self.asker.invocation.id)
         problem = Problem.of(verdict.refused, owner=tool.terms.owner, trace=trace)
         log.info("act refused", tool=tool.name, stage=verdict.stage, **problem.for_operator())
 

@@ -19,7 +19,7 @@ NAME_CHARS_MAX: Final = 100  #: of the class of an error
 
 
 def tool_failed_in_words(
-    tool: Tool[Any, Any], error: Exception, *, task: str, step: str
+    tool: Tool[Any, Any], error: Exception, *, task: str, step: str, trace: str
 ) -> Exception:
     """Give what is recorded of the error, and told to handler, model and people.
 
@@ -27,7 +27,7 @@ def tool_failed_in_words(
     """
     if isinstance(error, Refused):
         return after_act(error, tool.effect)
-    log.warning("tool failed", tool=tool.name, task=task, step=step, exc_info=error)
+    log.warning("tool failed", tool=tool.name, task=task, step=step, trace=trace, exc_info=error)
     harmless = tool.effect in LEAVES_NO_TRACE
     state = State.INTERNAL if harmless else State.OUTCOME_UNKNOWN
     acted = "" if harmless else ", and may have acted before"

@@ -1,9 +1,11 @@
 """What people read of a decision is a sentence, never the record of it."""
 
+from typing import Any
+
 import pytest
 
 from handrail.ledger.event import PersonAnswered
-from handrail.ledger.rail_event import BudgetWarned, FurtherCall
+from handrail.ledger.rail_event import ActRefused, BudgetWarned, FurtherCall
 from handrail.ledger.story import sentence
 
 
@@ -55,6 +57,53 @@ def test_what_is_left_of_a_budget_is_told_as_an_amount() -> None:
     assert sentence(event) == (
         "second has used or set aside most of its budget: 0.20 of 1.00 is left."
     )
+
+
+def refused(**more: Any) -> ActRefused:
+    said: dict[str, Any] = {
+        "detail": "pay is called more than 10 times in an hour",
+        "remedy": "Wait, then call again.",
+        "trace": "00-0af7",
+    }
+    return ActRefused(
+        task_id="t",
+        tenant="default",
+        time_ms=1,
+        agent="clerk",
+        invocation="i",
+        step="3.1",
+        tool="pay",
+        state="rate_limited",
+        title="Too many calls",
+        retry="after_delay",
+        **said | more,
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (
+            refused(owner="payments", retry_after_s=7.5),
+            (
+                "clerk called pay in step 3.1: rate_limited. Too many calls. pay is called more"
+                " than 10 times in an hour. Wait, then call again. It may be asked again after"
+                " 7.5 s. The tool's owner is payments. The log has it under 00-0af7."
+            ),
+        ),
+        (
+            refused(detail="Too many calls", trace="i"),
+            (
+                "clerk called pay in step 3.1: rate_limited. Too many calls. Wait, then call"
+                " again. The log has it under i."
+            ),
+        ),
+    ],
+)
+def test_a_refused_call_is_told_with_its_cure_its_owner_and_where_to_look(
+    event: ActRefused, said: str
+) -> None:
+    assert sentence(event) == said
 
 
 def test_a_call_that_went_on_by_an_approval_for_the_task_is_told_with_who_gave_it() -> None:

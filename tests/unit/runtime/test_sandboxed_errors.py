@@ -105,7 +105,7 @@ async def told(confined: Confining, tool: Tool[..., Any], how: str) -> Exception
     try:
         await confined.steps(ExtractiveModel()).tool(tool, CONTEXT, {"how": how})
     except Exception as error:  # noqa: BLE001 - whatever it raises
-        return tool_failed_in_words(tool, error, task="t-1", step="1")
+        return tool_failed_in_words(tool, error, task="t-1", step="1", trace="i")
     raise AssertionError("it did not fail")
 
 
@@ -194,7 +194,7 @@ async def test_a_name_that_is_none_is_not_told(tools: dict[str, Tool[..., Any]])
     judged = Failure(FailureClass.TRANSIENT, quick_only=True)
     error = RaisedElsewhere("pass: hunter2", judged)
 
-    said = tool_failed_in_words(tools["pay"], error, task="t-1", step="1")
+    said = tool_failed_in_words(tools["pay"], error, task="t-1", step="1", trace="i")
 
     assert str(said).startswith("outcome_unknown: pay failed with an error, and may have acted")
     assert classify(said) == judged
