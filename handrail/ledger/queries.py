@@ -1,13 +1,13 @@
 """What can be asked of the projection. Every answer has a limit; times are milliseconds UTC."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from handrail.errors.ledger import FilterWrong
 from handrail.ledger.event import Accepted, Event, Rejected, Submitted
-from handrail.ledger.event_record import UnknownEvent, decode
-from handrail.ledger.memory_event import MemoryForgotten, MemoryRefused
+from handrail.ledger.event_record import UnknownEvent, decode, to_json
+from handrail.ledger.memory_event import MemoryForgotten, MemoryRecalled, MemoryRefused
 from handrail.ledger.projection import Projection, plain, read_facts
 from handrail.ledger.task_state import TaskFacts, TaskState
 from handrail.store.sqlite import Row, Value
@@ -173,6 +173,27 @@ def tasks_telling_of(projection: Projection, identity: str) -> list[str]:
         (plain(identity), TASKS_COUNT_MAX),
     )
     return [str(row[0]) for row in rows]
+
+
+def given_of_memory(
+    projection: Projection, tenant: str, references: Collection[str]
+) -> dict[str, str]:
+    """Name the invocations that were given one of these versions by a recall, and their tasks.
+
+    A version is named as `space/key@version`, with the key in full. It reads every event of its
+    kind that is kept, as `tasks_telling_of` does.
+    """
+    rows = projection.database.rows(
+        "SELECT DISTINCT json_extract(told, '$.invocation'), task"
+        " FROM (SELECT task, CAST(value AS TEXT) AS told FROM event WHERE type = ?1) AS event,"
+        " json_each(told, '$.manifest.slots') AS slot, json_each(slot.value, '$.entries') AS entry"
+        " WHERE json_extract(told, '$.tenant') = ?2 AND entry.value ->> 'dropped' = ''"
+        " AND (entry.value ->> 'space') || '/' || (entry.value ->> 'key') || '@'"
+        " || (entry.value ->> 'version') IN (SELECT value FROM json_each(CAST(?3 AS TEXT)))"
+        " LIMIT ?4",
+        (MemoryRecalled.__name__, plain(tenant), to_json([*references]), EVENTS_COUNT_MAX),
+    )
+    return {str(invocation): str(task) for invocation, task in rows}
 
 
 def receipt_of(projection: Projection, digest: str) -> MemoryForgotten | None:

@@ -1,15 +1,16 @@
 """Finds what a message has led to: records of memory, further messages, acts of tools, and so on.
 
 Memory and the ledger each know a part: memory which record was made from which, the ledger which
-message was handed on because of which. So both are asked in turn until neither knows of more. A
-handler that has made a record from what is retracted has heard of it: what it has handed on and
-done is found too. Other records of its are not, since records say themselves what they come from.
+message was handed on because of which and what of memory models were given. So all are asked in
+turn until none knows of more. A handler that has made a record from what is retracted, or was given
+such a record by `ctx.recall`, has heard of it: what it has handed on and done is found too. Other
+records of its are not, since records say themselves what they come from.
 
 Guarantee: it ends, since each turn finds a message or a task that was not known before; of more
 than it looks at it says so.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,10 +18,17 @@ from handrail.ledger.consequences import Act, Aftermath
 from handrail.ledger.event import Wrote
 from handrail.ledger.memory_event import MEMORY_TASK
 from handrail.ledger.projection import Projection
-from handrail.ledger.queries import EVENTS_COUNT_MAX, TASKS_COUNT_MAX, events, tasks_telling_of
+from handrail.ledger.queries import (
+    EVENTS_COUNT_MAX,
+    TASKS_COUNT_MAX,
+    events,
+    given_of_memory,
+    tasks_telling_of,
+)
 from handrail.memory.changes import Plan
-from handrail.memory.derivation import made_from
+from handrail.memory.derivation import made_from, reference
 from handrail.runtime.memory_acts import MemoryActs
+from handrail.wire.memory import StoredRecord
 
 EVENTS_MAX: Final = 10 * EVENTS_COUNT_MAX  #: of all tasks together
 
@@ -44,8 +52,9 @@ async def plan_retraction(
     story.read(tasks_telling_of(projection, message))
     while True:
         made = made_from(messages, versions)
-        grown = story.read({one.task_id for one in made if one.task_id})
-        handlers = {one.message_id for one in made if one.message_id} - messages
+        given = story.given(made)
+        grown = story.read({one.task_id for one in made if one.task_id} | {*given.values()})
+        handlers = ({one.message_id for one in made if one.message_id} | {*given}) - messages
         found = story.told.consequences(messages, handlers)
         if not grown and messages.issuperset(found.messages):
             break
@@ -61,6 +70,18 @@ class _Story:
         self.told, self.cut = Aftermath(), False
         self._projection, self._tenant = projection, tenant
         self._tasks, self._events_count = {MEMORY_TASK}, 0
+        self._asked_of: set[str] = set()  # versions
+        self._given: dict[str, str] = {}
+
+    def given(self, versions: Sequence[StoredRecord]) -> dict[str, str]:
+        """Give the invocations that any of these versions was put before, each with its task."""
+        fresh = {reference(one) for one in versions} - self._asked_of
+        if fresh:
+            self._asked_of |= fresh
+            found = given_of_memory(self._projection, self._tenant, fresh)
+            self.cut = self.cut or len(found) == EVENTS_COUNT_MAX
+            self._given |= found
+        return self._given
 
     def read(self, tasks: Collection[str]) -> bool:
         """Read tasks that were not read yet; say whether there were any."""

@@ -14,6 +14,7 @@ from handrail import (
     Memory,
     MemoryClass,
     Reach,
+    Recall,
     Topic,
     agent,
     results,
@@ -37,7 +38,9 @@ from tests.promises.step_tools import ledger
 TeamOf = Callable[..., Team]
 
 facts = Memory("facts", carries=str, keeps=MemoryClass.FACT)
-names, told, sums, cries = (Topic(one, carries=str) for one in ("names", "told", "sums", "cries"))
+names, told, sums, cries, tales = (
+    Topic(one, carries=str) for one in ("names", "told", "sums", "cries", "tales")
+)
 
 
 @tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
@@ -71,8 +74,18 @@ async def adder(name: str, ctx: Context) -> str:
 
 @agent(reads=cries, writes=results)
 async def crier(name: str, ctx: Context) -> str:
-    await ctx.memory(facts).put("cry", f"hear {name}", expect=NEW)
+    await ctx.memory(facts).put(f"cry/{name}", f"hear {name}", expect=NEW)
     return name
+
+
+@agent(reads=tales, writes=cries)
+async def teller(text: str, ctx: Context) -> str:
+    """Be given what is remembered, if there is room; write what names no source, act, hand on."""
+    name, _, budget = text.partition("/")
+    known = await ctx.recall(Recall(facts, keys=[f"{name}/0"]), budget_tokens=int(budget))
+    assert known.records or known.dropped
+    await ctx.memory(facts).put(f"own/{text}", "nothing of anybody", expect=NEW)
+    return await ctx.call(stamp, text)
 
 
 TEAM: list[Any] = [greeter, writer, adder, crier]
@@ -148,10 +161,32 @@ async def test_what_another_task_made_of_it_and_handed_on_is_found_and_nothing_e
         async with looking(team, tmp_path) as plan:
             found = await plan(await submission(team, first.id))
 
-        assert keys_of(found) == ["ada/0", "ada/1", "ada/2", "ada/3", "cry", "sum"]
+        assert keys_of(found) == ["ada/0", "ada/1", "ada/2", "ada/3", "cry/sum", "sum"]
         assert {(one.agent, one.task) for one in found.acts} == {
             ("greeter", first.id),
             ("adder", second.id),
+        }
+        assert len(found.left) == 2
+
+
+async def test_what_was_handed_on_by_whoever_was_given_a_record_of_it_is_found_without_a_source(
+    team_of: TeamOf, tmp_path: Path
+) -> None:
+    async with team_of(greeter, writer, teller, crier, memory=[facts]) as team:
+        team.allow(stamp)
+        first, other = await team.submit(names, "ada"), await team.submit(names, "bob")
+        for task in (first, other):
+            await task.until("completed")
+        told_of = {one: await team.submit(tales, one) for one in ("ada/100", "ada/0", "bob/100")}
+        for task in told_of.values():
+            await task.until("completed")
+        async with looking(team, tmp_path) as plan:
+            found = await plan(await submission(team, first.id))
+
+        assert keys_of(found) == ["ada/0", "ada/1", "ada/2", "ada/3", "cry/ada/100"]
+        assert {(one.agent, one.task) for one in found.acts} == {
+            ("greeter", first.id),
+            ("teller", told_of["ada/100"].id),
         }
         assert len(found.left) == 2
 
