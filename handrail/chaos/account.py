@@ -41,6 +41,7 @@ class Against(StrEnum):
     SUSPECTS = "innocents that ran when a process died"
     MOVES = "paid calls whose lane moved under them"
     DOUBTS = "doubts told after a take-over"
+    SENT_BACK = "dead letters sent back"  #: no figure is out of them; who reads a line sees them
 
 
 class Figure(StrEnum):
@@ -138,6 +139,7 @@ def counted(history: History) -> dict[str, int]:
         Against.MOVES: len(moved_in_peace(here)),
         Against.DOUBTS: sum(1 for _ in told_after_take_over(here)),
         Against.REPEATED: len(history.reruns),
+        Against.SENT_BACK: sum(map(len, here.redriven.values())),
     }
 
 

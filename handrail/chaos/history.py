@@ -148,6 +148,9 @@ class Submission:
     results: int | None = None  #: how many results it has when nothing dies; None: not planned
     may_die: bool = False  #: poison: a dead letter is the end that was planned
     waits_for_person: bool = False  #: the end that was planned is a request to a person
+    dies: bool = (
+        False  #: once, and is sent back then: a dead letter is not the end that was planned
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ class Mixture:
     poison: float = 0.02  #: kill whichever process closes them
     person: float = 0.02  #: wait for a person before they begin; half of them are answered
     urgent: float = 0.3  #: are of high priority
+    dead: float = 0.05  #: die once at a station, until people have let them through
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class PlannedJob:
     kind: str
     parts: int  #: of all its fan-outs
     urgent: bool = False  #: it is handed in with high priority
+    dies: bool = False  #: it dies once, and is sent back
 
     @property
     def reference(self) -> str:
@@ -83,6 +85,12 @@ def planned(seed: int, number: int, mixture: Mixture) -> PlannedJob:
         hop["rests_s"] = rest_s if waits.random() < REST_SHARE else 0.0
     ahead = random.Random(f"{seed}/{number}/priority")  # noqa: S311 - the same
     urgent = ahead.random() < mixture.urgent
+    fate = random.Random(f"{seed}/{number}/death")  # noqa: S311 - the same
+    dies = fate.random() < mixture.dead and not poison
+    # Of a part that dies its gather is told, and goes on without it: nothing to be sent back.
+    fated = fate.choice([hop for hop in hops if not hop["parts"]])
+    for hop in hops:
+        hop["dies"] = dies and hop is fated
     body: dict[str, Any] = {
         "number": number,
         "customer": f"c{choice.randrange(CUSTOMERS)}",
@@ -91,7 +99,7 @@ def planned(seed: int, number: int, mixture: Mixture) -> PlannedJob:
         "asks": asks,
     }
     kind = "asks" if asks else "poison" if poison else "unsafe" if unsafe else "ordinary"
-    return PlannedJob(number, body, kind, sum(hop["parts"] for hop in hops), urgent)
+    return PlannedJob(number, body, kind, sum(hop["parts"] for hop in hops), urgent, dies)
 
 
 def _hop(choice: random.Random, parts: int = 0) -> dict[str, Any]:

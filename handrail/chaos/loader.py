@@ -35,6 +35,8 @@ class Load:
     results: int | None = None
     may_die: bool = False
     waits_for_person: bool = False
+    dies: bool = False  #: once, until it is let through and sent back
+    number: int = 0  #: under which it is let through
     priority: Priority = Priority.NORMAL  #: high only where the intake has a second inbox
 
 
@@ -85,6 +87,7 @@ class Loader:
             results=load.results,
             may_die=load.may_die,
             waits_for_person=load.waits_for_person,
+            dies=load.dies,
         )
         lines.add(submission)
         self.submissions.append(submission)

@@ -1,19 +1,21 @@
-"""Plays the people of a team under chaos: they answer some questions, settle some doubts, cancel.
+"""Plays the people of a team under chaos: they answer, settle doubts, cancel, send back.
 
 They hear of what there is to do from the ledger, as a desk does, and act by the same client as
 people's own programs. Which requests they take up follows from the seed; the others go on waiting.
+What was to die is always mended and sent back, also when it dies after everything else is done.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from handrail.bus.port import Bus
+from handrail.chaos.let_through import let_through
 from handrail.errors import BrokerUnreachable, HandrailError, TaskUnknown
-from handrail.ledger.event import Accepted, Event, PersonAsked, RequestKind
+from handrail.ledger.event import Accepted, DeadLettered, Event, PersonAsked, RequestKind
 from handrail.ledger.event_record import LEDGER, UnknownEvent, decode
 from handrail.runtime.client import Client
 from handrail.runtime.doubts import decide
@@ -31,6 +33,10 @@ BY = "chaos"
 Deed = Callable[[], Awaitable[object]]
 
 
+class NotTakenYetError(Exception):
+    """Whoever was to carry a request out has not said so."""
+
+
 @dataclass(slots=True)
 class People:
     """Those who are asked, and those who have changed their mind."""
@@ -43,18 +49,23 @@ class People:
     settles: float = SETTLE_SHARE
     cancels: float = CANCEL_SHARE
     thinks_s: tuple[float, float] = THINKS_S
+    dying: Mapping[str, int] = field(default_factory=dict[str, int])  #: task → number, of a job
     done: dict[str, int] = field(default_factory=dict[str, int])  #: deeds, by what they were
+    _mended: set[str] = field(default_factory=set[str])  #: each dies once by plan, and not again
     _doing: "set[asyncio.Task[None]]" = field(default_factory=set["asyncio.Task[None]"])
 
-    async def play(self, over_s: float) -> None:
-        """Do what there is to do for so long; returns when what was begun then is done."""
+    async def play(self, over_s: float, until: asyncio.Event | None = None) -> None:
+        """Do what there is to do for so long; returns when what was begun then is done.
+
+        Tasks that were to die are sent back for as long as `until` is not set.
+        """
         name = f"{self.namespace}.{LEDGER}"
         count = (await self.bus.admin.topics())[name]
         tail = await self.bus.tail({TopicPartition(name, p): 0 for p in range(count)})
         ends_s = asyncio.get_running_loop().time() + over_s
         try:
             async with Client(self.project, bus=self.bus, namespace=self.namespace) as client:
-                while asyncio.get_running_loop().time() < ends_s:
+                while self._is_early(ends_s) or not (until is None or until.is_set()):
                     try:
                         records = await tail.poll(timeout_s=POLL_S)
                     except BrokerUnreachable:
@@ -62,7 +73,9 @@ class People:
                         continue
                     for record in records:
                         event = decode(record)
-                        if not isinstance(event, UnknownEvent):
+                        if isinstance(event, DeadLettered):
+                            self._hear_of_death(client, event)
+                        elif not isinstance(event, UnknownEvent) and self._is_early(ends_s):
                             self._hear(client, event)
                 await asyncio.gather(*self._doing)
         finally:
@@ -70,6 +83,23 @@ class People:
                 task.cancel()
             await asyncio.gather(*self._doing, return_exceptions=True)
             await tail.close()
+
+    @staticmethod
+    def _is_early(ends_s: float) -> bool:
+        return asyncio.get_running_loop().time() < ends_s
+
+    def _hear_of_death(self, client: Client, event: DeadLettered) -> None:
+        task = event.task_id
+        number = self.dying.get(task)
+        if number is not None and task not in self._mended:
+            self._mended.add(task)
+            self._do("send back", task, lambda: self._send_back(client, task, number))
+
+    async def _send_back(self, client: Client, task: str, number: int) -> None:
+        let_through(self.project, number)
+        letters = await client.redrive(task, by=BY)
+        if not all(one.taken for one in letters):
+            raise NotTakenYetError
 
     def _hear(self, client: Client, event: Event) -> None:
         match event:
@@ -102,7 +132,7 @@ class People:
         for _ in range(TRIES_MAX):
             try:
                 await deed()
-            except (BrokerUnreachable, TaskUnknown):  # a task has no row yet
+            except (BrokerUnreachable, TaskUnknown, NotTakenYetError):  # it has no row yet, or lane
                 await asyncio.sleep(AGAIN_S)
             except HandrailError:
                 return  # it has ended meanwhile, or waits no more: people are told so in words

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -45,6 +45,8 @@ from handrail.errors import NeverReady
 from handrail.runtime.child import Child, ChildSpec
 from handrail.runtime.note import ProcessNote
 from handrail.runtime.topics import Layout, apply, needed
+from handrail.runtime.worker.place import TENANT_DEFAULT
+from handrail.wire.ids import task_id_of
 
 BEHIND_PROXIES = frozenset({Kind.ENDTXN, Kind.CUTOFF})
 PROVIDER_WITHIN_S = 30.0
@@ -118,17 +120,17 @@ async def play(plan: RoundPlan, stage: Stage) -> Played:
         log = plan.history / SUBMISSIONS_FILE
         loader = Loader(bus.sender(), stage.namespace, stage.intake, log)
         strikes = schedule(plan.seed, plan.kinds, plan.over_s, [*troupe.actors], plan.severity)
-        async with asyncio.TaskGroup() as playing:
-            playing.create_task(loader.hand_in(stage.loads, plan.over_s), name="load")
-            playing.create_task(nemesis.play(strikes, plan.over_s), name="faults")
-            playing.create_task(_people(plan, stage, bus), name="people")
-        plan.tell(f"All faults are over: {_counted(nemesis.counts)}. Waiting until nothing moves.")
-        tasks = {one.task for one in loader.submissions}
-        rest_began_s = time.monotonic()
-        settled = await Settling(bus, stage.namespace).wait(
-            tasks, plan.settle_s, lambda: nemesis.last_s
-        )
-        rest_s = time.monotonic() - rest_began_s
+        async with _people(plan, stage, bus) as sent_back:
+            async with asyncio.TaskGroup() as playing:
+                playing.create_task(loader.hand_in(stage.loads, plan.over_s), name="load")
+                playing.create_task(nemesis.play(strikes, plan.over_s), name="faults")
+            plan.tell(f"All faults are over: {_counted(nemesis.counts)}. Waiting for rest.")
+            tasks = {one.task for one in loader.submissions}
+            rest_began_s = time.monotonic()
+            settled = await Settling(bus, stage.namespace).wait(
+                tasks, plan.settle_s, lambda: nemesis.last_s, sent_back
+            )
+            rest_s = time.monotonic() - rest_began_s
         await troupe.close()
         await recorder.finish(stage.facts())
         (plan.history / REPLICAS_FILE).write_bytes(
@@ -145,10 +147,28 @@ async def play(plan: RoundPlan, stage: Stage) -> Played:
     )
 
 
-async def _people(plan: RoundPlan, stage: Stage, bus: Bus) -> None:
-    """Let people answer and cancel, where it is known what they could say."""
-    if stage.has_people:
-        await People(bus, stage.namespace, stage.project, plan.seed).play(plan.over_s)
+@asynccontextmanager
+async def _people(plan: RoundPlan, stage: Stage, bus: Bus) -> AsyncGenerator[Collection[str]]:
+    """Let people act, where it is known what they could say; gives the tasks that they send back.
+
+    They answer and cancel while there are faults, and send back for as long as the body lasts.
+    """
+    dying = {
+        task_id_of(TENANT_DEFAULT, load.reference): load.number for load in stage.loads if load.dies
+    }
+    if not stage.has_people:
+        yield ()
+        return
+    people = People(bus, stage.namespace, stage.project, plan.seed, dying=dying)
+    over = asyncio.Event()
+    playing = asyncio.create_task(people.play(plan.over_s, over), name="people")
+    try:
+        yield dying
+        over.set()
+        await playing
+    finally:
+        playing.cancel()
+        await asyncio.gather(playing, return_exceptions=True)
 
 
 async def _team(

@@ -39,10 +39,12 @@ class Settling:
         tasks: Collection[str],
         hangs_s: float,
         last_fault_s: Callable[[], float] = lambda: 0.0,
+        sent_back: Collection[str] = (),
     ) -> bool:
         """Wait until all these tasks rest and nothing is written; False when the team hangs.
 
-        `last_fault_s` gives when the last fault was over, by the clock of the event loop.
+        `last_fault_s` gives when the last fault was over, by the clock of the event loop. Those of
+        `sent_back` that have failed do not rest: somebody is about to send them back.
         """
         loop = asyncio.get_running_loop()
         began_s = still_since = moved_s = loop.time()
@@ -59,7 +61,7 @@ class Settling:
                     still_since = loop.time()
                 elif now != ends:
                     ends, still_since = now, loop.time()
-                before, resting = resting, sum(self.states.get(one) in AT_REST for one in tasks)
+                before, resting = resting, sum(self._rests(one, sent_back) for one in tasks)
                 if resting == len(tasks) and loop.time() - still_since > self.still_s:
                     return True
                 if resting > before:
@@ -69,6 +71,10 @@ class Settling:
             return False
         finally:
             await tail.close()
+
+    def _rests(self, task: str, sent_back: Collection[str]) -> bool:
+        state = self.states.get(task)
+        return state in AT_REST and not (state is TaskState.FAILED and task in sent_back)
 
     async def _rows(self) -> Tail:
         name = f"{self.namespace}.{TASKS}"

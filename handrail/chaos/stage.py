@@ -132,6 +132,8 @@ def chaos_loads(seed: int, count: int, mixture: Mixture) -> list[Load]:
             results=1,
             may_die=bool(job.body["poison"]),
             waits_for_person=job.kind == "asks",
+            dies=job.dies,
+            number=job.number,
             priority=Priority.HIGH if job.urgent else Priority.NORMAL,
         )
         for job in jobs

@@ -6,7 +6,7 @@ done by `nemesis`, which may find its target busy with an earlier fault and take
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from handrail.runtime.failpoint import Moment
@@ -39,6 +39,8 @@ GAP_S_MIN = 0.3
 FREEZE_S_MIN = 2.0
 LONG_FREEZE_SHARE = 0.1  #: of the freezes outlast every deadline that a process has
 LONG_FREEZE_S = (31.0, 60.0)
+LONGEST_FREEZE_S = 90.0  #: in place of the 60 s, where the round is long enough for it
+LONG_ROUND_S = 150.0  #: of load and faults: a round in which somebody may be away for so long
 PAST_SESSION_S = 9.0  #: longer than the session of a member of a group
 AGAIN_S_MAX = 2.0  #: until a killed process is started again
 BROKER_DOWN_S_MAX = 6.0
@@ -103,9 +105,20 @@ def schedule(
     while kinds and at_s < over_s:
         if not deck:
             deck = _deck(choice, kinds)
-        found.append(_strike(choice, deck.pop(), at_s, names, severity))
+        strike = _strike(choice, deck.pop(), at_s, names, severity)
+        found.append(_longer(strike, over_s - at_s) if over_s >= LONG_ROUND_S else strike)
         at_s += max(GAP_S_MIN, choice.expovariate(1 / severity.gap_s))
     return found
+
+
+def _longer(strike: Strike, left_s: float) -> Strike:
+    """Stretch a long freeze, as far as it ends while the round still has load."""
+    low, high = LONG_FREEZE_S
+    if strike.kind is not Kind.FREEZE or strike.lasts_s < low:
+        return strike
+    longest_s = max(high, min(LONGEST_FREEZE_S, left_s))
+    share = (strike.lasts_s - low) / (high - low)
+    return replace(strike, lasts_s=low + share * (longest_s - low))
 
 
 def _deck(choice: random.Random, kinds: Sequence[Kind]) -> list[Kind]:

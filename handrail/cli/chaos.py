@@ -288,7 +288,7 @@ def _own_stage(settings: "Settings", given: "dict[str, object]") -> "MakeStage":
 
 async def _play(plan: "ProofPlan") -> "list[Round]":
     from handrail.bus.settings import described
-    from handrail.chaos.account import Figure
+    from handrail.chaos.account import Against, Figure
     from handrail.chaos.proof import prove
     from handrail.runtime.log_lines import set_up_logging
 
@@ -304,7 +304,9 @@ async def _play(plan: "ProofPlan") -> "list[Round]":
         played.append(one)
         found = sum(one.found[what] for what in Figure if what.is_promised)
         verdict = f"{found} promises broken" if not one.is_clean else "nothing was broken"
-        note(f"  {one.counts['tasks']} tasks, {sum(one.faults.values())} faults: {verdict}.")
+        back = one.counts.get(Against.SENT_BACK, 0)
+        which = f"{one.counts['tasks']} tasks, {back} dead letters sent back"
+        note(f"  {which}, {sum(one.faults.values())} faults: {verdict}.")
     return played
 
 

@@ -162,6 +162,10 @@ class Mailboxes:
         """Let nothing of a key start that stands behind this offset, because of a dead one."""
         self._blocks.setdefault(key, {})[dead] = offset
 
+    def is_blocking(self, dead: str) -> bool:
+        """Whether anybody of its key waits until this dead one is settled."""
+        return any(dead in blocks for blocks in self._blocks.values())
+
     def unblock(self, dead: str) -> bool:
         """Let go on what waited for a dead one; False when nothing did."""
         key = next((key for key, blocks in self._blocks.items() if dead in blocks), None)

@@ -48,6 +48,8 @@ class Lane:
         self.redrives = Redrives()  #: which dead letters were sent back or given up
         self._live = LiveRecords(metadata.journal if metadata else 0)
         self._mailboxes = Mailboxes(settings.bounds.per_key)
+        self.is_blocking = self._mailboxes.is_blocking  #: whether others wait behind a dead one
+        self.unblock = self._mailboxes.unblock  #: its record is gone from the journal
         self._running: dict[Invocation, None] = {}
         self._unparked: dict[int, Invocation] = {}  # by offset, ascending
         self._parked_count = 0
@@ -243,10 +245,6 @@ class Lane:
         """Let what follows a dead one of its key wait until its dead letter is settled."""
         self._mailboxes.block(key, dead, offset)
         return blocked_entry(dead, key, offset, self.epoch, self.settings.agent_version, now_ms)
-
-    def unblock(self, dead: str) -> None:
-        """Let what waited for a dead one go on; its record is gone from the journal."""
-        self._mailboxes.unblock(dead)
 
     # ---- running and ending
 

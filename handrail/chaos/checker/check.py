@@ -79,7 +79,7 @@ INVARIANTS: Final = (
     Invariant("I15", "Nothing of an aborted transaction was ever used.", nothing_undone_was_used),
     Invariant(
         "I16",
-        "Every dead letter is complete, and a redrive repeats no recorded step.",
+        "Every dead letter is complete; one that is asked back is taken, and repeats no step.",
         dead_letters_are_complete,
     ),
     Invariant("I17", "The ledger's sums are the outcomes' costs and the booked waste.", sums_agree),

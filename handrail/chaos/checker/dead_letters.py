@@ -3,21 +3,25 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
-from handrail.chaos.checker.reading import DEAD, Reading, Told, reading
+from handrail.chaos.checker.reading import ANSWERS, DEAD, Reading, Told, reading
 from handrail.chaos.checker.violation import Harm, Violation, at
 from handrail.chaos.history import Fate, Happening, History
 from handrail.errors import WireError
 from handrail.lane.journal import Entry, Kind
+from handrail.ledger.event import Discarded, Redriven, RedriveRefused
+from handrail.runtime.dead_letters import DeadId, is_about
 from handrail.wire.dead_letter import DeadLetter, Failure
 from handrail.wire.limits import DLQ_HEADERS_BYTES_MAX
 from handrail.wire.record import Record, TopicPartition
+from handrail.wire.settling import DISCARD_TYPE, REDRIVE_TYPE, Settle
 from handrail.wire.size import headers_size
 
+SETTLES = (REDRIVE_TYPE.encode(), DISCARD_TYPE.encode())
 GATHER_BODY = b"["  #: the dead letter of a gather stands for several records, as one JSON list
 
 
 def dead_letters_are_complete(history: History) -> Iterable[Violation]:
-    """Original bytes, reason, place and times are there; a redrive repeats no recorded step."""
+    """Original bytes, reason, place and times are there; a redrive is heard and repeats nothing."""
     here = reading(history)
     originals = _originals(history)
     for topic in history.topics():
@@ -27,8 +31,27 @@ def dead_letters_are_complete(history: History) -> Iterable[Violation]:
                     yield Violation("I16", f"a dead letter {wrong}", at(record))
     yield from _written_twice(here)
     yield from _claims_on_journals(here)
+    yield from _asked_for_in_vain(here)
     for invocation, times in here.redriven.items():
         yield from _repeated_after(here, invocation, times[0])
+
+
+def _asked_for_in_vain(here: Reading) -> Iterator[Violation]:
+    """Of each letter that somebody wanted back, its lane has said what became of it."""
+    if not here.history.run.settled:
+        return
+    told = [
+        t.event for t in here.told if isinstance(t.event, Redriven | Discarded | RedriveRefused)
+    ]
+    for topic in here.history.topics():
+        for record in here.history.committed(topic) if topic.endswith(ANSWERS) else ():
+            if record.header("ce_type") not in SETTLES:
+                continue
+            dead = Settle.from_record(record).dead
+            letter = DeadId(topic.removesuffix(ANSWERS), record.partition, dead)
+            if not any(is_about(event, letter) for event in told):
+                sentence = f"dead letter {letter} was asked back, and nobody took it"
+                yield Violation("I16", sentence, at(record), Harm.LOST)
 
 
 def _written_twice(here: Reading) -> Iterator[Violation]:

@@ -39,10 +39,16 @@ def no_acknowledged_task_is_lost(history: History) -> Iterable[Violation]:
     for submission in history.submissions:
         yield from _where_it_was_written(here, submission)
         facts = known.get(submission.task)
-        why = _not_ended(facts, submission, len(results.get(submission.task, ())))
+        given = results.get(submission.task, ())
+        why = _not_ended(facts, submission, len(given))
+        name = submission.reference or submission.task
         if why:
-            name = submission.reference or submission.task
             yield Violation("I1", f"task {name} was acknowledged and {why}", (submission.task,))
+        if submission.results is not None and len(given) > submission.results:
+            sentence = (
+                f"task {name} gave {len(given)} results where {submission.results} is planned"
+            )
+            yield Violation("I1", sentence, at(*(one.record for one in given)), Harm.DOUBLED)
     yield from _deaths_without_letter(here)
     for told, event in _innocents_quarantined(here):
         sentence = f"{event.invocation} was set aside as poison, and its task kills nobody"
@@ -106,6 +112,8 @@ def _not_ended(facts: TaskFacts | None, submission: Submission, results: int) ->
         return f"is still {facts.state}, with {facts.open} open records"
     if facts.state is TaskState.FAILED and not submission.may_die:
         words = "; ".join(loss.sentence for loss in facts.losses)
+        if submission.dies:
+            return f"was to die once and be sent back, and is dead in the end: {words}"
         return f"died, which nothing in its plan asks for: {words}"
     planned = submission.results
     if facts.state is TaskState.COMPLETED and planned is not None and results < planned:

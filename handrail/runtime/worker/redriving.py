@@ -160,10 +160,10 @@ class Redriving:
         event = ground.saying.redriven(
             plan.envelope, found.letter.offset, settled, resubmitted=plan.resubmitted
         )
-        blocked = entry_key(plan.invocation, Kind.BLOCKED, found.letter.offset)
+        blocked = self._blocked(plan.invocation, found.letter.offset)
         journal = ground.place.journal
         records = [
-            *(tombstone(key, journal) for key in (*plan.removed, blocked)),
+            *(tombstone(key, journal) for key in (*plan.removed, *blocked)),
             *(encode_entry(entry, journal) for entry in entries),
             *plan.written,
             *(ground.saying.record(said) for said in (event, *plan.events)),
@@ -306,6 +306,12 @@ class Redriving:
         if self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms) is not None:
             raise NotTakenBack("its task was canceled")
 
+    def _blocked(self, invocation: str, offset: int) -> list[bytes]:
+        """Give the journal's keys that held back what follows it: none, mostly."""
+        if not self._lane.is_blocking(invocation):
+            return []
+        return [entry_key(invocation, Kind.BLOCKED, offset)]
+
     # ---- giving it up, or leaving it where it is
 
     async def _discard(self, asked: Settle, found: _Found, answer: int) -> None:
@@ -320,10 +326,10 @@ class Redriving:
             until_ms=now_ms + KEPT_MS,
         )
         entry = settled.entry(self._lane.epoch, self._lane.settings.agent_version, now_ms)
-        blocked = entry_key(invocation, Kind.BLOCKED, found.letter.offset)
+        blocked = self._blocked(invocation, found.letter.offset)
         event = ground.saying.discarded(asked, found.letter.offset, invocation)
         records = [
-            tombstone(blocked, ground.place.journal),
+            *(tombstone(key, ground.place.journal) for key in blocked),
             encode_entry(entry, ground.place.journal),
         ]
         await ground.committer.commit(Item([*records, ground.saying.record(event)]))

@@ -62,6 +62,22 @@ def test_urgent_jobs_are_drawn_with_their_share_and_change_no_step() -> None:
     assert [job.body for job in none] == [job.body for job in some]
 
 
+def test_some_jobs_die_once_at_one_station_that_is_no_part_and_change_no_step() -> None:
+    none = [planned(1, number, Mixture(dead=0)) for number in range(2000)]
+    some = [planned(1, number, Mixture(dead=0.1, poison=0.1)) for number in range(2000)]
+
+    assert not any(job.dies or any(hop["dies"] for hop in job.body["hops"]) for job in none)
+    assert 0.06 < sum(job.dies for job in some) / len(some) < 0.12
+    for job in some:
+        fated = [hop for hop in job.body["hops"] if hop["dies"]]
+        assert len(fated) == job.dies
+        assert not any(hop["parts"] for hop in fated)
+        assert not (job.dies and job.body["poison"]), "one death is enough to be told from another"
+    steps = [[hop["steps"] for hop in job.body["hops"]] for job in none]
+    again = [planned(1, number, Mixture(dead=0.1)) for number in range(2000)]
+    assert [[hop["steps"] for hop in job.body["hops"]] for job in again] == steps
+
+
 def test_some_stations_ask_another_agent_and_some_sleep() -> None:
     hops = [hop for n in range(2000) for hop in planned(1, n, Mixture()).body["hops"]]
 

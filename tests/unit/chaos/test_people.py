@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from handrail import Context, agent, results
+from handrail import Context, Effect, Integrity, Reach, Refused, State, agent, results, tool
+from handrail.chaos.let_through import was_let_through
 from handrail.chaos.people import People
 from handrail.ledger.task_state import TaskState
 from handrail.testing import Team
@@ -31,12 +32,17 @@ async def giver(bill: Bill) -> str:
 
 
 def people(
-    team: Team, *, answers: float = 0.0, settles: float = 0.0, cancels: float = 0.0
+    team: Team,
+    *,
+    answers: float = 0.0,
+    settles: float = 0.0,
+    cancels: float = 0.0,
+    project: Path = Path(),
 ) -> People:
     return People(
         team.members[0].bus,
         team.namespace,
-        Path(),
+        project,
         seed=1,
         answers=answers,
         settles=settles,
@@ -96,6 +102,38 @@ async def test_a_doubt_is_settled_and_the_step_is_not_taken_again() -> None:
 
         await completed(task)
         assert "by hand" in await task.result()
+
+
+async def test_what_was_to_die_is_mended_and_sent_back_also_when_all_else_is_done(
+    tmp_path: Path,
+) -> None:
+    @tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)
+    async def pass_on(number: int) -> str:
+        """See whether people have let it through."""
+        if not was_let_through(tmp_path, number):
+            raise Refused(State.PRECONDITION_FAILED, "nobody has let it through")
+        return "through"
+
+    @agent(reads=orders, writes=results)
+    async def guard(order: Order, ctx: Context) -> str:
+        """Do what may be done once it was let through."""
+        return await ctx.call(pass_on, order.number)
+
+    async with Team(guard, tools=[pass_on]) as team:
+        team.allow(pass_on)
+        over = asyncio.Event()
+        menders = people(team, project=tmp_path)
+        playing = asyncio.create_task(menders.play(over_s=0.0, until=over))
+        task = await team.submit(orders, Order(number=7, customer="ada"))
+        menders.dying = {task.id: 7}
+        while await task.state() != "completed":
+            await team.advance(seconds=1)
+            assert not playing.done()
+        over.set()
+        await playing
+
+        assert await task.result() == "through"
+    assert menders.done == {"send back": 1}
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -29,9 +29,9 @@ async def states() -> AsyncGenerator[InProcessBus]:
     await bus.close()
 
 
-async def rests(bus: InProcessBus, task: str) -> None:
-    """Let a task have been completed."""
-    row = TaskRow(TaskFacts(task, "default", TaskState.COMPLETED), folded_to=1)
+async def rests(bus: InProcessBus, task: str, state: TaskState = TaskState.COMPLETED) -> None:
+    """Let a task have come to its end."""
+    row = TaskRow(TaskFacts(task, "default", state), folded_to=1)
     await bus.sender().send(encode_row(row, TOPIC, 0))
 
 
@@ -70,6 +70,17 @@ async def test_deaths_put_the_end_off_but_not_for_ever() -> None:
 
     assert not settled
     assert time.monotonic() - began_s > 3 * HANGS_S
+
+
+async def test_a_dead_task_that_is_to_be_sent_back_does_not_rest() -> None:
+    async with states() as bus:
+        await rests(bus, "a", TaskState.FAILED)
+
+        assert await Settling(bus, "desk", still_s=0.1).wait(["a"], HANGS_LATE_S)
+        assert not await Settling(bus, "desk", still_s=0.1).wait(["a"], HANGS_S, sent_back={"a"})
+
+        await rests(bus, "a")
+        assert await Settling(bus, "desk", still_s=0.1).wait(["a"], HANGS_LATE_S, sent_back={"a"})
 
 
 class Hesitant:

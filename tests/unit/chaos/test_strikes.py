@@ -2,7 +2,17 @@
 
 import pytest
 
-from handrail.chaos.strikes import PAST_SESSION_S, WEIGHTS, Kind, Severity, schedule
+from handrail.chaos.proof import round_s
+from handrail.chaos.strikes import (
+    LONG_FREEZE_S,
+    LONG_ROUND_S,
+    LONGEST_FREEZE_S,
+    PAST_SESSION_S,
+    WEIGHTS,
+    Kind,
+    Severity,
+    schedule,
+)
 
 NAMES = ("opener", "mixer", "registrar")
 SEVERITY = Severity(moments_with=("pay",))
@@ -47,6 +57,24 @@ def test_only_what_is_asked_for_strikes_and_nothing_when_nothing_is() -> None:
     long = sum(strike.lasts_s > 30 for strike in only)
     assert 0.03 < long / len(only) < 0.2, "some outlast whatever a process waits for"
     assert schedule(1, [], 600, NAMES, SEVERITY) == []
+
+
+def freezes_of(over_s: float) -> list[float]:
+    """How long the freezes of many rounds last."""
+    rounds = [schedule(seed, [Kind.FREEZE], over_s, NAMES, SEVERITY) for seed in range(100)]
+    return [strike.lasts_s for strikes in rounds for strike in strikes]
+
+
+def test_in_a_round_that_is_long_enough_some_freezes_last_for_up_to_ninety_seconds() -> None:
+    long, short = freezes_of(LONG_ROUND_S), freezes_of(LONG_ROUND_S - 1)
+
+    assert LONG_FREEZE_S[1] + 20 < max(long) <= LONGEST_FREEZE_S
+    assert max(short) <= LONG_FREEZE_S[1]
+
+
+def test_only_a_long_proof_has_long_rounds_and_the_share_of_ci_is_none() -> None:
+    assert {round_s(number, minutes=2) for number in range(9)} == {60.0}
+    assert [round_s(number, minutes=10) for number in range(6)] == [60, 60, 150, 60, 60, 150]
 
 
 def test_a_moment_of_a_step_is_for_those_who_take_it() -> None:

@@ -1,0 +1,124 @@
+"""A task that was sent back is found when it is lost or doubled; without a bug nothing is."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from handrail import Refused, State
+from handrail.chaos.checker.check import check
+from handrail.chaos.checker.report import report
+from handrail.chaos.checker.violation import Harm
+from handrail.chaos.history import History
+from handrail.lane.redrives import Redrives
+from handrail.runtime.dead_letters import all_letters, ask_to_settle
+from handrail.runtime.worker.redriving import Redriving
+from handrail.testing.task import TeamTask
+from tests.unit.chaos.checker.plants import Patch
+from tests.unit.chaos.checker.runs import Shop, shop_that_may_be_wrong
+from tests.unit.chaos.checker.shop import think
+
+Plant = Callable[[Patch], None]
+
+
+async def dies_once(shop: Shop) -> TeamTask:
+    """An order dies at its bill, as its plan says, and what it died of is mended."""
+    mended: list[bool] = []
+
+    async def thinks(what: str) -> str:
+        if not mended:
+            mended.append(True)
+            raise Refused(State.PRECONDITION_FAILED, f"nobody has let {what} through")
+        return "thought"
+
+    shop.fake(think, does=thinks)
+    task = await shop.order(1)
+    shop.submissions[-1] = replace(shop.submissions[-1], kind="ordinary", dies=True)
+    await task.until("failed")
+    return task
+
+
+async def sent_back(shop: Shop) -> None:
+    """People ask for it twice, as whoever has heard of no answer does."""
+    await dies_once(shop)
+    (letter,) = await all_letters(shop.bus, shop.namespace)
+    for _ in range(2):
+        now_ms = shop.clock.now_ms()
+        await ask_to_settle(shop.bus, shop.namespace, letter, by="ada", now_ms=now_ms)
+        await shop.settle()
+        await shop.advance(seconds=1)
+    await shop.told()
+
+
+async def left_dead(shop: Shop) -> None:
+    await dies_once(shop)
+    await shop.told()
+
+
+async def lived(scene: Callable[[Shop], Awaitable[None]]) -> History:
+    """Play a scene and give what it left; a planted bug may keep it from ending well."""
+    history: list[History] = []
+    async with shop_that_may_be_wrong() as shop:
+        try:
+            await scene(shop)
+        finally:
+            history.append(shop.history(settled=True))
+    return history[0]
+
+
+def a_letter_is_settled_and_nothing_rests(patch: Patch) -> None:
+    real = Redriving._plan
+
+    async def plan(redriving: Redriving, *of: Any) -> Any:
+        return replace(await real(redriving, *of), entries=())
+
+    patch.setattr(Redriving, "_plan", plan)
+
+
+def what_was_settled_is_forgotten(patch: Patch) -> None:
+    patch.setattr(Redrives, "settled", lambda *_: None)
+
+
+def requests_are_dropped(patch: Patch) -> None:
+    async def take(*_: Any) -> bool:
+        return True
+
+    patch.setattr(Redriving, "take", take)
+
+
+async def test_a_task_that_dies_once_and_is_sent_back_breaks_no_promise() -> None:
+    history = await lived(sent_back)
+
+    assert [str(one) for one in check(history)] == []
+
+
+@pytest.mark.parametrize(
+    ("plant", "harm", "words"),
+    [
+        (a_letter_is_settled_and_nothing_rests, Harm.LOST, "is still working"),
+        (requests_are_dropped, Harm.LOST, "was asked back, and nobody took it"),
+        (requests_are_dropped, Harm.LOST, "is dead in the end"),
+        (what_was_settled_is_forgotten, Harm.DOUBLED, "gave 2 results where 1 is planned"),
+    ],
+)
+async def test_a_redrive_that_loses_or_doubles_is_found(
+    plant: Plant, harm: Harm, words: str, monkeypatch: Patch
+) -> None:
+    plant(monkeypatch)
+    try:
+        history = await lived(sent_back)
+    finally:
+        monkeypatch.undo()
+
+    found = check(history)
+    assert words in "\n".join(map(str, found))
+    assert report(history, found).by_harm[harm].count > 0
+
+
+async def test_a_task_that_was_to_be_sent_back_and_never_was_is_lost() -> None:
+    history = await lived(left_dead)
+
+    (found,) = check(history)
+    assert found.harm is Harm.LOST
+    assert "was to die once and be sent back" in found.sentence
