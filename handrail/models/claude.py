@@ -7,9 +7,8 @@ connections by itself, up to `retries_max` times, and never a stream that has be
 
 import asyncio
 import importlib
+import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from handrail.contract.effect import Effect
@@ -29,6 +28,7 @@ from handrail.models.claude_schema import enforceable
 from handrail.models.claude_turns import FULL, Incoming, asked_in_words, body
 from handrail.models.port import JsonObject, ModelReply, ModelRequest, Usage
 from handrail.models.prices import ListedPrices, ModelCost
+from handrail.models.retry_after import retry_after_s
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -86,9 +86,13 @@ class ClaudeModel:
     ModelContextFull, ModelFailed, ModelNotInstalled.
     """
 
-    def __init__(self, settings: ClaudeSettings) -> None:
-        """Keep the settings; nothing is loaded and nothing is connected yet."""
+    def __init__(self, settings: ClaudeSettings, now_ms: "Callable[[], int] | None" = None) -> None:
+        """Keep the settings; nothing is loaded and nothing is connected yet.
+
+        `now_ms` gives the milliseconds since 1970: the provider may name a date to wait for.
+        """
         self._settings = settings
+        self._now_ms = now_ms or _now_ms
         self._sdk: AsyncAnthropic | None = None
         self._prices = ListedPrices(PROVIDER, settings.model)
         self._loading = asyncio.Lock()
@@ -106,7 +110,8 @@ class ClaudeModel:
     async def respond(self, request: ModelRequest) -> ModelReply:
         """Give the next turn; a stream that breaks off gives an error and no part of a turn."""
         sdk = await self._loaded()
-        attempts = _Attempts(self.name, asyncio.get_running_loop().time() + request.timeout_s)
+        deadline = asyncio.get_running_loop().time() + request.timeout_s
+        attempts = _Attempts(self.name, deadline, self._now_ms)
         try:
             async with asyncio.timeout(request.timeout_s):
                 return await self._turn(sdk, request, attempts)
@@ -179,9 +184,10 @@ class ClaudeModel:
 class _Attempts:
     """What became of the attempts of one turn; the SDK tells nobody but its middleware."""
 
-    def __init__(self, model: str, deadline: float) -> None:
+    def __init__(self, model: str, deadline: float, now_ms: "Callable[[], int]") -> None:
         self._model = model
         self._deadline = deadline  # on the clock of the event loop
+        self._now_ms = now_ms
         self._count = 0
         self._status: int | None = None
 
@@ -195,7 +201,7 @@ class _Attempts:
         response = await call_next(request)
         self._status = response.status_code
         if ERRORS.get(response.status_code) is ModelOverloaded:
-            wait_s = _seconds(response.headers.get("retry-after"))
+            wait_s = retry_after_s(response.headers.get("retry-after"), self._now_ms())
             # The SDK would sleep for as long as it is told to, an hour too.
             if asyncio.get_running_loop().time() + wait_s >= self._deadline:
                 await response.close()
@@ -213,7 +219,7 @@ class _Attempts:
         if known is None:
             failed = error.status_code >= STATUS_SERVER_MIN or error.status_code == STATUS_OK
             known = ModelFailed if failed else ModelRequestRefused
-        wait_s = _seconds(error.response.headers.get("retry-after"))
+        wait_s = retry_after_s(error.response.headers.get("retry-after"), self._now_ms())
         reason = (error.api_message or error.message)[:REASON_CHARS_MAX]
         if known is ModelRequestRefused and any(words in reason for words in TOO_LONG):
             known = ModelContextFull
@@ -249,19 +255,8 @@ class _Attempts:
         return known(model=self._model, status=status, attempts=self._count, reason=reason, **facts)
 
 
-def _seconds(header: str | None) -> float:
-    try:
-        return max(0.0, float(header or 0))
-    except ValueError:
-        return _seconds_until(header or "")
-
-
-def _seconds_until(date: str) -> float:
-    # What no date can be read from asks for no wait; the limiter has one of its own.
-    try:
-        return max(0.0, (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
-        return 0.0
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _client(settings: ClaudeSettings) -> "AsyncAnthropic":

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -47,11 +48,14 @@ ANSWER = says("Hello, and a good day to you.")
 
 
 async def failure(
-    api: MessagesApi, request: ModelRequest = HELLO, **settings: Any
+    api: MessagesApi,
+    request: ModelRequest = HELLO,
+    now_ms: Callable[[], int] | None = None,
+    **settings: Any,
 ) -> HandrailError:
     """Ask once and give the error that comes of it."""
     options = {"api_key": KEY, "base_url": api.url, "retries_max": 2, **settings}
-    model = ClaudeModel(ClaudeSettings(**options))
+    model = ClaudeModel(ClaudeSettings(**options), now_ms)
     try:
         with pytest.raises(HandrailError) as raised:
             await model.respond(request)
@@ -151,6 +155,28 @@ async def test_a_pause_longer_than_the_call_may_take_is_not_slept_through() -> N
         assert type(error) is ModelOverloaded
         assert error.retry_after_s == 3600
         assert "asks to wait 3600 s" in error.why
+
+
+@pytest.mark.parametrize("date", ["Sun, 06 Nov 1994 09:49:37 GMT", "Sun Nov  6 09:49:37 1994"])
+async def test_a_pause_until_a_date_counts_by_the_clock_that_is_given(date: str) -> None:
+    async with serving() as api:
+        api.script(Status(429, "rate_limit_error", headers=(("retry-after", date),)))
+
+        error = await asyncio.wait_for(failure(api, now_ms=lambda: 784_111_777_000), timeout=60)
+
+        assert type(error) is ModelOverloaded
+        assert error.retry_after_s == 3600
+        assert "asks to wait 3600 s" in error.why
+
+
+async def test_a_pause_until_a_date_that_is_past_holds_nobody_up() -> None:
+    past = (("retry-after", "Sun, 06 Nov 1994 09:49:37 GMT"), *SOON)
+    async with serving() as api:
+        api.script(*[Status(429, "rate_limit_error", headers=past)] * 5)
+
+        error = await failure(api, now_ms=lambda: 784_999_999_000)
+
+        assert (type(error), error.retry_after_s, error.attempts) == (ModelOverloaded, 0.0, 3)
 
 
 async def test_a_deadline_between_attempts_names_what_was_waited_for() -> None:
