@@ -35,6 +35,12 @@ COLUMNS = (
     Column("WHY", "sentence", absent=""),
 )
 FAILED, CONFLICT, NOT_ENDED = 1, 5, 6
+WAITS_FOR = {
+    "question": "an answer",
+    "approval": "an approval",
+    "doubt": "somebody to say whether it happened",
+    "budget": "a word on its budget",
+}
 LEFT_ALONE, NOT_SENT = "left alone", "not sent"
 DISCARD_PACE = Pace(canary=0, rate_per_s=RATE_PER_S_MAX)
 
@@ -112,7 +118,7 @@ def redrive(
     One that was sent back three times and died each time is left alone.
 
     Ends with 1 if any failed again, was refused or was not sent, with 5 if there was none that
-    could be sent back, and with 6 if some are still at work.
+    could be sent back, and with 6 if some are still at work or wait for a person.
     """
     pace = Pace(canary=canary, rate_per_s=rate)
     asked = _Asked(which, from_step=from_step, edit=edit, pace=pace)
@@ -245,12 +251,17 @@ def _row(one: "Sent") -> SettledRow:
         Fate.REFUSED: "refused",
         Fate.DISCARDED: "given up",
         Fate.WORKING: "at work",
+        Fate.WAITING: "waits for a person",
         Fate.ENDED: "ended well",
         Fate.DIED: "died again",
     }[one.fate]
     words = one.words
     if one.fate is Fate.ASKED:
         words = "its agent takes it once it runs"
+    if one.fate is Fate.WAITING:
+        words = (
+            f"waits for {WAITS_FOR[words]}: handrail people    shows it, and what goes on with it"
+        )
     found = one.found
     return SettledRow(str(found.id), found.id.agent, found.task or None, outcome, words)
 
@@ -270,6 +281,8 @@ def summary(sent: "Sequence[Sent]", unsent: int, halted: Halted) -> str:
     why = {
         Halted.DONE: "",
         Halted.CANARY_FAILED: f" The other {unsent} stay as they are: what was sent first failed.",
+        Halted.CANARY_WAITING: f" The other {unsent} stay as they are: what was sent first waits"
+        " for a person. See `handrail people`, then go on with --canary 0.",
         Halted.CANARY_SLOW: f" The other {unsent} stay as they are: what was sent first has not"
         " ended within a minute. See how it fares, then go on with --canary 0.",
         Halted.TOO_MANY_FAILED: f" The other {unsent} stay as they are: over 20 % failed again.",
@@ -282,9 +295,10 @@ def _exit_code(sent: "Sequence[Sent]", halted: Halted, *, unsent: int) -> int:
     from handrail.runtime.dead_wave import ENDS
 
     ends = {ENDS[one.fate] for one in sent}
-    if End.FAILED in ends or (unsent and halted is not Halted.CANARY_SLOW):
+    patient = (Halted.CANARY_SLOW, Halted.CANARY_WAITING)
+    if End.FAILED in ends or (unsent and halted not in patient):
         return FAILED
-    return NOT_ENDED if End.OPEN in ends else 0
+    return NOT_ENDED if {End.OPEN, End.WAITING} & ends else 0
 
 
 def _in_words(count: int, settlement: "Settlement") -> str:

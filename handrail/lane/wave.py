@@ -25,6 +25,7 @@ class End(StrEnum):
     """How one that was sent back has fared so far."""
 
     OPEN = "open"
+    WAITING = "waiting"  #: for a person, who may take days: nothing is gained by waiting along
     WELL = "well"
     FAILED = "failed"
 
@@ -32,8 +33,9 @@ class End(StrEnum):
 class Halted(StrEnum):
     """Why a wave sends nothing more."""
 
-    DONE = "done"  #: all were sent, and their ends are known or were waited for
+    DONE = "done"  #: all were sent, and each has ended, waits for a person, or was waited for
     CANARY_FAILED = "canary_failed"
+    CANARY_WAITING = "canary_waiting"  #: one of the first few waits for a person
     CANARY_SLOW = "canary_slow"  #: the first few have not ended in a minute
     TOO_MANY_FAILED = "too_many_failed"
 
@@ -69,7 +71,8 @@ class Wave:
         """Say what to do now; `ends` has the end of each that was sent, by its number."""
         failed = sum(end is End.FAILED for end in ends.values())
         still_open = sum(end is End.OPEN for end in ends.values())
-        known = len(ends) - still_open
+        waiting = sum(end is End.WAITING for end in ends.values())
+        known = len(ends) - still_open - waiting
         too_many = failed > FAILED_SHARE_MAX * known
         if too_many and (known >= JUDGED_COUNT_MIN or not still_open):
             in_canary = self._sent <= self._canary < self._total
@@ -79,6 +82,8 @@ class Wave:
         if self._sent == self._canary < self._total and still_open:
             slow = now_s - self._last_sent_s >= CANARY_WAIT_S
             return Halted.CANARY_SLOW if slow else SendNext(0)
+        if self._sent == self._canary < self._total and waiting:
+            return Halted.CANARY_WAITING
         if self._sent < self._total:
             return SendNext(self._due(now_s))
         over = not still_open or now_s - self._last_sent_s >= LAST_WAIT_S

@@ -20,9 +20,12 @@ from handrail.ledger.event import (
     Event,
     Finished,
     PartGathered,
+    PersonAnswered,
+    PersonAsked,
     Redriven,
     RedriveRefused,
     Rejected,
+    RequestKind,
 )
 from handrail.wire.dead_letter import DeadLetter
 from handrail.wire.priority import priority_in, with_priority, without_priority
@@ -97,6 +100,7 @@ class Fate(StrEnum):
     REFUSED = "refused"
     DISCARDED = "discarded"
     WORKING = "working"  #: it was sent back and has not ended
+    WAITING = "waiting"  #: it was sent back and waits for a person
     ENDED = "ended"  #: it was sent back and has ended well
     DIED = "died"  #: it was sent back and has died again
 
@@ -243,8 +247,12 @@ def settled_by(events: Iterable[Event], letter: DeadId) -> Redriven | Discarded 
 
 
 def fate_of(events: Iterable[Event], letter: DeadId) -> tuple[Fate, str]:
-    """Say what became of a dead letter by the events of its task, and why if it was refused."""
+    """Say what became of a dead letter by the events of its task, and why where that is known.
+
+    Of what waits for a person the words are what for.
+    """
     fate, words, sent_back = Fate.ASKED, "", None
+    requests: dict[str, RequestKind] = {}  # that are open, of the handoff that was sent back
     for event in events:
         match event:
             case Redriven() if is_about(event, letter):
@@ -258,9 +266,16 @@ def fate_of(events: Iterable[Event], letter: DeadId) -> tuple[Fate, str]:
             case Rejected(ce_id=of, sentence=why) if of == sent_back:
                 fate, words = Fate.DIED, why
             case Finished(invocation=of) if of == sent_back:
-                fate = Fate.ENDED
+                fate, words = Fate.ENDED, ""
             case Dropped(ce_id=of) | PartGathered(ce_id=of) if of == sent_back:
-                fate = Fate.ENDED
+                fate, words = Fate.ENDED, ""
+            case PersonAsked(invocation=of, request=request, kind=kind) if of == sent_back:
+                requests[request] = kind
+                fate, words = Fate.WAITING, str(kind)
+            case PersonAnswered(request=request) if request in requests and sent_back:
+                del requests[request]
+                waits = next(iter(requests.values()), None)
+                fate, words = (Fate.WORKING, "") if waits is None else (Fate.WAITING, str(waits))
             case _:
                 continue
         if fate in (Fate.ENDED, Fate.DIED):

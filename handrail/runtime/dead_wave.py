@@ -21,11 +21,13 @@ LOOK_S = 0.2
 ENDS = {
     Fate.ASKED: End.OPEN,
     Fate.WORKING: End.OPEN,
+    Fate.WAITING: End.WAITING,
     Fate.ENDED: End.WELL,
     Fate.DISCARDED: End.WELL,
     Fate.REFUSED: End.FAILED,
     Fate.DIED: End.FAILED,
 }
+OVER = (End.WELL, End.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ class Sent:
 
     found: FoundLetter
     fate: Fate = Fate.ASKED
-    words: str = ""  #: why it was refused or has died again
+    words: str = ""  #: why it was refused or has died again, or what it waits for
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,10 @@ async def _ask(ground: Ground, found: FoundLetter, settlement: Settlement) -> No
 
 
 async def _look(ground: Ground, sent: Sequence[Sent]) -> None:
-    if not any(ENDS[one.fate] is End.OPEN for one in sent):
+    if all(ENDS[one.fate] in OVER for one in sent):
         return
     await catch_up(ground.bus, ground.namespace, ground.projection)
     for one in sent:
-        if ENDS[one.fate] is End.OPEN:
+        if ENDS[one.fate] not in OVER:
             told = (said.event for said in events(ground.projection, one.found.task))
             one.fate, one.words = fate_of(told, one.found.id)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from handrail import Context, Effect, Integrity, Reach, Refused, State, agent, results, tool
-from handrail.lane.wave import Halted, Pace
+from handrail.lane.wave import CANARY_WAIT_S, LAST_WAIT_S, Halted, Pace
 from handrail.ledger.projection import Projection
 from handrail.runtime.dead_letters import Fate, all_letters
 from handrail.runtime.dead_wave import Ground, Sent, Settlement, run_wave
@@ -126,6 +126,46 @@ async def test_a_wave_stops_when_too_many_die_again(
         assert halted is Halted.TOO_MANY_FAILED
         assert len(sent) < len(tasks)
         assert sorted(world.done) == [*"ab"]
+
+
+@agent(reads=jobs, writes=results)
+async def asker(text: str, ctx: Context) -> str:
+    """Look something up, then ask a person."""
+    found = await ctx.call(look, text)
+    return f"{found}: {await ctx.ask_person(f'{text}?')}"
+
+
+async def test_a_wave_does_not_wait_along_with_one_that_waits_for_a_person(
+    team_of: TeamOf, world: World, tmp_path: Path
+) -> None:
+    async with team_of(asker, tools=[look]) as team:
+        tasks = await dead_ones(team, world, "ab")
+        world.wrong.clear()
+        began_ms = team.clock.now_ms()
+        sent, halted = await wave(team, tmp_path, Settlement(by="ann"), Pace())
+
+        assert halted is Halted.CANARY_WAITING
+        assert [(one.fate, one.words) for one in sent] == [(Fate.WAITING, "question")]
+        assert team.clock.now_ms() - began_ms < 1_000 * CANARY_WAIT_S / 2
+        assert len(await open_letters(team, tasks[1])) == 1
+
+        await team.answer(tasks[0], "yes")
+        await tasks[0].until("completed")
+
+
+async def test_the_last_of_a_wave_may_wait_for_a_person(
+    team_of: TeamOf, world: World, tmp_path: Path
+) -> None:
+    async with team_of(asker, tools=[look]) as team:
+        (task,) = await dead_ones(team, world, "a")
+        world.wrong.clear()
+        began_ms = team.clock.now_ms()
+        sent, halted = await wave(team, tmp_path, Settlement(by="ann"), Pace())
+
+        assert (halted, [one.fate for one in sent]) == (Halted.DONE, [Fate.WAITING])
+        assert team.clock.now_ms() - began_ms < 1_000 * LAST_WAIT_S / 2
+        await team.answer(task, "yes")
+        await task.until("completed")
 
 
 async def test_a_wave_gives_up_what_nobody_wants_any_more(

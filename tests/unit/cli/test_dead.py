@@ -7,9 +7,10 @@ import pytest
 
 from handrail.cli.dead import groups_of
 from handrail.cli.dead_choosing import Choice
-from handrail.cli.dead_settling import summary
+from handrail.cli.dead_settling import _exit_code, _row, summary
 from handrail.errors import DeadLetterUnknown
 from handrail.lane.wave import Halted
+from handrail.ledger.event import RequestKind
 from handrail.runtime.dead_letters import DeadId, Fate, FoundLetter
 from handrail.runtime.dead_wave import Sent
 from handrail.wire.dead_letter import DeadLetter, Failure, Reason
@@ -75,4 +76,15 @@ def test_a_wave_that_stopped_says_why_and_that_the_others_stay(halted: Halted) -
 
 def test_every_fate_has_its_word() -> None:
     for fate in Fate:
-        assert summary([dataclasses.replace(Sent(letter(1)), fate=fate)], 0, Halted.DONE)
+        sent = dataclasses.replace(Sent(letter(1), words="question"), fate=fate)
+        assert summary([sent], 0, Halted.DONE)
+
+
+@pytest.mark.parametrize("kind", [*RequestKind])
+def test_what_waits_for_a_person_is_said_with_the_command_that_shows_it(kind: RequestKind) -> None:
+    row = _row(Sent(letter(1), Fate.WAITING, str(kind)))
+
+    assert row.outcome == "waits for a person"
+    assert row.sentence.startswith("waits for ")
+    assert "handrail people" in row.sentence
+    assert _exit_code([Sent(letter(1), Fate.WAITING, str(kind))], Halted.DONE, unsent=0) == 6

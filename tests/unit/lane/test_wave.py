@@ -52,6 +52,21 @@ def test_the_first_few_have_ended_before_any_other_is_sent() -> None:
     assert played.sent_s[3] >= 7.0
 
 
+def test_a_canary_that_waits_for_a_person_is_the_last_one_that_was_sent() -> None:
+    played = Played([End.WAITING] + [End.WELL] * 20, Pace())
+
+    assert played.halted is Halted.CANARY_WAITING
+    assert len(played.sent_s) == 1
+    assert played.now_s < CANARY_WAIT_S
+
+
+def test_those_that_wait_for_a_person_say_nothing_of_how_many_fail() -> None:
+    played = Played([End.WELL, End.WAITING] * 10 + [End.FAILED], Pace())
+
+    assert played.halted is Halted.DONE
+    assert len(played.sent_s) == 21
+
+
 def test_a_canary_that_fails_again_is_the_last_one_that_was_sent() -> None:
     played = Played([End.FAILED] + [End.WELL] * 20, Pace())
 
