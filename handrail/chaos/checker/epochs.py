@@ -33,6 +33,8 @@ class _Owner:
     floor: int = 0  #: the oldest under which the present owner may still write
     opening: bool = False  #: the record that says nothing has come, its epoch has not
     live: dict[bytes, Line] = field(default_factory=dict[bytes, Line])
+    last: dict[bytes, Line] = field(default_factory=dict[bytes, Line])  #: removed or not
+    redriven: set[str] = field(default_factory=set[str])  #: invocations that were sent back
 
     def take(self, line: Line) -> str:
         """Go on by one record; say what is wrong with it, or nothing."""
@@ -41,7 +43,9 @@ class _Owner:
             self.opening = True
         self.live.pop(line.key, None)
         if line.entry is not None:
-            self.live[line.key] = line
+            self.live[line.key] = self.last[line.key] = line
+            if line.entry.kind is Kind.REDRIVEN:
+                self.redriven.add(line.entry.invocation)
         return wrong
 
     def _wrong(self, line: Line, entry: Entry) -> str:
@@ -64,7 +68,9 @@ class _Owner:
         return f"its epoch {epoch} was over: {self.floor} had begun"
 
     def _may_be_older(self, line: Line, entry: Entry) -> bool:
-        before = self.live.get(line.key)
+        # What was removed with a death is written again, word for word, when it is sent back.
+        kept = self.last if entry.invocation in self.redriven else self.live
+        before = kept.get(line.key)
         if before is not None and _content(before) == _content(line):
             return True  # a copy, written again so that the journal's beginning can go
         if "void" in entry.facts or "by" in entry.facts:

@@ -17,23 +17,23 @@ from handrail.runtime.worker.redriving import Redriving
 from handrail.testing.task import TeamTask
 from tests.unit.chaos.checker.plants import Patch
 from tests.unit.chaos.checker.runs import Shop, shop_that_may_be_wrong
-from tests.unit.chaos.checker.shop import think
+from tests.unit.chaos.checker.shop import cashier, pay
 
 Plant = Callable[[Patch], None]
 
 
 async def dies_once(shop: Shop) -> TeamTask:
-    """An order dies at its bill, as its plan says, and what it died of is mended."""
+    """An order dies at its bill once it has been thought over, and what it died of is mended."""
     mended: list[bool] = []
 
-    async def thinks(what: str) -> str:
+    async def pays(what: str) -> str:
         if not mended:
             mended.append(True)
             raise Refused(State.PRECONDITION_FAILED, f"nobody has let {what} through")
-        return "thought"
+        return "paid"
 
-    shop.fake(think, does=thinks)
-    task = await shop.order(1)
+    shop.fake(pay, does=pays)
+    task = await shop.order(1, pays=True)
     shop.submissions[-1] = replace(shop.submissions[-1], kind="ordinary", dies=True)
     await task.until("failed")
     return task
@@ -42,6 +42,9 @@ async def dies_once(shop: Shop) -> TeamTask:
 async def sent_back(shop: Shop) -> None:
     """People ask for it twice, as whoever has heard of no answer does."""
     await dies_once(shop)
+    (member,) = [one for one in shop.members if one.agent is cashier]
+    await shop.strike("kill", member)  # what is played back was recorded by another owner
+    await shop.start(cashier)
     (letter,) = await all_letters(shop.bus, shop.namespace)
     for _ in range(2):
         now_ms = shop.clock.now_ms()
