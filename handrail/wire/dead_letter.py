@@ -48,6 +48,7 @@ class Reason(StrEnum):
     DIVERGENCE = "divergence"  #: a re-run took another step than the recorded one
     POISON = "poison"  #: it killed its process again and again
     ATTEMPTS = "attempts"  #: the handler failed as often as it may
+    UNANSWERED = "unanswered"  #: waited for an answer for as long as it said, and none came
     IN_DOUBT = "in_doubt"  #: a step failed in a way that leaves open whether it happened
     KEY_OVERFLOW = "key_overflow"  #: too many waited behind one key
     DENIED = "denied"  #: policy, tenant, budget or a person do not allow it

@@ -12,6 +12,7 @@ from handrail.ledger.event import PersonAnswered, PersonAsked
 from handrail.runtime.people import give_answer, one_request, read_request, taken
 from handrail.testing import Team
 from handrail.testing.accounting import read_all
+from handrail.wire.dead_letter import Reason
 from handrail.wire.human import HUMAN
 from tests.promises.step_tools import TOOLS, Acts, jobs, ledger, left_of_steps, look, pay, real
 from tests.waiting import until
@@ -221,6 +222,29 @@ async def test_nobody_waits_for_a_person_longer_than_it_said(team_of: TeamOf) ->
 
         assert await task.result(str) == "x: nobody"
         assert await open_on_human(team) == []
+
+
+async def test_what_died_since_nobody_answered_says_so_and_is_asked_once_more(
+    team_of: TeamOf,
+) -> None:
+    @agent(reads=jobs, writes=results)
+    async def hasty(text: str, ctx: Context) -> str:
+        return await ctx.ask_person(f"{text}?", within_s=300)
+
+    async with team_of(hasty, partitions=1) as team:
+        task = await team.submit(jobs, "sign")
+        await task.until("input_required")
+        await team.advance(seconds=301)
+        await task.until("failed")
+        (letter,) = await task.dead_letters()
+
+        await team.redrive(task)
+        await task.until("input_required")
+        await team.answer(task, "signed")
+        await task.until("completed")
+
+        assert (letter.failure.reason, letter.failure.attempts) == (Reason.UNANSWERED, 1)
+        assert await task.result(str) == "signed"
 
 
 async def test_a_question_is_closed_with_its_task_by_deadline_and_by_cancel(

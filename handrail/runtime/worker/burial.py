@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from handrail.runtime.worker.ground import LaneGround
 
 #: What an agent's own code died of: the log says where.
-_TOLD_WHOLE = frozenset({Reason.ATTEMPTS, Reason.IN_DOUBT})
+_TOLD_WHOLE = frozenset({Reason.ATTEMPTS, Reason.IN_DOUBT, Reason.UNANSWERED})
 
 log = structlog.get_logger("handrail.agent")
 

@@ -12,7 +12,7 @@ from typing import assert_never
 from pydantic import ValidationError
 
 from handrail.contract.failure import Refused, State
-from handrail.errors import FailureClass, WireError
+from handrail.errors import FailureClass, NoAnswerInTime, WireError
 from handrail.errors.lane import DeadlinePassed
 from handrail.errors.steps import Diverged
 from handrail.lane.failure_class import Failure, classify
@@ -136,6 +136,8 @@ def _named_reason(run: FailedRun) -> Reason:
     match run.failure:
         case Refused(state=state):
             return _REFUSALS.get(state, Reason.ATTEMPTS)
+        case NoAnswerInTime():
+            return Reason.UNANSWERED
         case ValidationError():
             return Reason.VALIDATION
         case WireError(reason=reason):
