@@ -19,8 +19,11 @@ from tests.promises.undo_again import (  # noqa: F401 - a fixture, and tests of 
 from tests.promises.undo_attempts import (  # noqa: F401 - a test of this file
     test_what_an_earlier_try_may_have_done_is_settled_by_no_refusal_of_a_later_one,
 )
-from tests.promises.undo_moved import (  # noqa: F401 - a fixture, and a test of this file
+from tests.promises.undo_moved import (  # noqa: F401 - a fixture, and tests of this file
     harbour,
+    test_an_act_of_which_a_person_says_that_it_happened_is_taken_back_after_a_cancel,
+    test_an_act_that_failed_elsewhere_as_one_that_may_have_happened_is_put_to_a_person,
+    test_an_act_that_goes_on_elsewhere_after_a_cancel_is_in_doubt_until_it_is_told,
     test_an_act_whose_cancel_came_before_its_handler_went_on_is_taken_back,
 )
 from tests.promises.undo_rights import (  # noqa: F401 - a test of this file

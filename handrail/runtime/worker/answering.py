@@ -18,6 +18,7 @@ import structlog
 from handrail.errors.wire import WireError
 from handrail.lane.journal import encode_entry, tombstone
 from handrail.lane.resolving import resolve
+from handrail.runtime.worker.acts_begun import surely_done
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.elsewhere import take_late_outcome
 from handrail.runtime.worker.ground import LaneGround
@@ -168,6 +169,12 @@ class Answering:
         records = [encode_entry(entry, journal) for entry in found.entries]
         records += [tombstone(key, journal) for key in found.removed]
         records.append(ground.saying.record(ground.saying.decided(invocation, decision)))
+        if result is not None:
+            log_of = ground.lane.steps.of(invocation.id)
+            intent = log_of.records[found.path].intent
+            done = None if intent is None else surely_done(intent, invocation, now_ms, result)
+            # Its handler may never go on: its task may be canceled before.
+            records += [] if done is None else [ground.saying.record(done)]
         await ground.committer.commit(Item(records))
         ground.lane.wake(invocation)
         return True

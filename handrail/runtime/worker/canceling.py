@@ -19,6 +19,7 @@ from handrail.lane.steps import Doubt, request_of
 from handrail.lane.switches import Cancel
 from handrail.ledger.event import Dropped, DropReason, Event, PersonAnswered, Wrote
 from handrail.runtime.worker.acted import acted
+from handrail.runtime.worker.acts_begun import perhaps_done
 from handrail.runtime.worker.admission import Refuse, Take, Verdict
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.outputs import Origin, marker
@@ -130,7 +131,10 @@ class Canceling:
             records.append(self._packer.pack_small(said))
             wrote.append(said.wrote)
         records += all_closed(self._ground, ended, "canceled with its task")
-        events: list[Event] = [self._dropped(envelope, ended, offset, wrote)]
+        because = f"its task was canceled by {canceled.cancel.by} while it was under way"
+        begun = self._lane.steps.of(ended).records.values()
+        events: list[Event] = [*perhaps_done(begun, envelope, now_ms, because)]
+        events.append(self._dropped(envelope, ended, offset, wrote))
         events += [
             self._closed(ended, canceled, doubt) for doubt in self._lane.steps.doubts(ended, now_ms)
         ]

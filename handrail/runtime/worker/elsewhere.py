@@ -49,6 +49,7 @@ async def take_late_outcome(ground: LaneGround, record: Record) -> bool:
     about = {"invocation": late.invocation, "step": late.path, "attempt": late.attempt}
     if settled is None:
         log.warning("nobody waits for this outcome", **about, state=str(late.state))
+        await _told_all_the_same(ground, late)
         return True
     log.info("outcome came late", **about, state=str(late.state))
     own, beside = _records(ground, settled), _beside(ground, late, settled)
@@ -59,6 +60,16 @@ async def take_late_outcome(ground: LaneGround, record: Record) -> bool:
     if invocation is not None and settled.ended is not None:
         lane.wake(invocation)
     return True
+
+
+async def _told_all_the_same(ground: LaneGround, late: LateOutcome) -> None:
+    """Tell the ledger of an act whose invocation has ended, such as with its task.
+
+    Where it was told before, readers pass over it.
+    """
+    told = _beside_of(ground, late)
+    if told:
+        await ground.committer.commit(Item(told, instead=tuple))
 
 
 def _records(ground: LaneGround, settled: Settled) -> list[Outgoing]:
@@ -85,6 +96,10 @@ def _beside(ground: LaneGround, late: LateOutcome, settled: Settled) -> list[Out
 
     A handler that goes on says it again; that of a task which was canceled meanwhile never does.
     """
-    if not settled.entries or late.state is not LateState.ENDED:
+    return _beside_of(ground, late) if settled.entries else []
+
+
+def _beside_of(ground: LaneGround, late: LateOutcome) -> list[Outgoing]:
+    if late.state is not LateState.ENDED:
         return []
     return [one.on(ground.worker.team.full(LEDGER)) for one in late.beside]

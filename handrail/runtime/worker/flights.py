@@ -7,7 +7,7 @@ act comes to is kept until its outcome was handed to a committer, or was sent to
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from pydantic_core import PydanticSerializationError
 from handrail.contract.failure import Refused, State
 from handrail.errors.wire import TooLarge
 from handrail.lane.begun import Begun
+from handrail.lane.journal import Entry
 from handrail.lane.steps import Asked
 from handrail.lane.trying_again import StepFailure
 from handrail.runtime.worker.recorded_error import encode_error
@@ -54,7 +55,7 @@ class Flight:
     begun_in: int | None = None  #: the epoch that its intent names
     licensed_until_s: float = 0.0  #: on the machine's own clock: it may not begin to act later
     task: "asyncio.Task[ActEnd] | None" = None
-    beside: "Callable[[], Sequence[Outgoing]]" = tuple  #: what goes with its outcome
+    act: "Act[Any] | None" = None  #: what it carries out, once it has begun
 
     @property
     def step(self) -> tuple[str, str, int]:
@@ -68,6 +69,12 @@ class Flight:
         if task is None or not task.done() or task.cancelled():
             return False
         return isinstance(task.exception(), LicenceRanOut)
+
+    def beside(self, outcome: Entry) -> "Sequence[Outgoing]":
+        """Give what goes with its outcome."""
+        if self.act is None:
+            return ()
+        return self.act.beside() if outcome.facts["ok"] else self.act.beside_failure(outcome)
 
     def left_s(self) -> float:
         """Say how long it takes at most until its outcome can be read by somebody else."""
@@ -113,7 +120,7 @@ class Flights:
         if (invocation, act.asked.path) not in self._under_way:
             self.license(invocation, act.asked, 1, act.timeout_s)
         flight = self._under_way[invocation, act.asked.path]
-        flight.began_s, flight.beside = time.monotonic(), act.beside
+        flight.began_s, flight.act = time.monotonic(), act
         name = f"act {act.asked.name} of {invocation}"
         work = _carry_out_in_time(act, begun, flight.licensed_until_s, tries)
         flight.task = asyncio.create_task(work, name=name)

@@ -132,7 +132,7 @@ class Gate:
             licence, lost = self._licence(ask_path, original, call.now_ms)
             if lost is not None:
                 return await steps.carry_out(refusing(made, expired(tool.name, lost)))
-            made = replace(made, licence=licence)
+            made = replace(made, licence={**made.licence, **licence})
         made = replace(made, licence={**made.licence, **costs})
         if not steps.budget.account.fits(cost):
             return await steps.carry_out(refusing(made, used_up(tool.name)))
@@ -215,7 +215,7 @@ class Gate:
         record = self.record(path)
         intent = None if record is None else record.intent
         found = None if intent is None else intent.facts.get(FACT)
-        return act if found is None else replace(act, licence={FACT: found})
+        return act if found is None else replace(act, licence={**act.licence, FACT: found})
 
     def _call(self, tool: Tool[Any, Any], arguments: JsonObject) -> Call:
         envelope = self.asker.envelope

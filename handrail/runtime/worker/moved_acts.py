@@ -17,6 +17,7 @@ import structlog
 from handrail.bus.port import Bus
 from handrail.errors import HandrailError
 from handrail.errors.transport import RecordRefused
+from handrail.lane.journal import Entry, Kind
 from handrail.runtime.clock import Clock
 from handrail.runtime.worker.committer import InHand
 from handrail.runtime.worker.flights import ActEnd, Flight
@@ -134,8 +135,8 @@ class MovedActs:
         if needs_claim(ended.body):
             facts["claim"] = await self._store(ended.body)
             late = LateOutcome(invocation, path, attempt, LateState.ENDED, facts)
-        beside = () if ended.failed is not None else beside_of(flight.beside())
-        await self._send(place, replace(late, beside=beside))
+        outcome = Entry(Kind.OUTCOME, invocation, 0, "", 0, facts=facts, path=path, body=ended.body)
+        await self._send(place, replace(late, beside=beside_of(flight.beside(outcome))))
 
     async def _send(self, place: LanePlace, late: LateOutcome) -> None:
         where = place.answers

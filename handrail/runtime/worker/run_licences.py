@@ -94,7 +94,8 @@ class Further:
             return [told, *act.beside_failure(outcome)]
 
         if act.asked.effect not in HARMLESS:
-            return replace(act, licence=self.facts, with_intent=with_intent)
+            licence = {**act.licence, **self.facts}
+            return replace(act, licence=licence, with_intent=with_intent)
         # It has no intent: what it goes on by stands with its outcome.
         return replace(
             act, do=do, on_record=self.facts, beside=beside, beside_failure=beside_failure

@@ -10,7 +10,7 @@ did: it is left to a person, with what is known of it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import orjson
 
@@ -27,6 +27,12 @@ from handrail.lane.steps import Asked
 from handrail.ledger.event import Event
 from handrail.ledger.undo_event import ActDone
 from handrail.models.port import JsonObject
+from handrail.runtime.worker.acts_begun import (
+    KEPT_BYTES_MAX,
+    left_to_a_person,
+    too_large,
+    undo_fact,
+)
 from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.recorded_error import decode_error
 from handrail.runtime.worker.taking_back import TakingBack
@@ -38,13 +44,6 @@ from handrail.wire.record import Outgoing
 R = TypeVar("R")
 
 NOTE = "undo.note"
-KEPT_BYTES_MAX: Final = 64 * 1024  #: of what an undo takes, as JSON, beside the act's outcome
-SAID_CHARS_MAX: Final = 300  #: of what is known of a failed act
-_KNOWN: Final = {
-    State.OUTPUT_INVALID: "it has acted, and what it gave back is not what it promises",
-    State.PARTIAL: "only a part of it happened",
-    State.UNDO_FAILED: "it happened and could not be undone",
-}
 
 
 async def note(
@@ -126,6 +125,7 @@ class Telling(Generic[R]):
             found = self._perhaps(decode_error(act.asked.name, outcome.body or b"{}"))
             return [steps.ground.saying.record(event) for event in found]
 
+        act = replace(act, licence={**act.licence, **self._begun()})
         return replace(
             act, encode=encode, beside=beside, instead=instead, beside_failure=beside_failure
         )
@@ -146,6 +146,17 @@ class Telling(Generic[R]):
         step, _, index = self._path.partition(".")
         # It follows from the failed step alone, and is forgotten with it when that is tried again.
         await note(self._steps, f"u{step}.{index or 0}", self._tool.name, lambda: events)
+
+    def _begun(self) -> dict[str, object]:
+        """Give what the intent says, for whoever ends the act when its handler does not."""
+        undo, tool = self._tool.terms.undo, self._tool
+        if undo is None or tool.effect in LEAVES_NO_TRACE:
+            return {}
+        given, _ = kept_of(tool.undo_takes, cast("JsonObject", plain(self._read)), None)
+        kept = orjson.dumps(given).decode(), "null", str(self._before)
+        done = self._done(undo, kept, cannot="")
+        gives = None if tool.gives is None else str(tool.gives)
+        return undo_fact(done, tool.terms.undo_within_s, gives)
 
     def _perhaps(self, error: Exception) -> list[Event]:
         """Give what is told of a failed act; nothing where it is certain that nothing happened."""
@@ -187,7 +198,7 @@ class Telling(Generic[R]):
         arguments, kept, cannot = orjson.dumps(given), orjson.dumps(got), ""
         if (size_bytes := len(arguments) + len(kept)) > KEPT_BYTES_MAX or refused:
             allowed = "the broker takes" if refused else f"{KEPT_BYTES_MAX} bytes"
-            cannot = f"what {undo} takes of it is {size_bytes} bytes, more than {allowed}"
+            cannot = too_large(undo, size_bytes, allowed)
             arguments, kept, got = b"{}", b"null", None
         # Of an act that gave its undo nothing, nobody but the act's own run has had a say.
         gives = NOTHING_READ if got is None else tool.gives or NOTHING_READ
@@ -222,10 +233,3 @@ class Telling(Generic[R]):
             label=label,
             certain=certain,
         )
-
-
-def left_to_a_person(state: State, said: str) -> str:
-    """Say why an act that may have happened is not taken back by its undo."""
-    known = _KNOWN.get(state, "nobody knows whether it happened")
-    said = " ".join(said.split())[:SAID_CHARS_MAX].rstrip(". ")
-    return f"{known} ({said}); look at the other side, and take back there what has happened"
