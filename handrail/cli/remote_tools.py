@@ -213,19 +213,21 @@ async def _pin(settings: "Settings", name: str, by: str, shape: Shape, *, yes: b
     show_rows("remote-tools", rows, COLUMNS, shape, empty="Everything is approved as it is.")
     if not changing:
         return 0
+    these = "1 tool" if len(changing) == 1 else f"{len(changing)} tools"
     if not yes:
         if not sys.stdin.isatty():
             command = " ".join(["handrail", *sys.argv[1:]])
             raise ConfirmationNeeded(action="approving tools wants a confirmation", command=command)
-        click.confirm(f"Approve these {len(changing)} tools?", abort=True, err=True)
+        click.confirm(f"Approve {these}?", abort=True, err=True)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     pins: dict[str, dict[str, Pin]] = read_pins(settings.project_dir)
     mine = pins.setdefault(one.server.name, {})
     mine.update({each.offered.name: Pin(each.offered, by, at) for each in changing if each.offered})
     path = write_pins(settings.project_dir, pins)
     note(
-        f"{len(changing)} tools are approved by {by}; agents that start from now on call them, and"
-        " those that run call again what was in quarantine and is what they know."
+        f"{these} {'is' if len(changing) == 1 else 'are'} approved by {by}; agents that start from"
+        " now on call what is approved, and those that run call again what was in quarantine and is"
+        " what they know."
     )
     note(f"Do:  git add {path.relative_to(settings.project_dir)}")
     return 0

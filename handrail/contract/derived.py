@@ -1,4 +1,4 @@
-"""What follows from a tool's contract, so that nobody writes it twice: hints, page, what it lacks.
+"""What follows from a tool's contract, so that nobody writes it twice: page, what it lacks.
 
 Pure: the same contract gives the same words on any machine.
 """
@@ -43,18 +43,6 @@ def _is_unsure(tool: Tool[..., Any]) -> bool:
     """Say whether only its developer knows if strangers write what it gives back."""
     house = tool.terms.reach is Reach.TENANT and tool.effect is not Effect.PURE
     return house and "gives" not in tool.terms.declared
-
-
-def mcp_annotations(tool: Tool[..., Any]) -> dict[str, object]:
-    """Give the hints that MCP has for a tool."""
-    acts = tool.effect in _ACTS
-    return {
-        "title": tool.name.replace("_", " ").capitalize(),
-        "readOnlyHint": not acts,
-        "destructiveHint": acts and tool.terms.undo is None,
-        "idempotentHint": tool.effect is not Effect.UNSAFE,
-        "openWorldHint": tool.terms.reach == "external",
-    }
 
 
 def output_schema(tool: Tool[..., Any]) -> dict[str, Any]:

@@ -163,6 +163,30 @@ async def test_the_words_of_an_error_reach_nobody_and_it_is_tried_as_what_it_was
     assert [one for one in [str(failed.value), *written] if "hunter2" in one] == []
 
 
+class Gone(Exception):
+    """As HTTP clients say that an answer was a final no."""
+
+    def __init__(self) -> None:
+        super().__init__(SECRET_WORDS)
+        self.status = 404
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("pay", "in_doubt"), ("pay_once", "in_doubt"), ("look", "attempts")]
+)
+async def test_a_final_no_of_a_tool_that_acts_is_tried_once_and_leaves_open_whether_it_acted(
+    team_of: TeamOf, bank: type[Bank], name: str, reason: str
+) -> None:
+    bank.after = [Gone() for _ in range(9)]
+    async with team_of(trusting, tools=TOOLS.values(), partitions=1) as team:
+        task = await real(team).submit(jobs, name)
+        with pytest.raises(TaskFailed):
+            await task.result(str)
+        (letter,) = await task.dead_letters()
+
+    assert (letter.failure.reason, len(bank.paid)) == (reason, 1)
+
+
 @pytest.mark.parametrize("name", ["pay", "look"])
 async def test_a_handler_hears_of_any_error_of_a_tool_in_a_state_and_the_log_has_its_words(
     team_of: TeamOf, bank: type[Bank], name: str, capsys: pytest.CaptureFixture[str]

@@ -110,12 +110,14 @@ def test_the_list_of_tools_says_what_keeps_a_remote_one_from_being_called(
 
     new = missing()
     assert main(["tools", "pin", "crude", "--by", "ada", "--yes"]) == 0
+    told = " ".join(capsys.readouterr().err.split())
     pinned = missing()
     assert main(["tools", "quarantine", "crude_echo", "--reason", "it shouts"]) == 0
     said = capsys.readouterr().err
     held = missing()
 
     assert new == ["an approval of its definition (handrail tools pin crude_echo)"]
+    assert "1 tool is approved by ada" in told
     assert pinned == []
     assert held == ["an approval anew: it is in quarantine, it shouts"]
     assert "refuse it from their next call on" in " ".join(said.split())

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from handrail import Approval, Effect, Example, Key, Limit, Reach, Retry, State, tool
 from handrail.contract.condition import Condition
-from handrail.contract.derived import mcp_annotations, missing, output_schema, page
+from handrail.contract.derived import missing, output_schema, page
 from handrail.contract.terms import Cost, duration_s
 from handrail.errors import ToolInvalid
 from handrail.wire.label import Integrity
@@ -52,16 +52,6 @@ def test_an_incomplete_one_is_told_each_missing_word() -> None:
 
 def test_the_page_of_a_bare_tool_says_that_it_is_not_tried_again() -> None:
     assert "| tried again | no, unless nothing has happened yet |" in page(bare)
-
-
-def test_the_hints_for_mcp_follow_from_effect_and_reach() -> None:
-    assert mcp_annotations(refund) == {
-        "title": "Refund",
-        "readOnlyHint": False,
-        "destructiveHint": True,
-        "idempotentHint": False,
-        "openWorldHint": True,
-    }
 
 
 def test_the_page_says_what_the_contract_says() -> None:
