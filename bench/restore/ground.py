@@ -31,6 +31,7 @@ BODY = b'{"question": "' + b"why " * 100 + b'"}'
 RESULT = b'{"answer": "' + b"because " * 30 + b'"}'
 BATCH = 100
 COPY_EVERY = 20  #: batches
+APART_MAX = 2 * BATCH  #: records by which two journals at the same place may differ
 JOINS_WITHIN_S = 60.0
 
 
@@ -63,12 +64,13 @@ class Journal:
     consumer: GroupConsumer
     membership: Membership
     records: int  #: in its journal, those included that nothing needs any more
+    to_read: int  #: of them, from where an opener begins
 
     async def open(self) -> tuple[float, Lane]:
         """Open the lane as a successor does; give how long that took, and what it knows."""
         begun_s = time.perf_counter()
         opened: Opened = await open_lane(
-            self.bus, self.consumer, self.membership, self.place, SETTINGS, 0
+            self.bus, self.consumer, self.membership, self.place, SETTINGS, 0, _nothing_to_do
         )
         took_s = time.perf_counter() - begun_s
         await opened.producer.close()
@@ -76,8 +78,15 @@ class Journal:
 
 
 @asynccontextmanager
-async def journal(bootstrap: str, live: int, records: int) -> AsyncIterator[Journal]:
-    """Write a journal of so many records, so many invocations of which live to the end."""
+async def journal(
+    bootstrap: str, live: int, records: int, to_read: int | None = None
+) -> AsyncIterator[Journal]:
+    """Write a journal of so many records, so many invocations of which live to the end.
+
+    What an opener has to read grows until the lane's oldest live records are written again, and
+    then begins anew. With `to_read` the journal goes on to where that is so much, within a batch:
+    two journals can then be compared at the same place between two such copies.
+    """
     bus = KafkaBus(Connection(bootstrap, "PLAINTEXT"))
     await bus.start()
     try:
@@ -95,8 +104,8 @@ async def journal(bootstrap: str, live: int, records: int) -> AsyncIterator[Jour
         try:
             async with asyncio.timeout(JOINS_WITHIN_S):
                 membership = await joined.membership
-            written = await _write(bus, place, live, records)
-            yield Journal(bus, place, consumer, membership, written)
+            written, left = await _write(bus, place, live, records, to_read)
+            yield Journal(bus, place, consumer, membership, written, left)
         finally:
             polling.cancel()
             await asyncio.gather(polling, return_exceptions=True)
@@ -105,12 +114,19 @@ async def journal(bootstrap: str, live: int, records: int) -> AsyncIterator[Jour
         await bus.close()
 
 
+async def _nothing_to_do() -> None:
+    """Go on once the predecessor is fenced: nothing here dies at that moment."""
+
+
 async def _poll(consumer: GroupConsumer) -> None:
     while True:
         await consumer.poll(timeout_s=0.5, records_max=10)
 
 
-async def _write(bus: Bus, place: LanePlace, live: int, records: int) -> int:
+async def _write(
+    bus: Bus, place: LanePlace, live: int, records: int, to_read: int | None
+) -> tuple[int, int]:
+    """Write it; give how many records it has, and how many of them an opener reads."""
     producer = bus.lane_producer(place.transactional_id)
     await producer.init(deadline_s=30.0)
 
@@ -123,8 +139,8 @@ async def _write(bus: Bus, place: LanePlace, live: int, records: int) -> int:
     running = asyncio.create_task(committer.run())
     try:
         await _commit(committer, [one for n in range(live) for one in _resting(place.journal, n)])
-        for number, batch in enumerate(_batched(_worked(place.journal, live), records)):
-            if lane.journal_end >= records:
+        for number, batch in enumerate(_batched(_worked(place.journal, live))):
+            if lane.journal_end >= records and _is_there(_to_read(lane), to_read):
                 break
             await _commit(committer, batch)
             if number % COPY_EVERY == 0:
@@ -135,7 +151,16 @@ async def _write(bus: Bus, place: LanePlace, live: int, records: int) -> int:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await producer.close()
-    return lane.journal_end
+    return lane.journal_end, _to_read(lane)
+
+
+def _to_read(lane: Lane) -> int:
+    """How many records lie from where an opener begins to the end."""
+    return lane.journal_end - lane.journal_begin
+
+
+def _is_there(now: int, wanted: int | None) -> bool:
+    return wanted is None or abs(now - wanted) <= APART_MAX
 
 
 async def _commit(committer: Committer, records: Sequence[Outgoing]) -> None:
@@ -178,6 +203,6 @@ def _outcome(invocation: str) -> Entry:
     return Entry(Kind.OUTCOME, invocation, 1, "1", 0, facts=facts, path="1", body=RESULT)
 
 
-def _batched(records: Iterator[Outgoing], count: int) -> Iterator[list[Outgoing]]:
-    for _ in range(0, count, BATCH):
+def _batched(records: Iterator[Outgoing]) -> Iterator[list[Outgoing]]:
+    while True:
         yield [next(records) for _ in range(BATCH)]
