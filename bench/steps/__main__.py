@@ -25,6 +25,8 @@ FEW, USUAL = 3, 12  #: partitions of each inbox; twelve are what a project has t
 WARM_UP = 20
 BEHIND = 50
 LONG_S = 30
+STEP_S, STEP_S_MIN = 60, 40  #: after 30 s a run no longer holds up the offset of its lane
+BEGUN_S, ENDS_S = 0.5, 4.0  #: what is measured beside a step lies within it
 BESIDE_OUTSTANDING = 20  #: few, so that waiting in a queue does not hide what a question adds
 ROUNDS = 3
 
@@ -100,7 +102,44 @@ async def _beside_a_question(bootstrap: str, count: int) -> Figure:
     return Figure(f"{what} outstanding", beside - without, "ms", count, 50, beside=shown)
 
 
-async def _measured(bootstrap: str, *, quick: bool) -> list[Figure]:
+async def _beside_a_step(bootstrap: str, step_s: int) -> Figure:
+    """Give what a long step adds to others in its process: before, during and after it."""
+    async with loader(bootstrap, (("waiter",),)) as load:
+        await _kept_full(load, "warm", OUTSTANDING, "waits")
+        before = await _for_so_long(load, "before", step_s / 2)
+        await load.submit("waits", "long", str(step_s))
+        await asyncio.sleep(BEGUN_S)
+        during = await _for_so_long(load, "during", step_s - BEGUN_S - ENDS_S)
+        assert "long" not in load.took_s, "the step has to outlast what is measured beside it"
+        await load.arrived(["long"])
+        after = await _for_so_long(load, "after", step_s / 2)
+    without_ms, beside_ms = _p99_ms(before + after), _p99_ms(during)
+    what = f"a step of {step_s} s adds to the 99th percentile of others, {BESIDE_OUTSTANDING}"
+    shown = f"{without_ms:,.0f} ms without it, {beside_ms:,.0f} ms beside it"
+    count = len(before) + len(during) + len(after)
+    return Figure(f"{what} outstanding", beside_ms - without_ms, "ms", count, 50, beside=shown)
+
+
+async def _for_so_long(load: Loader, prefix: str, seconds: float) -> list[float]:
+    """Keep a few instant handoffs outstanding for a time; give how long each took."""
+    over_s, sent, before = time.perf_counter() + seconds, 0, len(load.took_s)
+    while True:
+        done, goes_on = len(load.took_s) - before, time.perf_counter() < over_s
+        room = BESIDE_OUTSTANDING - (sent - done) if goes_on else 0
+        await asyncio.gather(
+            *(load.submit("waits", f"{prefix}{n}", "now") for n in range(sent, sent + room))
+        )
+        sent += room
+        if not goes_on and done == sent:
+            return [load.took_s[f"{prefix}{n}"] for n in range(sent)]
+        await load.read()
+
+
+def _p99_ms(took_s: list[float]) -> float:
+    return sorted(took_s)[len(took_s) * 99 // 100] * 1000
+
+
+async def _measured(bootstrap: str, step_s: int, *, quick: bool) -> list[Figure]:
     one_by_one, many = (60, 1_000) if quick else (300, 3_000)
     figures = await _one_at_a_time(bootstrap, one_by_one)
     for partitions in (FEW, USUAL):
@@ -110,20 +149,32 @@ async def _measured(bootstrap: str, *, quick: bool) -> list[Figure]:
             what = f"tasks of such hops, {OUTSTANDING} outstanding, {how}, {partitions} partitions"
             figures.append(Figure(what, rate, "/s", many, 500, at_least=True, beside=beside))
     figures.append(await _behind_a_long_step(bootstrap))
+    figures.append(await _beside_a_step(bootstrap, step_s))
     figures.append(await _beside_a_question(bootstrap, 6_000 if quick else 100_000))
     return figures
 
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Fewer of everything; figures are rougher.")
-def main(*, quick: bool) -> None:
+@click.option(
+    "--step-s",
+    type=click.IntRange(min=STEP_S_MIN),
+    default=STEP_S,
+    show_default=True,
+    help="How long the step is beside which others are measured; promised is it for 600.",
+)
+@click.option("--only-step", is_flag=True, help="Measure that row alone, print it, keep nothing.")
+def main(*, quick: bool, step_s: int, only_step: bool) -> None:
     """Measure, print, and keep the figures in results.json; exit 1 when a promise is broken."""
     # aiokafka 0.14 warns while a topic that was just made has no leader yet, and tries again.
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     facts = machine()
     click.echo(f"{facts['processor']}, load {os.getloadavg()[0]:.2f} before the first figure")
     with broker_for_tests() as bootstrap:
-        figures = uvloop.run(_measured(bootstrap, quick=quick))
+        if only_step:
+            click.echo(str(uvloop.run(_beside_a_step(bootstrap, step_s))))
+            return
+        figures = uvloop.run(_measured(bootstrap, step_s, quick=quick))
     tell_and_keep(figures, facts, RESULTS, quick=quick)
 
 
