@@ -70,6 +70,21 @@ async def test_what_an_earlier_try_may_have_done_is_settled_by_no_refusal_of_a_l
         assert [one.settles for one in told] == ["", ""]
 
 
+async def test_what_stops_an_undo_is_told_as_what_it_is_and_not_as_an_undo_that_failed(
+    team_of: TeamOf, outside: Outside
+) -> None:
+    async with team_of(traveller, tools=TOOLS, partitions=1) as team:
+        task = await done(team, "hire fiat")
+        undoing = await killed_after_its_act(team, task, "unhire")
+        await team.restart(undoer_of(team))
+        await undoing.until("input_required")
+
+        assert [one for one in await ledger(team) if isinstance(one, UndoFailed)] == []
+        await team.resolve(undoing, happened=True, result="done")
+        assert (await undoing.result(UndoReport)).left == []
+        assert outside.calls == ["hire fiat", "unhire n-fiat"]
+
+
 async def test_whether_a_key_is_still_known_is_judged_when_it_is_used(
     team_of: TeamOf, outside: Outside
 ) -> None:

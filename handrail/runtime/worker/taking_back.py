@@ -43,6 +43,7 @@ class TakingBack:
     by_key: tuple[str, ...]  #: those that it overrules while their receiver knows the key
     by: str
     marks: MarksOf
+    clock: Callable[[], float] = field(default=time.monotonic, init=False)  #: the machine's own
     _attempt: int = field(default=1, init=False)
     _long_looks: int = field(default=0, init=False)
 
@@ -108,7 +109,7 @@ class TakingBack:
 
     async def _look(self, effect: Effect, claim: str, steps: RunSteps) -> None:
         """Raise Refused when somebody else takes the act back, or has done so."""
-        began_s = time.monotonic()
+        began_s = self.clock()
         try:
             marks = await self._marks(effect, claim)
         except BrokerUnreachable as error:
@@ -128,7 +129,8 @@ class TakingBack:
         ]
         if old:
             raise Refused(State.CONFLICT, doubt_in_words(old))
-        if effect in HARMLESS or time.monotonic() - began_s <= LOOK_LICENSED_S_MAX:
+        if effect in HARMLESS or self.clock() - began_s <= LOOK_LICENSED_S_MAX:
+            self._long_looks = 0
             return
         self._long_looks += 1
         if self._long_looks > LOOKS_COUNT_MAX:

@@ -1,5 +1,6 @@
 """The licence of a step, and the keys that receivers outside know it by."""
 
+import asyncio
 import hashlib
 import time
 
@@ -21,12 +22,14 @@ from handrail import (
 from handrail.bus.in_process import InProcessBus
 from handrail.contract.tool import ToolContext
 from handrail.lane.journal import Kind, decode_entry
+from handrail.ledger.event import Dropped
 from handrail.runtime.worker.committer import Committer
 from handrail.runtime.worker.stepping import LICENCE_S_MAX, LICENCES_COUNT_MAX
 from handrail.testing import Team, calls, says
 from handrail.testing.accounting import read_all
 from handrail.wire.ids import id_of_foreign
 from handrail.wire.record import Outgoing
+from tests.promises.step_tools import ledger
 from tests.waiting import until
 
 jobs = Topic("jobs", carries=str)
@@ -173,6 +176,57 @@ async def test_no_try_begins_after_a_pause_in_which_the_lane_became_another_s() 
 
         assert begun == 1
         assert await task.result(str) == "x"
+
+
+async def test_no_try_begins_after_a_pause_in_which_its_task_was_canceled() -> None:
+    keys.clear()
+    async with Team(patient_payer, tools=[pay_when_quiet], partitions=1) as team:
+        team.allow(pay_when_quiet)
+        task = await team.submit(jobs, "x")
+        await until(lambda: len(keys) == 1, what="the first try")
+        await task.cancel("no longer wanted")
+        await team.advance(seconds=6)
+        await task.until("canceled")
+        told = await ledger(team)
+
+    assert len(keys) == 1
+    assert [one.acted for one in told if isinstance(one, Dropped)] == [()], "it has not acted"
+
+
+async def test_what_is_canceled_while_it_waits_for_its_licence_has_not_begun_and_says_so() -> None:
+    keys.clear()
+    entered, gate = asyncio.Event(), asyncio.Event()
+
+    @agent(reads=jobs, writes=results)
+    async def one(text: str, ctx: Context) -> str:
+        entered.set()
+        await gate.wait()
+        return await ctx.call(pay, text)
+
+    async with Team(one, tools=[pay], partitions=1) as team:
+        team.allow(pay)
+        task = await team.submit(jobs, "x")
+        await asyncio.wait_for(entered.wait(), team.patience_s)
+        (lane,) = team.members[0].process.lanes
+        committer = lane._committer
+        assert committer is not None
+        await committer.flush()
+        committer.suspend()
+        gate.set()
+        await until(lambda: committer._queue, what="its intent waits for its commit")
+        await task.cancel("no longer wanted")
+
+        async def is_said() -> bool:
+            await team.advance(seconds=1)  # cancels are looked at once a second
+            return any(item.outcome is not None for item in committer._queue)
+
+        await until(is_said, what="that it has not begun is said")
+        committer.resume()
+        await task.until("canceled")
+        told = await ledger(team)
+
+    assert keys == []
+    assert [one.acted for one in told if isinstance(one, Dropped)] == [()]
 
 
 async def test_nothing_that_follows_from_an_outcome_is_written_before_it() -> None:
