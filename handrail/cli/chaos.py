@@ -122,10 +122,11 @@ def _options(function: Callable[..., R]) -> Callable[..., R]:
 def chaos(context: click.Context, /, place: Place, shape: Shape, **given: object) -> int | None:
     """Treat a team badly on a Kafka of its own, and say what was lost, doubled or torn.
 
-    Rounds of about two minutes are played until the minutes are over. In each, a fresh local Kafka
-    and all processes are started, tasks are handed in, and processes, broker, network and provider
-    fail as the seed says. Then everything is left in peace until nothing moves, and every topic is
-    read and judged. Ends with code 9 if anything was found that is promised never to happen.
+    Rounds of about two minutes are played until the minutes are over; from ten minutes on every
+    third one takes about four. In each, a fresh local Kafka and all processes are started, tasks
+    are handed in, and processes, broker, network and provider fail as the seed says. Then
+    everything is left in peace until nothing moves, and every topic is read and judged. Ends with
+    code 9 if anything was found that is promised never to happen.
 
     Your own team runs as a copy of your project folder. Its agents are your files, as processes of
     their own. Your cluster is not touched. Models are not asked: answers are made up to fit what
