@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from handrail.bus.settings import Settings
     from handrail.contract.memory import Memory
     from handrail.memory.listing import Listed
+    from handrail.runtime.memory_acts import OnMemory
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 10_000
 SPACES = (
@@ -45,7 +46,9 @@ OF_TASKS = (Column("TASK", "scratch_of", absent="–"), *RECORDS)
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class Wish:
+    """Which records of a space are wanted."""
+
     prefix: str
     due: bool
     quarantined: bool
@@ -89,7 +92,7 @@ def list_records(
     is listed. Values are not shown, and what is sealed is not opened: whom a record is about stands
     as a digest.
     """
-    wish = _Wish(prefix, due, quarantined, flagged, limit)
+    wish = Wish(prefix, due, quarantined, flagged, limit)
     mine = Whose(**whose)
     if space is not None:
         asyncio.run(_list(place.settings(), space, wish, mine, shape))
@@ -101,22 +104,27 @@ def list_records(
 
 
 async def _spaces(settings: "Settings", tenant: str, shape: Shape) -> None:
+    async with opened_memory(settings, tenant) as memory:
+        await show_spaces(memory, tenant, shape)
+
+
+async def show_spaces(memory: "OnMemory", tenant: str, shape: Shape) -> None:
+    """Count the records of every space of a memory that is open."""
     from handrail.memory.listing import counted
 
     rows: list[MemorySpaceRow] = []
-    async with opened_memory(settings, tenant) as memory:
-        for name, space in sorted(memory.spaces.items()):
-            found = await counted(memory.view, space, tenant, memory.now_ms)
-            rows.append(
-                MemorySpaceRow(
-                    space=name,
-                    keeps=space.keeps.value,
-                    records=found.records,
-                    due=found.due,
-                    quarantined=found.quarantined,
-                    flagged=found.flagged,
-                )
+    for name, space in sorted(memory.spaces.items()):
+        found = await counted(memory.view, space, tenant, memory.now_ms)
+        rows.append(
+            MemorySpaceRow(
+                space=name,
+                keeps=space.keeps.value,
+                records=found.records,
+                due=found.due,
+                quarantined=found.quarantined,
+                flagged=found.flagged,
             )
+        )
     show_rows("memory-spaces", rows, SPACES, shape, empty="")
     for state in ("due", "quarantined", "flagged"):
         names = [row.space for row in rows if getattr(row, state)]
@@ -124,30 +132,38 @@ async def _spaces(settings: "Settings", tenant: str, shape: Shape) -> None:
             note(f"Which: handrail memory list {names[0]} --{state}")
 
 
-async def _list(settings: "Settings", name: str, wish: _Wish, whose: Whose, shape: Shape) -> None:
-    from handrail.memory.listing import States, Within, listed
-
+async def _list(settings: "Settings", name: str, wish: Wish, whose: Whose, shape: Shape) -> None:
     space = known_space(spaces_of(settings), name)
     check_whose(space, whose, is_one=False)
+    async with opened_memory(settings, whose.tenant) as memory:
+        await show_records(memory, space, wish, whose, shape)
+
+
+async def show_records(
+    memory: "OnMemory", space: "Memory[Any]", wish: Wish, whose: Whose, shape: Shape
+) -> None:
+    """List the records that are wanted of a memory that is open."""
+    from handrail.memory.listing import States, Within, listed
+
     states = States(wish.due, wish.quarantined, wish.flagged)
+    within = Within(
+        tenant=whose.tenant,
+        subject=whose.subject and memory.keys.digest(whose.tenant, whose.subject),
+        task=whose.task if space.rules.of_one_task else None,
+        begins=wish.prefix,
+        only_marked=states.only_marked,
+    )
     rows: list[MemoryListRow] = []
     has_more = False
-    async with opened_memory(settings, whose.tenant) as memory:
-        within = Within(
-            tenant=whose.tenant,
-            subject=whose.subject and memory.keys.digest(whose.tenant, whose.subject),
-            task=whose.task if space.rules.of_one_task else None,
-            begins=wish.prefix,
-            only_marked=states.only_marked,
-        )
-        async for one in listed(memory.view, space, within, states, memory.now_ms):
-            has_more = len(rows) == wish.limit
-            if has_more:
-                break
-            rows.append(_row(one))
+    async for one in listed(memory.view, space, within, states, memory.now_ms):
+        has_more = len(rows) == wish.limit
+        if has_more:
+            break
+        rows.append(_row(one))
     columns = OF_SUBJECTS if space.is_personal else RECORDS
     columns = OF_TASKS if space.rules.of_one_task else columns
-    show_rows("memory-list", rows, columns, shape, empty=f"There is no such record in {name}.")
+    empty = f"There is no such record in {space.name}."
+    show_rows("memory-list", rows, columns, shape, empty=empty)
     _tell(space, rows, has_more=has_more)
 
 
