@@ -126,7 +126,7 @@ async def test_an_end_that_misses_our_deadline_is_doubtful_and_settled_by_the_su
     await first.init(deadline_s=10)
 
     with pytest.raises(CommitDoubtful, match="did not end within"):
-        await first.commit(things(topic, "one"), deadline_s=0.5)
+        await first.commit(things(topic, "one"), deadline_s=3.0)
     if arrives == "before the successor":
         gate.set()
         await until(lambda: seen(bus, topic), what="the late end is carried out")

@@ -147,7 +147,7 @@ async def test_hurry_cuts_the_drain_short(tmp_path: Path) -> None:
     hurry = asyncio.Event()
     hurry.set()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(300):
         await supervisor.stop(hurry)
 
     assert watcher.happened(What.KILLED) == ["a"]

@@ -15,7 +15,7 @@ from tests.mcp_servers.garbler import good
 from tests.mcp_servers.rawhttp import RawHttp, answered, response, running
 
 HERE, HI, NAME = Path(__file__).parent, b'{"text": "hi"}', "odd_echo"
-PATIENT, HASTY, ENDS_WITHIN_S = 30.0, 0.5, 60.0
+PATIENT, HASTY, ENDS_WITHIN_S = 30.0, 0.5, 600.0
 EVENTS = "text/event-stream"
 
 
