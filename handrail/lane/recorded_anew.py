@@ -149,6 +149,8 @@ def _asked_anew(record: StepRecord) -> StepRecord:
     intent = record.intent
     if intent is None or _effect(record) is not Effect.ASK or "waits" not in intent.facts:
         return record
+    if intent.facts.get("void") == ANEW:
+        return record  # of an update that began anew: its step need not be asked for again
     return StepRecord(intent=_voided(intent))
 
 

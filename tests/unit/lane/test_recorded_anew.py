@@ -5,7 +5,7 @@ import pytest
 from handrail.contract.for_task import FOR_TASK
 from handrail.lane.journal import Entry, Kind
 from handrail.lane.recorded_anew import recorded_anew
-from handrail.lane.steps import COLLECTED
+from handrail.lane.steps import ANEW, COLLECTED
 
 
 @pytest.mark.parametrize("from_step", [None, 2])
@@ -45,3 +45,11 @@ def test_of_what_was_said_of_writes_a_no_stays_and_a_yes_is_forgotten(
     left = recorded_anew(entries, from_step)
 
     assert [entry.path for entry in left] == ["collect.a", "now.1", "1"]
+
+
+def test_what_an_update_no_longer_needs_stays_unneeded_once_its_handoff_is_sent_back() -> None:
+    facts = {"name": "memory.put", "digest": "d", "shown": "update(a)", "effect": "ask"}
+    waits = {"attempt": 1, "waits": "agent", "idem_key": "k", "void": ANEW}
+    intent = Entry(Kind.INTENT, "i", 1, "1", 0, facts=facts | waits, path="1.6")
+
+    assert recorded_anew([intent]) == [intent]
