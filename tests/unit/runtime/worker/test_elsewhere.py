@@ -23,7 +23,7 @@ async def rent(text: str) -> str:
 
 
 async def test_what_is_told_late_waits_until_an_attempt_of_its_own_is_committed() -> None:
-    gate, calls = asyncio.Event(), list[str]()
+    gate, entered, calls = asyncio.Event(), asyncio.Event(), list[str]()
 
     async def slow(text: str) -> str:
         calls.append(text)
@@ -31,6 +31,7 @@ async def test_what_is_told_late_waits_until_an_attempt_of_its_own_is_committed(
 
     @agent(reads=jobs, writes=results)
     async def clerk(text: str, ctx: Context) -> str:
+        entered.set()
         await gate.wait()
         return await ctx.call(rent, text)
 
@@ -41,11 +42,14 @@ async def test_what_is_told_late_waits_until_an_attempt_of_its_own_is_committed(
         task = await team.submit(jobs, "x")
         await until(lambda: team.members[0].kill_point.reached_it.is_set(), what="it has died")
         gate.clear()
+        entered.clear()
         await team.restart(clerk)
+        await until(entered.is_set, what="it is carried out anew")
         (lane,) = team.members[0].process.lanes
         assert lane.lane is not None
         assert lane._committer is not None
         committer, stepped = lane._committer, lane.lane
+        await committer.flush()
         committer.suspend()
         gate.set()
         await until(lambda: len(committer._queue) == 1, what="its own intent waits for its commit")
