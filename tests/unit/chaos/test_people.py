@@ -51,8 +51,22 @@ def people(
     )
 
 
-async def played(team: Team, people: People) -> None:
-    """Let people do what there is to do, while time goes on."""
+async def played(team: Team, people: People, what: str) -> None:
+    """Let people do what there is to do, once, however long it takes, while time goes on."""
+    playing = asyncio.create_task(people.play(over_s=600))
+
+    async def is_done() -> bool:
+        await team.advance(seconds=1)
+        return playing.done() or people.done == {what: 1}
+
+    await until(is_done, within_s=120, what=f"people {what}")
+    playing.cancel()
+    await asyncio.gather(playing, return_exceptions=True)
+    assert people.done == {what: 1}
+
+
+async def looked(team: Team, people: People) -> None:
+    """Let people look for half a second, while time goes on."""
     playing = asyncio.create_task(people.play(over_s=0.5))
     while not playing.done():
         await team.advance(seconds=1)
@@ -60,12 +74,13 @@ async def played(team: Team, people: People) -> None:
     await playing
 
 
-async def completed(task: TeamTask) -> None:
-    """Wait until it has gone on; just now it still waited for a person."""
+async def ended(team: Team, task: TeamTask, state: TaskState = TaskState.COMPLETED) -> None:
+    """Wait until it has gone on, while time does; just now it still waited for a person."""
 
     async def is_over() -> bool:
+        await team.advance(seconds=1)
         facts = await task.task.facts()
-        return facts is not None and facts.state is TaskState.COMPLETED
+        return facts is not None and facts.state is state
 
     await until(is_over, what="the task goes on")
 
@@ -76,11 +91,10 @@ async def test_a_question_is_answered() -> None:
         await task.until("input_required")
         asked = people(team, answers=1.0)
 
-        await played(team, asked)
+        await played(team, asked, "answer")
 
-        await completed(task)
+        await ended(team, task)
         assert await task.result() == "yes"
-    assert asked.done == {"answer": 1}
 
 
 async def test_a_task_is_canceled() -> None:
@@ -88,9 +102,9 @@ async def test_a_task_is_canceled() -> None:
         task = await team.submit(orders, Order(number=1, customer="ada"))
         await task.until("input_required")
 
-        await played(team, people(team, cancels=1.0))
+        await played(team, people(team, cancels=1.0), "cancel")
 
-        await task.until("canceled")
+        await ended(team, task, TaskState.CANCELED)
 
 
 async def test_a_doubt_is_settled_and_the_step_is_not_taken_again() -> None:
@@ -98,9 +112,9 @@ async def test_a_doubt_is_settled_and_the_step_is_not_taken_again() -> None:
         task = await shop.dies(cashier, "after_act/pay", lambda: shop.order(1, pays=True))
         await task.until("input_required")
 
-        await played(shop, people(shop, settles=1.0))
+        await played(shop, people(shop, settles=1.0), "settle")
 
-        await completed(task)
+        await ended(shop, task)
         assert "by hand" in await task.result()
 
 
@@ -143,7 +157,7 @@ async def test_who_is_not_to_be_answered_waits_on(seed: int) -> None:
         await task.until("input_required")
         nobody = people(team)
 
-        await played(team, nobody)
+        await looked(team, nobody)
 
         await task.until("input_required")
     assert nobody.done == {}
