@@ -108,6 +108,7 @@ class Effect:
     """What the provider saw. `key` joins it to the journal; the rest is what its caller told it."""
 
     time_ms: int
+    asked_ms: int | None = None  #: when its caller began to ask, who may have given up since
     key: str  #: the idempotency key of the step
     tool: str
     happened: Happening

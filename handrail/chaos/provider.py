@@ -148,6 +148,7 @@ class Provider:
     def _note(self, call: Mapping[str, Any], happened: Happening, detail: str = "") -> None:
         effect = Effect(
             time_ms=time.time_ns() // 1_000_000,
+            asked_ms=call.get("asked_ms"),
             key=str(call["key"]),
             tool=str(call.get("tool", "")),
             happened=happened,

@@ -6,6 +6,7 @@ the request had left, of which nobody can know whether it was heard.
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ async def act(ctx: ToolContext, tool: str, effect: str, step: str = "") -> str:
         "step": step,
         "process": process_name(),
         "tokens": 1 if effect == "paid" else 0,
+        "asked_ms": time.time_ns() // 1_000_000,
     }
     status, body = await _sent(_address(), "/act", call, tool)
     if status == OK:

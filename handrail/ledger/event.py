@@ -222,10 +222,10 @@ class AnswerDropped(AtLane):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepWasted(AtLane):
-    """A step that costs money is carried out again, since the outcome of an attempt was lost.
+    """A step that costs money was begun, and the outcome of that attempt was lost.
 
-    Its process ended after it was begun and before the outcome was recorded. Opens and closes
-    nothing.
+    Its process ended after it was begun and before the outcome was recorded: it is carried out
+    again, or its task was canceled meanwhile. Opens and closes nothing.
     """
 
     invocation: str

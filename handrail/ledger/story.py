@@ -105,8 +105,8 @@ def _of_money(event: StepWasted | BudgetWarned) -> str:
     match event:
         case StepWasted():
             return (
-                f"{event.agent} asks again for {event.text}: a process ended before the answer to"
-                f" attempt {event.attempt} was recorded."
+                f"{event.agent} may have paid for {event.text} in vain: the answer to attempt"
+                f" {event.attempt} was not recorded."
             )
         case BudgetWarned():
             left, limit = _amount(event.left_micros), _amount(event.limit_micros)

@@ -7,7 +7,7 @@ import pytest
 
 from handrail import Client, Context, Effect, Integrity, Parts, Reach, Topic, agent, results, tool
 from handrail.errors import TaskCanceled, TaskEnded, TaskUnknown
-from handrail.ledger.event import CancelAsked, Dropped, PersonAnswered
+from handrail.ledger.event import CancelAsked, Dropped, PersonAnswered, StepWasted
 from handrail.ledger.task_record import RESULTS, decode_end, decode_row
 from handrail.ledger.task_state import TaskFacts
 from handrail.testing import Team
@@ -15,7 +15,17 @@ from handrail.testing.accounting import read_all
 from handrail.testing.task import TeamTask
 from handrail.wire.record import Record
 from tests.promises.gate import Gate
-from tests.promises.step_tools import TOOLS, Acts, jobs, ledger, left_of_steps, real, worker
+from tests.promises.step_tools import (
+    TOOLS,
+    Acts,
+    jobs,
+    ledger,
+    left_of_steps,
+    pay,
+    real,
+    rent,
+    worker,
+)
 from tests.waiting import until
 
 TeamOf = Callable[..., Team]
@@ -295,6 +305,32 @@ async def test_a_task_that_waits_for_a_person_ends_and_the_question_is_closed(
         (closed,) = [e for e in await ledger(team) if isinstance(e, PersonAnswered)]
         assert "nobody knows whether step" in closed.decision
         assert await left_of_steps(team, "worker") == []
+
+
+@agent(reads=jobs, writes=results)
+async def leaser(text: str, ctx: Context) -> list[str]:
+    return [*await ctx.gather(ctx.call(rent, text), ctx.call(pay, text))]
+
+
+async def test_what_was_perhaps_paid_for_is_in_the_books_when_its_task_is_canceled(
+    team_of: TeamOf, seen: Seen
+) -> None:
+    async def slow(text: str) -> str:
+        await seen.act.opened.wait()
+        return text
+
+    async with team_of(leaser, tools=TOOLS, partitions=1) as team:
+        real(team).fake(rent, does=slow)
+        await team.kill(leaser, at="after_act/pay")
+        task = await team.submit(jobs, "x")
+        await team.restart(leaser)
+        await task.until("input_required")
+
+        await task.cancel("no longer wanted")
+
+        await is_canceled(team, task)
+        wasted = [e for e in await ledger(team) if isinstance(e, StepWasted)]
+        assert [(one.step, one.attempt, one.text) for one in wasted] == [("1", 1, 'rent(text="x")')]
 
 
 @tool(effect=Effect.READ, reach=Reach.TENANT, gives=Integrity.INTERNAL)

@@ -90,7 +90,9 @@ def _harmless_ones_asked_again(here: Reading) -> Iterator[Violation]:
             continue
         removed_ms = _removed_ms(here, line)
         for effect in here.effects.get(key, ()):
-            again = effect.happened is Happening.BEGUN and effect.time_ms > entry.written_ms
+            # A busy provider may come late to what its caller has given up meanwhile.
+            asked_ms = effect.time_ms if effect.asked_ms is None else effect.asked_ms
+            again = effect.happened is Happening.BEGUN and asked_ms > entry.written_ms
             if again and (removed_ms is None or effect.time_ms < removed_ms):
                 if _was_thawing(here, line, entry, effect):
                     continue

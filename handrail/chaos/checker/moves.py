@@ -44,7 +44,8 @@ def paid_calls(here: Reading) -> Iterator[PaidCall]:
                 entry,
                 until,
                 moved=_moved(here, line, until),
-                wasted=str(entry.facts.get("attempt")) in lost,
+                # Of what was canceled the money is lost too, and nobody asked again.
+                wasted=until is not None and str(entry.facts.get("attempt")) in lost,
                 struck=_struck(here, line, entry, until),
             )
 

@@ -11,13 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from handrail.contract.effect import Effect
 from handrail.errors.steps import TaskStopped
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import tombstone
 from handrail.lane.lane import Lane
 from handrail.lane.steps import Doubt, request_of
 from handrail.lane.switches import Cancel
-from handrail.ledger.event import Dropped, DropReason, Event, PersonAnswered, Wrote
+from handrail.ledger.event import (
+    Dropped,
+    DropReason,
+    Event,
+    PersonAnswered,
+    StepWasted,
+    Wrote,
+)
 from handrail.runtime.worker.acted import acted
 from handrail.runtime.worker.acts_begun import perhaps_done
 from handrail.runtime.worker.admission import Refuse, Take, Verdict
@@ -134,11 +142,37 @@ class Canceling:
         because = f"its task was canceled by {canceled.cancel.by} while it was under way"
         begun = self._lane.steps.of(ended).records.values()
         events: list[Event] = [*perhaps_done(begun, envelope, now_ms, because)]
+        events += self._paid_in_vain(envelope, ended, offset)
         events.append(self._dropped(envelope, ended, offset, wrote))
         events += [
             self._closed(ended, canceled, doubt) for doubt in self._lane.steps.doubts(ended, now_ms)
         ]
         return records, events
+
+    def _paid_in_vain(self, envelope: Envelope, ended: str, offset: int) -> list[Event]:
+        """Book the steps that cost money and of which nobody knows what came of them."""
+        worker = self._worker
+        records = self._lane.steps.of(ended).records.values()
+        open_ones = [one.intent for one in records if one.intent and one.outcome is None]
+        return [
+            StepWasted(
+                task_id=envelope.task_id,
+                tenant=envelope.tenant,
+                time_ms=worker.clock.now_ms(),
+                agent=worker.agent.name,
+                agent_version=worker.agent.version,
+                process=worker.process,
+                topic=worker.inbox_name,
+                partition=self._place.inbox.partition,
+                offset=offset,
+                invocation=ended,
+                step=one.path,
+                attempt=int(str(one.facts["attempt"])),
+                text=str(one.facts["shown"]),
+            )
+            for one in open_ones
+            if one.facts.get("effect") == Effect.PAID and "void" not in one.facts
+        ]
 
     def _dropped(
         self, envelope: Envelope, ended: str, offset: int, wrote: Sequence[Wrote]

@@ -10,7 +10,7 @@ from handrail.chaos.checker import memories
 from handrail.chaos.checker.check import INVARIANTS, check
 from handrail.chaos.checker.report import report
 from handrail.chaos.checker.violation import Harm
-from handrail.chaos.history import History
+from handrail.chaos.history import Effect, History
 from tests.unit.chaos.checker import wrong_books as books
 from tests.unit.chaos.checker import wrong_lanes as lanes
 from tests.unit.chaos.checker.days import busy_day
@@ -157,6 +157,22 @@ def test_what_an_earlier_owner_has_not_begun_is_no_answer_about_a_later_attempt(
     found = check(lanes.an_answer_is_about_an_attempt_that_was_never_licensed(day))
 
     assert [str(one) for one in found if "still waited for" in one.sentence] == []
+
+
+def test_what_is_read_after_its_outcome_was_recorded_is_asked_again_unless_it_was_asked_before(
+    day: History,
+) -> None:
+    late_ms = day.run.ended_ms
+    looks = [one for one in day.effects if one.effect == "read"]
+    came_late = [replace(one, time_ms=late_ms) for one in looks]
+    given_up = [replace(one, time_ms=late_ms, asked_ms=one.time_ms) for one in looks]
+
+    def asked_again(effects: list[Effect]) -> int:
+        found = check(replace(day, effects=effects))
+        return sum("was asked again although" in one.sentence for one in found)
+
+    assert asked_again(came_late) > 0
+    assert asked_again(given_up) == 0
 
 
 def test_every_invariant_is_seen_to_fail() -> None:
