@@ -21,6 +21,7 @@ from handrail.chaos.history import Effect, Happening, History
 from handrail.lane.journal import Entry, Kind
 from handrail.ledger.event import (
     Accepted,
+    CancelAsked,
     DeadLettered,
     Dropped,
     DropReason,
@@ -30,6 +31,8 @@ from handrail.ledger.event import (
     event_id,
 )
 from handrail.ledger.happened import AtLane
+from handrail.ledger.rail_event import ActRefused
+from handrail.ledger.undo_event import ActDone
 from handrail.wire.ids import PATH_OF_RETURN, fan_out_id, gather_invocation_id, handoff_id
 from handrail.wire.limits import PARTS_COUNT_MAX
 from handrail.wire.memory import COMMANDS
@@ -37,6 +40,9 @@ from handrail.wire.priority import priority_of, with_priority, without_priority
 
 MARKER_INDEX = -1  #: place of the marker of whoever returns nothing
 MODEL_PATH = ".m"
+#: What its writer may say again under the same name, and readers take for one: a client asks again
+#: where it cannot know whether it was heard, and an act may be told of by more than one.
+SAID_AGAIN = (Submitted, Accepted, CancelAsked, ActDone, ActRefused)
 NEEDS_NO_INTENT = frozenset({"pure", "read"})
 
 
@@ -228,7 +234,7 @@ def _said_twice(here: Reading) -> Iterator[Violation]:
     """The ledger says each thing once, but for what its writers may say again."""
     said: dict[str, Told] = {}
     for told in here.told:
-        if isinstance(told.event, Submitted | Accepted):
+        if isinstance(told.event, SAID_AGAIN):
             continue
         name = event_id(told.event)
         if name in said:

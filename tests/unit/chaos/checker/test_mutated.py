@@ -11,8 +11,12 @@ from handrail.chaos.checker.check import INVARIANTS, check
 from handrail.chaos.checker.report import report
 from handrail.chaos.checker.violation import Harm
 from handrail.chaos.history import Effect, History
+from handrail.ledger.event import CancelAsked, Finished
+from handrail.ledger.event_record import encode
+from handrail.wire.record import Record
 from tests.unit.chaos.checker import wrong_books as books
 from tests.unit.chaos.checker import wrong_lanes as lanes
+from tests.unit.chaos.checker.changes import added, first, told
 from tests.unit.chaos.checker.days import busy_day
 from tests.unit.chaos.checker.runs import Shop
 
@@ -173,6 +177,24 @@ def test_what_is_read_after_its_outcome_was_recorded_is_asked_again_unless_it_wa
 
     assert asked_again(came_late) > 0
     assert asked_again(given_up) == 0
+
+
+def test_a_client_may_ask_for_one_cancel_twice_and_an_agent_ends_nothing_twice(
+    day: History,
+) -> None:
+    of = first(told(day, Finished))
+    asked = CancelAsked(
+        task_id=of.event.task_id, tenant=of.event.tenant, time_ms=1, by="ada", why="too late"
+    )
+    cancel = replace(of.record, headers=encode(asked, of.record.topic).headers)
+    cancel = replace(cancel, value=encode(asked, of.record.topic).value)
+
+    def said_twice(record: Record) -> int:
+        found = check(added(added(day, record), record))
+        return sum("the ledger says twice" in one.sentence for one in found)
+
+    assert said_twice(cancel) == 0
+    assert said_twice(of.record) > 0
 
 
 def test_every_invariant_is_seen_to_fail() -> None:
