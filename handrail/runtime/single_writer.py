@@ -294,6 +294,9 @@ class SingleWriter:
         before = self._openers.get(where)
         if before is not None:
             before.cancel()
+            # Should its successor be ended while it waits for it, whoever closes does.
+            self._leaving.add(before)
+            before.add_done_callback(self._leaving.discard)
         name = f"{self._plan.name} opens {where.partition}"
         opener = asyncio.get_running_loop().create_task(
             self._open_after(before, where, membership), name=name
