@@ -9,7 +9,7 @@ written.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from handrail.contract.effect import Effect
 from handrail.errors.steps import TaskStopped
@@ -151,20 +151,11 @@ class Canceling:
 
     def _paid_in_vain(self, envelope: Envelope, ended: str, offset: int) -> list[Event]:
         """Book the steps that cost money and of which nobody knows what came of them."""
-        worker = self._worker
         records = self._lane.steps.of(ended).records.values()
         open_ones = [one.intent for one in records if one.intent and one.outcome is None]
         return [
             StepWasted(
-                task_id=envelope.task_id,
-                tenant=envelope.tenant,
-                time_ms=worker.clock.now_ms(),
-                agent=worker.agent.name,
-                agent_version=worker.agent.version,
-                process=worker.process,
-                topic=worker.inbox_name,
-                partition=self._place.inbox.partition,
-                offset=offset,
+                **self._here(envelope, offset),
                 invocation=ended,
                 step=one.path,
                 attempt=int(str(one.facts["attempt"])),
@@ -177,23 +168,28 @@ class Canceling:
     def _dropped(
         self, envelope: Envelope, ended: str, offset: int, wrote: Sequence[Wrote]
     ) -> Event:
-        worker = self._worker
         return Dropped(
-            task_id=envelope.task_id,
-            tenant=envelope.tenant,
-            time_ms=worker.clock.now_ms(),
-            agent=worker.agent.name,
-            agent_version=worker.agent.version,
-            process=worker.process,
-            topic=worker.inbox_name,
-            partition=self._place.inbox.partition,
-            offset=offset,
+            **self._here(envelope, offset),
             ce_id=ended,
             reason=DropReason.CANCELED,
             intake=envelope.causation_id is None,
             wrote=tuple(wrote),
             acted=acted(self._lane.steps.of(ended)),
         )
+
+    def _here(self, envelope: Envelope, offset: int) -> dict[str, Any]:
+        worker = self._worker
+        return {
+            "task_id": envelope.task_id,
+            "tenant": envelope.tenant,
+            "time_ms": worker.clock.now_ms(),
+            "agent": worker.agent.name,
+            "agent_version": worker.agent.version,
+            "process": worker.process,
+            "topic": worker.inbox_name,
+            "partition": self._place.inbox.partition,
+            "offset": offset,
+        }
 
     def _closed(self, ended: str, canceled: Canceled, doubt: Doubt) -> Event:
         """Nobody will be asked any more what became of a step; that it is unknown stays said."""
