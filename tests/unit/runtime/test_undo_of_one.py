@@ -11,6 +11,7 @@ from handrail.runtime.acts_packed import PackedAct
 from handrail.runtime.undo import AGAIN, LEAVE, UndoOrder, _Undoing
 from handrail.runtime.worker.context import RunContext
 from handrail.runtime.worker.taking_back import TakingBack
+from tests.unit.runtime.hired import HIRED
 
 UNREAD = "the ledger could not be read within 20 s, so nothing was done. Try again later."
 FAILED = ("unhire is not there now", "j/0/1")
@@ -58,17 +59,7 @@ def undoing(
 
 
 def left() -> list[PackedAct]:
-    act = Done(
-        act="i/0/1",
-        tool="hire",
-        text="hire()",
-        undo="unhire",
-        tenant="acme",
-        arguments={},
-        result=None,
-        until_ms=None,
-    )
-    return [PackedAct(text=act.text, json=act.model_dump_json().encode())]
+    return [PackedAct(text=HIRED.text, json=HIRED.model_dump_json().encode())]
 
 
 async def test_a_person_is_told_that_the_ledger_cannot_be_read_and_nothing_is_tried() -> None:

@@ -6,22 +6,13 @@ import pytest
 
 from handrail import Effect, Refused, State
 from handrail.errors import BrokerUnreachable
-from handrail.ledger.taking_back import Done, Marks
+from handrail.ledger.taking_back import Marks
 from handrail.runtime.acts_of_task import MarksOf
 from handrail.runtime.worker.flights import LicenceRanOut
 from handrail.runtime.worker.taking_back import LOOK_LICENSED_S_MAX, LOOKS_COUNT_MAX, TakingBack
 from handrail.runtime.worker.waiting import RunSteps
+from tests.unit.runtime.hired import HIRED
 
-ACT = Done(
-    act="i/0/1",
-    tool="hire",
-    text="hire()",
-    undo="unhire",
-    tenant="acme",
-    arguments={},
-    result=None,
-    until_ms=None,
-)
 STEPS = cast("RunSteps", None)  # asked for the time only where a claim is as old as its key
 SLOW, QUICK = 2 * LOOK_LICENSED_S_MAX, 0.0
 
@@ -49,7 +40,7 @@ class Ledger:
 
 
 def taking(ledger: Ledger) -> TakingBack:
-    made = TakingBack("t", ACT, (), (), "undoer", cast("MarksOf", cast("Any", ledger)))
+    made = TakingBack("t", HIRED, (), (), "undoer", cast("MarksOf", cast("Any", ledger)))
     made.clock = ledger.clock
     return made
 
