@@ -1,0 +1,14 @@
+"""What lanes promise about what models cost, on a real Kafka."""
+
+import functools
+from collections.abc import Callable
+
+import pytest
+
+from handrail.testing import Team
+from tests.promises.model_budgets import *  # noqa: F403 - every test of it is a test of this file
+
+
+@pytest.fixture
+def team_of(broker: str) -> Callable[..., Team]:
+    return functools.partial(Team, on="kafka", broker=broker)
