@@ -151,7 +151,8 @@ class Settings(BaseModel):
         120.0,
         ge=0,
         le=DAY_S,
-        description="Seconds that running handlers have to finish when a process is told to end.",
+        description="Seconds that acts under way (paid calls, and whatever changes something) have"
+        " to finish when a process is told to end. Other running code has two; it is begun again.",
     )
     fan_out_parts_max: int = Field(
         16,

@@ -129,7 +129,8 @@ class VersionNeeded(HandrailError):
 
     Why: the first part of a version changes when the steps of a handler changed so much that what
     is recorded cannot be carried on; nothing is replayed by code that says so of itself.
-    Do: handrail run {agent}    with version {needed} of its code, beside the new one
+    Do: handrail agents list    which versions run; stop those that are not {needed}
+    handrail run {agent}    with version {needed} of its code, until what it began has ended
     """
 
     code: ClassVar[str] = "HR-LANE-015"

@@ -16,9 +16,13 @@ def is_compatible(ours: str, theirs: str) -> bool:
 
 
 def version_needed(records: Iterable[StepRecord], ours: str) -> str | None:
-    """Give the version that recorded a step of an invocation and whose steps we cannot replay."""
+    """Give the version that asked for a step of an invocation and whose steps we cannot replay.
+
+    Who asked is what counts, where that is recorded: an answer may be taken by whichever version
+    holds the lane when it comes.
+    """
     for record in records:
-        for entry in (record.intent, record.outcome):
-            if entry is not None and not is_compatible(ours, entry.agent_version):
-                return entry.agent_version
+        asked = record.intent or record.outcome
+        if asked is not None and not is_compatible(ours, asked.agent_version):
+            return asked.agent_version
     return None

@@ -351,3 +351,44 @@ async def test_what_an_incompatible_version_has_begun_rests_until_that_version_i
 
         assert await told(team, task.result(str)) == "older: done x"
         assert len(team.calls(rent)) == 1, "what was recorded is not done again"
+
+
+questions = Topic("questions", carries=str, replies=str)
+
+
+@agent(name="clerk", reads=jobs, writes=results, version="1")
+async def asking(text: str, ctx: Context) -> str:
+    asked = ctx.ask(questions, text) if text == "agent" else ctx.ask_person("Go on?", returns=str)
+    return f"1: {await asked}"
+
+
+@agent(name="clerk", reads=jobs, writes=results, version="2")
+async def asking_no_more(text: str) -> str:
+    return f"2: {text}"
+
+
+@agent(reads=questions)
+async def sage(text: str, ctx: Context) -> str:
+    return f"{text} says {await ctx.ask_person('What do I say?', returns=str)}"
+
+
+@pytest.mark.parametrize(("text", "said"), [("agent", "agent says yes"), ("person", "yes")])
+async def test_an_answer_that_an_incompatible_version_took_waits_for_the_version_that_asked(
+    team_of: TeamOf, text: str, said: str
+) -> None:
+    async with team_of(asking, sage, partitions=1) as team:
+        task = await team.submit(jobs, text)
+        await task.until("input_required")
+        await team.stop(asking)
+        await team.start(asking_no_more)
+        await team.answer(task, "yes")
+
+        async def shown() -> bool:
+            await team.advance(seconds=1)
+            return "Version 1 of agent clerk" in (await task.task.explanation())
+
+        await until(shown, what="which version it needs is shown")
+        await team.stop(asking_no_more)
+        await team.start(asking)
+
+        assert await told(team, task.result(str)) == f"1: {said}"

@@ -200,7 +200,7 @@ class Replies:
             Kind.OUTCOME,
             intent.invocation,
             ground.lane.epoch,
-            ground.worker.agent.version,
+            intent.agent_version,  # whoever asked can go on, whoever takes the answer
             ground.worker.clock.now_ms(),
             facts=facts,
             path=intent.path,

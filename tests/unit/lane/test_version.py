@@ -32,3 +32,12 @@ def test_the_version_that_is_needed_is_the_one_that_recorded_a_step() -> None:
     assert version_needed(records, "1") is None
     assert version_needed(records, "2") == "1.4"
     assert version_needed([], "2") is None
+
+
+def test_an_answer_is_carried_on_by_the_version_that_asked_whichever_took_it() -> None:
+    asked = Entry(Kind.INTENT, "i", 1, "1", 0, path="1")
+    answered = Entry(Kind.OUTCOME, "i", 2, "2", 0, path="1")
+
+    assert version_needed([StepRecord(asked, answered)], "1.1") is None
+    assert version_needed([StepRecord(asked, answered)], "2") == "1"
+    assert version_needed([StepRecord(None, answered)], "1") == "2"
