@@ -4,7 +4,7 @@ One for all lanes of a process: a breaker for each model, a limiter for each pro
 provider and tenant the budget of its retries. It is asked before a call's intent, while no
 transaction is open. Guarantees: a short wait is waited for where it comes up, a longer one lets the
 invocation rest and uses up no attempt; what is held back is asked again by itself and never dies of
-it before its deadline; retries are at most a tenth of the calls of a minute, or six.
+it before its deadline; retries are at most a tenth of the calls of a minute, or six of them.
 """
 
 import asyncio
@@ -83,7 +83,8 @@ class ProviderGates:
         if retry and isinstance(again := budget.may_retry(now_ms), Wait):
             breaker.record(go, CallEnd.ABANDONED, now_ms)
             return Hold(
-                again.until_ms, f"as many calls to {provider.name} are retries as may be, a tenth of a minute's or six"
+                again.until_ms,
+                f"as many calls to {provider.name} are retries as may be: a tenth, or six a minute",
             )
         wait_ms = self._limiters.of(provider.name).reserve(now_ms)
         if wait_ms > WAIT_MS_MAX:
