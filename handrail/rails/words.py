@@ -2,8 +2,9 @@
 
 Pure. Guarantees: a value counts as said when it is the whole of a value that was heard, or stands
 within a heard text between spaces, quotes or punctuation; never when it is only a part of a word.
-What is not heard is not said: whoever is in doubt is told no. Looking up costs nothing until
-somebody asks.
+A number is the same however it is written (1,500 and "1500.00"), also beside a sign of what it
+counts (€20, 20%, #42); digits within a date, a time or a name are none. What is not heard is not
+said: whoever is in doubt is told no. Looking up costs nothing until somebody asks.
 """
 
 import dataclasses
@@ -34,8 +35,14 @@ FUNCTIONS_COUNT_MAX: Final = 1_000  #: whose constants are remembered; a team ha
 GIVEN_CHARS_MIN: Final = 8  #: of what a variable holds and no code says
 PIECES_COUNT_MAX: Final = 64  #: of one heard word, by the quotes and brackets in it
 
-_NUMBER = re.compile(r"(?<![\w.,])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])")
 _OPENS, _CLOSES = r"(?:(?<=^)|(?<=[\s\"'(\[{<]))", r"(?=[\"')\]}>.,;:!?]*(?:\s|$))"
+#: Of a currency. It says what a number counts, as `#` before it and `%` after it do.
+_SIGNS: Final = "$\xa2-\xa5\u20a0-\u20cf"
+#: One with a leading zero is a name, such as a customer's: 0030 is neither 30 nor the name 30.
+_DIGITS: Final = r"(?:0|(?!0)\d{1,3}(?:,\d{3})+|(?!0)\d+)(?:\.\d+)?"
+_NUMBER = re.compile(f"{_OPENS}[#{_SIGNS}]?([-+]?{_DIGITS})[%{_SIGNS}]?{_CLOSES}")
+#: The texts that are looked up as numbers are; any other is the same only as it is written.
+_NUMERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _OPENING, _CLOSING = frozenset("\"'([{<"), frozenset("\"')]}>.,;:!?")
 _DIGITS_MAX: Final = 40
 _SIMPLE: Final = frozenset({str, int, float})
@@ -151,14 +158,14 @@ class Words:
     def _says(self, leaf: object, search: "_Search") -> bool:
         if isinstance(leaf, _Flag):
             return leaf in self._flags
+        known_as = _as_known(leaf)
+        if isinstance(known_as, Decimal):
+            return self._has_number(known_as)
         if isinstance(leaf, int | float | Decimal):
-            number = _number(str(leaf))
-            return number is not None and self._has_number(number)
+            return False  # nobody says what is not finite, or has more digits than are read
         text = _text(leaf)
         if not text or text in self._whole:
             return True
-        if (number := _number(text)) is not None:
-            return self._has_number(number)
         known = self._known.get(text)
         if known is None:
             known = self._searched(text, search)
@@ -225,7 +232,8 @@ def _as_known(leaf: object) -> object:
     if isinstance(leaf, _Flag):
         return leaf
     text = _text(leaf)
-    number = _number(text)
+    is_number = isinstance(leaf, int | float | Decimal) or _NUMERAL.fullmatch(text)
+    number = _number(text) if is_number else None
     return text if number is None else number
 
 
@@ -249,7 +257,7 @@ def _text(leaf: object) -> str:
 
 def _numbers(text: str) -> Iterable[Decimal]:
     for found in _NUMBER.finditer(text):
-        number = _number(found[0].replace(",", ""))
+        number = _number(found[1].replace(",", ""))
         if number is not None:
             yield number
 

@@ -83,6 +83,61 @@ def test_a_part_of_a_word_or_anything_else_was_not_said(value: object) -> None:
     assert not heard(TEXT).said(value)
 
 
+NUMBERED = (
+    "Pay INV-4711 of 2026-11-30, 10:45: 9/8 of 1.5.2; call +49 151-2345, see 0a1b-4123-0 8th=6"
+)
+
+
+@pytest.mark.parametrize(
+    "value", [4711, 2026, 30, -30, 11, 45, 10, 9, 8, 1.5, 5.2, 151, 2345, 4123, 0, 6]
+)
+def test_a_number_that_is_a_part_of_a_word_was_not_said(value: float) -> None:
+    assert not heard(NUMBERED).said(value)
+    assert not heard(NUMBERED).said(str(value))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("order 50.", 50),
+        ("(50), he said", 50),
+        ('"50"!', 50),
+        ("-3 degrees", -3),
+        ("0.5 of it", 0.5),
+        ("0", 0),
+        ("$1,500.50 at once", 1500.5),
+        ("20 €", 20),
+        ("€20", 20),
+        ("£20?", 20),
+        ("20€, please", 20),
+        ("20% off", 20),
+        ("order #42:", 42),
+    ],
+)
+def test_a_number_was_said_with_the_sign_of_what_it_counts(text: str, value: float) -> None:
+    assert heard(text).said(value)
+    assert heard(text).said(str(value))
+
+
+@pytest.mark.parametrize("value", ["04711", "0030", "00", "+4711", "4711e0", "4_711"])
+def test_a_text_that_is_not_written_as_numbers_are_was_said_only_as_it_is_written(
+    value: str,
+) -> None:
+    assert not heard("4711, 30 and 0").said(value)
+    assert heard(f"Take {value}.").said(value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**41])
+def test_what_is_no_number_that_can_be_read_was_said_by_nobody(value: float) -> None:
+    assert not heard(f"Ask nan for inf and {value}.").said(value)
+
+
+def test_a_number_with_a_leading_zero_is_a_name_and_no_amount() -> None:
+    assert not heard("Customer 0030").said(30)
+    assert not heard("Customer 0030").said("30")
+    assert not heard(["0030"]).said(30)
+
+
 def test_the_fields_of_a_message_are_said_and_their_names_are_not() -> None:
     words = heard(Order(number="42-a", amount=Decimal(7), urgent=True))
 
@@ -207,6 +262,9 @@ def test_what_was_endorsed_counts_under_the_name_of_its_field_and_no_other() -> 
     assert words.said("42-A", "number")
     assert words.said(value=True, name="urgent")
     assert words.said(Order(number="42-a", amount=Decimal(50), urgent=False))
+    words.hear_endorsed({"customer": "0030"})
+    assert words.said("0030", "customer")
+    assert not words.said("30", "customer")
     for value, name in ((50, "order"), (50, "number"), (50, ""), ("small", "text"), (51, "amount")):
         assert not words.said(value, name)
     assert not words.said(value=True, name="force")
