@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from handrail import Approval, Context, Effect, Refused, agent, results, tool
+from handrail.errors import DecisionNotTaken
 from handrail.ledger.event import RequestKind
 from handrail.rails.cedar import CedarPolicy
 from handrail.runtime.approvals import approval_of
@@ -110,6 +111,25 @@ async def test_nobody_approves_what_they_have_asked_for_under_the_name_of_a_role
 
         assert await task.state() == "auth_required"
         assert acts.done == []
+
+
+@pytest.mark.parametrize("by", ["role:clerk", "cleo (role:clerk)"])
+async def test_a_role_that_is_claimed_under_a_policy_is_told_to_give_a_name(
+    team_of: TeamOf, acts: Acts, by: str
+) -> None:
+    async with ruled(team_of) as team:
+        team.allow(refund)
+        task = await team.submit(jobs, "50")
+        await task.until("auth_required")
+
+        with pytest.raises(DecisionNotTaken) as told:
+            await team.approve(task, by=by)
+
+        assert f"{by} claims a role, and with a policy a name decides (--by NAME)" in str(told.value)
+        assert "who is role:clerk stands in policy/people.toml" in str(told.value)
+        assert acts.done == []
+        await team.approve(task, by="cleo")
+        assert await task.result(str) == "refunded 50"
 
 
 async def test_a_task_that_came_without_a_name_gets_no_approval_by_a_role(

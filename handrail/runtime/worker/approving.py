@@ -247,7 +247,12 @@ def not_entitled(ground: LaneGround, wanted: str, by: str) -> str | None:
     if roles is None:
         # No rules say who has which role: as with every other name, a claim is believed.
         return None if by == wanted or by.endswith(f" ({wanted})") else f"{by} is not {wanted}"
-    return None if wanted.removeprefix(ROLE) in roles else f"{by} is not {wanted}"
+    if wanted.removeprefix(ROLE) in roles:
+        return None
+    if by.startswith(ROLE) or f" ({ROLE}" in by:
+        claims = f"{by} claims a role, and with a policy a name decides (--by NAME)"
+        return f"{claims}; who is {wanted} stands in policy/people.toml"
+    return f"{by} is not {wanted}"
 
 
 def decision_body(value: bytes, by: str) -> bytes:

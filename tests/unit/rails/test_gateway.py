@@ -224,6 +224,36 @@ def test_what_a_role_has_to_approve_and_nobody_has_asked_for_by_name_is_refused_
     assert "nobody said who" in found.refused.detail
 
 
+@pytest.mark.parametrize("named", ["fay", "role:finance"])
+def test_whoever_has_to_approve_by_name_may_be_who_asked_where_nobody_said_who(named: str) -> None:
+    @tool(effect=Effect.UNSAFE, name="refund", approval=Approval(by=named))
+    async def of_contract(order: str, amount: Decimal) -> str:
+        """Send money back."""
+        return f"{order} {amount}"
+
+    nameless = call(tool=of_contract, asked_by=None)
+    by_rule = call(asked_by=None)
+
+    assert list(stopped(judge(nameless, unconfined()))) == [
+        Stage.APPROVAL,
+        State.UNAUTHENTICATED,
+    ]
+    assert list(stopped(judge(by_rule, unconfined(Approving(named))))) == [
+        Stage.APPROVAL,
+        State.UNAUTHENTICATED,
+    ]
+
+
+@pytest.mark.parametrize("approval", [Approval(), Approval(by="fay", by_asker=True)])
+def test_what_whoever_asked_may_approve_too_needs_no_name_of_theirs(approval: Approval) -> None:
+    @tool(effect=Effect.UNSAFE, name="refund", approval=approval)
+    async def other(order: str, amount: Decimal) -> str:
+        """Send money back."""
+        return f"{order} {amount}"
+
+    assert isinstance(judge(call(tool=other, asked_by=None), unconfined()), NeedsApproval)
+
+
 def test_a_tool_that_asks_for_an_approval_needs_it_though_the_policy_permits() -> None:
     found = judge(call(arguments={"order": "42", "amount": "250"}), unconfined())
 
