@@ -62,6 +62,7 @@ def retry_in_words(tool: Tool[..., Any]) -> str:
 def page(tool: Tool[..., Any]) -> str:
     """Give the page that people read about a tool, in Markdown."""
     terms, gives = tool.terms, tool.gives
+    no_failures = "nothing of its own" if "failures" in terms.declared else "not said"
     facts = [
         ("effect", tool.effect.value),
         ("reaches", terms.reach.value),
@@ -76,7 +77,7 @@ def page(tool: Tool[..., Any]) -> str:
         ("taken back by", terms.undo or "nothing"),
         ("confined", terms.sandbox.value),
         ("may reach", ", ".join(terms.egress) or "nobody"),
-        ("may fail as", ", ".join(sorted(tool.failures)) or "not said"),
+        ("may fail as", ", ".join(sorted(tool.failures)) or no_failures),
         ("owner", terms.owner or "not said"),
         ("version", tool.version),
     ]

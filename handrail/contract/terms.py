@@ -28,6 +28,7 @@ _RATE_UNITS_MS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "day": 86_400_000}
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,4})M)?(?:(\d{1,6})S)?)?")
 _FIELD = re.compile(r"\{([a-z_][a-z0-9_.]*)\}")
 _ANYBODY = "anyone"
+OF_CALL = frozenset({"tenant", "task"})  #: what a key may name beside arguments
 
 PRIVATE = "private:"  #: before a destination that may lie in a private network
 PORT_MAX = 65_535
@@ -44,7 +45,11 @@ class Reach(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Which arguments make two calls the same act; `tenant` and `task` may be named as well."""
+    """Which arguments make two calls the same act.
+
+    `tenant` and `task` may be named as well, those of the call: a tool that takes an argument of
+    such a name cannot have it in its key (ToolInvalid), since it could mean either.
+    """
 
     names: tuple[str, ...]
 
@@ -238,7 +243,12 @@ class ToolTerms:
 
     def problem(self, arguments: frozenset[str]) -> tuple[str, str] | None:
         """Say what does not fit a tool with these arguments, and its cure."""
-        of_key = frozenset(self.idempotency.names if self.idempotency else ()) - {"tenant", "task"}
+        key = frozenset(self.idempotency.names if self.idempotency else ())
+        if twofold := sorted(key & OF_CALL & arguments):
+            named = " and ".join(twofold)
+            cure = f"in a key {named} is that of the call: give the argument another name"
+            return f"its key names {named}, which it takes as well", cure
+        of_key = key - OF_CALL
         spoken = self.approval.names if self.approval else frozenset[str]()
         unknown = sorted((of_key | spoken | frozenset(self.inert)) - arguments)
         if unknown:

@@ -208,7 +208,7 @@ def tool(
     effect: EffectDeclaration | None = None,
     timeout_s: float = TOOL_TIMEOUT_S_DEFAULT,
     name: str | None = None,
-    failures: Iterable[State] = (),
+    failures: Iterable[State] | None = None,
     reconcile: Callable[[str], Awaitable[Any]] | None = None,
     **terms: Unpack[Terms],
 ) -> Register: ...
@@ -219,7 +219,7 @@ def tool(
     effect: EffectDeclaration | None = None,
     timeout_s: float = TOOL_TIMEOUT_S_DEFAULT,
     name: str | None = None,
-    failures: Iterable[State] = (),
+    failures: Iterable[State] | None = None,
     reconcile: Callable[[str], Awaitable[Any]] | None = None,
     **terms: Unpack[Terms],
 ) -> Register | Tool[..., Any]:
@@ -228,15 +228,16 @@ def tool(
     `effect` says what a crash in the middle leaves behind; a tool that leaves it out is unsafe,
     needs an approval for every call and is confined. `reconcile` makes an unsafe tool one whose
     receiver can be asked. `failures` are the states in which the tool says it may fail, beside
-    those that the engine itself reports; `Terms` are all others. A first parameter of type
-    ToolContext is filled by the engine. Raises ToolInvalid with its cure.
+    those that the engine itself reports; an empty list says that there are none. `Terms` are all
+    others. A first parameter of type ToolContext is filled by the engine. Raises ToolInvalid with
+    its cure.
     """
     declared = Effect.UNSAFE if effect is None else effect
     if reconcile is not None and declared is Effect.UNSAFE:
         declared = Queryable(reconcile)
-    failing = frozenset(State(state) for state in failures)
-    said = {"effect"} if effect is not None else set[str]()
-    said |= {"failures"} if failing else set[str]()
+    failing = frozenset(State(state) for state in failures or ())
+    beside = {"effect": effect, "failures": failures}
+    said = {name for name, given in beside.items() if given is not None}
 
     def register(function: Callable[..., Awaitable[Any]]) -> Tool[..., Any]:
         tool_name: str = name or str(getattr(function, "__name__", function))

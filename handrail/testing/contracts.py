@@ -2,7 +2,9 @@
 
 They are made from what the contract says: its schema is fuzzed, each example is called and gives
 what it says, the same key a second time has no second effect, the undo gives back what was before,
-and every declared failure is reached by an example or by what the test arranges.
+and every declared failure is reached by an example or by what the test arranges. What a tool
+changes is seen by `World.look` alone: a tool that acts and is not seen to change anything has a
+problem.
 """
 
 import random
@@ -21,14 +23,20 @@ from handrail.contract.undo import undo_arguments
 
 FUZZ_COUNT = 500
 DEPTH_MAX = 3
-KNOWS_KEY = frozenset({Effect.IDEMPOTENT, Effect.QUERYABLE, Effect.READ, Effect.PURE})
+READS = frozenset({Effect.READ, Effect.PURE})
+KNOWS_KEY = frozenset({Effect.IDEMPOTENT, Effect.QUERYABLE}) | READS
+NOBODY_LOOKED = (
+    "nobody looked at what it changes: it acts, and World(look=...) gives the same before and"
+    " after; give a copy of what it changes"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """What a test knows of the outside of a tool."""
 
-    look: Callable[[], object] = lambda: None  #: everything that the tool may change, as it is now
+    look: Callable[[], object] = lambda: None
+    """Everything that the tool may change, as it is now: a copy, which stays as it was."""
     arrange: Mapping[State, Callable[[], AbstractContextManager[Any]]] = field(
         default_factory=dict[State, Callable[[], AbstractContextManager[Any]]]
     )  #: what makes it fail so
@@ -36,13 +44,27 @@ class World:
     undo_arguments: Callable[[Example, Any], Mapping[str, Any]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What came of calling one example."""
+
+    found: list[str]
+    has_changed: bool  #: as far as anybody looked
+
+
 async def contract_problems(tool: Tool[..., Any], world: World | None = None) -> list[str]:
     """Say in words where a tool and its contract differ; empty when they agree."""
     world = world or World()
     found = [f"its contract leaves out {words}" for words in missing(tool)]
     found += _fuzzed(tool)
-    for number, example in enumerate(tool.terms.examples):
-        found += [f"example {number}: {words}" for words in await _example(tool, example, world)]
+    tried = [
+        await _example(tool, example, world, number)
+        for number, example in enumerate(tool.terms.examples)
+        if example.fails is None
+    ]
+    found += [words for one in tried for words in one.found]
+    if tried and tool.effect not in READS and not any(one.has_changed for one in tried):
+        found.append(NOBODY_LOOKED)
     found += [problem async for problem in _failures(tool, world)]
     return found
 
@@ -63,28 +85,28 @@ def _fuzzed(tool: Tool[..., Any]) -> Iterator[str]:
             yield f"arguments {arguments!r:.200} break it: {error!r:.200}"
 
 
-async def _example(tool: Tool[..., Any], example: Example, world: World) -> list[str]:
-    if example.fails is not None:
-        return []
+async def _example(tool: Tool[..., Any], example: Example, world: World, number: int) -> _Tried:
     found: list[str] = []
-    before = world.look()
-    first = await tool.run(context("first"), tool.checked(example.arguments))
+    before, key = world.look(), f"example/{number}"  # each is an act of its own
+    first = await tool.run(context(key), tool.checked(example.arguments))
     if example.result is not None and plain(first) != plain(example.result):
         found.append(f"it gives {plain(first)!r:.200} and not {plain(example.result)!r:.200}")
     once = world.look()
-    if tool.effect in {Effect.READ, Effect.PURE} and once != before:
+    has_changed = once != before
+    if tool.effect in READS and has_changed:
         found.append("it only reads by its contract, and has changed something")
     if tool.effect in KNOWS_KEY:
-        again = await tool.run(context("first"), tool.checked(example.arguments))
+        again = await tool.run(context(key), tool.checked(example.arguments))
         if world.look() != once:
             found.append("the same key a second time has a second effect")
         if plain(again) != plain(first):
             found.append("the same key a second time gives another result")
     if world.undo is not None and tool.terms.undo == world.undo.name:
-        found += await _undone(world, world.undo, before, _undo_call(world, example, first))
+        given = _undo_call(world, example, first)
+        found += await _undone(world, world.undo, before, given, f"{key}/undo")
     elif tool.terms.undo is not None:
         found.append(f"nobody has tried its undo {tool.terms.undo}")
-    return found
+    return _Tried([f"example {number}: {words}" for words in found], has_changed)
 
 
 async def _failures(tool: Tool[..., Any], world: World) -> AsyncIterator[str]:
@@ -122,14 +144,14 @@ def _undo_call(world: World, example: Example, result: object) -> Mapping[str, A
 
 
 async def _undone(
-    world: World, undo: Tool[..., Any], before: object, arguments: Mapping[str, Any]
+    world: World, undo: Tool[..., Any], before: object, arguments: Mapping[str, Any], key: str
 ) -> list[str]:
     """Undo it, a second time under the same key where the effect promises something for that."""
-    await undo.run(context("undo"), undo.checked(arguments))
+    await undo.run(context(key), undo.checked(arguments))
     if world.look() != before:
         return [f"{undo.name} does not give back what was before"]
     if undo.effect in KNOWS_KEY:
-        await undo.run(context("undo"), undo.checked(arguments))
+        await undo.run(context(key), undo.checked(arguments))
         if world.look() != before:
             return [f"the same key a second time lets {undo.name} have a second effect"]
     return []

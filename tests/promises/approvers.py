@@ -125,7 +125,9 @@ async def test_a_role_that_is_claimed_under_a_policy_is_told_to_give_a_name(
         with pytest.raises(DecisionNotTaken) as told:
             await team.approve(task, by=by)
 
-        assert f"{by} claims a role, and with a policy a name decides (--by NAME)" in str(told.value)
+        assert f"{by} claims a role, and with a policy a name decides (--by NAME)" in str(
+            told.value
+        )
         assert "who is role:clerk stands in policy/people.toml" in str(told.value)
         assert acts.done == []
         await team.approve(task, by="cleo")

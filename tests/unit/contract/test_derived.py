@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from pydantic import BaseModel
 
-from handrail import Approval, Effect, Example, Key, Limit, Reach, Retry, State, tool
+from handrail import Approval, Effect, Example, Idempotent, Key, Limit, Reach, Retry, State, tool
 from handrail.contract.condition import Condition
 from handrail.contract.derived import missing, output_schema, page
 from handrail.contract.terms import Cost, duration_s
@@ -67,6 +67,22 @@ def test_the_page_says_what_the_contract_says() -> None:
     assert "## Missing" not in shown
     assert "## Missing" in page(bare)
     assert output_schema(refund)["properties"]["id"]["type"] == "string"
+
+
+async def double(amount: int) -> int:
+    """Double a number."""
+    return 2 * amount
+
+
+def test_a_tool_that_says_it_fails_in_no_way_has_said_how_it_may_fail() -> None:
+    said = tool(effect=Effect.PURE, failures=[], owner="me", examples=[Example({"amount": 1}, 2)])
+    unsaid = tool(effect=Effect.PURE, owner="me", examples=[Example({"amount": 1}, 2)])
+
+    assert missing(said(double)) == []
+    assert "| may fail as | nothing of its own |" in page(said(double))
+    assert missing(unsaid(double)) == ["failures=, the states in which it may fail"]
+    assert "| may fail as | not said |" in page(unsaid(double))
+    assert said(double).version == unsaid(double).version
 
 
 def test_another_contract_is_another_version() -> None:
@@ -138,6 +154,18 @@ def test_terms_that_do_not_fit_are_refused_with_the_word(
 
     with pytest.raises(ToolInvalid, match=said):
         tool(effect=Effect.READ, **terms)(act)  # type: ignore[call-overload]  # what is planted
+
+
+@pytest.mark.parametrize("own", ["task", "tenant"])
+def test_a_key_that_could_mean_an_argument_or_the_call_is_refused(own: str) -> None:
+    async def act(order: str, task: str, tenant: str) -> str:
+        """Do something."""
+        return f"{order} {task} {tenant}"
+
+    with pytest.raises(ToolInvalid, match=f"its key names {own}, which it takes as well") as told:
+        tool(effect=Idempotent(ttl_s=60), idempotency=Key("order", own))(act)
+
+    assert f"in a key {own} is that of the call" in str(told.value)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,68 @@ async def test_a_second_effect_under_the_same_key_is_found() -> None:
     assert any("second effect" in one for one in await contract_problems(book, WORLD))
 
 
+async def doubled(name: str) -> str:
+    """Book somebody, each time anew."""
+    if not name:
+        raise Refused(State.NOT_FOUND)
+    BOOK[str(len(BOOK))] = name
+    return name
+
+
+@pytest.mark.parametrize(
+    "world", [None, World(), World(look=lambda: BOOK), World(look=lambda: len("of another book"))]
+)
+async def test_an_act_that_nobody_has_looked_at_is_found(world: World | None) -> None:
+    book = tool(effect=Idempotent(ttl_s=60), failures=[State.NOT_FOUND], **COMPLETE)(doubled)
+
+    (found,) = await contract_problems(book, world)
+
+    assert found.startswith("nobody looked at what it changes")
+    assert "World(look=...)" in found
+
+
+async def test_an_act_is_looked_at_once_though_another_example_of_it_changes_nothing() -> None:
+    again = [*COMPLETE["examples"], Example({"name": "Ada"}, "Ada")]
+
+    @tool(
+        effect=Idempotent(ttl_s=60), failures=[State.NOT_FOUND], **{**COMPLETE, "examples": again}
+    )
+    async def book(name: str) -> str:
+        """Book somebody under their name."""
+        if not name:
+            raise Refused(State.NOT_FOUND)
+        BOOK[name] = name
+        return name
+
+    assert await contract_problems(book, World(look=lambda: dict(BOOK))) == []
+
+
+async def test_each_example_is_an_act_of_its_own() -> None:
+    results: dict[str, str] = {}
+
+    @tool(
+        effect=Idempotent(ttl_s=60),
+        failures=[],
+        **{**COMPLETE, "examples": [Example({"name": name}, name) for name in ("Ada", "Bob")]},
+    )
+    async def book(ctx: ToolContext, name: str) -> str:
+        """Book somebody, and give for a key what was given before."""
+        return results.setdefault(ctx.idem_key, name)
+
+    assert await contract_problems(book, World(look=lambda: dict(results))) == []
+
+
+async def test_a_reader_is_not_asked_what_it_changes() -> None:
+    @tool(effect=Effect.READ, failures=[State.NOT_FOUND], **COMPLETE)
+    async def look_up(name: str) -> str:
+        """Look somebody up."""
+        if not name:
+            raise Refused(State.NOT_FOUND)
+        return name
+
+    assert await contract_problems(look_up) == []
+
+
 async def test_a_reader_that_writes_and_a_wrong_result_are_found() -> None:
     @tool(effect=Effect.READ, **COMPLETE)
     async def book(name: str) -> str:
