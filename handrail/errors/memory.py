@@ -109,6 +109,7 @@ class MemoryRecordInvalid(HandrailError):
 
     Why: it was written by something else than the keeper, or by a later version of Handrail.
     Do: handrail tail {topic}    what stands there
+    handrail runbook HR-MEM-008    how to find it, and how to go on
     """
 
     code: ClassVar[str] = "HR-MEM-008"

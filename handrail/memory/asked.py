@@ -24,6 +24,7 @@ class Reason(StrEnum):
     OPERATION = "operation"  #: the operation does not fit what is there
     FUTURE = "future"  #: it names a version that does not exist yet
     FIXED = "fixed"  #: the class says that it never changes
+    FOREIGN = "foreign"  #: something else than the keeper has written under its key
     HELD = "held"  #: a legal hold is on its subject
     ECHO = "echo"  #: it says only what memory had just told its writer
     SECRET = "secret"  # noqa: S105 - a word, no password
@@ -59,6 +60,7 @@ class Present:
     record: StoredRecord | None = None  #: None when nothing is there
     digest: str | None = None  #: sha256 of the newest version's body
     bytes: int = 0  #: of the record that is there
+    is_foreign: bool = False  #: what is there cannot be read, or is there no more: nobody knows it
 
 
 NOTHING: Final = Present()

@@ -28,6 +28,7 @@ from handrail.memory.gate import (
     is_trusted,
     refused_copy,
     refused_echo,
+    refused_foreign,
     refused_origin,
     refused_quota,
     refused_text,
@@ -58,6 +59,7 @@ class _Seen:
 def decide(asked: Asked, space: Memory[Any], present: Present, around: Surroundings) -> Decision:
     """Say what becomes of a command that is about one key."""
     refusal = refused_right(asked, space) or refused_key(asked, space)
+    refusal = refusal or refused_foreign(asked, present)
     if refusal is not None:
         return refusal
     seen = _seen(asked, present, around.now_ms)
@@ -82,6 +84,8 @@ def _seen(asked: Asked, present: Present, now_ms: int) -> _Seen:
         gone = expired and not _takes_back(asked)
         if gone or (record.quarantined and not asked.by_person):
             record = None
+    if present.is_foreign:
+        return _Seen(present, None, present.version)
     return _Seen(present, record, record.version if record is not None else 0)
 
 
@@ -297,7 +301,7 @@ def _is_vouched_for(record: StoredRecord) -> bool:
 
 
 def _removed(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings) -> Decision:
-    if seen.present.record is None:
+    if seen.present.record is None and not seen.present.is_foreign:
         return Unchanged(asked.command.key, seen.present.version)
     if not space.rules.erasable:
         return Refusal(
@@ -355,7 +359,7 @@ def _stored(
         stored = encoded(record)
     except HandrailError as error:
         return Refusal(Reason.SIZE, State.INVALID_INPUT, error.what, "keep less in one record")
-    is_new = seen.present.record is None
+    is_new = seen.present.record is None and not seen.present.is_foreign
     added = Usage(1 if is_new else 0, len(stored.body) - seen.present.bytes)
     return refused_quota(space, around, added=added) or stored
 

@@ -18,6 +18,7 @@ from handrail.memory.erasing import not_about_the_same
 from handrail.memory.likeness import is_echo, text_of
 from handrail.wire.label import OF_TEAM, OF_USER, Integrity, label_of
 from handrail.wire.limits import KIB
+from handrail.wire.memory import Op, key_in_words
 
 VALUE_BYTES_MAX: Final = 256 * KIB
 SOURCES_COUNT_MAX, SOURCE_CHARS_MAX = 200, 500  #: of what a record is derived from
@@ -161,6 +162,24 @@ def refused_origin(asked: Asked, space: Memory[Any], present: Present) -> Refusa
         return None
     remedy = "write it under a key of its own, as a fact, or let a person look at it and write it"
     return Refusal(Reason.UNTRUSTED, State.TAINTED_INPUT, detail, remedy)
+
+
+def refused_foreign(asked: Asked, present: Present) -> Refusal | None:
+    """Refuse to go on from what nobody can read: it may be a version that others have read.
+
+    A person, who can look, may write a whole value in its place or take it away.
+    """
+    command = asked.command
+    if not present.is_foreign or (asked.by_person and command.op in {Op.PUT, Op.REMOVE}):
+        return None
+    return Refusal(
+        Reason.FOREIGN,
+        State.PRECONDITION_FAILED,
+        f"something else than the keeper has written under {command.space}/"
+        f"{key_in_words(command.key)}, and nobody can read it",
+        "have a person look, and write it anew with `handrail memory put`; `handrail runbook"
+        " HR-MEM-008` says how",
+    )
 
 
 def refused_quota(space: Memory[Any], around: Surroundings, *, added: Usage) -> Refusal | None:

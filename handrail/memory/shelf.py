@@ -132,7 +132,11 @@ class Shelf:
         row = self.row(place)
         if row is None:
             return NOTHING
-        return Present(row.version, None if row.gone else record, row.digest, row.bytes)
+        if row.gone:
+            return Present(row.version, None, row.digest, row.bytes)
+        # Under a key that is there, what nobody can read is neither a version nor nothing.
+        is_foreign = record is None
+        return Present(row.version, record, row.digest, row.bytes, is_foreign=is_foreign)
 
     def usage(self, space: str, tenant: str) -> Usage:
         """Give what a tenant keeps in a space."""
@@ -165,6 +169,19 @@ class Shelf:
                 [(record.space, tenant, number, record.key) for number in numbers],
             )
         self._count(record.space, tenant, 1, size)
+
+    def put_foreign(self, place: Place, size: int) -> None:
+        """Take in that what nobody can read lies over whatever was known of a key."""
+        row = self.row(place)
+        self._leave(place)
+        version, digest = (0, None) if row is None else (row.version, row.digest)
+        self._rows[place] = Row(version, None, digest, gone=False, bytes=size)
+        tenant = _tenant(place.key)
+        self._database.execute(
+            "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, NULL, NULL, ?, ?, 0, NULL, NULL)",
+            (*place, tenant, version, size, digest),
+        )
+        self._count(place.space, tenant, 1, size)
 
     def remove(self, place: Place, version: int, digest: str | None, gone_ms: int) -> None:
         """Take in that a key is gone, and which version that was."""

@@ -8,13 +8,12 @@ are written together; what was decided and not committed is forgotten.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import structlog
 
 from handrail.contract.failure import State
 from handrail.contract.memory import Memory
-from handrail.errors.memory import MemoryRecordInvalid
 from handrail.ledger.event import Event
 from handrail.ledger.event_record import LEDGER, encode
 from handrail.ledger.memory_event import MEMORY_TASK
@@ -32,6 +31,7 @@ from handrail.memory.deciding import decide, digest_of, encoded, held, removal
 from handrail.memory.rights import refused_right, tenant_part
 from handrail.memory.shelf import Place, Shelf
 from handrail.runtime.keeper_hearing import OF_SUBJECTS, hear
+from handrail.runtime.keeper_reading import Foreign, Gone, Held, There, of_removal, read_own
 from handrail.runtime.keeper_telling import (
     Heard,
     answer_to,
@@ -59,7 +59,6 @@ from handrail.wire.record import Outgoing, Record
 log = structlog.get_logger(__name__)
 
 EXPIRED_COUNT_MAX: Final = 500  #: records that one sweep removes
-VERSION_HEADER, DIGEST_HEADER = "handrail-version", "handrail-digest"  #: of a tombstone
 
 
 @dataclass
@@ -107,6 +106,7 @@ class KeeperBook:
         self._mark: AppliedMark | None = None
         self._batch = _Batch()
         self.refused_counts: Counter[str] = Counter()  #: by reason, of this process
+        self.foreign_count = 0  #: records on the spaces' topics that the keeper did not write
 
     @property
     def read_to(self) -> int | None:
@@ -116,7 +116,10 @@ class KeeperBook:
     # What the topics say.
 
     def restore(self, records: Sequence[Record]) -> None:
-        """Take in records of the spaces' topics. Raises MemoryRecordInvalid."""
+        """Take in records of the spaces' topics; what is foreign there is passed over and counted.
+
+        Nothing is decided for an agent under a key over which such a record lies.
+        """
         self._shelf.begin()
         try:
             for record in records:
@@ -127,30 +130,39 @@ class KeeperBook:
         self._shelf.keep(())
 
     def _restore(self, record: Record) -> None:
-        key = record.key or b""
-        if key == APPLIED_KEY:
-            self._mark = _newer(self._mark, AppliedMark.decode(record.value))
-            return
-        if key.startswith(HOLD_PREFIX):
-            subject = key.removeprefix(HOLD_PREFIX).decode()
-            self._shelf.hold(subject, held=record.value is not None)
-            return
-        place = Place(self._topics[record.topic], key.decode("utf-8", "replace"))
-        self._bodies.drop(place)
-        if record.value is not None:
-            stored = StoredRecord.decode(record.value)
-            if (stored.space, stored.key) != place:
-                detail = f"it says that it is {stored.space} {stored.key!r}"
-                raise MemoryRecordInvalid(detail=detail, topic=record.topic)
-            size, digest = len(record.value), digest_of(record.value)
-            self._shelf.put(stored, size, digest, record.offset)
-            return
-        version = record.header(VERSION_HEADER)
-        if version is None or not version.isdigit():
-            self._shelf.drop(place)
-        else:
-            digest_text = (record.header(DIGEST_HEADER) or b"").decode() or None
-            self._shelf.remove(place, int(version), digest_text, record.timestamp_ms)
+        standing = read_own(record, self._topics[record.topic])
+        match standing:
+            case AppliedMark():
+                self._mark = standing.joined(self._mark)
+            case Held():
+                self._shelf.hold(standing.subject, held=standing.stands)
+            case There(record=stored):
+                self._bodies.drop(Place(stored.space, stored.key))
+                self._shelf.put(stored, standing.size, standing.digest, record.offset)
+            case Gone(place=place):
+                self._bodies.drop(place)
+                if standing.version is None:
+                    self._shelf.drop(place)
+                else:
+                    removed = (standing.version, standing.digest, record.timestamp_ms)
+                    self._shelf.remove(place, *removed)
+            case Foreign(place=place):
+                self._pass_over(record, standing)
+                if place is not None:
+                    self._bodies.drop(place)
+                    self._shelf.put_foreign(place, len(record.value or b""))
+            case _:
+                assert_never(standing)
+
+    def _pass_over(self, record: Record, foreign: Foreign) -> None:
+        self.foreign_count += 1
+        log.warning(
+            "record of memory passed over",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            why=foreign.why,
+        )
 
     # One batch.
 
@@ -176,12 +188,15 @@ class KeeperBook:
         return wanted
 
     def recall(self, records: Sequence[Record]) -> None:
-        """Take records that were read back. Raises MemoryRecordInvalid."""
+        """Take records that were read back; one that is there no more is treated as foreign."""
         for record in records:
             # What lies beside a record that was asked for may be superseded long since.
-            if OwnPlace(record.topic, record.offset) in self._batch.wanted:
-                stored = StoredRecord.decode(record.value)
-                self._bodies.put(Place(stored.space, stored.key), stored, len(record.value or b""))
+            if OwnPlace(record.topic, record.offset) not in self._batch.wanted:
+                continue
+            found = read_own(record, self._topics[record.topic])
+            if isinstance(found, There):
+                place = Place(found.record.space, found.record.key)
+                self._bodies.put(place, found.record, found.size)
 
     def decide(self, now_ms: int) -> Sequence[Outgoing]:
         """Decide on each command of the batch; give everything that follows."""
@@ -256,10 +271,7 @@ class KeeperBook:
         topic, key = self._topic(record.space), record.key.encode()
         digest = digest_of(body)
         if record.removed:
-            headers = (
-                (VERSION_HEADER, str(record.version).encode()),
-                (DIGEST_HEADER, digest.encode()),
-            )
+            headers = of_removal(record.version, digest)
             self._batch.state[place] = Outgoing(topic, key, None, headers, self._partition)
             self._shelf.remove(place, record.version, digest, now_ms)
             self._bodies.drop(place)
@@ -329,12 +341,9 @@ class KeeperBook:
 
     def _all_of_it(self, applied: int) -> list[Outgoing]:
         batch = self._batch
-        batch.mark = _newer(
-            self._mark,
-            AppliedMark(
-                applied=applied, spaces=batch.wrote, history=max(batch.wrote.values(), default=-1)
-            ),
-        )
+        history = max(batch.wrote.values(), default=-1)
+        mark = AppliedMark(applied=applied, spaces=batch.wrote, history=history)
+        batch.mark = mark.joined(self._mark)
         topics = [self._topic(space) for space in sorted(batch.wrote)]
         topics = topics or [next(iter(self._topics))]
         body = batch.mark.encode()
@@ -368,16 +377,6 @@ class KeeperBook:
 
     def _topic(self, space: str) -> str:
         return f"{self._namespace}.{space_topic(space)}"
-
-
-def _newer(one: AppliedMark | None, other: AppliedMark) -> AppliedMark:
-    if one is None:
-        return other
-    spaces = dict(one.spaces)
-    for space, offset in other.spaces.items():
-        spaces[space] = max(offset, spaces.get(space, -1))
-    applied, history = max(one.applied, other.applied), max(one.history, other.history)
-    return AppliedMark(applied=applied, spaces=spaces, history=history)
 
 
 def _by(version: StoredRecord, person: str, reason: str) -> StoredRecord:

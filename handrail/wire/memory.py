@@ -27,6 +27,8 @@ HOLD_PREFIX: Final = b"handrail/hold/"
 NO_SUBJECT: Final = "-"
 MEMORY_READ: Final = "ce_memread"  #: the header that holds positions
 
+_OF_A_SPACE: Final = "memory.SPACE"  #: in words, where nobody says which
+
 INT_MAX: Final = 2**63 - 1  #: what every database and every other client can hold
 
 R = TypeVar("R")
@@ -156,7 +158,7 @@ class StoredRecord:
     @classmethod
     def decode(cls, body: bytes | None) -> Self:
         """Read a record; raises MemoryRecordInvalid."""
-        return _read(cls, body, "memory", {})
+        return _read(cls, body, _OF_A_SPACE, {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,12 +181,25 @@ class AppliedMark:
     @classmethod
     def decode(cls, body: bytes | None) -> Self:
         """Read a mark; raises MemoryRecordInvalid."""
-        mark = _read(cls, body, "memory", {})
+        mark = _read(cls, body, _OF_A_SPACE, {})
         if not all(
             type(offset) is int and abs(offset) <= INT_MAX for offset in mark.spaces.values()
         ):
-            raise MemoryRecordInvalid(detail="an offset is not a whole number", topic="memory")
+            raise MemoryRecordInvalid(detail="an offset is not a whole number", topic=_OF_A_SPACE)
         return mark
+
+    def joined(self, other: "AppliedMark | None") -> "AppliedMark":
+        """Give a mark that says what both say."""
+        if other is None:
+            return self
+        return AppliedMark(
+            applied=max(self.applied, other.applied),
+            spaces={
+                space: max(self.spaces.get(space, -1), other.spaces.get(space, -1))
+                for space in {**self.spaces, **other.spaces}
+            },
+            history=max(self.history, other.history),
+        )
 
 
 class Verdict(StrEnum):

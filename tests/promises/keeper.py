@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -12,10 +13,17 @@ from handrail.errors import NotCompacted
 from handrail.ledger.memory_event import MemoryRefused, MemoryWritten
 from handrail.runtime.clock import WallClock
 from handrail.runtime.keeper import keeper
-from handrail.wire.memory import COMMANDS, Op, Verdict, space_topic
+from handrail.wire.memory import APPLIED_KEY, COMMANDS, Op, Verdict, full_key, space_topic
 from handrail.wire.record import Outgoing
 from tests.promises.ground import PARTITIONS, Ground
-from tests.promises.memory_askers import SPACES, Askers, command, keeping, without_gaps
+from tests.promises.memory_askers import (
+    SPACES,
+    TENANT,
+    Askers,
+    command,
+    keeping,
+    without_gaps,
+)
 from tests.waiting import until
 
 
@@ -95,6 +103,35 @@ async def test_a_topic_that_would_lose_records_is_refused_by_name(ground: Ground
             await keeper(bus, ground.namespace, loose, WallClock()).run()
 
         assert refused.value.facts["topic"] == name
+
+
+async def test_what_something_else_has_written_stops_its_own_key_until_a_person_writes_that_anew(
+    ground: Ground,
+) -> None:
+    key = full_key(TENANT, "order/1").encode()
+    async with ground.bus() as bus:
+        askers = await Askers.prepared(ground, bus)
+        async with keeping(bus, ground):
+            await askers.ask(command(Op.PUT, "facts", "order/1", {"text": "a"}, expect=0))
+        facts = ground.topic(space_topic("facts"))
+        for partition, name in [(None, key), *((p, APPLIED_KEY) for p in range(PARTITIONS))]:
+            await bus.sender().send(Outgoing(facts, name, b"no record", (), partition))
+
+        async with keeping(bus, ground):
+            over = command(Op.PUT, "facts", "order/1", {"text": "b"}, expect=1)
+            refused = await askers.ask(over)
+            beside = await askers.ask(command(Op.PUT, "facts", "order/2", {"text": "a"}, expect=0))
+            anew = await askers.ask(replace(over, by="person:ada"))
+            later = await askers.ask(replace(over, expect=2, value={"text": "c"}))
+
+        assert (refused.verdict, refused.state) == (Verdict.REFUSED, "precondition_failed")
+        assert "something else than the keeper" in refused.detail
+        assert (beside.verdict, beside.version) == (Verdict.APPLIED, 1)
+        assert [(one.verdict, one.version) for one in (anew, later)] == [
+            (Verdict.APPLIED, 2),
+            (Verdict.APPLIED, 3),
+        ]
+        assert without_gaps(await askers.history())
 
 
 async def test_members_come_and_go_and_no_write_is_lost_or_doubled(ground: Ground) -> None:
