@@ -83,10 +83,12 @@ from handrail.errors.mcp import (
     McpToolUnknown,
 )
 from handrail.errors.memory import (
+    CommandsCut,
     Conflict,
     KeeperSilent,
     MemoryKeyInvalid,
     MemoryRecordInvalid,
+    MemoryShrunk,
     NeedsMerge,
     NotCompacted,
     NothingRemembered,
@@ -194,6 +196,7 @@ __all__ = [
     "BrokerUnreachable",
     "BrokerWillNotEnd",
     "ClaimBroken",
+    "CommandsCut",
     "CommitDoubtful",
     "ConfirmationNeeded",
     "Conflict",
@@ -238,6 +241,7 @@ __all__ = [
     "MembershipRefused",
     "MemoryKeyInvalid",
     "MemoryRecordInvalid",
+    "MemoryShrunk",
     "MessageInvalid",
     "MessageMisfit",
     "ModelContextFull",

@@ -129,6 +129,30 @@ class TooManyPartitions(HandrailError):
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
+class CommandsCut(HandrailError):
+    """Commands of memory on {where} were deleted before the keeper had read them.
+
+    Why: it had read up to offset {read}, and the first command that is still there is {first}.
+    What they asked for was never written, and no answer says so; so nothing more is written.
+    Do: handrail runbook HR-MEM-011    what is lost, how to go on deliberately, and how to avoid it
+    """
+
+    code: ClassVar[str] = "HR-MEM-011"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class MemoryShrunk(HandrailError):
+    """The topic {where} of memory is shorter than what the keeper has read of it.
+
+    Why: it had read up to offset {read}, but the topic ends at {end}: it was deleted and made
+    anew, or an older copy of the broker's data was put in its place.
+    Do: handrail runbook HR-MEM-012    how to go on, and what of memory is still there
+    """
+
+    code: ClassVar[str] = "HR-MEM-012"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
 class NothingRemembered(HandrailError):
     """Memory holds nothing under {what}.
 

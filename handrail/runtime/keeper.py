@@ -10,7 +10,12 @@ from typing import Any, Final
 
 from handrail.bus.port import Bus
 from handrail.contract.memory import Memory
-from handrail.errors.memory import NotCompacted, TooManyPartitions
+from handrail.errors.memory import (
+    CommandsCut,
+    MemoryShrunk,
+    NotCompacted,
+    TooManyPartitions,
+)
 from handrail.errors.topics import TopicsMissing
 from handrail.runtime.clock import Clock
 from handrail.runtime.keeper_book import KeeperBook, Known
@@ -34,11 +39,18 @@ def keeper(
     """Make a member of the keeper's group; any number of processes may run one.
 
     Its `run` raises NotCompacted, TooManyPartitions or TopicsMissing for topics that it may not
-    write to.
+    write to, and CommandsCut or MemoryShrunk for those of which something is missing.
     """
     known = Known()
     own = tuple(space_topic(name) for name in sorted(spaces))
-    plan = WriterPlan(namespace=namespace, name=KEEPER, reads=COMMANDS, owns=own)
+    plan = WriterPlan(
+        namespace=namespace,
+        name=KEEPER,
+        reads=COMMANDS,
+        owns=own,
+        cut=CommandsCut,
+        shrunk=MemoryShrunk,
+    )
 
     async def look() -> None:
         counts = await bus.admin.topics()

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 from handrail.bus.port import Bus, GroupConsumer, LaneProducer, Membership, OffsetCommit
 from handrail.errors.ledger import LedgerCut, LedgerShrunk
+from handrail.errors.root import HandrailError
 from handrail.errors.transport import BrokerUnreachable, CommitDoubtful, ProducerFenced
 from handrail.lane.telling import Telling
 from handrail.wire.record import Outgoing, Record, TopicPartition
@@ -97,6 +98,8 @@ class WriterPlan:
     reads: str
     owns: tuple[str, ...]  #: on the first of them it proves that a partition is its
     sweep: Sweep | None = None  #: once a day
+    cut: type[HandrailError] = LedgerCut  #: for what was deleted before it was read
+    shrunk: type[HandrailError] = LedgerShrunk  #: for a topic that ends before what was read of it
 
     @property
     def group(self) -> str:
@@ -144,7 +147,7 @@ class WriterPartition:
 
         With `prove_first` nobody is fenced before the group has accepted us once. Gives the
         offset to read on from. Raises MembershipRefused, ProducerFenced, BrokerUnreachable,
-        LedgerCut, LedgerShrunk or StateBroken; nothing is open then.
+        StateBroken, or what the plan says of a topic that was cut or shrunk; nothing is open then.
         """
         async with self._lock:
             await self._let_go()
@@ -217,11 +220,13 @@ class WriterPartition:
             raise self._shrunk(self.reads, place, end)
         if place < first:
             where = self._name(self.reads)
-            raise LedgerCut(where=where, reader=self._plan.name, read=place, first=first)
+            raise self._plan.cut(where=where, reader=self._plan.name, read=place, first=first)
         return place
 
-    def _shrunk(self, where: TopicPartition, read: int, end: int) -> LedgerShrunk:
-        return LedgerShrunk(where=self._name(where), reader=self._plan.name, read=read, end=end)
+    def _shrunk(self, where: TopicPartition, read: int, end: int) -> HandrailError:
+        return self._plan.shrunk(
+            where=self._name(where), reader=self._plan.name, read=read, end=end
+        )
 
     @staticmethod
     def _name(where: TopicPartition) -> str:

@@ -6,15 +6,23 @@ from dataclasses import replace
 
 import pytest
 
-from handrail.bus.port import TopicSpec
+from handrail.bus.port import OffsetCommit, TopicSpec
 from handrail.chaos.registers import faults
 from handrail.chaos.writers import Writers
-from handrail.errors import NotCompacted
+from handrail.errors import CommandsCut, MemoryShrunk, NotCompacted
 from handrail.ledger.memory_event import MemoryRefused, MemoryWritten
 from handrail.runtime.clock import WallClock
 from handrail.runtime.keeper import keeper
-from handrail.wire.memory import APPLIED_KEY, COMMANDS, Op, Verdict, full_key, space_topic
-from handrail.wire.record import Outgoing
+from handrail.wire.memory import (
+    APPLIED_KEY,
+    COMMANDS,
+    AppliedMark,
+    Op,
+    Verdict,
+    full_key,
+    space_topic,
+)
+from handrail.wire.record import Outgoing, TopicPartition
 from tests.promises.ground import PARTITIONS, Ground
 from tests.promises.memory_askers import (
     SPACES,
@@ -132,6 +140,59 @@ async def test_what_something_else_has_written_stops_its_own_key_until_a_person_
             (Verdict.APPLIED, 3),
         ]
         assert without_gaps(await askers.history())
+
+
+async def test_commands_that_were_deleted_unread_stop_the_keeper_by_name_until_its_group_is_told(
+    ground: Ground,
+) -> None:
+    topic, group = ground.topic(COMMANDS), ground.topic("keeper")
+    async with ground.bus() as bus:
+        askers = await Askers.prepared(ground, bus)
+        async with keeping(bus, ground):
+            await askers.ask(command(Op.INCREMENT, "tally", "t", 1))
+        await askers.send(command(Op.INCREMENT, "tally", "t", 10))
+        where = TopicPartition(topic, await bus.partition_of(topic, full_key(TENANT, "t").encode()))
+        await bus.admin.delete_records({where: await bus.end_offset(where)})
+        first = await bus.begin_offset(where)
+
+        with pytest.raises(CommandsCut) as stopped:
+            await keeper(bus, ground.namespace, SPACES, WallClock()).run()
+
+        assert stopped.value.facts["where"] == f"{topic}[{where.partition}]"
+        told = bus.lane_producer(ground.topic("somebody"))
+        await told.init(deadline_s=30)
+        await told.commit([], OffsetCommit(group, where, first, ""))
+        await told.close()
+        async with keeping(bus, ground):
+            later = await askers.ask(command(Op.INCREMENT, "tally", "t", 100))
+        assert later.version == 2
+        assert [one.value for one in (await askers.newest("tally")).values()] == [101]
+
+
+async def test_commands_that_are_fewer_than_were_read_stop_the_keeper_by_name(
+    ground: Ground,
+) -> None:
+    where = TopicPartition(ground.topic(COMMANDS), 0)
+    async with ground.bus() as bus:
+        askers = await Askers.prepared(ground, bus)
+        mark = AppliedMark(applied=6, spaces={})
+        tally = ground.topic(space_topic("tally"))
+        await bus.sender().send(Outgoing(tally, APPLIED_KEY, mark.encode(), (), 0))
+
+        with pytest.raises(MemoryShrunk) as stopped:
+            await keeper(bus, ground.namespace, SPACES, WallClock()).run()
+
+        assert (stopped.value.facts["read"], stopped.value.facts["end"]) == (7, 0)
+        for _ in range(7):
+            await bus.sender().send(Outgoing(where.topic, b"filled", None, (), 0))
+        async with keeping(bus, ground):
+            await until(askers.all_decided, within_s=30)
+            answers = [
+                await askers.ask(command(Op.INCREMENT, "tally", f"k/{number}", 1))
+                for number in range(9)
+            ]
+        assert {answer.partition for answer in answers} == {0, 1, 2}
+        assert {answer.verdict for answer in answers} == {Verdict.APPLIED}
 
 
 async def test_members_come_and_go_and_no_write_is_lost_or_doubled(ground: Ground) -> None:
