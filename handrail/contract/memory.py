@@ -275,6 +275,8 @@ class Record(Generic[M]):
     expires_at: datetime | None = None
     supersedes: str | None = None
     reference: str = ""  #: names this very version, for `derived_from` of what is made from it
+    #: Why it should not be trusted, where a retraction or a forgetting has marked it; else None.
+    flagged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from handrail.contract.failure import State
 from handrail.wire.memory import Command, StoredRecord
 
 PERSON: Final = "person:"  #: before the name of a person, in place of an agent's
+KEEPER: Final = "keeper"  #: in place of an agent's name, of a record that was removed as expired
 
 
 class Reason(StrEnum):
@@ -64,6 +65,15 @@ class Present:
 
 
 NOTHING: Final = Present()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is there, as the one who asks sees it."""
+
+    present: Present
+    record: StoredRecord | None  #: None also for one that has expired, or that it may not see
+    version: int  #: 0 when it sees none
 
 
 @dataclass(frozen=True, slots=True)

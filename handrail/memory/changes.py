@@ -79,6 +79,8 @@ class Planner:
             confidence=before.confidence,
             observed_ms=before.observed_ms,
             rollback_of=current.version,
+            builds_on=before.version,
+            expires_ms=before.expires_ms,
             label=before.label,
             quarantined=before.quarantined,
             flagged=before.flagged,

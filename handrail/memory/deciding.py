@@ -4,12 +4,12 @@ Guarantee: a version is the next one after every version that the key had, remov
 command that changes nothing writes nothing. Nothing that a command holds raises.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
 
 from handrail.contract.failure import State
-from handrail.contract.memory import DAY_S, WORKING_AFTER_TASK_S, Memory
+from handrail.contract.memory import Memory
 from handrail.errors.root import HandrailError
 from handrail.memory.applying import DoesNotFitError, applied
 from handrail.memory.asked import (
@@ -19,13 +19,13 @@ from handrail.memory.asked import (
     Present,
     Reason,
     Refusal,
+    Seen,
     Stored,
     Surroundings,
     Unchanged,
     Usage,
 )
 from handrail.memory.gate import (
-    is_trusted,
     refused_copy,
     refused_echo,
     refused_foreign,
@@ -35,25 +35,14 @@ from handrail.memory.gate import (
     refused_value,
 )
 from handrail.memory.likeness import is_opaque
+from handrail.memory.next_version import marked, written
 from handrail.memory.review import is_due
 from handrail.memory.rights import refused_key, refused_right
-from handrail.wire.label import OF_TEAM, OF_USER, Label, label_of
+from handrail.wire.label import OF_TEAM, label_of
 from handrail.wire.memory import COMMUTATIVE, Op, StoredRecord, key_in_words
-
-TASK_S_DEFAULT: Final = 7 * DAY_S  #: of a task that names no deadline
-KEEPER: Final = "keeper"
 
 #: What changes a record and leaves its value as it is.
 _KEEPS_VALUE: Final = frozenset({Op.FLAG, Op.ENDORSE})
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What is there, as the one who asks sees it."""
-
-    present: Present
-    record: StoredRecord | None  #: None also for one that has expired, or that it may not see
-    version: int  #: 0 when it sees none
 
 
 def decide(asked: Asked, space: Memory[Any], present: Present, around: Surroundings) -> Decision:
@@ -76,7 +65,7 @@ def decide(asked: Asked, space: Memory[Any], present: Present, around: Surroundi
     return _written(asked, space, seen, around)
 
 
-def _seen(asked: Asked, present: Present, now_ms: int) -> _Seen:
+def _seen(asked: Asked, present: Present, now_ms: int) -> Seen:
     record = present.record
     if record is not None:
         expired = record.expires_ms is not None and record.expires_ms <= now_ms
@@ -85,8 +74,8 @@ def _seen(asked: Asked, present: Present, now_ms: int) -> _Seen:
         if gone or (record.quarantined and not asked.by_person):
             record = None
     if present.is_foreign:
-        return _Seen(present, None, present.version)
-    return _Seen(present, record, record.version if record is not None else 0)
+        return Seen(present, None, present.version)
+    return Seen(present, record, record.version if record is not None else 0)
 
 
 def _takes_back(asked: Asked) -> bool:
@@ -94,7 +83,7 @@ def _takes_back(asked: Asked) -> bool:
     return command.op in {Op.REMOVE, Op.FLAG} or command.rollback_of is not None
 
 
-def _compared(asked: Asked, space: Memory[Any], seen: _Seen) -> Decision | None:
+def _compared(asked: Asked, space: Memory[Any], seen: Seen) -> Decision | None:
     """Compare the version that is expected with the one that is there; None: go on."""
     command = asked.command
     if command.op in COMMUTATIVE:
@@ -115,7 +104,7 @@ def _compared(asked: Asked, space: Memory[Any], seen: _Seen) -> Decision | None:
     return None if command.expect == seen.version else Conflicting(seen.version)
 
 
-def _has_written(asked: Asked, seen: _Seen) -> bool:
+def _has_written(asked: Asked, seen: Seen) -> bool:
     """Say whether this very put was carried out before, for the same invocation.
 
     One that died before it had heard so and is sent back asks again, under another id.
@@ -133,7 +122,7 @@ def _has_written(asked: Asked, seen: _Seen) -> bool:
     )
 
 
-def _written(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings) -> Decision:
+def _written(asked: Asked, space: Memory[Any], seen: Seen, around: Surroundings) -> Decision:
     command = asked.command
     before = seen.record.value if seen.record is not None else None
     if command.op in COMMUTATIVE and (command.sealed or space.is_personal):
@@ -142,10 +131,9 @@ def _written(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings
         value = applied(command.op, before, command.value)
     except DoesNotFitError as error:
         return _does_not_fit(str(error))
-    if seen.record is not None and _is_same(asked, seen.record, value):
-        looked_at = asked.by_person and is_due(space, seen.record, around.now_ms)
-        if not looked_at:
-            return Unchanged(command.key, seen.version)
+    is_same = seen.record is not None and _is_same(asked, seen.record, value)
+    if is_same and not _is_looked_at(asked, space, seen, around):
+        return Unchanged(command.key, seen.version)
     if seen.record is not None and not space.rules.changes:
         return Refusal(
             Reason.FIXED,
@@ -170,11 +158,21 @@ def _written(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings
     alike = None if command.sealed else around.alike(value)
     if alike is not None and alike.exactly and _tells_nothing(asked, space, seen):
         return Unchanged(alike.key, alike.version)
-    record = _record(asked, space, seen, around, value, alike.key if alike else None)
+    record = written(asked, space, seen, around.now_ms, value)
+    if alike is not None:
+        record = replace(record, same_as=alike.key)
+    if is_same:
+        record = replace(record, builds_on=seen.version)
     return _stored(record, space, seen, around)
 
 
-def _tells_nothing(asked: Asked, space: Memory[Any], seen: _Seen) -> bool:
+def _is_looked_at(asked: Asked, space: Memory[Any], seen: Seen, around: Surroundings) -> bool:
+    """Say whether a person puts once more what wants a look."""
+    record = seen.record
+    return asked.by_person and record is not None and is_due(space, record, around.now_ms)
+
+
+def _tells_nothing(asked: Asked, space: Memory[Any], seen: Seen) -> bool:
     """Say whether a key adds nothing to its value, so that one record of the value is enough.
 
     Two orders may both be paid: where a key tells what its value is about, both are kept.
@@ -199,74 +197,7 @@ def _is_same(asked: Asked, record: StoredRecord, value: object) -> bool:
     )
 
 
-def _record(
-    asked: Asked,
-    space: Memory[Any],
-    seen: _Seen,
-    around: Surroundings,
-    value: object,
-    same_as: str | None,
-) -> StoredRecord:
-    command = asked.command
-    goes_back = command.rollback_of is not None
-    # Whoever goes back vouches for nothing: what was not trusted then is not trusted now.
-    hidden = not is_trusted(asked, space) or (goes_back and command.quarantined)
-    return StoredRecord(
-        space=space.name,
-        key=command.key,
-        version=seen.present.version + 1,
-        type_name=command.type_name or space.type_name,
-        value=value,
-        applied=asked.offset,
-        written_ms=around.now_ms,
-        agent=command.by,
-        agent_version=command.by_version,
-        task_id=asked.task_id,
-        message_id=asked.message_id,
-        tool_call=command.tool_call,
-        model=command.model,
-        sealed=command.sealed,
-        derived_from=_sources(asked, seen),
-        label=command.label if goes_back else _label(asked, seen),
-        confidence=command.confidence,
-        observed_ms=command.observed_ms,
-        expires_ms=_expires_ms(asked, space, around.now_ms),
-        supersedes=f"{command.key}@{seen.version}" if seen.version else None,
-        rollback_of=command.rollback_of,
-        same_as=same_as,
-        quarantined=hidden,
-        flagged=command.flagged if goes_back else None,
-        previous=seen.present.digest,
-    )
-
-
-def _label(asked: Asked, seen: _Seen) -> str | None:
-    """Give where a value comes from: what is added to a record is no better than the rest of it."""
-    if asked.command.op not in COMMUTATIVE or seen.record is None or seen.record.label is None:
-        return asked.label
-    absent = OF_USER if asked.by_person else OF_TEAM
-    return str(label_of(asked.label, absent=absent).join(label_of(seen.record.label)))
-
-
-def _sources(asked: Asked, seen: _Seen) -> tuple[str, ...]:
-    command = asked.command
-    if command.op not in COMMUTATIVE or seen.record is None:
-        return command.derived_from
-    # What is added to does not lose where the rest of it comes from.
-    return tuple(dict.fromkeys((*seen.record.derived_from, *command.derived_from)))
-
-
-def _expires_ms(asked: Asked, space: Memory[Any], now_ms: int) -> int | None:
-    times = [] if space.ttl_s is None else [now_ms + round(space.ttl_s * 1000)]
-    if space.rules.of_one_task:
-        deadline_ms = asked.deadline_ms
-        if deadline_ms is None:
-            deadline_ms = now_ms + round(TASK_S_DEFAULT * 1000)
-        times.append(deadline_ms + round(WORKING_AFTER_TASK_S * 1000))
-    return min(times) if times else None
-
-
-def _marked(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings) -> Decision:
+def _marked(asked: Asked, space: Memory[Any], seen: Seen, around: Surroundings) -> Decision:
     command, record = asked.command, seen.record
     if record is None:
         return _nothing_there(asked)
@@ -274,33 +205,14 @@ def _marked(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings)
     # Where records want a look from time to time, whoever endorses one has looked at it.
     if command.op is Op.ENDORSE and is_trusted_already and space.rules.review_s is None:
         return Unchanged(command.key, seen.version)
-    flagged = command.reason or "it was retracted" if command.op is Op.FLAG else record.flagged
-    changes: dict[str, Any] = {
-        "version": seen.present.version + 1,
-        "applied": asked.offset,
-        "written_ms": around.now_ms,
-        "flagged": flagged,
-        "quarantined": record.quarantined and command.op is not Op.ENDORSE,
-        "previous": seen.present.digest,
-        "supersedes": f"{command.key}@{seen.version}",
-        "agent": command.by,
-        "agent_version": command.by_version,
-        "task_id": asked.task_id,
-        "message_id": asked.message_id,
-        "rollback_of": None,
-    }
-    if command.op is Op.ENDORSE:
-        # Whoever vouches for it is a person; who may see it they do not change.
-        seen_by = label_of(record.label, absent=OF_TEAM).confidentiality
-        changes["label"] = str(Label(OF_USER.integrity, seen_by))
-    return encoded(replace(record, **changes))
+    return encoded(marked(asked, record, seen, around.now_ms))
 
 
 def _is_vouched_for(record: StoredRecord) -> bool:
     return label_of(record.label, absent=OF_TEAM).is_trusted
 
 
-def _removed(asked: Asked, space: Memory[Any], seen: _Seen, around: Surroundings) -> Decision:
+def _removed(asked: Asked, space: Memory[Any], seen: Seen, around: Surroundings) -> Decision:
     if seen.present.record is None and not seen.present.is_foreign:
         return Unchanged(asked.command.key, seen.present.version)
     if not space.rules.erasable:
@@ -352,9 +264,7 @@ def encoded(record: StoredRecord) -> Stored:
     return Stored(record, record.encode())
 
 
-def _stored(
-    record: StoredRecord, space: Memory[Any], seen: _Seen, around: Surroundings
-) -> Decision:
+def _stored(record: StoredRecord, space: Memory[Any], seen: Seen, around: Surroundings) -> Decision:
     try:
         stored = encoded(record)
     except HandrailError as error:

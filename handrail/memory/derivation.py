@@ -3,6 +3,9 @@
 A record names what it was derived from: another version as `space/key@version`, or the id of a
 message. The key may stand there as topics have it, with tenant and owner, which is exact; or as its
 handler called it, which means every record of the same tenant under that name.
+
+A version that keeps the value of an earlier one of its key, or adds to it, was made from that one
+too. Whoever only added to it was not told what it says.
 """
 
 from collections import defaultdict
@@ -50,10 +53,18 @@ class Derived:
     """What follows from a beginning: for each version, what it was made from."""
 
     because: Mapping[Name, str]
+    heard_by: Collection[Name]  #: the versions whose writers had to do with the beginning
 
     def includes(self, record: StoredRecord) -> bool:
         """Say whether a version follows from the beginning."""
         return name_of(record) in self.because
+
+    def heard(self, record: StoredRecord) -> bool:
+        """Say whether the writer of a version had to do with the beginning, or named what had.
+
+        Not whoever added to a record, endorsed it or gave it back: it holds what was there before.
+        """
+        return name_of(record) in self.heard_by
 
     def why(self, record: StoredRecord) -> str:
         """Name what a version was made from: a message or another version."""
@@ -68,11 +79,13 @@ def derived(
 ) -> Derived:
     """Give every version that was made from these messages or beginnings, however far removed.
 
-    A version follows from a message when it was written in carrying it out, or names it.
+    A version follows from a message when it was written in carrying it out, or names it; and from
+    another version when it names that, or builds on it.
     """
-    children = _children(versions)
+    children, later = _children(versions), _later(versions)
     wanted = frozenset(messages)
     because: dict[Name, str] = {}
+    heard_by: set[Name] = set()
     waiting: list[StoredRecord] = []
 
     def take(record: StoredRecord, why: str) -> None:
@@ -80,26 +93,40 @@ def derived(
             because[name_of(record)] = why
             waiting.append(record)
 
+    def hear(record: StoredRecord, why: str) -> None:
+        heard_by.add(name_of(record))
+        take(record, why)
+
     for record in versions:
         named = next((one for one in record.derived_from if one in wanted), None)
         if record.message_id in wanted:
-            take(record, f"message {record.message_id}")
+            hear(record, f"message {record.message_id}")
         elif named is not None:
-            take(record, f"message {named}")
+            hear(record, f"message {named}")
         elif begins(record):
-            take(record, reference(record))
+            hear(record, reference(record))
     while waiting:
         parent = waiting.pop()
+        why = f"{parent.space}/{key_in_words(parent.key)}@{parent.version}"
         for child in _named_after(parent, children):
             if name_of(child) != name_of(parent):
-                take(child, f"{parent.space}/{key_in_words(parent.key)}@{parent.version}")
-    return Derived(because)
+                hear(child, why)
+        for child in later.get(name_of(parent), ()):
+            take(child, why)
+    return Derived(because, heard_by)
 
 
-def made_from(messages: Collection[str], versions: Collection[StoredRecord]) -> list[StoredRecord]:
-    """Give every version that was made from messages, however far removed."""
-    found = derived(versions, messages=messages)
-    return [one for one in versions if found.includes(one)]
+def _later(versions: Iterable[StoredRecord]) -> Mapping[Name, Sequence[StoredRecord]]:
+    """Give for each version those that build on it."""
+    found: dict[Name, list[StoredRecord]] = defaultdict(list)
+    for history in by_place(versions).values():
+        numbered: dict[int, Name] = {}
+        for record in history:
+            # Numbers begin again with a key: what is meant is always the last one before.
+            if record.builds_on in numbered:
+                found[numbered[record.builds_on]].append(record)
+            numbered[record.version] = name_of(record)
+    return found
 
 
 def _children(versions: Iterable[StoredRecord]) -> Mapping[str, Sequence[StoredRecord]]:

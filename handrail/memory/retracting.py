@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 
 from handrail.memory.changes import Change, Left, Plan, Planner, left, plan_of
 from handrail.memory.derivation import Derived, by_place, derived
+from handrail.memory.standing import is_over, standing
 from handrail.memory.undoing import going_back
 from handrail.wire.memory import StoredRecord
 
@@ -28,15 +29,18 @@ def plan_retract(
 def _retracted(
     history: Sequence[StoredRecord], tainted: Derived, planner: Planner
 ) -> list[Change | Left]:
-    current = history[-1]
+    current, line = history[-1], standing(history)
     if current.removed:
         return []
+    made = [n for n, one in enumerate(line) if tainted.includes(one.now)]
     if not tainted.includes(current):
+        if not made or is_over(line[made[-1]], line[made[-1] + 1]):
+            return []
         why = f"it is not derived from it any more; {current.agent} has written it since"
         return [left(current, why)]
-    clean = [n for n, one in enumerate(history) if not tainted.includes(one)]
-    before = history[clean[-1]] if clean else None
-    one = going_back(current, before, history[clean[-1] + 1 if clean else 0], planner)
+    clean = [n for n, one in enumerate(line) if not tainted.includes(one.now)]
+    first = clean[-1] + 1 if clean else 0
+    one = going_back(line, first, planner)
     if not isinstance(one, Left):
         return [] if one is None else [one]
     # It cannot go: whoever reads it is at least told.

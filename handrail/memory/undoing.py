@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from handrail.memory.changes import Change, Left, Plan, Planner, left, plan_of
 from handrail.memory.derivation import by_place
+from handrail.memory.standing import Standing, is_expiry, is_over, standing
 from handrail.wire.memory import StoredRecord
 
 
@@ -23,26 +24,30 @@ def plan_undo(task: str, versions: Iterable[StoredRecord], planner: Planner) -> 
 
 
 def _undone(task: str, history: Sequence[StoredRecord], planner: Planner) -> Change | Left | None:
-    current = history[-1]
-    if current.task_id != task:
-        if _taken_back(task, history):
-            return None
-        return left(current, f"{current.agent} has written it since, as version {current.version}")
+    current, line = history[-1], standing(history)
     # Only what the task wrote last, up to whatever somebody else wrote before it.
-    first = len(history)
-    while first > 0 and history[first - 1].task_id == task:
+    own = [n for n, one in enumerate(line) if one.written.task_id == task]
+    if not own:
+        return None
+    since = line[own[-1] + 1 :]
+    if len(since) > 1 or (since and not is_expiry(current)):
+        if is_over(line[own[-1]], since[0]):
+            return None
+        what = "has removed it" if current.removed else "has written it"
+        return left(current, f"{current.agent} {what} since, as version {current.version}")
+    first = own[-1]
+    while first > 0 and line[first - 1].written.task_id == task:
         first -= 1
-    before = history[first - 1] if first > 0 else None
-    return going_back(current, before, history[first], planner)
+    return going_back(line, first, planner)
 
 
-def going_back(
-    current: StoredRecord, before: StoredRecord | None, after: StoredRecord, planner: Planner
-) -> Change | Left | None:
-    """Go back to a version, None being that there was none; `after` is what came next.
+def going_back(line: Sequence[Standing], first: int, planner: Planner) -> Change | Left | None:
+    """Go back to before the first of the versions that are taken back.
 
     Gives nothing when the record reads like that already.
     """
+    current, after = line[-1].now, line[first].written
+    before = line[first - 1].now if first > 0 else None
     rules = planner.rules.get(current.space)
     if rules is None:
         return left(current, f"no space {current.space} is declared any more")
@@ -61,9 +66,3 @@ def going_back(
     if before.sealed and not planner.opens(before):
         return left(current, "what was there before was about somebody who was forgotten")
     return planner.restore(current, before)
-
-
-def _taken_back(task: str, history: Sequence[StoredRecord]) -> bool:
-    """Say whether the last that the task wrote was undone already, by whatever came next."""
-    last = max(n for n, one in enumerate(history) if one.task_id == task)
-    return history[last + 1].rollback_of == history[last].version

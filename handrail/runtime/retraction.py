@@ -3,8 +3,9 @@
 Memory and the ledger each know a part: memory which record was made from which, the ledger which
 message was handed on because of which and what of memory models were given. So all are asked in
 turn until none knows of more. A handler that has made a record from what is retracted, or was given
-such a record by `ctx.recall`, has heard of it: what it has handed on and done is found too. Other
-records of its are not, since records say themselves what they come from.
+such a record by `ctx.recall`, has heard of it: what it has handed on and done is found too. One
+that only added to such a record has not. Other records of its are not found, since records say
+themselves what they come from.
 
 Guarantee: it ends, since each turn finds a message or a task that was not known before; of more
 than it looks at it says so.
@@ -26,7 +27,7 @@ from handrail.ledger.queries import (
     tasks_telling_of,
 )
 from handrail.memory.changes import Plan
-from handrail.memory.derivation import made_from, reference
+from handrail.memory.derivation import derived, reference
 from handrail.runtime.memory_acts import MemoryActs
 from handrail.wire.memory import StoredRecord
 
@@ -51,10 +52,12 @@ async def plan_retraction(
     story, versions, messages = _Story(projection, tenant), await acts.versions(), {message}
     story.read(tasks_telling_of(projection, message))
     while True:
-        made = made_from(messages, versions)
+        follows = derived(versions, messages=messages)
+        made = [one for one in versions if follows.includes(one)]
+        heard = [one for one in made if follows.heard(one)]
         given = story.given(made)
-        grown = story.read({one.task_id for one in made if one.task_id} | {*given.values()})
-        handlers = ({one.message_id for one in made if one.message_id} | {*given}) - messages
+        grown = story.read({one.task_id for one in heard if one.task_id} | {*given.values()})
+        handlers = ({one.message_id for one in heard if one.message_id} | {*given}) - messages
         found = story.told.consequences(messages, handlers)
         if not grown and messages.issuperset(found.messages):
             break

@@ -102,6 +102,9 @@ class Command:
     confidence: float | None = None
     observed_ms: int | None = None
     rollback_of: int | None = None  #: version that this one takes back
+    builds_on: int | None = None  #: of a rollback: the version whose value it gives back
+    #: of a rollback: when what it gives back was to expire; None: as what is written now
+    expires_ms: int | None = None
     label: str | None = None  #: of a rollback: where what it gives back came from
     quarantined: bool = False  #: of a rollback: what it gives back was in quarantine
     flagged: str | None = None  #: of a rollback: what it gives back was marked as not to be trusted
@@ -145,6 +148,7 @@ class StoredRecord:
     expires_ms: int | None = None
     supersedes: str | None = None
     rollback_of: int | None = None
+    builds_on: int | None = None  #: version of the same key whose value it keeps, or adds to
     same_as: str | None = None
     quarantined: bool = False
     flagged: str | None = None  #: why it should not be trusted: what it was derived from

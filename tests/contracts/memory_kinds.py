@@ -57,18 +57,35 @@ PUT = Command(
 )
 
 
+CHANGE = Command(
+    op=Op.PUT, space="facts", key=KEY, by="clerk", value={"text": "offen", "cents": 0}, expect=1
+)
+ROLLBACK = Command(
+    op=Op.PUT,
+    space="facts",
+    key=KEY,
+    by="person:ada",
+    type_name="fact.v1",
+    value=PUT.value,
+    expect=2,
+    rollback_of=2,
+    builds_on=1,
+    expires_ms=NOW_MS + 86_400_000,
+)
+
+
 def memory_command() -> Outgoing:
     """What an agent asks the keeper to write."""
     topic = f"handrail.{COMMANDS}"
     return Outgoing(topic, KEY.encode(), PUT.encode(), encode_headers(ENVELOPE))
 
 
-def _written(command: Command = PUT) -> list[Outgoing]:
+def _written(*later: Command) -> list[Outgoing]:
     book = KeeperBook(
         "handrail", PARTITION, SPACES, Known(PARTITIONS, {"handrail.clerk.answers": 12})
     )
     found: list[Outgoing] = []
-    for offset, one in enumerate((PUT, command)[: 1 if command is PUT else 2]):
+    for offset, one in enumerate((PUT, *later)):
         asked = Record(
             f"handrail.{COMMANDS}", PARTITION, 71 + offset, 0,
             KEY.encode(), one.encode(), encode_headers(ENVELOPE),
@@ -120,6 +137,17 @@ def memory_tombstone() -> Outgoing:
     return _one(_written(remove), "memory.facts")
 
 
+def memory_rollback() -> Outgoing:
+    """What a person asks the keeper who takes back a version that took the place of another."""
+    topic = f"handrail.{COMMANDS}"
+    return Outgoing(topic, KEY.encode(), ROLLBACK.encode(), encode_headers(ENVELOPE))
+
+
+def memory_given_back() -> Outgoing:
+    """What the keeper writes then."""
+    return _one(_written(CHANGE, ROLLBACK), "memory.facts")
+
+
 def memory_hold() -> Outgoing:
     """A legal hold on a subject."""
     hold = Command(op=Op.HOLD, space="", key="d1", by="person:ada", reason="a lawsuit")
@@ -135,5 +163,7 @@ MEMORY_KINDS = (
     memory_written,
     memory_refused,
     memory_tombstone,
+    memory_rollback,
+    memory_given_back,
     memory_hold,
 )

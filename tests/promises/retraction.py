@@ -38,8 +38,12 @@ from tests.promises.step_tools import ledger
 TeamOf = Callable[..., Team]
 
 facts = Memory("facts", carries=str, keeps=MemoryClass.FACT)
-names, told, sums, cries, tales = (
-    Topic(one, carries=str) for one in ("names", "told", "sums", "cries", "tales")
+guests = Memory("guests", carries=list[str], keeps=MemoryClass.FACT)
+rulings = Memory("rulings", carries=str, keeps=MemoryClass.DECISION)
+SPACES: dict[str, Memory[Any]] = {one.name: one for one in (facts, guests, rulings)}
+names, told, sums, cries, tales, visits, doors = (
+    Topic(one, carries=str)
+    for one in ("names", "told", "sums", "cries", "tales", "visits", "doors")
 )
 
 
@@ -88,29 +92,53 @@ async def teller(text: str, ctx: Context) -> str:
     return await ctx.call(stamp, text)
 
 
+@agent(reads=visits, writes=cries)
+async def porter(name: str, ctx: Context) -> str:
+    """Add a name to a list that it does not read; hand on."""
+    ctx.memory(guests).append("today", name)
+    return name
+
+
+@agent(reads=doors, writes=results)
+async def judge(text: str, ctx: Context) -> str:
+    """Rule once, and say from then on what it is told of its ruling."""
+    found = await ctx.memory(rulings).get(text)
+    if found is None:
+        await ctx.memory(rulings).put(text, f"{text} may come in", expect=NEW)
+        return ""
+    all_ = await ctx.memory(rulings).history(text)
+    return ", ".join(f"{one.version}: {one.flagged}" for one in (found, *all_))
+
+
 TEAM: list[Any] = [greeter, writer, adder, crier]
 
 
+class Retracting:
+    """What `handrail memory retract` does."""
+
+    def __init__(self, projection: Projection, acts: MemoryActs) -> None:
+        self.projection, self.acts = projection, acts
+
+    async def __call__(self, message: str, tenant: str = TENANT) -> Retraction:
+        """Plan."""
+        return await plan_retraction(self.projection, self.acts, message, tenant)
+
+
 @asynccontextmanager
-async def looking(team: Team, folder: Path) -> AsyncIterator[Callable[[str], Any]]:
-    """Stand where `handrail memory retract` stands."""
+async def looking(team: Team, folder: Path, *names: str) -> AsyncIterator[Retracting]:
+    """Stand where `handrail memory retract` stands; spaces are facts alone, if no others."""
+    spaces = {name: SPACES[name] for name in names or ("facts",)}
     keys = LocalKeys(folder / "keys" / "subjects.sqlite")
     settings = ViewSettings(
-        team.namespace, ["facts"], folder / "views", lambda one: opened(one, keys)
+        team.namespace, list(spaces), folder / "views", lambda one: opened(one, keys)
     )
     view, projection = MemoryView(team.bus, settings), Projection(folder / "p.sqlite")
     try:
         await view.start()
         await catch_up(team.bus, team.namespace, projection)
         sender = CommandSender(team.bus, team.namespace, TENANT)
-        spaces = {"facts": facts}
         memory = OnMemory(team.bus, sender, spaces, keys, view, WallClock().now_ms())
-        acts = MemoryActs(memory, Person("eve", "a test"))
-
-        async def plan(message: str, tenant: str = TENANT) -> Retraction:
-            return await plan_retraction(projection, acts, message, tenant)
-
-        yield plan
+        yield Retracting(projection, MemoryActs(memory, Person("eve", "a test")))
     finally:
         await view.close()
         projection.close()
@@ -205,3 +233,37 @@ async def test_a_message_that_nobody_has_heard_of_is_no_message_without_conseque
 
         assert not unheard.known
         assert (of_others.acts, of_others.left) == ((), ())
+
+
+async def test_what_was_added_to_goes_with_it_and_what_those_who_only_added_handed_on_does_not(
+    team_of: TeamOf, tmp_path: Path
+) -> None:
+    async with team_of(porter, crier, memory=[facts, guests]) as team:
+        tasks = [await team.submit(visits, name) for name in ("ada", "mallory", "bob")]
+        for task in tasks:
+            await task.until("completed")
+        async with looking(team, tmp_path, "facts", "guests") as plan:
+            found = await plan(await submission(team, tasks[1].id))
+            done = await plan.acts.carry_out(found.plan.changes)
+            again = await plan(await submission(team, tasks[1].id))
+
+        assert [one.sentence for one in done] == [None, None]
+        today = await team.memory(guests).get("today")
+        assert today is None or "mallory" not in today.value
+        cried = [await team.memory(facts).get(f"cry/{one}") for one in ("ada", "mallory", "bob")]
+        assert [one is None for one in cried] == [False, True, False]
+        assert (again.plan.changes, again.plan.left) == ((), ())
+
+
+async def test_a_handler_is_told_of_a_record_that_a_retraction_has_marked(
+    team_of: TeamOf, tmp_path: Path
+) -> None:
+    async with team_of(judge, memory=[rulings]) as team:
+        first = await team.submit(doors, "mallory")
+        await first.until("completed")
+        async with looking(team, tmp_path, "rulings") as plan:
+            found = await plan(await submission(team, first.id))
+            await plan.acts.carry_out(found.plan.changes)
+        second = await team.submit(doors, "mallory")
+
+        assert await second.result(str) == "2: a test, 1: None, 2: a test"

@@ -113,6 +113,7 @@ def as_given(space: Memory[M], kept: StoredRecord, keys: Finds | None) -> Record
         expires_at=_time(stored.expires_ms),
         supersedes=stored.supersedes,
         reference=reference(stored),
+        flagged=stored.flagged,
     )
 
 

@@ -59,6 +59,7 @@ class Book:
             "sealed": command.sealed,
             "derived_from": command.derived_from,
             "rollback_of": command.rollback_of,
+            "builds_on": command.builds_on,
             "flagged": command.reason if command.op is Op.FLAG else None,
             "previous": "digest" if before else None,
             "removed": removed,

@@ -37,6 +37,7 @@ SPACES: Mapping[str, Memory[Any]] = {
     "texts": Memory("texts", carries=str, keeps=MemoryClass.FACT),
     "tallies": Memory("tallies", carries=int, keeps=MemoryClass.FACT),
     "lists": Memory("lists", carries=list, keeps=MemoryClass.FACT),
+    "counts": Memory("counts", carries=int, keeps=MemoryClass.FACT, ttl_s=10 * 86_400),
 }
 Place = tuple[str, str]
 
@@ -70,6 +71,7 @@ def what_it_does(
     op, value = {
         "texts": (Op.PUT, f"text {number}"),
         "tallies": (Op.INCREMENT, number),
+        "counts": (Op.INCREMENT, number),
         "lists": (choice.choice((Op.APPEND, Op.ADD)), number),
     }[space]
     hidden = there is None or there.quarantined
@@ -134,7 +136,7 @@ def said(records: Mapping[Place, StoredRecord | None]) -> dict[Place, object]:
     return {
         place: None
         if one is None
-        else (one.value, one.label, one.quarantined, one.flagged, one.confidence)
+        else (one.value, one.label, one.quarantined, one.flagged, one.confidence, one.expires_ms)
         for place, one in records.items()
     }
 
