@@ -182,19 +182,27 @@ def _in_json(value: str) -> str:
 def error_without(name: str, error: Exception, secrets: Mapping[str, str]) -> Exception:
     """Give an error that says no secret, not in its causes either; the same one if it does not."""
     said = "".join(traceback.format_exception(error))
-    if cleared(said, secrets) == said:
-        return error
+    is_clear = cleared(said, secrets) == said
     if isinstance(error, Refused):
-        return Refused(
-            error.state,
-            cleared(error.detail, secrets),
-            title=cleared(error.title, secrets),
-            remedy=cleared(error.remedy, secrets),
-            retry_after_s=error.retry_after_s,
-            retry=error.retry,
-        )
+        told = _refusal_without(error, secrets)
+        # Its title is not among what is printed of it.
+        kept = (told.title, told.detail, told.remedy) == (error.title, error.detail, error.remedy)
+        return error if is_clear and kept else told
+    if is_clear:
+        return error
     return _as_cleared(error, secrets) or RuntimeError(
         f"{name}: {cleared(f'{type(error).__name__}: {error}', secrets)}"
+    )
+
+
+def _refusal_without(refused: Refused, secrets: Mapping[str, str]) -> Refused:
+    return Refused(
+        refused.state,
+        cleared(refused.detail, secrets),
+        title=cleared(refused.title, secrets),
+        remedy=cleared(refused.remedy, secrets),
+        retry_after_s=refused.retry_after_s,
+        retry=refused.retry,
     )
 
 

@@ -23,7 +23,7 @@ TeamOf = Callable[..., Team]
 CANARY = 'canary-4d1f"8e\\0a'
 BESIDE = "no-login-for"  #: stands beside the secret wherever a tool says it
 PLACES = ("topics", "logs", "prompts", "ledger")
-WAYS = ("return", "refuse", "raise", "die")
+WAYS = ("return", "refuse", "title", "raise", "die")
 
 log = structlog.get_logger("tests.canaries")
 
@@ -54,6 +54,8 @@ async def charge(ctx: ToolContext, how: str) -> str:
     key = ctx.secrets["psp"]
     if how == "refuse":
         raise Refused(State.NOT_FOUND, f"{BESIDE} {key}", remedy=f"use {key}")
+    if how == "title":
+        raise Refused(State.NOT_FOUND, "no such login", title=f"{BESIDE} {key}")
     if how == "die":
         raise Refused(State.NOT_FOUND, f"{BESIDE} {key}")
     if how == "raise":
@@ -69,7 +71,7 @@ async def clerk(how: str, ctx: Context) -> str:
     except Refused as no:
         if how == "die":
             raise
-        said = f"{no.detail} {no.remedy}"
+        said = f"{no.title} {no.detail} {no.remedy}"
     log.info("charged", said=said, more=Plant.at("logs"))
     told = f"{said} {Plant.at('prompts')}"
     await ctx.model(f"What does this mean? {told}", returns=str)

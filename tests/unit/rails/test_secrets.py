@@ -1,12 +1,14 @@
 """Where secrets are looked for, and that what a tool says is cleared of them."""
 
 import base64
+import traceback
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from handrail import Effect, Refused, State, tool
+from handrail.contract.failure import RetryClass
 from handrail.rails.secrets import (
     EnvironmentSecrets,
     FolderSecrets,
@@ -130,3 +132,34 @@ def test_an_error_that_is_cleared_is_still_one_of_its_class() -> None:
     assert str(lost) == "no answer to [secret psp]"
     assert isinstance(odd, RuntimeError)
     assert "s3cret" not in str(odd)
+
+
+@pytest.mark.parametrize("field", ["title", "detail", "remedy"])
+def test_a_refusal_says_a_secret_in_no_field(field: str) -> None:
+    secret = "s3cret.."  # a text that ends so loses its dots where a refusal is one line
+    words = {"detail": "It was refused.", field: f"no login for {secret}"}
+    detail = words.pop("detail")
+
+    told = error_without("pay", Refused(State.CONFLICT, detail, **words), {"psp": secret})
+
+    assert isinstance(told, Refused)
+    assert told.state is State.CONFLICT
+    assert getattr(told, field) == "no login for [secret psp]"
+    assert secret not in f"{vars(told)} {told.args}"
+
+
+def test_a_refusal_says_a_secret_in_no_cause_either() -> None:
+    lost = Refused(State.CONFLICT, "It was refused.", retry=RetryClass.NEVER, retry_after_s=3)
+    lost.__cause__ = OSError("no login for s3cret")
+
+    told = error_without("pay", lost, {"psp": "s3cret"})
+
+    assert isinstance(told, Refused)
+    assert (told.detail, told.retry, told.retry_after_s) == (lost.detail, lost.retry, 3)
+    assert "s3cret" not in "".join(traceback.format_exception(told))
+
+
+def test_a_refusal_without_a_secret_is_given_as_it_is() -> None:
+    refused = Refused(State.CONFLICT, "It was refused.")
+
+    assert error_without("pay", refused, {"psp": "s3cret"}) is refused
