@@ -10,7 +10,7 @@ import json
 import os
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -143,6 +143,50 @@ def cleared(text: str, secrets: Mapping[str, str]) -> str:
     for form, name in sorted(forms, key=lambda one: len(one[0]), reverse=True):
         text = text.replace(form, f"[secret {name}]")
     return text
+
+
+def longest_form(secrets: Mapping[str, str]) -> int:
+    """Give how many bytes the longest way takes in which one of these secrets may be written."""
+    return max((len(form.encode()) for one in secrets.values() for form in _forms(one)), default=0)
+
+
+def cleared_end(said: bytes, secrets: Mapping[str, str], bytes_max: int) -> str:
+    """Give the end of what was printed, cleared, in at most so many characters.
+
+    No part of a secret is left where the text was cut off, at its beginning or at its end.
+    `said` is all of it, or its last `bytes_max` bytes and `longest_form` before them.
+    """
+    begin = max(0, len(said) - bytes_max)
+    forms = [(form, name) for name, value in secrets.items() for form in _forms(value)]
+    text = cleared(said[_behind(begin, said, forms) :].decode("utf-8", "replace"), secrets)
+    ends = [(at, name) for form, name in forms if (at := _begun(form, text)) is not None]
+    if ends:
+        at, name = min(ends)
+        text = f"{text[:at]}[secret {name}]"
+    return text[-bytes_max:]
+
+
+def _behind(begin: int, said: bytes, forms: Sequence[tuple[str, str]]) -> int:
+    """Give the first place from `begin` on that lies in no secret."""
+    encoded = [form.encode() for form, _ in forms]
+    while True:
+        ends = [
+            at + len(form)
+            for form in encoded
+            if (at := said.rfind(form, max(0, begin - len(form) + 1), begin + len(form) - 1)) >= 0
+        ]
+        if not ends:
+            return begin
+        begin = max(ends)
+
+
+def _begun(form: str, text: str) -> int | None:
+    """Give the place from which a text is the beginning of a form, and no more; None: nowhere."""
+    head = form[:CHARS_MIN]
+    at = text.find(head, max(0, len(text) - len(form) + 1))
+    while at >= 0 and not form.startswith(text[at:]):
+        at = text.find(head, at + 1)
+    return at if at >= 0 else None
 
 
 def _forms(value: str) -> Iterator[str]:

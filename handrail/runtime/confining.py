@@ -24,7 +24,7 @@ from handrail.lane.failure_class import Failure, RaisedElsewhere
 from handrail.models.port import JsonObject, Model
 from handrail.rails.egress import Egress
 from handrail.rails.sandbox.outcome import Ending, Outcome
-from handrail.rails.secrets import SecretStore, cleared
+from handrail.rails.secrets import SecretStore
 from handrail.runtime.secret_store import ProjectSecrets
 from handrail.runtime.worker.acting import StepRunner
 
@@ -101,12 +101,7 @@ class ConfinedSteps(StepRunner):
         if outcome.log:
             # What a body has raised stands nowhere else.
             say = log.warning if outcome.ending is Ending.FAILED else log.info
-            say(
-                "tool said",
-                tool=tool.name,
-                task=ctx.task_id,
-                text=cleared(outcome.log, ctx.secrets),
-            )
+            say("tool said", tool=tool.name, task=ctx.task_id, text=outcome.log)
         return _result(tool, outcome)
 
 

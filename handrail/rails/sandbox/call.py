@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from handrail.rails.egress import Egress
 from handrail.rails.sandbox import egress_proxy, frames
 from handrail.rails.sandbox.child import SIGNALLED
 from handrail.rails.sandbox.outcome import Ending, Outcome, ended, unavailable
+from handrail.rails.secrets import cleared_end, longest_form
 
 CONFINED_S_MAX = 30.0  #: a machine that is far too busy; the body's own time begins afterwards
 CONFINED_BYTES_MAX = 4_096
@@ -34,8 +36,10 @@ class RanAtAll:
 class OneCall:
     """Everything that belongs to one call, from the order to the end of its last process."""
 
-    def __init__(self, number: int, limits: Limits, egress: Egress) -> None:
-        """Make the sockets of the call."""
+    def __init__(
+        self, number: int, limits: Limits, egress: Egress, secrets: Mapping[str, str]
+    ) -> None:
+        """Make the sockets of the call; what it prints is cleared of these secrets."""
         self.number = number
         self.limits = limits
         self.egress = egress
@@ -48,6 +52,9 @@ class OneCall:
         os.set_blocking(self._log, False)
         self._ours.setblocking(False)
         self._said = bytearray()
+        self._secrets = secrets
+        # What is cut off before it is cleared may be a part of a secret.
+        self._kept_bytes_max = LOG_BYTES_MAX + longest_form(secrets)
         asyncio.get_running_loop().add_reader(self._log, self._hear)
 
     def for_the_child(self) -> list[int]:
@@ -150,7 +157,7 @@ class OneCall:
         for _ in range(READS_AT_END_MAX):
             if not self._hear():
                 break
-        log = self._said.decode("utf-8", "replace")
+        log = cleared_end(bytes(self._said), self._secrets, LOG_BYTES_MAX)
         if ran.timed_out:
             return ended(Ending.TIMED_OUT, f"{self.limits.wall_s:g}", log)
         if ran.answer is None:
@@ -215,7 +222,7 @@ class OneCall:
         except BlockingIOError:
             return False
         self._said += data
-        del self._said[:-LOG_BYTES_MAX]
+        del self._said[: -self._kept_bytes_max]
         if not data:
             # Nobody holds the other end any more; a reader would be called without end.
             asyncio.get_running_loop().remove_reader(self._log)

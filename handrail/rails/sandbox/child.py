@@ -19,6 +19,7 @@ from handrail.rails.sandbox.confine import (
     network_of_its_own,
 )
 from handrail.rails.sandbox.means import Confinement
+from handrail.rails.secrets import cleared
 
 CALL_BYTES_MAX = 16 << 20
 DETAIL_CHARS_MAX = 2_000
@@ -113,21 +114,23 @@ def _become_first_of_a_namespace(engine: socket.socket) -> None:
 
 
 def _answer(engine: socket.socket, limits: Limits, opened: Opened) -> bytes:
+    secrets: Mapping[str, str] = {}
     try:
         call = frames.receive(engine, CALL_BYTES_MAX)
+        secrets = call["secrets"]
         os.environ.update(call["environment"])
         try:
             body = opened(call["tool"])
         except KeyError:
             return frames.frame({"kind": "unknown"})
-        result = asyncio.run(_run(body, call["call"].encode(), call["secrets"]))
+        result = asyncio.run(_run(body, call["call"].encode(), secrets))
         if len(result) > limits.output_bytes:
             return frames.frame({"kind": "output", "bytes": len(result)})
         return frames.frame({"kind": "done", "result": result.decode()})
     except MemoryError:
         return frames.frame({"kind": "memory"})
     except Refused as no:
-        return frames.frame(_refusal(no))
+        return frames.frame(_refusal(no, secrets))
     except BaseException as error:  # noqa: BLE001  a body may raise what it likes; the engine says it
         return frames.frame(_failure(error))
 
@@ -144,12 +147,16 @@ def _failure(error: BaseException) -> dict[str, Any]:
     return {"kind": "failed", "error": type(raised).__name__, "judged": judged}
 
 
-def _refusal(no: Refused) -> dict[str, Any]:
+def _refusal(no: Refused, secrets: Mapping[str, str]) -> dict[str, Any]:
+    def told(words: str) -> str:
+        # Cut before it is cleared, a secret would leave a part that nobody finds any more.
+        return cleared(words, secrets)[:DETAIL_CHARS_MAX]
+
     return {
         "kind": "refused",
         "state": no.state,
-        "title": no.title[:DETAIL_CHARS_MAX],
-        "detail": no.detail[:DETAIL_CHARS_MAX],
-        "remedy": no.remedy[:DETAIL_CHARS_MAX],
+        "title": told(no.title),
+        "detail": told(no.detail),
+        "remedy": told(no.remedy),
         "retry_after_s": no.retry_after_s,
     }

@@ -39,7 +39,7 @@ class Outcome:
     retry_after_s: float | None = None
     error: str = ""  #: the class of what the body raised, as its process names it
     judged: Mapping[str, object] = field(default_factory=dict[str, object])  #: see `child.Raised`
-    log: str = ""  #: what the body wrote to its output, for the operator; the end of it, bounded
+    log: str = ""  #: the end of what the body wrote to its output, cleared of its secrets
 
 
 _WORDS: dict[Ending, tuple[str, str]] = {

@@ -133,7 +133,7 @@ class Sandbox:
         async with self._places:
             control = await self._ready()
             self._numbers += 1
-            one = OneCall(self._numbers, limits, egress)
+            one = OneCall(self._numbers, limits, egress, call.secrets)
             self._calls[one.number] = one
             try:
                 return await self._run(control, one, call, how)

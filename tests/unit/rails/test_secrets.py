@@ -14,7 +14,9 @@ from handrail.rails.secrets import (
     FolderSecrets,
     SecretStore,
     cleared,
+    cleared_end,
     error_without,
+    longest_form,
     resolved,
     result_without,
 )
@@ -132,6 +134,47 @@ def test_an_error_that_is_cleared_is_still_one_of_its_class() -> None:
     assert str(lost) == "no answer to [secret psp]"
     assert isinstance(odd, RuntimeError)
     assert "s3cret" not in str(odd)
+
+
+SECRET = "4f1c-canary-9e2d77"  # in base64 all of it is its own
+
+
+def kept(said: bytes, bytes_max: int) -> bytes:
+    """Give what is kept of a text for `cleared_end`."""
+    return said[-bytes_max - longest_form({"psp": SECRET}) :]
+
+
+@pytest.mark.parametrize("behind", range(len(SECRET) + 2))
+@pytest.mark.parametrize("written", [SECRET, base64.b64encode(SECRET.encode()).decode()])
+def test_the_end_of_a_text_holds_no_part_of_a_secret_wherever_it_is_cut(
+    written: str, behind: int
+) -> None:
+    said = f"{'-' * 99}{written}{written}{'+' * (40 - behind)}".encode()
+
+    end = cleared_end(kept(said, 40), {"psp": SECRET}, 40)
+
+    assert end.lstrip("[secrt p]") == "+" * (40 - behind)
+    assert len(end) <= 40
+
+
+def test_secrets_that_overlap_where_a_text_is_cut_leave_no_part_of_either() -> None:
+    secrets = {"one": "abcdefgh", "two": "efghijkl"}
+
+    assert cleared_end(b"-----abcdefghijkl++++", secrets, 10) == "++++"
+
+
+@pytest.mark.parametrize("size", range(4, len(SECRET)))
+def test_a_text_that_ends_within_a_secret_does_not_end_in_a_part_of_it(size: int) -> None:
+    said = f"login for 4f1c- and {SECRET[:size]}".encode()
+
+    end = cleared_end(kept(said, 40), {"psp": SECRET}, 40)
+
+    assert end == "login for 4f1c- and [secret psp]"
+
+
+def test_the_end_of_a_text_is_given_whole_where_it_holds_no_secret() -> None:
+    assert cleared_end(b"nothing of it", {"psp": SECRET}, 40) == "nothing of it"
+    assert cleared_end(b"nothing of it", {}, 5) == "of it"
 
 
 @pytest.mark.parametrize("field", ["title", "detail", "remedy"])

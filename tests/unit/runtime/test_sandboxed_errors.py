@@ -179,7 +179,7 @@ async def test_what_a_sandbox_sends_of_an_error_is_believed_no_words() -> None:
         {"kind": "failed", "error": CANARY, "judged": {"class": CANARY, "retry_after_ms": CANARY}},
         {"kind": CANARY},
     ):
-        one = OneCall(1, Limits(), Egress())
+        one = OneCall(1, Limits(), Egress(), {})
         outcomes.append(one.outcome(RanAtAll(answer)))
         one.close()
     failed, forged = outcomes

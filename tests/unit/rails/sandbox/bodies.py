@@ -26,6 +26,23 @@ async def refuse(call: bytes, secrets: Mapping[str, str]) -> bytes:
     raise Refused(State.NOT_FOUND, "There is no order 42.", remedy="Ask for another.")
 
 
+async def refuse_at_length(call: bytes, secrets: Mapping[str, str]) -> bytes:
+    words = "x" * orjson.loads(call) + secrets["psp"]
+    raise Refused(State.CONFLICT, words, title=words, remedy=words)
+
+
+async def print_before(call: bytes, secrets: Mapping[str, str]) -> bytes:
+    """Print a secret and so many characters behind it."""
+    os.write(1, b"-" * 10_000 + secrets["psp"].encode() + b"+" * orjson.loads(call))
+    return b"null"
+
+
+async def print_half(call: bytes, secrets: Mapping[str, str]) -> bytes:
+    """End while it prints a secret."""
+    os.write(1, b"it is " + secrets["psp"][: orjson.loads(call)].encode())
+    os._exit(7)
+
+
 async def fail(call: bytes, secrets: Mapping[str, str]) -> bytes:
     os.write(1, b"just before")
     raise ValueError("nothing fits")
@@ -132,6 +149,9 @@ BODIES: dict[str, Body] = {
     for body in (
         echo,
         refuse,
+        refuse_at_length,
+        print_before,
+        print_half,
         fail,
         hang,
         hang_with_children,

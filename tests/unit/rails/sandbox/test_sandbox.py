@@ -27,6 +27,7 @@ from handrail.rails.sandbox.sandbox import Call, Proof, Sandbox, Setting
 from tests.waiting import until
 
 SETTING = Setting(opens="tests.unit.rails.sandbox.bodies:opens", project=Path(__file__).parent)
+SECRET = "4f1c-canary-9e2d-77ab"
 
 
 # One process that forks serves the whole file: starting it takes longer than any of these calls.
@@ -71,6 +72,40 @@ async def test_a_refusal_of_the_body_keeps_its_words(sandbox: Sandbox, best: Lev
 
     assert (outcome.ending, outcome.state) == (Ending.REFUSED, State.NOT_FOUND)
     assert (outcome.detail, outcome.remedy) == ("There is no order 42.", "Ask for another.")
+
+
+async def test_no_part_of_a_secret_is_in_a_refusal_that_is_too_long(
+    sandbox: Sandbox, best: Level
+) -> None:
+    call = Call("refuse_at_length", b"%d" % (2_000 - len(SECRET) // 2), {"psp": SECRET})
+
+    outcome = await sandbox.run(call, best, Limits())
+
+    for words in (outcome.title, outcome.detail, outcome.remedy):
+        assert words.rstrip("[secrt p") == "x" * (2_000 - len(SECRET) // 2)
+
+
+@pytest.mark.parametrize("behind", [0, 8_192 - len(SECRET) // 2, 8_192 - 1, 8_192])
+async def test_no_part_of_a_secret_is_in_what_is_kept_of_a_print(
+    sandbox: Sandbox, best: Level, behind: int
+) -> None:
+    call = Call("print_before", b"%d" % behind, {"psp": SECRET})
+
+    outcome = await sandbox.run(call, best, Limits())
+
+    assert outcome.ending is Ending.DONE
+    assert outcome.log.endswith("+" * behind)
+    assert outcome.log.strip("-+") in ("[secret psp]", "")
+
+
+@pytest.mark.parametrize("size", [8, len(SECRET)])
+async def test_no_part_of_a_secret_is_in_the_print_of_a_body_that_was_cut_off(
+    sandbox: Sandbox, best: Level, size: int
+) -> None:
+    outcome = await sandbox.run(Call("print_half", b"%d" % size, {"psp": SECRET}), best, Limits())
+
+    assert outcome.ending is Ending.DIED
+    assert outcome.log == "it is [secret psp]"
 
 
 async def test_what_a_body_raises_is_told_by_its_class_and_its_words_are_in_the_log_alone(
@@ -135,7 +170,7 @@ async def test_a_body_that_prints_without_end_keeps_the_end_of_it(
 
 
 async def test_what_a_body_prints_is_read_in_turns_and_at_its_end_to_the_last() -> None:
-    one = OneCall(1, Limits(), Egress())
+    one = OneCall(1, Limits(), Egress(), {})
     _, printing = one.for_the_child()
     fcntl.fcntl(printing, fcntl.F_SETPIPE_SZ, 8 << 16)
     os.write(printing, b"-" * (4 << 16))
