@@ -130,6 +130,7 @@ def _result(tool: Tool[Any, R], outcome: Outcome) -> R:
         title=outcome.title,
         remedy=remedy,
         retry_after_s=outcome.retry_after_s,
+        retry=outcome.retry,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from handrail.contract.confinement import Limits
-from handrail.contract.failure import State
+from handrail.contract.failure import RetryClass, State
 from handrail.rails.egress import Egress
 from handrail.rails.sandbox import egress_proxy, frames
 from handrail.rails.sandbox.child import SIGNALLED
@@ -181,6 +181,7 @@ class OneCall:
                     detail=str(answer["detail"]),
                     remedy=str(answer["remedy"]),
                     retry_after_s=None if after is None else float(after),
+                    retry=RetryClass(answer["retry"]),
                     log=log,
                 )
             case "memory":

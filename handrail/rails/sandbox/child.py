@@ -159,4 +159,5 @@ def _refusal(no: Refused, secrets: Mapping[str, str]) -> dict[str, Any]:
         "detail": told(no.detail),
         "remedy": told(no.remedy),
         "retry_after_s": no.retry_after_s,
+        "retry": no.retry,
     }

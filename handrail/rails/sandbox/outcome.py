@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from handrail.contract.failure import State
+from handrail.contract.failure import RetryClass, State
 
 
 class Ending(StrEnum):
@@ -37,6 +37,7 @@ class Outcome:
     detail: str = ""
     remedy: str = ""
     retry_after_s: float | None = None
+    retry: RetryClass | None = None  #: None: what the state says
     error: str = ""  #: the class of what the body raised, as its process names it
     judged: Mapping[str, object] = field(default_factory=dict[str, object])  #: see `child.Raised`
     log: str = ""  #: the end of what the body wrote to its output, cleared of its secrets

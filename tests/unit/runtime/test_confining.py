@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from handrail.contract.confinement import Level
-from handrail.contract.failure import Refused, State
+from handrail.contract.failure import Refused, RetryClass, State
 from handrail.contract.tool import Tool, ToolContext
 from handrail.lane.failure_class import RaisedElsewhere
 from handrail.models.extractive import ExtractiveModel
@@ -24,6 +24,7 @@ from decimal import Decimal
 from pydantic import BaseModel
 
 from handrail import Effect, Level, Refused, State, tool
+from handrail.contract.failure import RetryClass
 
 
 class Sum(BaseModel):
@@ -60,8 +61,8 @@ async def pay() -> None:
 
 @tool(effect=Effect.PURE, sandbox=Level.STANDARD)
 async def miss() -> None:
-    """Find nothing."""
-    raise Refused(State.NOT_FOUND, "There is no order 42.")
+    """Find nothing, and never will."""
+    raise Refused(State.NOT_FOUND, "There is no order 42.", retry=RetryClass.NEVER)
 
 
 @tool(effect=Effect.PURE)
@@ -161,6 +162,14 @@ async def test_what_a_confined_tool_ends_in_follows_from_its_effect(
 
     assert found.state is (state if offered(confined) else State.SANDBOX_UNAVAILABLE)
     assert found.remedy
+
+
+async def test_what_a_confined_tool_says_may_be_done_now_is_told(
+    confined: Confining, tools: dict[str, Tool[..., Any]]
+) -> None:
+    found = await ran(confined, tools["miss"])
+
+    assert found.retry is RetryClass.NEVER
 
 
 async def test_without_a_sandbox_its_tools_are_refused_with_the_reason(

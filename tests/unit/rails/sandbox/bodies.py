@@ -14,7 +14,7 @@ from pathlib import Path
 
 import orjson
 
-from handrail.contract.failure import Refused, State
+from handrail.contract.failure import Refused, RetryClass, State
 from handrail.rails.sandbox.child import Body
 
 
@@ -28,7 +28,7 @@ async def refuse(call: bytes, secrets: Mapping[str, str]) -> bytes:
 
 async def refuse_at_length(call: bytes, secrets: Mapping[str, str]) -> bytes:
     words = "x" * orjson.loads(call) + secrets["psp"]
-    raise Refused(State.CONFLICT, words, title=words, remedy=words)
+    raise Refused(State.CONFLICT, words, title=words, remedy=words, retry=RetryClass.NEVER)
 
 
 async def print_before(call: bytes, secrets: Mapping[str, str]) -> bytes:

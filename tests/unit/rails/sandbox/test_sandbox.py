@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from handrail.contract.confinement import MIB, Level, Limits
-from handrail.contract.failure import State
+from handrail.contract.failure import RetryClass, State
 from handrail.errors import SandboxBroken
 from handrail.rails.egress import Egress
 from handrail.rails.sandbox.call import OneCall, RanAtAll
@@ -72,6 +72,18 @@ async def test_a_refusal_of_the_body_keeps_its_words(sandbox: Sandbox, best: Lev
 
     assert (outcome.ending, outcome.state) == (Ending.REFUSED, State.NOT_FOUND)
     assert (outcome.detail, outcome.remedy) == ("There is no order 42.", "Ask for another.")
+
+
+async def test_what_may_be_done_with_a_request_is_what_the_body_said(
+    sandbox: Sandbox, best: Level
+) -> None:
+    call = Call("refuse_at_length", b"1", {"psp": SECRET})
+
+    outcome = await sandbox.run(call, best, Limits())
+    usual = await sandbox.run(Call("refuse", b"null"), best, Limits())
+
+    assert usual.retry is RetryClass.WITH_CHANGES
+    assert (outcome.state, outcome.retry) == (State.CONFLICT, RetryClass.NEVER)
 
 
 async def test_no_part_of_a_secret_is_in_a_refusal_that_is_too_long(
