@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,7 +30,7 @@ async def nothing(call: bytes, secrets: Mapping[str, str]) -> bytes:  # noqa: AR
     return b"null"
 
 
-def opens(project: str) -> object:  # noqa: ARG001  one for every project
+def opens(project: str, files: Sequence[str]) -> object:  # noqa: ARG001  one for every project
     """Find the one body."""
     return {"nothing": nothing}.__getitem__
 

@@ -37,6 +37,7 @@ def main() -> None:
                 name=Path(os.environ[NOTE_VARIABLE]).stem,
                 team=team.description(intake=settings.intake),
                 agents=team.chosen([arguments.agent]),
+                tool_files=team.tool_files,
             )
         )
     )

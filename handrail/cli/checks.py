@@ -173,12 +173,19 @@ def documents(settings: "Settings") -> Outcome:
 
 async def sandbox(settings: "Settings") -> Outcome:
     """Attempt what the sandbox forbids, and say which level holds here."""
+    from handrail.cli.team import checked_team
     from handrail.contract.confinement import Level
     from handrail.rails.sandbox.probe import proved
+    from handrail.runtime.discovery import ToolFiles
     from handrail.runtime.sandboxed_tools import setting
 
     try:
-        async with proved(setting(settings.project_dir)) as started:
+        loaded = checked_team(settings).loaded
+        wanted = setting(loaded.tools.values(), loaded.tool_files)
+    except HandrailError:
+        wanted = setting((), ToolFiles(settings.project_dir))  # the check of the team says why
+    try:
+        async with proved(wanted) as started:
             proof = started.proof
     except HandrailError as error:
         return Outcome(State.FAILED, f"{error.what} {error.why}", f"handrail runbook {error.code}")

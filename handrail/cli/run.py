@@ -44,11 +44,13 @@ def run(place: Place, names: tuple[str, ...]) -> int:
     wanted = [name for name in names if name not in {REGISTRAR, KEEPER}]
     if wanted or KEEPER in names:
         team, agents = team_and_agents(settings, wanted)
-        description = team.description
+        description, tool_files = team.description, team.loaded.tool_files
     else:
         from handrail.contract.team import TeamDescription
+        from handrail.runtime.discovery import ToolFiles
 
         agents, description = [], TeamDescription(())
+        tool_files = ToolFiles(settings.project_dir)
     writers = [name for name in (REGISTRAR, KEEPER) if name in names]
     if KEEPER in writers and not description.spaces:
         writers.remove(KEEPER)
@@ -60,6 +62,7 @@ def run(place: Place, names: tuple[str, ...]) -> int:
         name=_process_name(names),
         team=description,
         agents=agents,
+        tool_files=tool_files,
         writers=writers,
         on_ready=lambda _: _say_ready(agents, writers),
     )

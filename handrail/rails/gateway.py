@@ -55,8 +55,8 @@ class Rails:
 
     policy: Policy = field(default_factory=NoPolicy)
     limits: CallLimits = field(default_factory=CallLimits)
-    confines: Callable[[Level], str | None] = lambda level: _no_sandbox(level)
-    """Say why this machine cannot confine a tool so; None when it can."""
+    confines: Callable[[Tool[..., Any]], Refused | None] = lambda tool: _no_sandbox(tool)
+    """Say why a tool is not run here as confined as it declares; None when it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,14 +227,15 @@ def unknown_asker(wanted: Sequence[str], asked_by: str | None, *, by_asker: bool
 
 def _sandbox(call: Call, arguments: Mapping[str, Any], rails: Rails) -> Refused | None:
     del arguments
-    why = rails.confines(call.tool.terms.sandbox)
-    if why is None:
+    return rails.confines(call.tool)
+
+
+def _no_sandbox(tool: Tool[..., Any]) -> Refused | None:
+    level = tool.terms.sandbox
+    if level is Level.NONE:
         return None
-    return Refused(State.SANDBOX_UNAVAILABLE, f"{call.tool.name}: {why}")
-
-
-def _no_sandbox(level: Level) -> str | None:
-    return None if level is Level.NONE else f"nothing here confines a tool at level {level}"
+    why = f"{tool.name}: nothing here confines a tool at level {level}"
+    return Refused(State.SANDBOX_UNAVAILABLE, why)
 
 
 _Check = Callable[[Call, Mapping[str, Any], Rails], Refused | NeedsApproval | None]

@@ -6,7 +6,7 @@ sandbox; a process whose tools ask for none starts none.
 
 import contextlib
 import math
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -25,6 +25,7 @@ from handrail.models.port import JsonObject, Model
 from handrail.rails.egress import Egress
 from handrail.rails.sandbox.outcome import Ending, Outcome
 from handrail.rails.secrets import SecretStore
+from handrail.runtime.discovery import ToolFiles
 from handrail.runtime.secret_store import ProjectSecrets
 from handrail.runtime.worker.acting import StepRunner
 
@@ -43,40 +44,51 @@ class Confining:
     """What the gateway and the steps of one process ask about its sandbox."""
 
     def __init__(
-        self, sandbox: "Sandbox | None", why_not: str, project: Path | None = None
+        self,
+        sandbox: "Sandbox | None",
+        why_not: str,
+        declared: Collection[str],
+        project: Path | None = None,
     ) -> None:
-        """Use this sandbox; where there is none, `why_not` says why."""
-        self._sandbox = sandbox
+        """Use this sandbox, which has the bodies of these tools; without one `why_not` says why."""
+        self.sandbox = sandbox
         self._why_not = why_not
+        self._declared = declared
         self._secrets = ProjectSecrets(project)
 
-    def confines(self, level: Level) -> str | None:
-        """Say why a level is not to be had here; None when it is."""
+    def confines(self, tool: Tool[..., Any]) -> Refused | None:
+        """Say why a tool is not run here as confined as it declares; None when it is."""
+        level = tool.terms.sandbox
         if level is Level.NONE:
             return None
-        if self._sandbox is None:
-            return self._why_not
-        proof = self._sandbox.proof
+        if tool.name not in self._declared:
+            return Refused(
+                State.SANDBOX_UNAVAILABLE,
+                f"{tool.name} is confined, and stands in no file of which the sandbox knows",
+                remedy="Let its owner declare it in a file of tools/ or in that of its agent,"
+                " or import it there by its name.",
+            )
+        if self.sandbox is None:
+            return Refused(State.SANDBOX_UNAVAILABLE, f"{tool.name}: {self._why_not}")
+        proof = self.sandbox.proof
         if proof.level.holds(level):
             return None
-        why = " ".join(proof.leaks.values())
-        return f"level {level} does not hold here, only {proof.level}. {why} {proof.cure or ''}"
+        why = f"level {level} does not hold here, only {proof.level}."
+        why = " ".join([why, *proof.leaks.values(), proof.cure or ""]).rstrip()
+        return Refused(State.SANDBOX_UNAVAILABLE, f"{tool.name}: {why}")
 
     def steps(self, model: Model) -> StepRunner:
         """Make what carries out the steps of one invocation."""
-        return ConfinedSteps(model, self._sandbox, self._why_not, self._secrets)
+        return ConfinedSteps(model, self, self._secrets)
 
 
 class ConfinedSteps(StepRunner):
     """Carries steps out; a tool that declares a level, in the sandbox."""
 
-    def __init__(
-        self, model: Model, sandbox: "Sandbox | None", why_not: str, secrets: SecretStore
-    ) -> None:
-        """Use this sandbox."""
+    def __init__(self, model: Model, confining: Confining, secrets: SecretStore) -> None:
+        """Use the sandbox of this process."""
         super().__init__(model, secrets)
-        self._sandbox = sandbox
-        self._why_not = why_not
+        self._confining = confining
 
     async def carried_out(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:
         """Carry a tool out once, confined as it declares.
@@ -86,15 +98,17 @@ class ConfinedSteps(StepRunner):
         level = tool.terms.sandbox
         if level is Level.NONE:
             return await super().carried_out(tool, ctx, arguments)
-        if self._sandbox is None:
-            raise Refused(State.SANDBOX_UNAVAILABLE, f"{tool.name}: {self._why_not}")
+        if (refused := self._confining.confines(tool)) is not None:
+            raise refused
+        sandbox = self._confining.sandbox
+        assert sandbox is not None, "what is confined has a sandbox"
         from handrail.rails.sandbox.sandbox import Call  # noqa: PLC0415  it is loaded by now
         from handrail.rails.sandbox.tool_body import call_of  # noqa: PLC0415  the same
 
         call = Call(tool.name, call_of(orjson.dumps(plain(arguments)), ctx), ctx.secrets)
         limits = Limits(wall_s=tool.timeout_s, cpu_s=math.ceil(tool.timeout_s))
         try:
-            outcome = await self._sandbox.run(call, level, limits, Egress.of(tool.terms.egress))
+            outcome = await sandbox.run(call, level, limits, Egress.of(tool.terms.egress))
         except SandboxBroken as error:
             said = f"{tool.name}: {error.what} {error.why}"
             raise Refused(State.SANDBOX_UNAVAILABLE, said) from error
@@ -135,11 +149,13 @@ def _result(tool: Tool[Any, R], outcome: Outcome) -> R:
 
 
 @contextlib.asynccontextmanager
-async def confining(project: Path, tools: Iterable[Tool[..., Any]]) -> AsyncGenerator[Confining]:
+async def confining(
+    project: Path, tools: Collection[Tool[..., Any]], declared: ToolFiles
+) -> AsyncGenerator[Confining]:
     """Start the sandbox where a tool asks for it. One that does not start is told by each call."""
     if all(tool.terms.sandbox is Level.NONE for tool in tools):
         why_not = "no tool of this team asked for a sandbox when it was started"
-        yield Confining(None, why_not, project)
+        yield Confining(None, why_not, declared.by_name, project)
         return
     from handrail.rails.sandbox.probe import proved  # noqa: PLC0415  only where a sandbox is wanted
     from handrail.runtime.sandboxed_tools import setting  # noqa: PLC0415  the same
@@ -147,10 +163,10 @@ async def confining(project: Path, tools: Iterable[Tool[..., Any]]) -> AsyncGene
     async with contextlib.AsyncExitStack() as stack:
         sandbox, why_not = None, ""
         try:
-            sandbox = await stack.enter_async_context(proved(setting(project)))
+            sandbox = await stack.enter_async_context(proved(setting(tools, declared)))
         except SandboxBroken as error:
             why_not = f"{error.what} {error.why}"
             log.warning("sandbox did not start", reason=error.why)
         else:
             log.info("sandbox proved", level=sandbox.proof.level, leaks=dict(sandbox.proof.leaks))
-        yield Confining(sandbox, why_not, project)
+        yield Confining(sandbox, why_not, declared.by_name, project)

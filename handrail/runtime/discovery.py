@@ -33,6 +33,14 @@ from handrail.runtime.team_imports import INSTALLED, load_file, open_project
 
 
 @dataclass(frozen=True, slots=True)
+class ToolFiles:
+    """Which files declare the tools of a team, for a process that loads them too."""
+
+    folder: Path  #: in which the files know one another
+    by_name: Mapping[str, Path] = field(default_factory=dict[str, Path])
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedTeam:
     """What the files of a project folder declare, and which file declares which agent."""
 
@@ -41,6 +49,7 @@ class LoadedTeam:
     files: Mapping[str, Path]  #: agent → its file
     topics: Mapping[str, Topic[Any, Any]]
     tools: Mapping[str, Tool[..., Any]]
+    tool_files: ToolFiles
     spaces: Mapping[str, Memory[Any]] = field(default_factory=dict[str, Memory[Any]])
 
     def description(self, *, intake: str | None = None) -> TeamDescription:
@@ -84,10 +93,11 @@ def load_team(project: Path) -> LoadedTeam:
     files = _python_files(project / "agents")
     if not files:
         raise ProjectNotFound(folder=project)
-    declared: list[Any] = []
-    for folder in ("topics", "memory", "tools"):
-        for file in _python_files(project / folder):
-            declared += vars(_load(project, file)).values()
+    modules = [
+        (_load(project, file), file)
+        for folder in ("topics", "memory", "tools")
+        for file in _python_files(project / folder)
+    ]
     agents: list[tuple[Agent[..., Any], Path]] = []
     for file in files:
         module = _load(project, file)
@@ -98,8 +108,8 @@ def load_team(project: Path) -> LoadedTeam:
         if not found:
             raise NoAgentInFile(file=_shown(project, file))
         agents.append((found[0], file))
-        declared += vars(module).values()
-    return _team(project, agents, declared)
+        modules.append((module, file))
+    return _team(project, agents, modules)
 
 
 def load_single_file(file: Path) -> LoadedTeam:
@@ -115,13 +125,18 @@ def load_single_file(file: Path) -> LoadedTeam:
     agents = _agents_of(module)
     if not agents:
         raise NoAgentInFile(file=file)
-    return _team(file.parent, [(agent, file) for agent in agents], vars(module).values())
+    return _team(file.parent, [(agent, file) for agent in agents], [(module, file)])
 
 
 def _team(
-    folder: Path, agents: Sequence[tuple[Agent[..., Any], Path]], declared: Iterable[Any]
+    folder: Path,
+    agents: Sequence[tuple[Agent[..., Any], Path]],
+    modules: Sequence[tuple[types.ModuleType, Path]],
 ) -> LoadedTeam:
-    values: list[Any] = list(declared)
+    declared: list[tuple[Any, Path]] = [
+        (value, file) for module, file in modules for value in vars(module).values()
+    ]
+    values = [value for value, _ in declared]
     by_name: dict[str, Agent[..., Any]] = {}
     for agent, file in agents:
         if agent.name in by_name:
@@ -142,8 +157,20 @@ def _team(
         files={agent.name: file for agent, file in agents},
         topics={name: topic for name, topic in topics.items() if not topic.is_open},
         tools=tools,
+        tool_files=ToolFiles(folder, _files_of_tools(tools, declared)),
         spaces={value.name: value for value in values if is_memory(value)},
     )
+
+
+def _files_of_tools(
+    tools: Mapping[str, Tool[..., Any]], declared: Iterable[tuple[Any, Path]]
+) -> dict[str, Path]:
+    """Give the first file in which each tool stands: others have imported it."""
+    found: dict[str, Path] = {}
+    for value, file in declared:
+        if _is_tool(value) and tools[value.name] is value:
+            found.setdefault(value.name, file)
+    return found
 
 
 def _undoers(tools: Mapping[str, Tool[..., Any]]) -> list[tuple[Agent[..., Any], Path]]:

@@ -4,16 +4,18 @@ It is named to the sandbox as `OPENS`, so that the room of the rails need not kn
 found.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from handrail.contract.confinement import Level
 from handrail.contract.failure import Refused
 from handrail.contract.tool import Tool
 from handrail.lane.failure_class import classify
 from handrail.rails.sandbox.child import Body, Raised
 from handrail.rails.sandbox.sandbox import Setting
 from handrail.rails.sandbox.tool_body import of_tool
+from handrail.runtime.discovery import ToolFiles
 from handrail.runtime.team_imports import load_file
 
 OPENS = "handrail.runtime.sandboxed_tools:bodies"
@@ -21,12 +23,12 @@ OPENS = "handrail.runtime.sandboxed_tools:bodies"
 CODE = ("tools", "topics", "memory", "desk")
 
 
-def bodies(project: str) -> Callable[[str], Body]:
-    """Load every file of `tools/`; gives what finds the body of a tool by its name."""
+def bodies(project: str, files: Sequence[str]) -> Callable[[str], Body]:
+    """Load these files of a project; gives what finds the body of a tool by its name."""
     folder = Path(project)
     found: dict[str, Body] = {}
-    for file in sorted((folder / "tools").glob("*.py")):
-        for value in vars(load_file(folder, file)).values():
+    for file in files:
+        for value in vars(load_file(folder, Path(file))).values():
             if _is_tool(value):
                 found[value.name] = _judging(of_tool(value))
     return found.__getitem__
@@ -50,8 +52,15 @@ def _is_tool(value: object) -> TypeGuard[Tool[..., Any]]:
     return isinstance(value, Tool)
 
 
-def setting(project: Path) -> Setting:
-    """Say what the tools of a project may see: Python, its own code, and no data of anybody."""
-    folder = project.resolve()
-    reads = [str(folder / name) for name in CODE]
-    return Setting(opens=OPENS, project=folder, reads=reads, lists=[str(folder)])
+def setting(tools: Iterable[Tool[..., Any]], declared: ToolFiles) -> Setting:
+    """Say what the confined ones of these tools may see: Python, their team's code, no data.
+
+    Loaded are the files that declare them, and what those import: another file of the team may want
+    what the process that forks has not, such as the environment of the agents.
+    """
+    folder = declared.folder.resolve()
+    confined = [tool.name for tool in tools if tool.terms.sandbox is not Level.NONE]
+    known = {declared.by_name[name].resolve() for name in confined if name in declared.by_name}
+    files = sorted(known)
+    reads = [str(folder / name) for name in CODE] + [str(file) for file in files]
+    return Setting(opens=OPENS, project=folder, files=files, reads=reads, lists=[str(folder)])

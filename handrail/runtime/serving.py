@@ -37,6 +37,7 @@ from handrail.runtime.child import NOTE_VARIABLE
 from handrail.runtime.clock import WallClock
 from handrail.runtime.confining import Confining, confining
 from handrail.runtime.departed import bury_predecessors
+from handrail.runtime.discovery import ToolFiles
 from handrail.runtime.keeper import KEEPER, keeper
 from handrail.runtime.note import ProcessNote, ProcessState, note_path, read_note, write_note
 from handrail.runtime.registrar import registrar
@@ -178,6 +179,7 @@ class Serving:
     name: str
     team: TeamDescription
     agents: Sequence[Agent[..., Any]]
+    tool_files: ToolFiles
     writers: Sequence[str] = ()
     on_ready: Callable[[Sequence[Standing]], None] = lambda _: None
 
@@ -200,7 +202,7 @@ async def serve(plan: Serving) -> None:
             await bury_predecessors(bus, plan.settings.project_dir, noted.predecessor)
             async with (
                 _remote_tools(plan),
-                confining(plan.settings.project_dir, plan.team.tools) as confined,
+                confining(plan.settings.project_dir, plan.team.tools, plan.tool_files) as confined,
             ):
                 await _serve_all(_parts(plan, bus, model, confined), plan, noted, stop)
         noted.say(ProcessState.STOPPED)

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from handrail.contract.confinement import Level
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.contract.remote import Approved, RemoteTool
@@ -98,8 +97,8 @@ def _in_words(tool: Tool[Any, Any], arguments: JsonObject) -> str:
 def unconfined(policy: Policy | None = None) -> Rails:
     """Give the rails of a test: those of production, but tools run in the test's own process."""
 
-    def confines(level: Level) -> None:
-        del level
+    def confines(tool: Tool[..., Any]) -> None:
+        del tool
 
     return Rails(policy=policy or NoPolicy(), confines=confines)
 

@@ -38,8 +38,10 @@ CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C
 class Setting:
     """Where bodies come from and what every one of them may see."""
 
-    opens: str  #: "module:function": given the project, gives what finds a tool's body by name
+    #: "module:function": given project and files, gives what finds a tool's body by its name
+    opens: str
     project: Path
+    files: Sequence[Path] = ()  #: of the project, those that hold the bodies
     reads: Sequence[str] = ()  #: files and folders, besides Python and the system's libraries
     lists: Sequence[str] = ()  #: folders of which only the names may be seen
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -210,6 +212,7 @@ class Sandbox:
             "path": sys.path,
             "opens": setting.opens,
             "project": str(setting.project),
+            "files": [str(file) for file in setting.files],
         }
         try:
             await loop.sock_sendall(ours, orjson.dumps(known))

@@ -15,7 +15,7 @@ import selectors
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from handrail.rails.sandbox.confine import Paths, prepare
 from handrail.rails.sandbox.machine import look_around
 from handrail.rails.sandbox.means import Confinement
 
-Opener = Callable[[str], Opened]
+Opener = Callable[[str, Sequence[str]], Opened]
 DESCRIPTORS_OF_A_CALL = 2  #: its socket, and where it prints
 
 
@@ -167,7 +167,7 @@ def main() -> None:
     try:
         module, _, name = asked["opens"].partition(":")
         opener: Opener = getattr(importlib.import_module(module), name)
-        opened = opener(asked["project"])
+        opened = opener(asked["project"], asked["files"])
     except Exception as error:  # noqa: BLE001  whatever the team's files raise is told to the engine
         control.send(orjson.dumps({"failed": f"{type(error).__name__}: {error}"[:2000]}))
         return

@@ -1,7 +1,7 @@
 """A tool that declares a level runs in the sandbox of its process, or is refused in words."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from handrail.contract.tool import Tool, ToolContext
 from handrail.lane.failure_class import RaisedElsewhere
 from handrail.models.extractive import ExtractiveModel
 from handrail.runtime.confining import Confining, confining
+from handrail.runtime.discovery import ToolFiles, load_single_file, load_team
 from handrail.runtime.team_imports import close_projects, load_file
 
 TOOLS = '''
@@ -95,13 +96,18 @@ def tools(folder: Path) -> dict[str, Tool[..., Any]]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def confined(folder: Path, tools: dict[str, Tool[..., Any]]) -> AsyncIterator[Confining]:
     """What a process that serves the project starts."""
-    async with confining(folder, tools.values()) as made:
+    async with confining(folder, tools.values(), files_of(tools, folder)) as made:
         yield made
 
 
+def files_of(tools: Iterable[str], folder: Path) -> ToolFiles:
+    """Give what discovery finds of tools that stand in one file."""
+    return ToolFiles(folder, dict.fromkeys(tools, folder / "tools" / "sums.py"))
+
+
 def offered(confined: Confining) -> bool:
-    """Say whether this machine holds level `standard`, as the gateway is told."""
-    return confined.confines(Level.STANDARD) is None
+    """Say whether this machine holds level `standard`."""
+    return confined.sandbox is not None and confined.sandbox.proof.level.holds(Level.STANDARD)
 
 
 async def ran(confined: Confining, tool: Tool[..., Any], **arguments: Any) -> Any:
@@ -112,9 +118,17 @@ async def ran(confined: Confining, tool: Tool[..., Any], **arguments: Any) -> An
         return error
 
 
-async def test_the_gateway_is_told_which_level_is_to_be_had(confined: Confining) -> None:
-    assert confined.confines(Level.NONE) is None
-    assert offered(confined) or "does not hold here" in (confined.confines(Level.STANDARD) or "")
+async def test_the_gateway_is_told_which_level_is_to_be_had(
+    confined: Confining, tools: dict[str, Tool[..., Any]]
+) -> None:
+    refused = confined.confines(tools["add"])
+
+    assert confined.confines(tools["free"]) is None
+    if offered(confined):
+        assert refused is None
+    else:
+        assert refused is not None
+        assert "does not hold here" in refused.detail
 
 
 async def test_a_confined_tool_gives_its_result_with_its_types_from_another_process(
@@ -176,13 +190,16 @@ async def test_without_a_sandbox_its_tools_are_refused_with_the_reason(
     tools: dict[str, Tool[..., Any]], tmp_path: Path
 ) -> None:
     (tmp_path / "tools").mkdir()
-    (tmp_path / "tools" / "broken.py").write_text("raise OSError('no such printer')")
+    (tmp_path / "tools" / "sums.py").write_text("raise OSError('no such printer')")
 
-    async with confining(tmp_path, tools.values()) as broken:
+    async with confining(tmp_path, tools.values(), files_of(tools, tmp_path)) as broken:
         found = await ran(broken, tools["add"], first=1, more=[])
         beside = await ran(broken, tools["free"])
 
-    assert "no such printer" in (broken.confines(Level.STANDARD) or "")
+    refused = broken.confines(tools["add"])
+
+    assert refused is not None
+    assert refused.detail == found.detail
     assert (found.state, "no such printer" in found.detail) == (State.SANDBOX_UNAVAILABLE, True)
     assert beside == os.getpid()
 
@@ -190,6 +207,95 @@ async def test_without_a_sandbox_its_tools_are_refused_with_the_reason(
 async def test_a_team_whose_tools_ask_for_none_starts_none(
     tools: dict[str, Tool[..., Any]], folder: Path
 ) -> None:
-    async with confining(folder, [tools["free"]]) as none:
-        assert none._sandbox is None
-        assert none.confines(Level.STANDARD)
+    async with confining(folder, [tools["free"]], files_of(["free"], folder)) as none:
+        assert none.sandbox is None
+        assert none.confines(tools["free"]) is None
+
+
+@pytest.mark.parametrize("beside", [[], ["add"]])
+async def test_a_confined_tool_that_the_team_does_not_declare_is_refused_with_its_cure(
+    tools: dict[str, Tool[..., Any]], folder: Path, beside: list[str]
+) -> None:
+    declared = files_of(["free", *beside], folder)
+
+    async with confining(folder, [tools[name] for name in declared.by_name], declared) as confined:
+        found = await ran(confined, tools["miss"])
+        told = confined.confines(tools["miss"])
+
+    assert told is not None
+    assert (found.state, found.detail) == (State.SANDBOX_UNAVAILABLE, told.detail)
+    assert "stands in no file" in told.detail
+    assert "declare it in a file of tools/" in told.remedy
+
+
+DECLARING = """
+import os
+
+from handrail import Topic, agent, results, tool
+from tools.sums import add
+
+names = Topic("names", carries=str)
+
+
+@tool
+async def plain(order: str) -> str:
+    "Say nothing of oneself."
+    return f"{order} by {os.getpid()}"
+
+
+@agent(reads=names, writes=results)
+async def clerk(name: str) -> str:
+    return name
+"""
+OTHER = """
+import os
+
+from handrail import Topic, agent, results
+
+guarded = Topic("guarded", carries=str)
+GUARDED = os.environ["GUARDED"]
+
+
+@agent(reads=guarded, writes=results)
+async def guard(name: str) -> str:
+    return name
+"""
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Iterator[Path]:
+    """A team with a confined tool in its agent's file, and files that load in no other process."""
+    for name, text in {
+        "team/tools/sums.py": TOOLS,
+        "team/tools/_draft.py": "raise RuntimeError('a draft')",
+        "team/agents/clerk.py": DECLARING,
+        "team/agents/guard.py": OTHER,
+        "team/clerk.py": DECLARING,
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    yield tmp_path / "team"
+    close_projects(tmp_path)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["project", "single file"])
+async def test_a_confined_tool_runs_whichever_file_of_its_team_declares_it(
+    team: Path, whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUARDED", "by the environment of the agents")
+    loaded = load_team(team) if whole else load_single_file(team / "clerk.py")
+    tools = loaded.tools
+    # A file that stands alone has its own folder as its project, wherever the command was given.
+    where = team if whole else team.parent
+
+    async with confining(where, tools.values(), loaded.tool_files) as confined:
+        found = await ran(confined, tools["plain"], order="42")
+        imported = await ran(confined, tools["add"], first=Decimal(1), more=[])
+
+    assert confined.sandbox is not None, "a file was loaded that declares none of them"
+    if not offered(confined):
+        assert found.state is imported.state is State.SANDBOX_UNAVAILABLE
+        return
+    assert found.startswith("42 by ")
+    assert found != f"42 by {os.getpid()}"
+    assert imported.amount == Decimal(1)

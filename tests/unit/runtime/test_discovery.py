@@ -250,6 +250,28 @@ async def test_a_single_file_is_a_team(tmp_path: Path) -> None:
         load_single_file(tmp_path)
 
 
+TOOL = """
+    from handrail.contract.tool import tool
+    @tool
+    async def pay(order: str) -> str:
+        "Pay."
+        return order
+"""
+
+
+def test_the_file_that_declares_a_tool_is_known_and_not_one_that_imports_it(tmp_path: Path) -> None:
+    own = f"{AGENT}\n    from tools.pay import pay\n{TOOL.replace('pay', 'ask')}"
+    a_team(tmp_path, tools__pay=TOOL, tools___draft="raise RuntimeError", agents__researcher=own)
+
+    team = load_team(tmp_path)
+
+    assert team.tool_files.folder == tmp_path
+    assert team.tool_files.by_name == {
+        "pay": tmp_path / "tools" / "pay.py",
+        "ask": tmp_path / "agents" / "researcher.py",
+    }
+
+
 def test_an_unknown_agent_is_answered_with_the_nearest_name(tmp_path: Path) -> None:
     team = load_team(a_team(tmp_path))
 

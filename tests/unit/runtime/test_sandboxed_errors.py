@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from handrail import Context, Level, Refused, TaskFailed, agent, results
+from handrail import Context, Refused, TaskFailed, agent, results
 from handrail.contract.confinement import Limits
 from handrail.contract.failure import State
 from handrail.contract.tool import Tool, ToolContext
@@ -18,6 +18,7 @@ from handrail.rails.egress import Egress
 from handrail.rails.sandbox.call import OneCall, RanAtAll
 from handrail.rails.sandbox.outcome import Ending
 from handrail.runtime.confining import Confining, confining
+from handrail.runtime.discovery import ToolFiles
 from handrail.runtime.team_imports import close_projects, load_file
 from handrail.runtime.worker.tool_failure import tool_failed_in_words
 from handrail.testing import Team, calls, says
@@ -91,13 +92,14 @@ def tools(folder: Path) -> dict[str, Tool[..., Any]]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def confined(folder: Path, tools: dict[str, Tool[..., Any]]) -> AsyncIterator[Confining]:
     """What a process that serves the project starts."""
-    async with confining(folder, tools.values()) as made:
+    files = dict.fromkeys(tools, folder / "tools" / "failing.py")
+    async with confining(folder, tools.values(), ToolFiles(folder, files)) as made:
         yield made
 
 
-def runs(confined: Confining, where: str) -> bool:
-    """Say whether tools run there; where they cannot be confined there is nothing to compare."""
-    return where == "_here" or confined.confines(Level.STANDARD) is None
+def runs(confined: Confining, tool: Tool[..., Any]) -> bool:
+    """Say whether it runs here; where it cannot be confined there is nothing to compare."""
+    return confined.confines(tool) is None
 
 
 async def told(confined: Confining, tool: Tool[..., Any], how: str) -> Exception:
@@ -114,7 +116,7 @@ async def told(confined: Confining, tool: Tool[..., Any], how: str) -> Exception
 async def test_what_a_tool_raises_is_told_alike_in_its_sandbox_and_without_one(
     confined: Confining, tools: dict[str, Tool[..., Any]], name: str, how: str
 ) -> None:
-    if not runs(confined, ""):
+    if not runs(confined, tools[name]):
         return
     apart = await told(confined, tools[name], how)
     here = await told(confined, tools[f"{name}_here"], how)
@@ -135,7 +137,7 @@ async def test_the_words_of_an_error_reach_nobody_but_the_log_wherever_the_tool_
     where: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if not runs(confined, where):
+    if not runs(confined, tools[name + where]):
         return
     failing = tools[name + where]
 

@@ -1,5 +1,6 @@
 """A project's tools run in the sandbox with what they declare, and see no data of the project."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -7,12 +8,14 @@ import pytest
 
 from handrail.contract.confinement import Limits
 from handrail.contract.failure import State
-from handrail.contract.tool import ToolContext
+from handrail.contract.tool import Tool, ToolContext
 from handrail.rails.sandbox.means import holds
 from handrail.rails.sandbox.outcome import Ending
 from handrail.rails.sandbox.sandbox import Call, Proof, Sandbox
 from handrail.rails.sandbox.tool_body import call_of
+from handrail.runtime.discovery import ToolFiles
 from handrail.runtime.sandboxed_tools import setting
+from handrail.runtime.team_imports import close_projects, load_file
 
 TOOLS = '''
 from decimal import Decimal
@@ -21,7 +24,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from desk.money import doubled
-from handrail import Effect, Refused, State, ToolContext, tool
+from handrail import Effect, Level, Refused, State, ToolContext, tool
 
 
 class Receipt(BaseModel):
@@ -29,13 +32,13 @@ class Receipt(BaseModel):
     task: str
 
 
-@tool(effect=Effect.READ)
+@tool(effect=Effect.READ, sandbox=Level.STANDARD)
 async def double(ctx: ToolContext, amount: Decimal) -> Receipt:
     """Double an amount."""
     return Receipt(amount=doubled(amount), task=ctx.task_id)
 
 
-@tool(effect=Effect.READ)
+@tool(effect=Effect.READ, sandbox=Level.STANDARD)
 async def read(path: str) -> str:
     """Read a file."""
     try:
@@ -47,7 +50,7 @@ CONTEXT = ToolContext(idem_key="k", task_id="t-1", tenant="acme", deadline_ms=1)
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path) -> Iterator[Path]:
     """A project with two tools, plain code, and a password in its settings."""
     files = {
         "tools/money.py": TOOLS,
@@ -60,11 +63,16 @@ def project(tmp_path: Path) -> Path:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    return tmp_path
+    yield tmp_path
+    close_projects(tmp_path)
 
 
 async def test_a_declared_tool_runs_in_the_sandbox_with_its_types(project: Path) -> None:
-    async with Sandbox(setting(project)) as sandbox:
+    file = project / "tools" / "money.py"
+    declared = ToolFiles(project, {"double": file, "read": file})
+    tools = [one for one in vars(load_file(project, file)).values() if isinstance(one, Tool)]
+
+    async with Sandbox(setting(tools, declared)) as sandbox:
         best = holds(sandbox.machine)
         sandbox.trust(Proof(best))
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -170,11 +170,11 @@ BODIES: dict[str, Body] = {
 }
 
 
-def opens(project: str):
+def opens(project: str, files: Sequence[str]):
     """Find a body by its name."""
     return BODIES.__getitem__
 
 
-def breaks(project: str):
+def breaks(project: str, files: Sequence[str]):
     """Fail, as a team's file may."""
     raise RuntimeError(f"the tools of {Path(project).name} are broken")
