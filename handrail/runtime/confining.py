@@ -137,7 +137,7 @@ def _result(tool: Tool[Any, R], outcome: Outcome) -> R:
         raise Refused(state, f"{tool.name}: {outcome.detail}")
     refused, remedy = outcome.ending is Ending.REFUSED, outcome.remedy
     if outcome.ending is Ending.OUTPUT_TOO_LARGE and tool.effect not in LEAVES_NO_TRACE:
-        remedy = "Let the tool's owner raise output_bytes."  # less of it is another act
+        remedy = "Let the tool's owner have it give back less."  # asking for less is another act
     raise Refused(
         state,
         outcome.detail if refused else f"{tool.name}: {outcome.detail}",

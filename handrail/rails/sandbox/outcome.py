@@ -50,19 +50,19 @@ _WORDS: dict[Ending, tuple[str, str]] = {
     ),
     Ending.TIMED_OUT: (
         "The tool did not end within {fact} s, and its processes were killed.",
-        "Find out at the other side whether it happened; raise wall_s if it is merely slow.",
+        "Find out at the other side whether it happened; if it is merely slow, raise timeout_s.",
     ),
     Ending.OUT_OF_MEMORY: (
         "The tool wanted more than its {fact} bytes of memory.",
-        "Let the tool's owner raise memory_bytes or have it hold less at a time.",
+        "Find out at the other side whether it happened; have it hold less at a time.",
     ),
     Ending.OUT_OF_CPU: (
         "The tool used up its {fact} s of computing time and was killed.",
-        "Let the tool's owner raise cpu_s or have it compute less.",
+        "Find out at the other side whether it happened; raise timeout_s or have it compute less.",
     ),
     Ending.OUTPUT_TOO_LARGE: (
         "The tool gave back {fact} bytes, which is more than it may.",
-        "Ask for less, or let the tool's owner raise output_bytes.",
+        "Ask for less, or let the tool's owner have it give back less.",
     ),
     Ending.DIED: (
         "The tool's process ended without an answer: {fact}.",

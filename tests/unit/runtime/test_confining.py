@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from handrail.contract.confinement import Level
+from handrail.contract.confinement import Level, Limits
 from handrail.contract.failure import Refused, RetryClass, State
 from handrail.contract.tool import Tool, ToolContext
 from handrail.lane.failure_class import RaisedElsewhere
 from handrail.models.extractive import ExtractiveModel
-from handrail.runtime.confining import Confining, confining
+from handrail.rails.sandbox.outcome import Ending, ended
+from handrail.runtime.confining import Confining, _result, confining
 from handrail.runtime.discovery import ToolFiles, load_single_file, load_team
 from handrail.runtime.team_imports import close_projects, load_file
 
@@ -184,6 +186,32 @@ async def test_what_a_confined_tool_says_may_be_done_now_is_told(
     found = await ran(confined, tools["miss"])
 
     assert found.retry is RetryClass.NEVER
+
+
+ENDINGS = set(Ending) - {Ending.DONE, Ending.REFUSED, Ending.FAILED, Ending.UNAVAILABLE}
+
+
+@pytest.mark.parametrize("ending", sorted(ENDINGS))
+@pytest.mark.parametrize("name", ["look", "pay"])
+async def test_no_cure_of_a_confined_tool_names_a_bound_that_no_tool_can_declare(
+    tools: dict[str, Tool[..., Any]], name: str, ending: Ending
+) -> None:
+    with pytest.raises(Refused) as refused:
+        _result(tools[name], ended(ending, "7"))
+
+    assert not [one.name for one in fields(Limits) if one.name in refused.value.remedy]
+
+
+@pytest.mark.parametrize("ending", [Ending.TIMED_OUT, Ending.OUT_OF_CPU])
+async def test_an_act_that_ran_out_of_time_is_told_by_the_term_that_gives_it_more(
+    tools: dict[str, Tool[..., Any]], ending: Ending
+) -> None:
+    with pytest.raises(Refused) as refused:
+        _result(tools["pay"], ended(ending, "7"))
+
+    assert refused.value.state is State.OUTCOME_UNKNOWN
+    assert "timeout_s" in refused.value.remedy
+    assert "Find out at the other side" in refused.value.remedy
 
 
 async def test_without_a_sandbox_its_tools_are_refused_with_the_reason(
