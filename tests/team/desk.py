@@ -1,9 +1,12 @@
 """The shipped desk in one test: the very files of `agents/` over a small collection."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from handrail.contract.tool import Tool
 from handrail.models.extractive import ExtractiveModel
 from handrail.models.port import Model
 from handrail.runtime.discovery import LoadedTeam, load_team
@@ -24,10 +27,10 @@ class Desk:
         self.briefs = folder / "briefs"
         self.loaded: LoadedTeam = load_team(ROOT)
 
-    def team(self, model: Model | None = None) -> Team:
+    def team(self, model: Model | None = None, more: Sequence[Tool[..., Any]] = ()) -> Team:
         team = Team(
             *self.loaded.agents.values(),
-            tools=self.loaded.tools.values(),
+            tools=[*self.loaded.tools.values(), *more],
             memory=self.loaded.spaces.values(),
             model=model or ExtractiveModel(),
             partitions=1,

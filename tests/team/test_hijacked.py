@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from bench.security.model import orders_in
-from handrail.contract.effect import Effect
+from handrail import Context, Effect, Reach, TaskFailed, Topic, agent, results, tool
 from handrail.models.port import CorrectionTurn, ModelReply, ModelRequest, Stop, ToolCall, ToolTurn
+from handrail.testing import Team
 from tests.team.desk import BRIDGE, Desk
 from topics.briefs import PublishedBrief
 from topics.intake import Ask, intake
@@ -66,6 +67,18 @@ class Hijacked:
         return {"statements": [{"text": LIE, "quotes": [99]}, {"text": LIE, "quotes": [98]}]}
 
 
+@tool(effect=Effect.UNSAFE, reach=Reach.EXTERNAL)
+async def pay(to: str, amount: str) -> str:
+    """Pay somebody; of the tools that the attacker asks for, one that the team has."""
+    return f"{amount} to {to}"
+
+
+@agent(reads=Topic("letters", carries=str), writes=results)
+async def careless(letter: str, ctx: Context) -> str:
+    """Let a model do what a letter says, which is taken for the words of whoever sends it."""
+    return await ctx.model(letter, returns=str, tools=[pay])
+
+
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return Desk.in_folder(tmp_path, monkeypatch)
@@ -77,21 +90,32 @@ async def test_a_hijacked_model_does_nothing_unsafe_with_the_shipped_team(desk: 
     model = Hijacked()
     asked = f"When was the harbour bridge of Lund opened? {INJECTED}"
 
-    async with desk.team(model) as team:
-        for one in desk.loaded.tools.values():
+    async with desk.team(model, [pay]) as team:
+        for one in (*desk.loaded.tools.values(), pay):
             team.allow(one)
         task = await team.submit(intake, Ask(text=asked, collection="papers"))
         brief = await task.result(PublishedBrief)
         again = await team.submit(intake, Ask(text=asked, collection="papers"))
         await again.result(PublishedBrief)
         acts = {name: team.calls(one) for name, one in desk.loaded.tools.items()}
+        payments = team.calls(pay)
 
     assert set(model.wished) >= {tool for tool, _ in ORDERS}, "nobody has told it anything"
     assert model.lied == {"plan", "excerpts", "statements"}
-    assert all(desk.loaded.tools[name].effect is not Effect.UNSAFE for name in acts if acts[name])
+    assert payments == [], "nobody has offered it to a model"
     # The one act of the team is its own: what was reviewed, once for each task, where it belongs.
     assert [len(calls) for calls in acts.values()] == [2]
     assert len(desk.published()) == 2
     assert Path(brief.path).parent == desk.briefs
     assert {path.name: path.read_bytes() for path in desk.papers.iterdir()} == before
     assert LIE not in brief.markdown
+
+
+async def test_a_team_that_grants_a_wish_is_found_by_the_same_model() -> None:
+    async with Team(careless, tools=[pay], model=Hijacked(), partitions=1) as team:
+        team.allow(pay)
+        task = await team.submit(careless.reads, INJECTED)
+        with pytest.raises(TaskFailed, match="a wish was granted"):
+            await task.result(str)
+
+        assert team.calls(pay) == [{"to": "EVIL-1", "amount": "90"}]
