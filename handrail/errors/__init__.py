@@ -130,6 +130,7 @@ from handrail.errors.store import (
 )
 from handrail.errors.subject import (
     ErasureUnfinished,
+    KeeperRefused,
     KeysNotInstalled,
     KeysUnusable,
     SealBroken,
@@ -223,6 +224,7 @@ __all__ = [
     "JarsUnreachable",
     "JavaWillNotStart",
     "JournalBroken",
+    "KeeperRefused",
     "KeeperSilent",
     "KeyInvalid",
     "KeysNotInstalled",

@@ -53,6 +53,19 @@ class ErasureUnfinished(HandrailError):
     failure_class: ClassVar[FailureClass] = FailureClass.TRANSIENT
 
 
+class KeeperRefused(HandrailError):
+    """The keeper of memory has refused to {op} {subject}: {sentence}
+
+    Why: the keeper decides what is removed. {state}
+    Do: {cure}
+    handrail runbook HR-KEY-006    what is done already, and what is not
+    """
+
+    code: ClassVar[str] = "HR-KEY-006"
+    exit_code: ClassVar[int] = 4
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
 class KeysNotInstalled(HandrailError):
     """The store of the keys of subjects {named} cannot be used.
 

@@ -1,4 +1,4 @@
-"""The tables of a view: what is remembered, every version, the words, and how far it is read."""
+"""The tables of a view: what is remembered, every version, words, holds, and how far it is read."""
 
 from typing import Final
 
@@ -49,10 +49,22 @@ LAYOUTS: Final = (
     INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
     INSERT INTO words (words, rank) VALUES ('hashsize', 16777216);
     """,
+    """
+    DELETE FROM position; DELETE FROM seen; DELETE FROM taken; DELETE FROM scope;
+    DELETE FROM record; DELETE FROM version; DELETE FROM words;
+    UPDATE beginning SET token = hex(randomblob(8));
+    UPDATE state SET current_ms = 0, purge_due = 1, unreadable = 0;
+    CREATE TABLE hold (
+        topic TEXT NOT NULL, partition INTEGER NOT NULL, subject TEXT NOT NULL,
+        by TEXT NOT NULL, reason TEXT NOT NULL, since_ms INTEGER NOT NULL,
+        PRIMARY KEY (topic, partition, subject)
+    ) WITHOUT ROWID, STRICT;
+    CREATE INDEX version_written ON version (written_ms);
+    """,
 )
 
 #: What a fold fills, and what is emptied to fold anew.
-TABLES: Final = ("position", "seen", "taken", "scope", "record", "version", "words")
+TABLES: Final = ("position", "seen", "taken", "scope", "record", "version", "words", "hold")
 
 
 def clean_deletes(database: Database) -> Database:

@@ -1,4 +1,4 @@
-"""Reads every version of every record out of a view's file, for plans that look at all of them."""
+"""Reads out of a view's file what plans want to know: every version, and what is on hold."""
 
 import zlib
 from pathlib import Path
@@ -7,6 +7,7 @@ from handrail.errors.store import StoreDamaged
 from handrail.memory.derivation import Name, name_of
 from handrail.memory.tables import LAYOUTS
 from handrail.store.sqlite import Database
+from handrail.store.subject_keys import Hold
 from handrail.wire.memory import StoredRecord
 
 
@@ -27,6 +28,23 @@ def every_version(path: Path) -> list[StoredRecord]:
     finally:
         database.close()
     return list(found.values())
+
+
+def hold_on(path: Path, subject: str) -> Hold | None:
+    """Give the newest legal hold that the keeper has written on a subject, as `tenant/~digest`."""
+    database = Database.open(path, LAYOUTS)
+    try:
+        row = database.first(
+            "SELECT by, reason, since_ms FROM hold WHERE subject = ? ORDER BY since_ms DESC",
+            (subject,),
+        )
+    finally:
+        database.close()
+    if row is None:
+        return None
+    by, reason, since_ms = row
+    assert isinstance(since_ms, int)
+    return Hold(str(by), str(reason), since_ms)
 
 
 def holds_of_subject(path: Path, digest: str) -> bool:

@@ -27,6 +27,7 @@ from handrail.wire.memory import (
     HISTORY,
     HOLD_PREFIX,
     AppliedMark,
+    Command,
     Positions,
     StoredRecord,
     space_topic,
@@ -116,7 +117,8 @@ class View:
             "DELETE FROM words WHERE rowid IN (SELECT id FROM record WHERE space = ?)", (space,)
         )
         self.database.execute("DELETE FROM record WHERE space = ?", (space,))
-        self.database.execute("DELETE FROM position WHERE topic = ?", (topic,))
+        for table in ("position", "hold"):
+            self.database.execute(f"DELETE FROM {table} WHERE topic = ?", (topic,))  # noqa: S608  # names of our own
         self.database.execute(
             "DELETE FROM seen WHERE topic = ?", (topic.removeprefix(f"{self.namespace}."),)
         )
@@ -274,7 +276,7 @@ class _Fold:
                 elif record.key == APPLIED_KEY:
                     applied = max(applied, self._mark(record))
                 elif (record.key or b"").startswith(HOLD_PREFIX):
-                    continue  # of no concern to readers: it says what may not be forgotten
+                    self._hold(record)
                 else:
                     applied = max(applied, self._record(space, record))
             except (MemoryRecordInvalid, UnicodeDecodeError) as error:
@@ -309,6 +311,21 @@ class _Fold:
             (record.partition, mark.applied, record.value),
         )
         return mark.applied
+
+    def _hold(self, record: Record) -> None:
+        """Take in a legal hold, or its end: of no concern to readers, but to whoever forgets."""
+        subject = (record.key or b"").removeprefix(HOLD_PREFIX).decode()
+        where = (record.topic, record.partition, subject)
+        if record.value is None:
+            self._database.execute(
+                "DELETE FROM hold WHERE topic = ? AND partition = ? AND subject = ?", where
+            )
+            return
+        command = Command.decode(record.value)
+        self._database.execute(
+            "INSERT OR REPLACE INTO hold VALUES (?, ?, ?, ?, ?, ?)",
+            (*where, command.by, command.reason, record.timestamp_ms),
+        )
 
     def _record(self, space: str, record: Record) -> int:
         key = (record.key or b"").decode()

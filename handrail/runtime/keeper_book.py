@@ -82,7 +82,8 @@ class _Batch:
     order: list[Place | None] = field(default_factory=list[Place | None])
     mark: AppliedMark | None = None
     wrote: dict[str, int] = field(default_factory=dict[str, int])
-    #: ^ space → the last command that wrote to it
+    #: ^ space → the last command that wrote to its topic
+    history: int = -1  #: the last command that wrote to the history
 
 
 class KeeperBook:
@@ -279,7 +280,7 @@ class KeeperBook:
             self._batch.state[place] = Outgoing(topic, key, body, (), self._partition)
             self._shelf.put(record, len(body), digest)
             self._bodies.put(place, record, len(body))
-        self._batch.wrote[record.space] = record.applied
+        self._batch.wrote[record.space] = self._batch.history = record.applied
         self._batch.rest.append(Outgoing(self._history, key, body, (), self._partition))
 
     def _of_subject(self, asked: Asked, now_ms: int) -> None:
@@ -306,9 +307,10 @@ class KeeperBook:
     def _hold(self, subject: str, asked: Asked, now_ms: int, *, held: bool) -> None:
         self._shelf.hold(subject, held=held)
         body = asked.command.encode() if held else None
-        for topic in self._topics:
+        key = HOLD_PREFIX + subject.encode()
+        for topic, space in self._topics.items():
             # On all of them, so that it outlives a space that is declared no more.
-            key = HOLD_PREFIX + subject.encode()
+            self._batch.wrote[space] = asked.offset
             self._batch.holds.append(Outgoing(topic, key, body, (), self._partition))
         self._say(written(asked, now_ms, 0))
 
@@ -341,8 +343,7 @@ class KeeperBook:
 
     def _all_of_it(self, applied: int) -> list[Outgoing]:
         batch = self._batch
-        history = max(batch.wrote.values(), default=-1)
-        mark = AppliedMark(applied=applied, spaces=batch.wrote, history=history)
+        mark = AppliedMark(applied=applied, spaces=batch.wrote, history=batch.history)
         batch.mark = mark.joined(self._mark)
         topics = [self._topic(space) for space in sorted(batch.wrote)]
         topics = topics or [next(iter(self._topics))]

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -16,15 +16,16 @@ from handrail.bus.port import Bus
 from handrail.contract.memory import Memory
 from handrail.errors import CommitDoubtful
 from handrail.errors.store import StoreDamaged, StoreTooNew, StoreUnusable
-from handrail.errors.subject import SealBroken, SubjectHeld
+from handrail.errors.subject import KeeperRefused, SealBroken, SubjectHeld
 from handrail.ledger.event_record import LEDGER, encode
 from handrail.ledger.memory_event import MEMORY_TASK, MemoryForgotten, MemoryRefused
 from handrail.memory.changes import Change, Plan, Planner
 from handrail.memory.erasing import Forgetting, plan_forget
 from handrail.memory.retracting import plan_retract
-from handrail.memory.sealing import opened
+from handrail.memory.rights import tenant_part
+from handrail.memory.sealing import SUBJECT_MARK, opened
 from handrail.memory.undoing import plan_undo
-from handrail.memory.versions import every_version, holds_of_subject
+from handrail.memory.versions import every_version, hold_on, holds_of_subject
 from handrail.runtime.memory_commands import CommandSender, Sent
 from handrail.runtime.memory_view import MemoryView
 from handrail.runtime.one_commit import commit_together
@@ -37,6 +38,13 @@ log = structlog.get_logger("handrail.memory")
 SHOWN_WITHIN_S = 30.0  #: how long the view may take to show what the keeper has written
 PURGED_WITHIN_S = 10.0  #: how long other processes here may take to clear their views
 POLL_S = 0.1
+
+#: How things stand when the keeper has refused an act on a subject.
+_REFUSED: Final = {
+    Op.FORGET: "The key is destroyed, so nothing stored is readable; the records are not removed.",
+    Op.HOLD: "The keys are on hold, so nobody is forgotten; single records can be removed.",
+    Op.RELEASE: "The hold stands.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +159,12 @@ class MemoryActs:
     # ---- forgetting
 
     def check_not_held(self, subject: str) -> None:
-        """Raise SubjectHeld when nothing about a subject may be removed."""
-        hold = self._ground.keys.held(self._digest(subject))
+        """Raise SubjectHeld when nothing about a subject may be removed.
+
+        The keeper's word counts as much as that of the keys, whose file may be an older copy.
+        """
+        digest = self._digest(subject)
+        hold = self._ground.keys.held(digest) or self._held_by_keeper(digest)
         if hold is not None:
             raise SubjectHeld(
                 subject=subject, by=hold.by, since=rfc3339(hold.since_ms), reason=hold.reason
@@ -166,16 +178,15 @@ class MemoryActs:
         """Destroy the subject's key, remove every record, clear the views, and write a receipt.
 
         The key goes first: from then on nothing about them can be read, whatever fails afterwards.
-        `folder` holds the views of this machine. Raises SubjectHeld, and ErasureUnfinished when old
-        bytes of the key are still to be cleared.
+        `folder` holds the views of this machine. Raises SubjectHeld before anything is done,
+        KeeperRefused when the key is destroyed and the records stay, and ErasureUnfinished when
+        old bytes of the key are still to be cleared.
         """
         self.check_not_held(subject)
         ground, digest = self._ground, self._digest(subject)
         destroyed = ground.keys.destroy(digest)
         done = await self.carry_out(plan.elsewhere.changes)
-        sent = await ground.sender.send([self._about(Op.FORGET, digest)], ground.now_ms)
-        await ground.sender.outcomes(sent)
-        await ground.view.wait_for(sent.positions, within_s=SHOWN_WITHIN_S)
+        sent = await self._tell(Op.FORGET, subject)
         await _clear(folder, digest)
         kept = sum(one.sentence is not None for one in done)
         receipt = MemoryForgotten(
@@ -199,24 +210,44 @@ class MemoryActs:
         return receipt
 
     async def hold(self, subject: str) -> None:
-        """Forbid to forget a subject or to remove anything about them."""
+        """Forbid to forget a subject or to remove anything about them. Raises KeeperRefused."""
         digest, now_ms = self._digest(subject), self._ground.now_ms
         # Here first: from now on no key is destroyed, whatever the keeper has yet to hear.
         self._ground.keys.hold(digest, Hold(self._person.by, self._person.reason, now_ms))
-        await self._tell(Op.HOLD, digest)
+        await self._tell(Op.HOLD, subject)
 
     async def release(self, subject: str) -> bool:
-        """Allow it again; False when nothing forbade it."""
+        """Allow it again; False when nothing forbade it. Raises KeeperRefused."""
         digest = self._digest(subject)
-        await self._tell(Op.RELEASE, digest)
-        return self._ground.keys.release(digest)
+        was_held = self._held_by_keeper(digest) is not None
+        await self._tell(Op.RELEASE, subject)
+        return self._ground.keys.release(digest) or was_held
 
-    async def _tell(self, op: Op, digest: str) -> None:
-        sent = await self._ground.sender.send([self._about(op, digest)], self._ground.now_ms)
-        await self._ground.sender.outcomes(sent)
+    def _held_by_keeper(self, digest: str) -> Hold | None:
+        owner = f"{tenant_part(self._ground.sender.tenant)}/{SUBJECT_MARK}{digest}"
+        return hold_on(self._ground.view.file, owner)
 
-    def _about(self, op: Op, digest: str) -> Command:
-        return Command(op=op, space="", key=digest, by=self._person.by, reason=self._person.reason)
+    async def _tell(self, op: Op, subject: str) -> Sent:
+        """Have the keeper act on a subject, and the view show it; one refusal is a refusal."""
+        command = Command(
+            op=op,
+            space="",
+            key=self._digest(subject),
+            by=self._person.by,
+            reason=self._person.reason,
+        )
+        sent = await self._ground.sender.send([command], self._ground.now_ms)
+        for event in (await self._ground.sender.outcomes(sent)).values():
+            if isinstance(event, MemoryRefused):
+                raise KeeperRefused(
+                    op=op.value,
+                    subject=subject,
+                    sentence=event.sentence,
+                    state=_REFUSED[op],
+                    cure=event.remedy or "handrail status    which keeper runs",
+                )
+        await self._ground.view.wait_for(sent.positions, within_s=SHOWN_WITHIN_S)
+        return sent
 
     def _digest(self, subject: str) -> str:
         return self._ground.keys.digest(self._ground.sender.tenant, subject)

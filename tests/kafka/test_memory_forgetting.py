@@ -1,0 +1,11 @@
+"""What forgetting a person does when something is in its way, on a real Kafka: the same bodies."""
+
+import pytest
+
+from tests.promises.ground import Ground
+from tests.promises.memory_forgetting import *  # noqa: F403 - every test of it is a test of this file
+
+
+@pytest.fixture
+def ground(broker: str) -> Ground:
+    return Ground.on_kafka(broker)
