@@ -27,6 +27,7 @@ class Reason(StrEnum):
     FIXED = "fixed"  #: the class says that it never changes
     FOREIGN = "foreign"  #: something else than the keeper has written under its key
     HELD = "held"  #: a legal hold is on its subject
+    FORGOTTEN = "forgotten"  #: it was sealed before its subject was forgotten
     ECHO = "echo"  #: it says only what memory had just told its writer
     SECRET = "secret"  # noqa: S105 - a word, no password
     PERSONAL = "personal"  #: personal data where none may be
@@ -103,6 +104,7 @@ class Surroundings:
     is_held: bool  #: whether a legal hold is on the key's subject
     alike: "Callable[[object], Alike | None]"  #: looks for what says the same as a value
     personal: frozenset[str] = frozenset()  #: names of the spaces whose records are about people
+    is_forgotten: bool = False  #: whether the value is sealed with a key that is destroyed
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from handrail.memory.gate import (
     refused_copy,
     refused_echo,
     refused_foreign,
+    refused_forgotten,
     refused_origin,
     refused_quota,
     refused_text,
@@ -48,7 +49,7 @@ _KEEPS_VALUE: Final = frozenset({Op.FLAG, Op.ENDORSE})
 def decide(asked: Asked, space: Memory[Any], present: Present, around: Surroundings) -> Decision:
     """Say what becomes of a command that is about one key."""
     refusal = refused_right(asked, space) or refused_key(asked, space)
-    refusal = refusal or refused_foreign(asked, present)
+    refusal = refusal or refused_foreign(asked, present) or refused_forgotten(around)
     if refusal is not None:
         return refusal
     seen = _seen(asked, present, around.now_ms)

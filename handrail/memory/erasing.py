@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from handrail.memory.changes import Change, Left, Plan, Planner, left, plan_of
 from handrail.memory.derivation import by_place, derived
 from handrail.memory.sealing import subject_of
+from handrail.store.sealing import named_key
 from handrail.wire.memory import StoredRecord, key_in_words
 
 
@@ -22,6 +23,7 @@ class Forgetting:
     versions: int  #: about the subject that hold a value, of removed records too
     removals: int  #: versions that say that a record about the subject is gone
     elsewhere: Plan  #: what was made from them and is not about the subject
+    keys: frozenset[str] = frozenset()  #: names of the keys with which what is there is sealed
 
     @property
     def is_empty(self) -> bool:
@@ -50,7 +52,8 @@ def plan_forget(digest: str, versions: Collection[StoredRecord], planner: Planne
     there = [history[-1] for history in by_place(own).values() if not history[-1].removed]
     places = Counter(one.space for one in there)
     removals = sum(one.removed for one in own)
-    return Forgetting(dict(places), len(own) - removals, removals, plan_of(found))
+    keys = frozenset(name for one in there if (name := named_key(one.value)) is not None)
+    return Forgetting(dict(places), len(own) - removals, removals, plan_of(found), keys)
 
 
 def not_about_the_same(

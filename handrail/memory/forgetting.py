@@ -1,8 +1,22 @@
 """Takes out of a view what nobody may read any more: versions whose subject's key is gone."""
 
+from typing import Final
+
 from handrail.memory.opening import Opener, opened_or_none
-from handrail.store.sqlite import Database
+from handrail.store.sqlite import Database, Row
 from handrail.wire.memory import StoredRecord
+
+#: Space by space, so that the index on space and key leads to the few rows of one subject.
+_OF_SUBJECT: Final = """
+    WITH RECURSIVE spaces (space) AS (
+        SELECT min(space) FROM version
+        UNION ALL
+        SELECT (SELECT min(space) FROM version WHERE space > spaces.space) FROM spaces
+        WHERE spaces.space IS NOT NULL
+    )
+    SELECT v.id, v.body FROM spaces JOIN version v ON v.space = spaces.space
+    WHERE v."key" >= ?1 AND v."key" < ?2 AND v.sealed = 1
+"""
 
 
 def forget_closed(database: Database, opener: Opener, removed: StoredRecord) -> bool:
@@ -15,6 +29,17 @@ def forget_closed(database: Database, opener: Opener, removed: StoredRecord) -> 
         'SELECT id, body FROM version WHERE space = ? AND "key" = ? AND sealed = 1',
         (removed.space, removed.key),
     )
+    return _delete_closed(database, opener, rows)
+
+
+def forget_closed_of(database: Database, opener: Opener, subject: str) -> bool:
+    """Delete every version about a subject, `tenant/~digest`, that cannot be opened, likewise."""
+    first, last = f"{subject}/", f"{subject}0"  # "0" comes right after "/"
+    rows = database.rows(_OF_SUBJECT, (first, last))
+    return _delete_closed(database, opener, rows)
+
+
+def _delete_closed(database: Database, opener: Opener, rows: list[Row]) -> bool:
     closed = [
         (number,)
         for number, body in rows

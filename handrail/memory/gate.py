@@ -68,6 +68,18 @@ def refused_value(asked: Asked, space: Memory[Any], value: object) -> Refusal | 
     return None
 
 
+def refused_forgotten(around: Surroundings) -> Refusal | None:
+    """Refuse a value that nobody can open any more; None for every other one."""
+    if not around.is_forgotten:
+        return None
+    return Refusal(
+        Reason.FORGOTTEN,
+        State.PRECONDITION_FAILED,
+        "it was sealed before its subject was forgotten, and nobody can open it any more",
+        "write it again if it is still to be known; it is then sealed with a new key",
+    )
+
+
 def refused_copy(
     key: str, derived_from: Collection[str], personal: Collection[str]
 ) -> Refusal | None:

@@ -40,6 +40,9 @@ _LAYOUT: Final = (
         PRIMARY KEY (space, tenant)
     ) WITHOUT ROWID, STRICT;
     CREATE TABLE held (subject TEXT PRIMARY KEY) WITHOUT ROWID, STRICT;
+    CREATE TABLE forgotten (
+        subject TEXT PRIMARY KEY, names TEXT NOT NULL, until_ms INTEGER NOT NULL
+    ) WITHOUT ROWID, STRICT;
     """,
 )
 
@@ -277,6 +280,27 @@ class Shelf:
         if not self._ever_held:
             return False
         return self._database.first("SELECT 1 FROM held WHERE subject = ?", (subject,)) is not None
+
+    def forgotten(self, subject: str) -> tuple[str, ...]:
+        """Give the names of the keys of a subject of which it is known that they are destroyed."""
+        row = self._database.first("SELECT names FROM forgotten WHERE subject = ?", (subject,))
+        return () if row is None else tuple(str(row[0]).split())
+
+    def forgets(self, subject: str, names: Iterable[str], until_ms: int) -> None:
+        """Take in which keys of a subject are destroyed, to be known until then."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO forgotten VALUES (?, ?, ?)",
+            (subject, " ".join(names), until_ms),
+        )
+
+    def forgets_no_more(self, subject: str) -> None:
+        """Take in that nothing can come any more that was sealed with these keys."""
+        self._database.execute("DELETE FROM forgotten WHERE subject = ?", (subject,))
+
+    def forgotten_until(self, now_ms: int) -> list[str]:
+        """Give the subjects of whom it need not be known any more."""
+        rows = self._database.rows("SELECT subject FROM forgotten WHERE until_ms <= ?", (now_ms,))
+        return [str(subject) for (subject,) in rows]
 
     def of_subject(self, subject: str) -> list[Place]:
         """Give every key of a subject that is there."""

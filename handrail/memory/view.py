@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from handrail.errors.memory import MemoryRecordInvalid
-from handrail.memory.forgetting import forget_closed
+from handrail.memory.forgetting import forget_closed, forget_closed_of
 from handrail.memory.indexing import Indexing
 from handrail.memory.opening import Opener, never
 from handrail.memory.progress import Progress
@@ -24,6 +24,7 @@ from handrail.memory.tables import LAYOUTS, TABLES, clean_deletes
 from handrail.store.sqlite import Database, Value
 from handrail.wire.memory import (
     APPLIED_KEY,
+    FORGOTTEN_PREFIX,
     HISTORY,
     HOLD_PREFIX,
     AppliedMark,
@@ -277,6 +278,8 @@ class _Fold:
                     applied = max(applied, self._mark(record))
                 elif (record.key or b"").startswith(HOLD_PREFIX):
                     self._hold(record)
+                elif (record.key or b"").startswith(FORGOTTEN_PREFIX):
+                    self._forgotten(record)
                 else:
                     applied = max(applied, self._record(space, record))
             except (MemoryRecordInvalid, UnicodeDecodeError) as error:
@@ -321,11 +324,23 @@ class _Fold:
                 "DELETE FROM hold WHERE topic = ? AND partition = ? AND subject = ?", where
             )
             return
-        command = Command.decode(record.value)
+        try:
+            command = Command.decode(record.value)
+            by, reason = command.by, command.reason
+        except MemoryRecordInvalid:
+            by, reason = "somebody", "what they have said cannot be read"  # it holds all the same
         self._database.execute(
             "INSERT OR REPLACE INTO hold VALUES (?, ?, ?, ?, ?, ?)",
-            (*where, command.by, command.reason, record.timestamp_ms),
+            (*where, by, reason, record.timestamp_ms),
         )
+
+    def _forgotten(self, record: Record) -> None:
+        """Let go of what nobody can open any more, also of what was removed long before."""
+        if record.value is None:
+            return
+        subject = (record.key or b"").removeprefix(FORGOTTEN_PREFIX).decode()
+        self._write_versions()
+        self._purge_due |= forget_closed_of(self._database, self._opener, subject)
 
     def _record(self, space: str, record: Record) -> int:
         key = (record.key or b"").decode()

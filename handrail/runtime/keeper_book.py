@@ -31,7 +31,16 @@ from handrail.memory.deciding import decide, digest_of, encoded, held, removal
 from handrail.memory.rights import refused_right, tenant_part
 from handrail.memory.shelf import Place, Shelf
 from handrail.runtime.keeper_hearing import OF_SUBJECTS, hear
-from handrail.runtime.keeper_reading import Foreign, Gone, Held, There, of_removal, read_own
+from handrail.runtime.keeper_reading import (
+    Foreign,
+    Forgotten,
+    Gone,
+    Held,
+    There,
+    of_removal,
+    read_own,
+)
+from handrail.runtime.keeper_subjects import Said, Subjects, owner_of
 from handrail.runtime.keeper_telling import (
     Heard,
     answer_to,
@@ -47,7 +56,6 @@ from handrail.runtime.single_writer_partition import OwnPlace
 from handrail.wire.memory import (
     APPLIED_KEY,
     HISTORY,
-    HOLD_PREFIX,
     Answer,
     AppliedMark,
     Op,
@@ -75,7 +83,7 @@ class _Batch:
 
     heard: Sequence[Heard] = ()
     state: dict[Place, Outgoing] = field(default_factory=dict[Place, Outgoing])
-    holds: list[Outgoing] = field(default_factory=list[Outgoing])
+    of_subjects: list[Outgoing] = field(default_factory=list[Outgoing])
     rest: list[Outgoing] = field(default_factory=list[Outgoing])
     wanted: set[OwnPlace] = field(default_factory=set[OwnPlace])
     refused: Counter[str] = field(default_factory=Counter[str])
@@ -103,6 +111,7 @@ class KeeperBook:
         self._history = f"{namespace}.{HISTORY}"
         self._ledger = f"{namespace}.{LEDGER}"
         self._shelf = Shelf({name: space.keeps for name, space in spaces.items()})
+        self._subjects = Subjects(self._shelf)
         self._bodies = Bodies()
         self._mark: AppliedMark | None = None
         self._batch = _Batch()
@@ -135,8 +144,8 @@ class KeeperBook:
         match standing:
             case AppliedMark():
                 self._mark = standing.joined(self._mark)
-            case Held():
-                self._shelf.hold(standing.subject, held=standing.stands)
+            case Held() | Forgotten():
+                self._subjects.restore(standing, record.timestamp_ms)
             case There(record=stored):
                 self._bodies.drop(Place(stored.space, stored.key))
                 self._shelf.put(stored, standing.size, standing.digest, record.offset)
@@ -219,7 +228,9 @@ class KeeperBook:
                 place.space, place.key, self._partition, applied, (MEMORY_TASK, _tenant(place.key))
             )
             self._remove(asked, place, now_ms, op="expire")
-        if not self._batch.rest:
+        for said in self._subjects.overdue(now_ms):
+            self._spread(said, applied)
+        if not self._batch.rest and not self._batch.of_subjects:
             self._shelf.keep(())
             return []
         return self._all_of_it(applied)
@@ -257,9 +268,10 @@ class KeeperBook:
             now_ms=now_ms,
             usage=self._shelf.usage(command.space, tenant_part(asked.tenant)),
             partitions=self._known.partitions,
-            is_held=self._shelf.is_held(_owner(command.key)),
+            is_held=self._shelf.is_held(owner_of(command.key)),
             alike=lambda value: self._shelf.alike(place, value),
             personal=self._personal,
+            is_forgotten=self._subjects.is_forgotten(command),
         )
         return decide(asked, space, self._present(place), around)
 
@@ -296,23 +308,23 @@ class KeeperBook:
             self._say(refused(asked, now_ms, refusal.reason, refusal.state, refusal.detail))
             return
         if command.op is not Op.FORGET:
-            self._hold(subject, asked, now_ms, held=command.op is Op.HOLD)
+            said = self._subjects.hold(subject, command, held=command.op is Op.HOLD)
+            self._spread(said, asked.offset)
+            self._say(written(asked, now_ms, 0))
             return
+        self._spread(self._subjects.forget(subject, command, now_ms), asked.offset)
         places = self._shelf.of_subject(subject)
         for place in places:
             self._remove(asked, place, now_ms, op=command.op.value)
         if not places:
             self._say(written(asked, now_ms, 0, unchanged=True))
 
-    def _hold(self, subject: str, asked: Asked, now_ms: int, *, held: bool) -> None:
-        self._shelf.hold(subject, held=held)
-        body = asked.command.encode() if held else None
-        key = HOLD_PREFIX + subject.encode()
+    def _spread(self, said: Said, applied: int) -> None:
+        """Write what is said of a subject to the topic of every space."""
+        key, body = said
         for topic, space in self._topics.items():
-            # On all of them, so that it outlives a space that is declared no more.
-            self._batch.wrote[space] = asked.offset
-            self._batch.holds.append(Outgoing(topic, key, body, (), self._partition))
-        self._say(written(asked, now_ms, 0))
+            self._batch.wrote[space] = applied
+            self._batch.of_subjects.append(Outgoing(topic, key, body, (), self._partition))
 
     def _remove(self, asked: Asked, place: Place, now_ms: int, *, op: str) -> None:
         row = self._shelf.row(place)
@@ -349,7 +361,7 @@ class KeeperBook:
         topics = topics or [next(iter(self._topics))]
         body = batch.mark.encode()
         marks = [Outgoing(topic, APPLIED_KEY, body, (), self._partition) for topic in topics]
-        out = [*batch.state.values(), *batch.holds, *batch.rest, *marks]
+        out = [*batch.state.values(), *batch.of_subjects, *batch.rest, *marks]
         batch.order = [*batch.state, *[None] * (len(out) - len(batch.state))]
         return out
 
@@ -382,10 +394,6 @@ class KeeperBook:
 
 def _by(version: StoredRecord, person: str, reason: str) -> StoredRecord:
     return replace(version, agent=person, flagged=reason or None)
-
-
-def _owner(full_key: str) -> str:
-    return "/".join(full_key.split("/", 2)[:2])
 
 
 def _tenant(full_key: str) -> str:

@@ -10,12 +10,20 @@ from typing import Final
 from handrail.errors.memory import MemoryRecordInvalid
 from handrail.memory.deciding import digest_of
 from handrail.memory.shelf import Place
-from handrail.wire.memory import APPLIED_KEY, HOLD_PREFIX, AppliedMark, StoredRecord
+from handrail.wire.memory import (
+    APPLIED_KEY,
+    FORGOTTEN_PREFIX,
+    HOLD_PREFIX,
+    AppliedMark,
+    Command,
+    StoredRecord,
+)
 from handrail.wire.record import Record
 
 VERSION_HEADER, DIGEST_HEADER = "handrail-version", "handrail-digest"  #: of a tombstone
 VERSION_DIGITS_MAX: Final = 18  #: what every database can hold
 _HOLD: Final = HOLD_PREFIX.decode()
+_FORGOTTEN: Final = FORGOTTEN_PREFIX.decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,14 @@ class Held:
 
     subject: str
     stands: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The names of the keys of a subject that are destroyed; None: they need be known no more."""
+
+    subject: str
+    names: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ class Foreign:
     why: str
 
 
-Standing = AppliedMark | Held | There | Gone | Foreign
+Standing = AppliedMark | Held | Forgotten | There | Gone | Foreign
 
 
 def read_own(record: Record, space: str) -> Standing:
@@ -63,8 +79,12 @@ def read_own(record: Record, space: str) -> Standing:
         return Foreign(None, "its key is no text")
     if key.startswith(_HOLD):
         return Held(key.removeprefix(_HOLD), stands=record.value is not None)
-    place = None if record.key == APPLIED_KEY else Place(space, key)
+    is_own = record.key == APPLIED_KEY or key.startswith(_FORGOTTEN)
+    place = None if is_own else Place(space, key)
     try:
+        if key.startswith(_FORGOTTEN):
+            names = None if record.value is None else Command.decode(record.value).keys
+            return Forgotten(key.removeprefix(_FORGOTTEN), names)
         if place is None:
             return AppliedMark.decode(record.value)
         if record.value is None:

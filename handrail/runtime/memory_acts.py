@@ -29,6 +29,7 @@ from handrail.memory.versions import every_version, hold_on, holds_of_subject
 from handrail.runtime.memory_commands import CommandSender, Sent
 from handrail.runtime.memory_view import MemoryView
 from handrail.runtime.one_commit import commit_together
+from handrail.store.sealing import key_name
 from handrail.store.subject_keys import Hold, SubjectKeys
 from handrail.wire.memory import Command, Op, StoredRecord
 from handrail.wire.rfc3339 import rfc3339
@@ -184,9 +185,12 @@ class MemoryActs:
         """
         self.check_not_held(subject)
         ground, digest = self._ground, self._digest(subject)
+        key = ground.keys.find(digest)
+        # The names of keys that an earlier attempt has destroyed stand where it was broken off.
+        names = plan.keys if key is None else plan.keys | {key_name(key)}
         destroyed = ground.keys.destroy(digest)
         done = await self.carry_out(plan.elsewhere.changes)
-        sent = await self._tell(Op.FORGET, subject)
+        sent = await self._tell(Op.FORGET, subject, names)
         await _clear(folder, digest)
         kept = sum(one.sentence is not None for one in done)
         receipt = MemoryForgotten(
@@ -227,7 +231,7 @@ class MemoryActs:
         owner = f"{tenant_part(self._ground.sender.tenant)}/{SUBJECT_MARK}{digest}"
         return hold_on(self._ground.view.file, owner)
 
-    async def _tell(self, op: Op, subject: str) -> Sent:
+    async def _tell(self, op: Op, subject: str, names: Collection[str] = ()) -> Sent:
         """Have the keeper act on a subject, and the view show it; one refusal is a refusal."""
         command = Command(
             op=op,
@@ -235,6 +239,7 @@ class MemoryActs:
             key=self._digest(subject),
             by=self._person.by,
             reason=self._person.reason,
+            keys=tuple(sorted(names)),
         )
         sent = await self._ground.sender.send([command], self._ground.now_ms)
         for event in (await self._ground.sender.outcomes(sent)).values():

@@ -24,6 +24,8 @@ APPLIED_TYPE: Final = "handrail_memory_applied.v1"
 APPLIED_KEY: Final = b"handrail/applied"  #: key of the record that says how far commands are taken
 #: Key of a legal hold, before tenant and subject. No full key begins so: `hold` is no owner.
 HOLD_PREFIX: Final = b"handrail/hold/"
+#: Key of what says that a subject was forgotten, likewise: `forgotten` is no owner either.
+FORGOTTEN_PREFIX: Final = b"handrail/forgotten/"
 NO_SUBJECT: Final = "-"
 MEMORY_READ: Final = "ce_memread"  #: the header that holds positions
 
@@ -112,6 +114,7 @@ class Command:
     model: str = ""
     reason: str = ""
     seen: tuple[str, ...] = ()  #: digests of the texts that were injected from memory just before
+    keys: tuple[str, ...] = ()  #: of FORGET: names of the keys that are destroyed
 
     def encode(self) -> bytes:
         """Give its body."""

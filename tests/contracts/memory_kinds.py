@@ -154,6 +154,15 @@ def memory_hold() -> Outgoing:
     return _one(_written(hold), "memory.facts")
 
 
+def memory_forgotten() -> Outgoing:
+    """That a subject was forgotten, with the names of the keys that are destroyed."""
+    names = ("5f70bf18a0860070",)
+    forget = Command(
+        op=Op.FORGET, space="", key="d1", by="person:ada", reason="she asked", keys=names
+    )
+    return _one(_written(forget), "memory.facts")
+
+
 MEMORY_KINDS = (
     memory_command,
     memory_record,
@@ -166,4 +175,5 @@ MEMORY_KINDS = (
     memory_rollback,
     memory_given_back,
     memory_hold,
+    memory_forgotten,
 )

@@ -5,11 +5,23 @@ from pathlib import Path
 import pytest
 
 from handrail.errors.subject import KeeperRefused, SubjectHeld
+from handrail.memory.sealing import sealed
 from handrail.memory.tables import LAYOUTS
 from handrail.runtime.memory_acts import OnMemory
 from handrail.store.sqlite import Database
+from handrail.wire.memory import NOTHING_WRITTEN, Command, Op, full_key
+from tests.captured_lines import captured_lines
 from tests.promises.ground import Ground
-from tests.promises.memory_acts import ADA, TENANT, acts, on_memory, put, read
+from tests.promises.memory_acts import (
+    ADA,
+    TASTES,
+    TENANT,
+    acts,
+    on_memory,
+    put,
+    read,
+    with_keeper,
+)
 
 
 def ada(memory: OnMemory) -> str:
@@ -54,6 +66,80 @@ async def test_what_the_keeper_refuses_is_no_forgetting_and_has_no_receipt(
         ]
         again = await acts(memory).forgetting(ADA)
         assert again.own == {"tastes": 1}
+
+
+async def test_what_was_sealed_before_a_person_was_forgotten_is_refused_and_jams_no_key(
+    ground: Ground, tmp_path: Path
+) -> None:
+    async with ground.bus() as bus:
+        async with on_memory(ground, bus, tmp_path) as memory:
+            await put(memory, "tastes", "k", {"text": "tea"}, about=ADA)
+            late, later = (sealed(drink(memory, "of before"), memory.keys) for _ in range(2))
+            await acts(memory).forget(ADA, await acts(memory).forgetting(ADA), tmp_path / "views")
+
+            _, refused = await acts(memory).put(late)
+            _, new = await acts(memory).put(sealed(drink(memory, "cocoa"), memory.keys))
+
+            assert refused.sentence == (
+                "it was sealed before its subject was forgotten, and nobody can open it any more"
+            )
+            assert new.sentence is None
+            assert await read(memory, "tastes", "drink", about=ADA) == {"text": "cocoa"}
+        async with with_keeper(ground, bus, tmp_path) as memory:
+            _, again = await acts(memory).put(later)
+
+            assert again.sentence == refused.sentence
+            assert await read(memory, "tastes", "drink", about=ADA) == {"text": "cocoa"}
+
+
+def drink(memory: OnMemory, text: str) -> Command:
+    return Command(
+        op=Op.PUT,
+        space="tastes",
+        key=full_key(TENANT, "drink", subject=ada(memory)),
+        by="person:clerk",
+        type_name=TASTES.type_name,
+        value={"text": text},
+        expect=0,
+    )
+
+
+async def test_a_forgetting_that_was_broken_off_names_the_key_that_it_had_destroyed(
+    ground: Ground, tmp_path: Path
+) -> None:
+    async with ground.bus() as bus, on_memory(ground, bus, tmp_path) as memory:
+        await put(memory, "tastes", "k", {"text": "tea"}, about=ADA)
+        late = sealed(drink(memory, "of before"), memory.keys)
+        memory.keys.destroy(ada(memory))  # and there the process was killed
+        await acts(memory).forget(ADA, await acts(memory).forgetting(ADA), tmp_path / "views")
+
+        _, refused = await acts(memory).put(late)
+
+        assert refused.sentence is not None
+        assert "forgotten" in refused.sentence
+
+
+async def test_forgetting_somebody_of_whom_a_record_was_removed_before_leaves_views_as_they_are(
+    ground: Ground, tmp_path: Path
+) -> None:
+    async with ground.bus() as bus, on_memory(ground, bus, tmp_path) as memory:
+        await put(memory, "tastes", "k", {"text": "tea"}, about=ADA)
+        await put(memory, "tastes", "old", {"text": "milk"}, about=ADA)
+        full = full_key(TENANT, "old", subject=ada(memory))
+        old = await memory.view.get("tastes", full, wanted=NOTHING_WRITTEN)
+        assert old is not None
+        await acts(memory).remove(old)
+        file = memory.view.file.stat().st_ino
+
+        with captured_lines() as logs:
+            receipt = await acts(memory).forget(
+                ADA, await acts(memory).forgetting(ADA), tmp_path / "views"
+            )
+
+        assert (receipt.records, receipt.versions) == (1, 2)
+        assert memory.view.file.stat().st_ino == file
+        assert "view deleted, since nobody clears it" not in [line["event"] for line in logs]
+        assert (await acts(memory).forgetting(ADA)).is_empty
 
 
 def unknown_to_the_view(memory: OnMemory) -> None:

@@ -23,6 +23,7 @@ from handrail.wire.memory import (
     APPLIED_KEY,
     COMMANDS,
     COMMUTATIVE,
+    FORGOTTEN_PREFIX,
     HISTORY,
     HOLD_PREFIX,
     Command,
@@ -247,7 +248,7 @@ def _replica_is_a_fold(here: _Memory, replica: Replica) -> Iterator[Violation]:
 
 def _is_a_record(record: Record) -> bool:
     key = record.key or b""
-    return key not in {APPLIED_KEY, END_KEY} and not key.startswith(HOLD_PREFIX)
+    return key not in {APPLIED_KEY, END_KEY} and not key.startswith((HOLD_PREFIX, FORGOTTEN_PREFIX))
 
 
 def _digest(body: bytes | None) -> str | None:

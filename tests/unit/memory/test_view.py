@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from handrail.contract.memory_reader import AsOf
 from handrail.errors.store import StoreDamaged
 from handrail.memory.reading import Asker, Reader
+from handrail.memory.versions import hold_on
 from handrail.memory.view import View
-from handrail.wire.memory import HOLD_PREFIX, Positions, full_key
+from handrail.store.subject_keys import Hold
+from handrail.wire.memory import HOLD_PREFIX, Command, Op, Positions, full_key
 from handrail.wire.record import Record
 from tests.unit.memory.written import NAMESPACE, TENANT, Written
 
@@ -289,12 +291,20 @@ def test_a_record_that_nobody_can_read_is_counted_and_stalls_nothing(
 def test_a_legal_hold_on_a_topic_of_records_is_no_record(tmp_path: Path) -> None:
     topics = written([("put", "facts", "doc/1", "river")])
     first = topics.records()[0]
-    hold = replace(first, key=HOLD_PREFIX + b"acme/~d1", value=b'{"op":"hold"}', offset=7)
+    said = Command(op=Op.HOLD, space="", key="d1", by="person:ada", reason="case 7")
+    key = HOLD_PREFIX + b"acme/~d1"
+    hold = replace(first, key=key, value=said.encode(), offset=7, timestamp_ms=5)
+    odd = replace(first, key=HOLD_PREFIX + b"acme/~d2", value=b'{"op":"hold"}', offset=8)
     with view_at(tmp_path / "v.db") as view:
-        take(view, [*topics.records()[:2], hold])
+        take(view, [*topics.records()[:2], hold, odd])
 
         assert view.unreadable_count() == 0
         assert view.database.rows("SELECT count(*) FROM record") == [(1,)]
+        assert hold_on(view.path, "acme/~d1") == Hold("person:ada", "case 7", 5)
+        assert hold_on(view.path, "acme/~d2") is not None
+        assert hold_on(view.path, "acme/~d3") is None
+        take(view, [replace(hold, value=None, offset=9)])
+        assert hold_on(view.path, "acme/~d1") is None
 
 
 def test_a_record_under_the_key_of_another_is_not_believed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handrail.errors.subject import ErasureUnfinished, KeysUnusable, SubjectHeld
-from handrail.store.sealing import seal, unseal
+from handrail.store.sealing import FORM_WITHOUT_NAME, key_name, named_key, seal, unseal
 from handrail.store.sqlite import Database
 from handrail.store.subject_keys import LAYOUTS, Hold, LocalKeys
 
@@ -191,6 +191,17 @@ def test_each_bit_of_a_sealed_text_counts() -> None:
     ]
 
     assert [unseal(key, one, "here") for one in changed] == [None] * len(text)
+
+
+def test_a_sealed_text_names_its_key_and_one_from_before_that_is_read_all_the_same() -> None:
+    key = bytes(32)
+    text = seal(key, b"tea", "here")
+    unnamed = FORM_WITHOUT_NAME + text.rpartition(".")[2]
+
+    assert named_key(text) == key_name(key) != key_name(bytes([1] * 32))
+    assert key.hex() not in text
+    assert [named_key(one) for one in (unnamed, "tea", None, "s2.tea")] == [None] * 4
+    assert unseal(key, unnamed, "here") == b"tea"
 
 
 def test_the_same_value_is_sealed_differently_each_time() -> None:
