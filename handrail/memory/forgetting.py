@@ -32,11 +32,11 @@ def forget_closed(database: Database, opener: Opener, removed: StoredRecord) -> 
     return _delete_closed(database, opener, rows)
 
 
-def forget_closed_of(database: Database, opener: Opener, subject: str) -> bool:
+def forget_closed_of(database: Database, opener: Opener, subject: str) -> None:
     """Delete every version about a subject, `tenant/~digest`, that cannot be opened, likewise."""
     first, last = f"{subject}/", f"{subject}0"  # "0" comes right after "/"
     rows = database.rows(_OF_SUBJECT, (first, last))
-    return _delete_closed(database, opener, rows)
+    _delete_closed(database, opener, rows)
 
 
 def _delete_closed(database: Database, opener: Opener, rows: list[Row]) -> bool:

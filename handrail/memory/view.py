@@ -111,6 +111,8 @@ class View:
             with self.database.transaction():
                 for topic in gone:
                     self._forget_topic(topic)
+                # Snapshots and the log still hold its words, and nothing more is heard of it.
+                self.database.execute("UPDATE state SET purge_due = 1")
 
     def _forget_topic(self, topic: str) -> None:
         space = self._space(topic)
@@ -335,12 +337,16 @@ class _Fold:
         )
 
     def _forgotten(self, record: Record) -> None:
-        """Let go of what nobody can open any more, also of what was removed long before."""
+        """Let go of what nobody can open any more, also of what was removed long before.
+
+        Whatever is here, copies may hold words of a space that this view does not follow.
+        """
         if record.value is None:
             return
         subject = (record.key or b"").removeprefix(FORGOTTEN_PREFIX).decode()
         self._write_versions()
-        self._purge_due |= forget_closed_of(self._database, self._opener, subject)
+        forget_closed_of(self._database, self._opener, subject)
+        self._purge_due = True
 
     def _record(self, space: str, record: Record) -> int:
         key = (record.key or b"").decode()

@@ -1,6 +1,6 @@
 """What people may rely on when they take back or forget, on whatever bus `ground` stands on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -60,18 +60,20 @@ async def on_memory(ground: Ground, bus: Bus, folder: Path) -> AsyncIterator[OnM
 
 
 @asynccontextmanager
-async def with_keeper(ground: Ground, bus: Bus, folder: Path) -> AsyncIterator[OnMemory]:
+async def with_keeper(
+    ground: Ground, bus: Bus, folder: Path, spaces: Mapping[str, Memory[Any]] = SPACES
+) -> AsyncIterator[OnMemory]:
     """Do the same on topics that are there."""
     keys = LocalKeys(folder / "keys" / "subjects.sqlite")
     settings = ViewSettings(
-        ground.namespace, list(SPACES), folder / "views", lambda record: opened(record, keys)
+        ground.namespace, list(spaces), folder / "views", lambda record: opened(record, keys)
     )
     view = MemoryView(bus, settings)
-    async with keeping(bus, ground, spaces=SPACES):
+    async with keeping(bus, ground, spaces=spaces):
         try:
             await view.start()
             sender = CommandSender(bus, ground.namespace, TENANT)
-            yield OnMemory(bus, sender, SPACES, keys, view, WallClock().now_ms())
+            yield OnMemory(bus, sender, spaces, keys, view, WallClock().now_ms())
         finally:
             await view.close()
             keys.close()

@@ -1,11 +1,13 @@
 """What forgetting does when something is in its way, on whatever bus `ground` stands on."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from handrail.errors.subject import KeeperRefused, SubjectHeld
 from handrail.memory.sealing import sealed
+from handrail.memory.snapshot import take_snapshot
 from handrail.memory.tables import LAYOUTS
 from handrail.runtime.memory_acts import OnMemory
 from handrail.store.sqlite import Database
@@ -14,6 +16,8 @@ from tests.captured_lines import captured_lines
 from tests.promises.ground import Ground
 from tests.promises.memory_acts import (
     ADA,
+    CANARY,
+    SPACES,
     TASTES,
     TENANT,
     acts,
@@ -22,6 +26,7 @@ from tests.promises.memory_acts import (
     read,
     with_keeper,
 )
+from tests.waiting import until
 
 
 def ada(memory: OnMemory) -> str:
@@ -140,6 +145,54 @@ async def test_forgetting_somebody_of_whom_a_record_was_removed_before_leaves_vi
         assert memory.view.file.stat().st_ino == file
         assert "view deleted, since nobody clears it" not in [line["event"] for line in logs]
         assert (await acts(memory).forgetting(ADA)).is_empty
+
+
+async def test_a_forgotten_person_is_in_no_snapshot_though_their_space_is_declared_no_more(
+    ground: Ground, tmp_path: Path
+) -> None:
+    views = tmp_path / "views"
+    async with ground.bus() as bus:
+        async with on_memory(ground, bus, tmp_path) as memory:
+            await put(memory, "tastes", "k", {"text": f"likes {CANARY}"}, about=ADA)
+            of_before = take_snapshot(memory.view.file, tmp_path / "aside", ground.namespace)
+        fewer = {name: space for name, space in SPACES.items() if name != "tastes"}
+        async with with_keeper(ground, bus, tmp_path, fewer) as memory:
+            await until(lambda: files_with(views, CANARY) == [])
+            put_back(of_before, views / "snapshots")  # as by a process that is gone
+            assert files_with(views, CANARY) == ["snapshot-1.db"]
+
+            receipt = await acts(memory).forget(ADA, await acts(memory).forgetting(ADA), views)
+
+            assert receipt.records == 1
+            assert files_with(views, CANARY) == []
+
+
+async def test_the_words_of_a_space_that_is_declared_no_more_leave_views_and_snapshots(
+    ground: Ground, tmp_path: Path
+) -> None:
+    views = tmp_path / "views"
+    async with ground.bus() as bus:
+        async with on_memory(ground, bus, tmp_path) as memory:
+            await put(memory, "tastes", "k", {"text": f"likes {CANARY}"}, about=ADA)
+            take_snapshot(memory.view.file, views / "snapshots", ground.namespace)
+        before = files_with(views, CANARY)
+        fewer = {name: space for name, space in SPACES.items() if name != "tastes"}
+
+        async with with_keeper(ground, bus, tmp_path, fewer):
+            assert "snapshot-1.db" in before
+            await until(lambda: files_with(views, CANARY) == [])
+
+
+def put_back(snapshot: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (snapshot, snapshot.with_suffix(".json")):
+        shutil.copy(path, folder)
+
+
+def files_with(folder: Path, word: str) -> list[str]:
+    """Give the files that hold a word; an index leaves out how the one before it begins."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return sorted(path.name for path in found if word[2:-1].encode() in path.read_bytes())
 
 
 def unknown_to_the_view(memory: OnMemory) -> None:

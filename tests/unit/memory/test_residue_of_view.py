@@ -9,7 +9,7 @@ import pytest
 from handrail.memory.snapshot import take_snapshot
 from handrail.memory.view import View
 from handrail.runtime.memory_folder import MemoryFolder
-from handrail.wire.memory import StoredRecord, full_key
+from handrail.wire.memory import FORGOTTEN_PREFIX, Command, Op, StoredRecord, full_key
 from tests.unit.memory.written import NAMESPACE, TENANT, Written
 
 #: The middle of each is looked for, since an index stores only how a word differs from the one
@@ -155,3 +155,32 @@ def leave_a_file_that_nobody_holds(folder: MemoryFolder) -> None:
     copy = folder.path / "view-2.db"
     (snapshot,) = folder.snapshots.glob("*.db")
     copy.write_bytes(snapshot.read_bytes())
+
+
+def test_a_forgotten_person_of_whom_a_view_holds_nothing_leaves_the_files_beside_it(
+    keys: Keys, folder: MemoryFolder
+) -> None:
+    path = folder.claim()
+    topics = Written()
+    personal(topics, keys, 1, f"lives by the river {CANARIES[0]}")
+    with_people = View(path, NAMESPACE, ["people"], keys.open)
+    with_people.take(topics.records(), with_people.beginning())
+    with_people.close()
+    take_snapshot(path, folder.snapshots, NAMESPACE)
+    folder.remove()
+    view = View(path, NAMESPACE, ["facts"], keys.open)
+    view.purge()
+    before = residue(folder.path)
+
+    topics.put("facts", "order/1", {"text": "paid"})
+    first, *_ = [record for record in topics.records() if record.topic == "ns.memory.facts"]
+    said = Command(op=Op.FORGET, space="", key=SUBJECT, by="person:ada")
+    key = FORGOTTEN_PREFIX + f"{TENANT}/~{SUBJECT}".encode()
+    view.take([replace(first, key=key, value=said.encode())], view.beginning())
+
+    assert list(before) == ["snapshot-1.db"]
+    assert view.unreadable_count() == 0
+    assert view.is_purge_due()
+    folder.remove_unheld()
+    assert residue(folder.path) == {}
+    view.close()
