@@ -5,7 +5,6 @@ layout of its tables, and its SHA-256. One that is not exactly what its manifest
 and removed, and the topics are read instead; nothing is ever lost with a snapshot.
 """
 
-import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,7 +45,9 @@ class Manifest:
 def take_snapshot(source: Path, folder: Path, namespace: str) -> Path:
     """Copy a view's file, whoever writes to it meanwhile, and give the copy.
 
-    The newest two are kept. Raises `StoreDamaged` and `StoreUnusable`.
+    The newest two are kept. Of what is older nothing stays, nor of a copy that another process was
+    killed over; one that is still being made by somebody slower is given up. Raises `StoreDamaged`
+    and `StoreUnusable`, and `FileNotFoundError` when the copy was removed while it was made.
     """
     folder.mkdir(parents=True, exist_ok=True)
     database = Database.open(source, LAYOUTS)
@@ -58,8 +59,10 @@ def take_snapshot(source: Path, folder: Path, namespace: str) -> Path:
     finally:
         database.close()
     _write_manifest(path, namespace)
-    for old in sorted(folder.glob(f"{_NAME}*.json"), key=_number)[:-KEPT_COUNT]:
-        remove_snapshot(old.with_suffix(".db"))
+    oldest = min(sorted(map(_number, folder.glob(f"{_NAME}*.json")))[-KEPT_COUNT:], default=number)
+    for old in {_number(found) for found in folder.glob(f"{_NAME}*")}:
+        if old < oldest:
+            _remove(folder, old)
     return path
 
 
@@ -71,30 +74,29 @@ def newest_snapshot(folder: Path, namespace: str, current_since_ms: int) -> Path
         reason = _fault(file, manifest)
         if reason is not None:
             log.warning("snapshot of memory passed over", file=str(file), why=reason)
-            remove_snapshot(file)
+            _remove(folder, _number(path))
         elif manifest is not None and manifest.namespace == namespace:
             return file if manifest.current_ms >= current_since_ms else None
     return None
 
 
-def remove_snapshot(file: Path) -> None:
-    """Remove a snapshot, its manifest first."""
-    for path in (file.with_suffix(".json"), file):
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-
-
 def remove_snapshots(folder: Path) -> int:
     """Remove all, half-written ones too; give how many there were."""
-    files = {path.with_suffix(".db") for path in folder.glob(f"{_NAME}*")}
-    for file in files:
-        remove_snapshot(file)
-        for beside in folder.glob(f"{file.name}-*"):
-            beside.unlink(missing_ok=True)
-    return len(files)
+    numbers = {_number(path) for path in folder.glob(f"{_NAME}*")}
+    for number in numbers:
+        _remove(folder, number)
+    return len(numbers)
+
+
+def _remove(folder: Path, number: int) -> None:
+    """Remove a snapshot, its manifest first, and whatever lies beside it."""
+    whole = folder / f"{_NAME}{number}.json"
+    for path in (whole, *folder.glob(f"{_NAME}{number}.*")):
+        path.unlink(missing_ok=True)
 
 
 def _write_manifest(path: Path, namespace: str) -> None:
+    path.stat()  # opened, one that was removed would be made anew, as an empty one
     database = Database.open(path, LAYOUTS)
     try:
         state = database.rows("SELECT current_ms FROM state")[0]

@@ -1,0 +1,64 @@
+"""Copies of a view: the newest two stay, and nothing of one that was never finished."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from handrail.memory.snapshot import newest_snapshot, remove_snapshots, take_snapshot
+from handrail.memory.view import View
+from tests.unit.memory.written import NAMESPACE, Written
+
+
+@pytest.fixture
+def view(tmp_path: Path) -> Iterator[Path]:
+    topics = Written()
+    topics.put("facts", "order/1", {"text": "paid"})
+    view = View(tmp_path / "view-1.db", NAMESPACE, ["facts"])
+    view.take(topics.records(), view.beginning())
+    view.became_current(1_000, {})
+    view.close()
+    return tmp_path / "view-1.db"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def killed_before_its_manifest(view: Path, folder: Path) -> None:
+    """Leave what a process leaves that is killed in the middle of a copy."""
+    copy = take_snapshot(view, folder, NAMESPACE)
+    copy.with_suffix(".json").rename(copy.with_suffix(".json.new"))
+    copy.with_name(f"{copy.name}-journal").write_bytes(b"")
+
+
+def test_the_newest_two_copies_are_kept(view: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "snapshots"
+
+    for _ in range(4):
+        take_snapshot(view, folder, NAMESPACE)
+
+    assert names(folder) == [f"snapshot-{n}.{end}" for n in (3, 4) for end in ("db", "json")]
+
+
+def test_a_copy_that_its_process_was_killed_over_goes_with_the_next_one(
+    view: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "snapshots"
+    killed_before_its_manifest(view, folder)
+
+    kept = take_snapshot(view, folder, NAMESPACE)
+
+    assert names(folder) == ["snapshot-2.db", "snapshot-2.json"]
+    assert newest_snapshot(folder, NAMESPACE, 1) == kept
+
+
+def test_nothing_is_left_of_copies_that_are_removed(view: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "snapshots"
+    killed_before_its_manifest(view, folder)
+    take_snapshot(view, folder, NAMESPACE)
+    killed_before_its_manifest(view, folder)
+
+    count = remove_snapshots(folder)
+
+    assert (count, names(folder)) == (2, [])
