@@ -25,7 +25,7 @@ async def charge(ctx: ToolContext, how: str) -> str:
     '''Charge somebody, or fail in words that hold the secret.'''
     key = ctx.secrets["psp"]
     if how == "refuse":
-        raise Refused(State.NOT_FOUND, f"{WORDS} {key}", remedy=f"use {key}")
+        raise Refused(State.NOT_FOUND, f"{WORDS} {key}", title=f"no {key}", remedy=f"use {key}")
     if how == "raise":
         try:
             raise OSError(f"{WORDS} {key}")
