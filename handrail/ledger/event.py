@@ -368,6 +368,8 @@ def event_id(event: Event) -> str:
             what = f"{of}/{step}"
         case StepWasted(invocation=of, step=step, attempt=attempt):
             what = f"{of}/{step}/{attempt}"
+        case ActRefused(request=str(of)):  # asked anew when it is sent back, it has another one
+            what = of
         case ActRefused(invocation=of, run=run, step=step, attempt=attempt):
             what = f"{of}/{run}/{step}/{attempt}"
         case Rested(invocation=of) | Redriven(invocation=of) | CancelAsked(task_id=of):

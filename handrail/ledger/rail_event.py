@@ -39,7 +39,8 @@ class FurtherCall(Happened):
 class ActRefused(Happened):
     """A call of a tool was refused or has failed, and whoever called it was told so.
 
-    Written with the outcome of its step, for each try of it; may be said again.
+    Written with the outcome of its step, for each try of it; of a call that a person has denied, or
+    that nobody has approved in time, with what closes the request. May be said again.
     """
 
     agent: str
@@ -56,6 +57,8 @@ class ActRefused(Happened):
     retry_after_s: float | None = None
     owner: str | None = None  #: who answers for the tool
     trace: str  #: under which the log of the agent's process has the rest
+    request: str | None = None  #: to a person, whose closing is what refused the call
+    by: str | None = None  #: who has denied it; None where nobody has decided
 
 
 OfRails = BudgetWarned | FurtherCall | ActRefused

@@ -121,13 +121,16 @@ def _of_call(event: FurtherCall | ActRefused) -> str:
         nth = f"{event.count} of {event.calls}"
         return f"{event.by} has approved {event.call} before, for the task: {nth} further calls."
     said = [f"{event.agent} called {event.tool} in step {event.step}: {event.state}."]
-    said += [f"{text.rstrip('.')}." for text in dict.fromkeys((event.title, event.detail))]
+    if event.request is None:  # else who and why is what the event of the request says
+        said += [f"{text.rstrip('.')}." for text in dict.fromkeys((event.title, event.detail))]
     said.append(event.remedy)
     if event.retry_after_s is not None:
         said.append(f"It may be asked again after {event.retry_after_s:g} s.")
     if event.owner:
         said.append(f"The tool's owner is {event.owner}.")
-    return " ".join([*said, f"The log has it under {event.trace}."])
+    if event.request is None:
+        said.append(f"The log has it under {event.trace}.")
+    return " ".join(said)
 
 
 def _of_undo(event: OfUndo) -> str:

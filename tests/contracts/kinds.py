@@ -154,6 +154,29 @@ def act_refused() -> Outgoing:
     return encode(event, "handrail.ledger")
 
 
+def act_denied() -> Outgoing:
+    """What the ledger is told of a call of a tool that a person has denied."""
+    event = ActRefused(
+        task_id=ENVELOPE.task_id,
+        tenant="default",
+        time_ms=1_767_225_601_000,
+        agent="clerk",
+        invocation=ENVELOPE.id,
+        step="3.1",
+        tool="pay",
+        state="approval_rejected",
+        title="A person rejected it",
+        detail="fay has not approved pay: not this month",
+        remedy="Go on without it; the reason given says why.",
+        retry="never",
+        owner="payments",
+        trace=ENVELOPE.id,
+        request=f"{ENVELOPE.id}/3.a1/1",
+        by="fay",
+    )
+    return encode(event, "handrail.ledger")
+
+
 QUESTION_ID = ids.handoff_id(INVOCATION, 0, "3")
 REPLY = ENVELOPE.but(
     id=ids.handoff_id(QUESTION_ID, 0),
@@ -237,6 +260,7 @@ KINDS = {
         dead_letter,
         rested,
         act_refused,
+        act_denied,
         question,
         reply,
         failed_answer,

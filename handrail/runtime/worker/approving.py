@@ -30,6 +30,7 @@ from handrail.rails.gateway import ANYONE, ROLE, Call, NeedsApproval, unknown_as
 from handrail.runtime.worker.asking import Asker
 from handrail.runtime.worker.digest import call_in_full, call_in_words, digest_of, whole
 from handrail.runtime.worker.ground import LaneGround
+from handrail.runtime.worker.refusals import call_facts, not_approved
 from handrail.runtime.worker.requests import NOBODY, request_closed, request_id, request_of
 from handrail.runtime.worker.wait import Closing, Opening, Wait
 from handrail.runtime.worker.waiting import waiting_act
@@ -142,6 +143,7 @@ class UntilApproved:
                 "by": self.needed.by[0] if len(self.needed.by) == 1 else [*self.needed.by],
                 "by_asker": self.approval.by_asker,
                 "asked_by": self.asker.envelope.asked_by,
+                "call": call_facts(self.call.tool, self.asked.path, self.asker),
             },
         }
 
@@ -149,7 +151,9 @@ class UntilApproved:
         """Nobody has decided; whoever does so now is too late."""
         error = expired(self.call.tool.name, "nobody has decided in time")
         closed = Closed(request_id(intent), NOBODY, "nobody has decided in time")
-        return Closing(error, request_closed(self.asker.ground, intent, closed))
+        ground = self.asker.ground
+        records = request_closed(ground, intent, closed)
+        return Closing(error, records, [not_approved(ground, intent, error)])
 
     def in_memory_until_ms(self, until_ms: int | None, now_ms: int) -> int:
         """People take their time."""
@@ -169,6 +173,12 @@ def approval_wait(asker: Asker, path: str, call: Call, needed: NeedsApproval) ->
 def expired(tool: str, because: str) -> Refused:
     """Give the refusal of an act whose approval is worth nothing any more."""
     return Refused(State.APPROVAL_EXPIRED, f"{tool} was not approved: {because}")
+
+
+def rejected(tool: str, decided: Decided) -> Refused:
+    """Give the refusal of an act that a person has denied."""
+    because = f": {decided.reason}" if decided.reason else ""
+    return Refused(State.APPROVAL_REJECTED, f"{decided.by} has not approved {tool}{because}")
 
 
 def decision_schema(
@@ -258,6 +268,15 @@ def not_entitled(ground: LaneGround, wanted: str, by: str) -> str | None:
 def decision_body(value: bytes, by: str) -> bytes:
     """Give the outcome of the step: what was decided, and by whom."""
     return orjson.dumps({**orjson.loads(value), "by": by})
+
+
+def denial_told(ground: LaneGround, intent: Entry, body: bytes) -> list[Outgoing]:
+    """Give what the ledger is told of the act that a decision denies; nothing for a yes."""
+    decided = _decided(body)
+    if decided.approve:
+        return []
+    refused = rejected(str(intent.facts["name"]).removeprefix(APPROVAL_OF), decided)
+    return [ground.saying.record(not_approved(ground, intent, refused, decided.by))]
 
 
 def decision_facts(value: object) -> dict[str, object]:

@@ -131,6 +131,12 @@ def beside(path: str, letter: str) -> str:
     return f"{step}.{letter}{index or 0}"
 
 
+def act_of(path: str) -> str:
+    """Name the step whose act such a step belongs to."""
+    step, _, index = path.partition(".")
+    return step if index[1:] == "0" else f"{step}.{index[1:]}"
+
+
 def _is_begun_again(record: StepRecord | None) -> bool:
     """Say whether it is paid for once more now: what was begun before is lost."""
     if record is None or record.outcome is not None or record.intent is None:

@@ -27,7 +27,13 @@ from handrail.rails.binding import Binding
 from handrail.rails.gateway import Call, NeedsApproval, Stage, Stopped, Verdict, judge
 from handrail.rails.licence import Licence
 from handrail.runtime.worker.acting import StepRunner
-from handrail.runtime.worker.approving import Decided, approval_wait, expired, may_not_decide
+from handrail.runtime.worker.approving import (
+    Decided,
+    approval_wait,
+    expired,
+    may_not_decide,
+    rejected,
+)
 from handrail.runtime.worker.asking import Asker
 from handrail.runtime.worker.covering import Covering, beside, is_settled, used_up
 from handrail.runtime.worker.flights import ApprovalEnded
@@ -176,7 +182,7 @@ class Gate:
         """Wait for the decision on a call, and know what it says of others. Raises Refused."""
         decided = await self.steps.wait_for(self._approval(ask_path, call, verdict))
         if not decided.approve:
-            raise _rejected(call.tool.name, decided)
+            raise rejected(call.tool.name, decided)
         bound, digest, outcome = self._bound(ask_path, call)
         given = ForTask.of(outcome.facts.get(FOR_TASK))
         if given is not None and bound.digest == digest:
@@ -320,11 +326,6 @@ def _as_read(tool: Tool[Any, Any], arguments: JsonObject) -> JsonObject:
         return tool.checked(arguments)
     except Refused:
         return arguments
-
-
-def _rejected(tool: str, decided: Decided) -> Refused:
-    because = f": {decided.reason}" if decided.reason else ""
-    return Refused(State.APPROVAL_REJECTED, f"{decided.by} has not approved {tool}{because}")
 
 
 def refusing(act: Act[R], refused: Refused) -> Act[R]:

@@ -18,7 +18,12 @@ from handrail.lane.journal import Entry, Kind, encode_entry
 from handrail.lane.steps import WAITS_FOR_AGENT, WAITS_FOR_PERSON, lean
 from handrail.rails.budget import read_budget
 from handrail.runtime.failpoint import Moment
-from handrail.runtime.worker.approving import decision_body, decision_facts, no_decision
+from handrail.runtime.worker.approving import (
+    decision_body,
+    decision_facts,
+    denial_told,
+    no_decision,
+)
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.recorded_error import encode_error
@@ -89,17 +94,19 @@ class Replies:
             log.warning("this is no answer", request=answer.request, by=answer.by, why=problem)
             return await self._not_taken(answer, intent, problem)
         told, body, more = answer.value.decode(), answer.value, dict[str, object]()
+        refused = list[Outgoing]()
         if "approval" in facts:
             why = no_decision(ground, intent, answer.by, ground.worker.clock.now_ms())
             if why is not None:
                 log.warning("this decides nothing", request=answer.request, by=answer.by, why=why)
                 return await self._not_taken(answer, intent, why)
             body, more = decision_body(answer.value, answer.by), decision_facts(value)
+            refused = denial_told(ground, intent, body)
         facts_of_answer = outcome_facts(intent, ok=True) | label_facts(OF_USER)
         facts_of_answer |= {"by": answer.by, **more}
         outcome = self._entry(intent, facts_of_answer, body)
         closed = Closed(answer.request, answer.by, told, answer.id)
-        await self._record(outcome, request_closed(ground, intent, closed))
+        await self._record(outcome, [*request_closed(ground, intent, closed), *refused])
         return True
 
     async def _not_taken(self, answer: PersonsAnswer, intent: Entry, why: str) -> bool:

@@ -29,7 +29,7 @@ class Closing:
 
     error: Exception | None = None
     records: Sequence[Outgoing] = ()
-    events: Sequence[Event] = ()
+    events: Sequence[Event] = ()  #: of its time being over; not told where nobody waits any more
 
 
 class WaitsUntil(Protocol):

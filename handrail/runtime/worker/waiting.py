@@ -280,7 +280,7 @@ class RunSteps(Stepper):
         assert intent is not None, "it was begun"
         closing = wait.until.closing(intent)
         error = NoLongerAwaited(step=wait.act.asked.shown)
-        self._hand_outcome(wait, Closing(error, closing.records, closing.events))
+        self._hand_outcome(wait, Closing(error, closing.records))
 
     def _hand_outcome(self, wait: Wait[Any], closing: Closing) -> None:
         asked, ground = wait.act.asked, self._ground

@@ -3,6 +3,7 @@
 import string
 import timeit
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from handrail.ledger.event import Event, Finished, RedriveRefused, Wrote, event_id, summary
 from handrail.ledger.event_record import UnknownEvent, decode, encode
+from handrail.ledger.rail_event import ActRefused
 from handrail.wire.record import Record
 from tests.unit.ledger.test_task_state import STATES
 from tests.unit.ledger.told import TASK, Story, as_record
@@ -67,6 +69,40 @@ def test_what_lanes_of_two_priorities_refuse_has_two_names() -> None:
     ]
 
     assert names == ["redriverefused/clerk/0/7", "redriverefused/clerk.high/0/7"]
+
+
+def refused(**more: Any) -> ActRefused:
+    return ActRefused(
+        task_id="t",
+        tenant="default",
+        time_ms=1,
+        agent="clerk",
+        invocation="i",
+        step="1",
+        tool="pay",
+        state="approval_expired",
+        title="",
+        detail="",
+        remedy="",
+        retry="after_approval",
+        trace="i",
+        **more,
+    )
+
+
+def test_what_is_refused_again_after_it_was_sent_back_and_asked_anew_has_another_name() -> None:
+    names = [event_id(refused(request=one)) for one in (None, "i/1.a0/1", "i/1.a0/2")]
+
+    assert names == ["actrefused/i/0/1/1", "actrefused/i/1.a0/1", "actrefused/i/1.a0/2"]
+
+
+def test_a_refused_act_that_an_earlier_version_told_of_is_read() -> None:
+    event = refused()
+    record = as_record(event, 0)
+    older = (record.value or b"").replace(b',"request":null,"by":null', b"")
+
+    assert older != record.value
+    assert decode(replace(record, value=older)) == event
 
 
 def test_a_reference_that_is_no_utf_8_survives() -> None:

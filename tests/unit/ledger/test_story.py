@@ -64,6 +64,7 @@ def refused(**more: Any) -> ActRefused:
         "detail": "pay is called more than 10 times in an hour",
         "remedy": "Wait, then call again.",
         "trace": "00-0af7",
+        "state": "rate_limited",
     }
     return ActRefused(
         task_id="t",
@@ -73,7 +74,6 @@ def refused(**more: Any) -> ActRefused:
         invocation="i",
         step="3.1",
         tool="pay",
-        state="rate_limited",
         title="Too many calls",
         retry="after_delay",
         **said | more,
@@ -96,6 +96,13 @@ def refused(**more: Any) -> ActRefused:
             (
                 "clerk called pay in step 3.1: rate_limited. Too many calls. Wait, then call"
                 " again. The log has it under i."
+            ),
+        ),
+        (
+            refused(request="i/3.a1/1", by="fay", state="approval_rejected", owner="payments"),
+            (
+                "clerk called pay in step 3.1: approval_rejected. Wait, then call again."
+                " The tool's owner is payments."
             ),
         ),
     ],
