@@ -241,7 +241,7 @@ async def test_the_story_says_once_who_has_denied_an_act_and_why(team_of: TeamOf
         task = await team.submit(jobs, "refund")
         await task.until("auth_required")
         await team.deny(task, by="fay", reason="not this month")
-        await task.result(str)
+        await task.until("completed")
         rows = event_rows([Told(0, 0, one) for one in await ledger(team)])
 
     said = [row.sentence for row in rows]
@@ -256,6 +256,7 @@ async def test_an_act_that_nobody_has_approved_in_time_is_told_once(team_of: Tea
         task = await team.submit(jobs, "refund")
         await task.until("auth_required")
         await team.advance(seconds=601)
+        await task.until("completed")
         assert await task.result(str) == "approval_expired"
         told = await ledger(team)
 
