@@ -1,4 +1,4 @@
-"""Takes out of a view what nobody may read any more: versions whose subject's key is gone."""
+"""Takes versions out of a view: those whose subject's key is gone, and those of too long ago."""
 
 from typing import Final
 
@@ -37,6 +37,20 @@ def forget_closed_of(database: Database, opener: Opener, subject: str) -> None:
     first, last = f"{subject}/", f"{subject}0"  # "0" comes right after "/"
     rows = database.rows(_OF_SUBJECT, (first, last))
     _delete_closed(database, opener, rows)
+
+
+def drop_versions(database: Database, before_ms: int, count_max: int) -> int:
+    """Delete versions that were written before then, the oldest first; give how many went.
+
+    In a transaction of its own. A record that is there stays, with its newest version.
+    """
+    with database.transaction():
+        rows = database.rows(
+            "DELETE FROM version WHERE id IN (SELECT id FROM version WHERE written_ms < ?"
+            " ORDER BY written_ms LIMIT ?) RETURNING id",
+            (before_ms, count_max),
+        )
+    return len(rows)
 
 
 def _delete_closed(database: Database, opener: Opener, rows: list[Row]) -> bool:

@@ -22,11 +22,13 @@ from handrail.bus.stray import stray_cancellations_told
 from handrail.contract.memory_reader import PATIENCE_S
 from handrail.errors import BrokerUnreachable
 from handrail.errors.store import StoreDamaged, StoreUnusable
+from handrail.memory.forgetting import drop_versions
 from handrail.memory.opening import Opener
 from handrail.memory.snapshot import take_snapshot
 from handrail.memory.view import Position, View, mark_of
 from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.memory_folder import MemoryFolder
+from handrail.runtime.memory_kept import Kept, kept_by
 from handrail.runtime.memory_log import ViewLog
 from handrail.wire.memory import HISTORY, AppliedMark, space_topic
 from handrail.wire.record import Record, TopicPartition
@@ -47,8 +49,9 @@ AGAIN_S: Final = 1.0  #: after the broker could not be reached
 PURGE_AGAIN_S: Final = 1.0  #: after somebody was reading while words were to be taken out
 SNAPSHOT_EVERY_S: Final = 3_600.0
 SNAPSHOT_RECORDS_MIN: Final = 1_000  #: fewer are read from the topics as fast
-DELETED_KEPT_MS: Final = 86_400_000  #: how long Kafka tells of a deletion when a topic says nothing
-AGE_MARGIN_MS: Final = 3_600_000  #: before that, since filling takes a while
+VERSIONS_AT_ONCE_MAX: Final = (
+    10_000  #: that are too old and are dropped, each time the ends are met
+)
 
 
 class Freshness(StrEnum):
@@ -112,7 +115,7 @@ class Follower:
         self._asking: asyncio.Task[_Barrier] | None = None
         self._log = ViewLog()
         self._purge_again_s = 0.0  #: when what a reader has held up is tried again; 0: nothing was
-        self._deleted_kept_ms = DELETED_KEPT_MS
+        self._kept = Kept()
         self.view: View | None = None
         self.freshness = Freshness.LOADING
 
@@ -124,7 +127,8 @@ class Follower:
     async def run(self) -> None:
         """Follow until cancelled. Raises what filling anew does not mend, such as a full disk."""
         try:
-            await self._ask_how_long_deletions_are_told()
+            *spaces, history = self._settings.topics
+            self._kept = await kept_by(self._bus, spaces, history)
             while True:
                 await self._turn()
         finally:
@@ -176,7 +180,7 @@ class Follower:
         self._damage = None
         self._shut()
         now_ms = settings.clock.now_ms()
-        since_ms = max(1, now_ms - self._deleted_kept_ms + AGE_MARGIN_MS)
+        since_ms = self._kept.since_ms(now_ms)
         restore = partial(self._folder.restore, settings.namespace, since_ms)
         if not path.exists() and await in_thread(restore):
             log.info("view of memory begins with a snapshot", file=str(path))
@@ -306,6 +310,7 @@ class Follower:
             ):
                 pass
             view.became_current(barrier.at_ms, barrier.marks)
+            await self._drop_old_versions(view)
             self._barrier, self._ask_again_s = None, now_s + BARRIER_EVERY_S
             self.become(Freshness.CURRENT)
             self._save_sometimes(now_s)
@@ -320,13 +325,14 @@ class Follower:
     def _check_age(self, view: View) -> None:
         """Read anew what has not been read for longer than deletions are told of."""
         age_ms = self._settings.clock.now_ms() - view.current_ms()
-        if age_ms > self._deleted_kept_ms - AGE_MARGIN_MS:
+        if self._kept.misses_deletions(age_ms):
             self._start_afresh(view, f"it was not read for {age_ms // 3_600_000} h")
 
-    async def _ask_how_long_deletions_are_told(self) -> None:
-        settings = await self._bus.admin.topic_settings(self._settings.topics[:-1])
-        told = [int(one[_KEPT]) for one in settings.values() if _KEPT in one]
-        self._deleted_kept_ms = min(told, default=DELETED_KEPT_MS)
+    async def _drop_old_versions(self, view: View) -> None:
+        """Let go of what the history keeps no more, so that old files say what new ones do."""
+        before_ms = self._kept.oldest_ms(self._settings.clock.now_ms())
+        if before_ms is not None:
+            await in_thread(partial(drop_versions, view.database, before_ms, VERSIONS_AT_ONCE_MAX))
 
     # ---- what was forgotten, and snapshots
 
@@ -369,9 +375,6 @@ class Follower:
     def _saved(self, task: asyncio.Task[None]) -> None:
         del task
         self._saving = None
-
-
-_KEPT: Final = "delete.retention.ms"
 
 
 async def in_thread(work: Callable[[], R]) -> R:

@@ -15,7 +15,7 @@ from handrail.memory.tables import LAYOUTS
 from handrail.runtime.memory_view import Freshness, MemoryView, ViewSettings
 from handrail.store.sqlite import Database
 from handrail.testing.clock import VirtualClock
-from handrail.wire.memory import NOTHING_WRITTEN, Positions, StoredRecord, full_key
+from handrail.wire.memory import HISTORY, NOTHING_WRITTEN, Positions, StoredRecord, full_key
 from tests.captured_lines import captured_lines
 from tests.promises.ground import Ground
 from tests.promises.memory_scribe import SPACES, TENANT, Scribe
@@ -144,7 +144,7 @@ async def test_every_version_is_kept_and_read_as_of_a_number_or_a_time(
         for number in range(1, 4):
             await scribe.put("facts", "order/1", {"n": number}, written_ms=number * 1000)
         wanted = await scribe.remove("facts", "order/1", written_ms=9000)
-        async with view_of(ground, bus, tmp_path) as view:
+        async with view_of(ground, bus, tmp_path, clock=VirtualClock(10_000)) as view:
 
             async def as_of(**when: int) -> object:
                 found = await view.get("facts", key, wanted=wanted, as_of=AsOf(**when))
@@ -163,6 +163,40 @@ async def test_every_version_is_kept_and_read_as_of_a_number_or_a_time(
             assert [stored.value for stored in versions] == [{"n": 1}, {"n": 2}, {"n": 3}]
             seen_by_people = await view.history("facts", key, wanted=wanted, person=True)
             assert [stored.removed for stored in seen_by_people] == [False, False, False, True]
+
+
+async def test_an_old_file_holds_no_version_that_the_history_keeps_no_more(
+    ground: Ground, tmp_path: Path
+) -> None:
+    clock = VirtualClock(NOW_MS)
+    async with ground.bus() as bus:
+        scribe = await Scribe.begin(ground, bus)
+        await keep_history(ground, bus, for_ms=HOUR_MS)
+        await scribe.put("facts", "order/1", {"n": 1}, written_ms=NOW_MS - HOUR_MS - 1)
+        await scribe.put("facts", "order/1", {"n": 2}, written_ms=NOW_MS - HOUR_MS)
+        async with view_of(ground, bus, tmp_path, clock=clock) as view:
+            new = await numbers_of(view, "order/1")
+        clock.move_to(NOW_MS + 1)
+
+        async with view_of(ground, bus, tmp_path, clock=clock) as view:
+            assert (new, await numbers_of(view, "order/1")) == ([2], [])
+            assert await values_of(view, "order/1") == [{"n": 2}]
+
+
+async def keep_history(ground: Ground, bus: Bus, *, for_ms: int) -> None:
+    history, wanted = ground.topic(HISTORY), {"retention.ms": str(for_ms)}
+    await bus.admin.alter_settings(history, wanted)
+
+    async def is_told() -> bool:  # a broker that is asked may have heard of it a moment later
+        return wanted.items() <= (await bus.admin.topic_settings([history]))[history].items()
+
+    await until(is_told)
+
+
+async def numbers_of(view: MemoryView, key: str) -> list[int]:
+    full = full_key(TENANT, key)
+    found = await view.history("facts", full, wanted=NOTHING_WRITTEN, person=True)
+    return [stored.version for stored in found]
 
 
 async def test_a_process_that_comes_back_reads_on_from_its_file(
