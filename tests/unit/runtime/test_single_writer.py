@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from handrail.bus.in_process import InProcessBus, InProcessLaneProducer
 from handrail.bus.in_process_broker import InProcessBroker
@@ -11,8 +12,9 @@ from handrail.bus.in_process_consumer import InProcessConsumer
 from handrail.bus.port import GroupListener, OffsetCommit, TopicSpec
 from handrail.ledger.event_record import encode
 from handrail.runtime.clock import WallClock
-from handrail.runtime.registrar import registrar
+from handrail.runtime.registrar import TaskBook, registrar
 from handrail.runtime.single_writer import BATCH_RECORDS_MAX, SingleWriter
+from handrail.runtime.single_writer_partition import WriterPlan
 from handrail.wire.record import Outgoing, Record, TopicPartition
 from tests.unit.ledger.told import Story
 from tests.waiting import until
@@ -150,4 +152,34 @@ async def test_the_group_is_told_in_the_end_though_not_by_each_transaction() -> 
         assert 0 not in await bus.admin.committed("ns.registrar", "ns.ledger")
 
     assert (await bus.admin.committed("ns.registrar", "ns.ledger"))[0].offset == 1
+    await bus.close()
+
+
+async def test_a_writer_ends_no_sooner_than_an_opening_that_another_one_has_replaced() -> None:
+    bus = InProcessBus(InProcessBroker(WallClock().now_ms))
+    for name in ("ledger", "tasks"):
+        bus.broker.create(TopicSpec(f"ns.{name}", 1))
+    plan = WriterPlan(namespace="ns", name="registrar", reads="ledger", owns=("tasks",))
+    looks, ended = 0, 0
+
+    async def look() -> None:
+        nonlocal looks, ended
+        looks += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(1_000):  # what it had begun takes a while to be put away
+                await asyncio.sleep(0)
+            ended += 1
+
+    writer = SingleWriter(bus, plan, partial(TaskBook, "ns"), WallClock(), look=look)
+    running = asyncio.create_task(writer.run(), name="a writer under test")
+    await until(lambda: looks == 1)
+    assert writer.membership is not None
+
+    writer.on_assigned(writer.membership, frozenset({TopicPartition("ns.ledger", 0)}))
+    writer.stop()
+    await running
+
+    assert (looks, ended) == (1, 1)
     await bus.close()
