@@ -6,8 +6,10 @@ from typing import Final
 from handrail.contract.recall import Manifest
 from handrail.ledger.happened import Happened
 
+#: What the keeper does by itself when the time of a record is over; asked for by no command.
+EXPIRE: Final = "expire"
 #: Operations of memory of which one act may concern several keys.
-MANY_KEYS: Final = frozenset({"expire", "forget"})
+MANY_KEYS: Final = frozenset({EXPIRE, "forget"})
 #: In place of a partition, of what a worker has refused before any command was sent.
 BEFORE_SENDING: Final = -1
 MEMORY_TASK: Final = "memory"  #: under which is told what memory did in nobody's task
@@ -27,7 +29,7 @@ class OfMemory(Happened):
     by: str  #: agent, `person:NAME` or `keeper`
     message_id: str = ""  #: the invocation that asked for it
     partition: int
-    offset: int  #: of the command on that partition of `memory.commands`
+    offset: int  #: of the command on that partition of `memory.commands`; `expire`: the one before
 
     @property
     def place(self) -> str:

@@ -32,6 +32,7 @@ from handrail.ledger.event import (
     WroteKind,
 )
 from handrail.ledger.memory_event import (
+    EXPIRE,
     MemoryForgotten,
     MemoryRecalled,
     MemoryRefused,
@@ -239,7 +240,7 @@ def _remembered(event: MemoryWritten) -> str:
     if event.unchanged:
         where = f" as {_own(event.same_as)}" if event.same_as not in (None, event.key) else ""
         return f"{event.by} found {what} there already{where}, at version {event.version}."
-    if event.op == "expire":
+    if event.op == EXPIRE:
         return f"The time of {what} was over; it is removed, as version {event.version}."
     if event.removed:
         return f"{event.by} removed {what}, as version {event.version}."

@@ -18,6 +18,11 @@ def tenant_part(tenant: str) -> str:
     return tenant.replace("/", "%2F")
 
 
+def tenant_of(full_key: str) -> str:
+    """Give the tenant to whom a full key belongs."""
+    return full_key.partition("/")[0].replace("%2F", "/")
+
+
 def refused_right(asked: Asked, space: Memory[Any]) -> Refusal | None:
     """Refuse a writer that may not write this; None when it may."""
     command = asked.command

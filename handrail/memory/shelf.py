@@ -314,13 +314,19 @@ class Shelf:
             )
         ]
 
-    def overdue(self, now_ms: int, count_max: int) -> list[Place]:
-        """Give keys whose records have expired, the longest ago first; none that are held."""
+    def overdue(
+        self, now_ms: int, count_max: int, whose: tuple[str, str] | None = None
+    ) -> list[Place]:
+        """Give keys whose records have expired, the longest ago first; none that are held.
+
+        `whose` is a space and a tenant, where those of no other are wanted.
+        """
+        only = "" if whose is None else " AND space = ? AND tenant = ?"
         rows = self._database.rows(
-            'SELECT space, "key" FROM record WHERE gone = 0 AND until_ms <= ? AND NOT EXISTS ('
-            " SELECT 1 FROM held WHERE \"key\" >= subject || '/' AND \"key\" < subject || '0'"
+            f'SELECT space, "key" FROM record WHERE gone = 0 AND until_ms <= ?{only} AND NOT EXISTS'  # noqa: S608 - marks only
+            " (SELECT 1 FROM held WHERE \"key\" >= subject || '/' AND \"key\" < subject || '0'"
             " ) ORDER BY until_ms LIMIT ?",
-            (now_ms, count_max),
+            (now_ms, *(whose or ()), count_max),
         )
         return [Place(str(space), str(key)) for space, key in rows]
 

@@ -12,11 +12,10 @@ from typing import Any, Final, assert_never
 
 import structlog
 
-from handrail.contract.failure import State
 from handrail.contract.memory import Memory
 from handrail.ledger.event import Event
 from handrail.ledger.event_record import LEDGER, encode
-from handrail.ledger.memory_event import MEMORY_TASK
+from handrail.ledger.memory_event import EXPIRE, MEMORY_TASK
 from handrail.memory.asked import (
     Asked,
     Decision,
@@ -28,8 +27,9 @@ from handrail.memory.asked import (
 )
 from handrail.memory.bodies import Bodies
 from handrail.memory.deciding import decide, digest_of, encoded, held, removal
-from handrail.memory.rights import refused_right, tenant_part
+from handrail.memory.rights import refused_right, tenant_of, tenant_part
 from handrail.memory.shelf import Place, Shelf
+from handrail.runtime.keeper_batch import Batch
 from handrail.runtime.keeper_hearing import OF_SUBJECTS, hear
 from handrail.runtime.keeper_reading import (
     Foreign,
@@ -50,6 +50,7 @@ from handrail.runtime.keeper_telling import (
     refused,
     reply,
     told,
+    undeclared,
     written,
 )
 from handrail.runtime.single_writer_partition import OwnPlace
@@ -66,7 +67,7 @@ from handrail.wire.record import Outgoing, Record
 
 log = structlog.get_logger(__name__)
 
-EXPIRED_COUNT_MAX: Final = 500  #: records that one sweep removes
+EXPIRED_COUNT_MAX: Final = 500  #: records that one transaction removes
 
 
 @dataclass
@@ -75,23 +76,6 @@ class Known:
 
     partitions: int = 1
     answers: Mapping[str, int] = field(default_factory=dict[str, int])  #: topic → partitions
-
-
-@dataclass
-class _Batch:
-    """What is decided and not committed."""
-
-    heard: Sequence[Heard] = ()
-    state: dict[Place, Outgoing] = field(default_factory=dict[Place, Outgoing])
-    of_subjects: list[Outgoing] = field(default_factory=list[Outgoing])
-    rest: list[Outgoing] = field(default_factory=list[Outgoing])
-    wanted: set[OwnPlace] = field(default_factory=set[OwnPlace])
-    refused: Counter[str] = field(default_factory=Counter[str])
-    order: list[Place | None] = field(default_factory=list[Place | None])
-    mark: AppliedMark | None = None
-    wrote: dict[str, int] = field(default_factory=dict[str, int])
-    #: ^ space → the last command that wrote to its topic
-    history: int = -1  #: the last command that wrote to the history
 
 
 class KeeperBook:
@@ -114,7 +98,7 @@ class KeeperBook:
         self._subjects = Subjects(self._shelf)
         self._bodies = Bodies()
         self._mark: AppliedMark | None = None
-        self._batch = _Batch()
+        self._batch = Batch()
         self.refused_counts: Counter[str] = Counter()  #: by reason, of this process
         self.foreign_count = 0  #: records on the spaces' topics that the keeper did not write
 
@@ -184,7 +168,7 @@ class KeeperBook:
             for one in heard
             if one.asked is not None and one.asked.command.op not in OF_SUBJECTS
         ]
-        self._batch = _Batch(heard, wanted=self._wanted(places))
+        self._batch = Batch(heard, wanted=self._wanted(places))
         return sorted(self._batch.wanted)
 
     def _wanted(self, places: Sequence[Place]) -> set[OwnPlace]:
@@ -218,22 +202,26 @@ class KeeperBook:
         return self._all_of_it(self._batch.heard[-1].record.offset)
 
     def overdue(self, now_ms: int) -> Sequence[Outgoing]:
-        """Remove records whose time is over, at most 500."""
-        self._batch = _Batch()
+        """Remove records whose time is over, at most 500, the longest ago first."""
+        self._batch = Batch()
         self._shelf.begin()
         self._shelf.forget_gone(now_ms)
         applied = self._mark.applied if self._mark is not None else -1
-        for place in self._shelf.overdue(now_ms, EXPIRED_COUNT_MAX):
-            asked = own_act(
-                place.space, place.key, self._partition, applied, (MEMORY_TASK, _tenant(place.key))
-            )
-            self._remove(asked, place, now_ms, op="expire")
+        self._expire(self._shelf.overdue(now_ms, EXPIRED_COUNT_MAX), applied, now_ms)
         for said in self._subjects.overdue(now_ms):
             self._spread(said, applied)
         if not self._batch.rest and not self._batch.of_subjects:
             self._shelf.keep(())
             return []
         return self._all_of_it(applied)
+
+    def _expire(self, places: Sequence[Place], applied: int, now_ms: int) -> None:
+        """Remove records by an act of the keeper's own, after the command `applied`."""
+        self._batch.expired_count += len(places)
+        for place in places:
+            whose = (MEMORY_TASK, tenant_of(place.key))
+            asked = own_act(place.space, place.key, self._partition, applied, whose)
+            self._remove(asked, place, now_ms, op=EXPIRE)
 
     def _one(self, heard: Heard, now_ms: int) -> None:
         asked = heard.asked
@@ -257,12 +245,15 @@ class KeeperBook:
         command = asked.command
         space = self._spaces.get(command.space)
         if space is None:
-            return Refusal(
-                Reason.UNKNOWN_SPACE,
-                State.NOT_FOUND,
-                f"this team has no memory space {command.space[:80]}",
-                "declare it in memory/, and start the keeper again",
-            )
+            return undeclared(command.space)
+        decision = self._judged(asked, space, now_ms)
+        is_full = isinstance(decision, Refusal) and decision.reason is Reason.QUOTA
+        if is_full and self._make_room(asked, now_ms):
+            return self._judged(asked, space, now_ms)
+        return decision
+
+    def _judged(self, asked: Asked, space: Memory[Any], now_ms: int) -> Decision:
+        command = asked.command
         place = Place(command.space, command.key)
         around = Surroundings(
             now_ms=now_ms,
@@ -274,6 +265,18 @@ class KeeperBook:
             is_forgotten=self._subjects.is_forgotten(command),
         )
         return decide(asked, space, self._present(place), around)
+
+    def _make_room(self, asked: Asked, now_ms: int) -> bool:
+        """Remove what has expired of a tenant in a space, at most 500 records of a whole batch.
+
+        What has expired is not there, so it takes nobody's room. False when there is none.
+        """
+        space, key = asked.command.space, asked.command.key
+        left = EXPIRED_COUNT_MAX - self._batch.expired_count
+        found = self._shelf.overdue(now_ms, left, (space, tenant_part(asked.tenant)))
+        gone = [one for one in found if one.key != key]
+        self._expire(gone, asked.offset - 1, now_ms)
+        return bool(gone)
 
     def _present(self, place: Place) -> Present:
         return self._shelf.present(place, self._bodies.get(place))
@@ -374,7 +377,7 @@ class KeeperBook:
         for reason, count in self._batch.refused.items():
             log.info("memory refused", reason=str(reason), count=count, partition=self._partition)
         self._bodies.settle()
-        self._batch = _Batch()
+        self._batch = Batch()
 
     def undo(self) -> None:
         """Forget what was decided and not committed."""
@@ -382,7 +385,7 @@ class KeeperBook:
         for place in self._batch.state:
             self._bodies.drop(place)
         self._bodies.settle()
-        self._batch = _Batch()
+        self._batch = Batch()
 
     def close(self) -> None:
         """Give back the scratch file."""
@@ -394,7 +397,3 @@ class KeeperBook:
 
 def _by(version: StoredRecord, person: str, reason: str) -> StoredRecord:
     return replace(version, agent=person, flagged=reason or None)
-
-
-def _tenant(full_key: str) -> str:
-    return full_key.partition("/")[0].replace("%2F", "/")

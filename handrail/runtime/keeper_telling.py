@@ -222,3 +222,13 @@ def unreadable(why: str) -> Refusal:
     """Say that a record is no command."""
     remedy = "write through ctx.memory or `handrail memory`, of a version that this keeper knows"
     return Refusal(Reason.UNREADABLE, State.INVALID_INPUT, f"it is no command: {why}", remedy)
+
+
+def undeclared(space: str) -> Refusal:
+    """Say that a space is not declared."""
+    return Refusal(
+        Reason.UNKNOWN_SPACE,
+        State.NOT_FOUND,
+        f"this team has no memory space {space[:80]}",
+        "declare it in memory/, and start the keeper again",
+    )

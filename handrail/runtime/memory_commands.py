@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from handrail.bus.port import Bus
 from handrail.errors import KeeperSilent
 from handrail.ledger.event_record import LEDGER, decode
-from handrail.ledger.memory_event import MEMORY_TASK, MemoryRefused, MemoryWritten
+from handrail.ledger.memory_event import EXPIRE, MEMORY_TASK, MemoryRefused, MemoryWritten
 from handrail.runtime.one_commit import commit_together
 from handrail.wire.codec import encode_headers
 from handrail.wire.envelope import Envelope
@@ -81,7 +81,7 @@ class CommandSender:
                 while wanted - found.keys():
                     for record in await tail.poll(timeout_s=POLL_S):
                         event = decode(record)
-                        if isinstance(event, MemoryWritten | MemoryRefused):
+                        if isinstance(event, MemoryWritten | MemoryRefused) and event.op != EXPIRE:
                             place = (event.partition, event.offset)
                             # An act on many keys is told of key by key; the last one stays.
                             if place in wanted:

@@ -171,8 +171,9 @@ class SingleWriter:
         for where, opening in self._open.items():
             self._put_to_work(consumer, where, opening)
         if self._clock.now_ms() - self._tidied_ms >= TIDY_EVERY_MS:
-            self._tidied_ms = self._clock.now_ms()
-            await asyncio.gather(*(self._tidy(where) for where in list(self._open)))
+            begun_ms = self._clock.now_ms()
+            if all(await asyncio.gather(*(self._tidy(where) for where in list(self._open)))):
+                self._tidied_ms = begun_ms  # else the next turn goes on; batches come in between
 
     def _put_to_work(
         self, consumer: GroupConsumer, where: TopicPartition, opening: _Opening
@@ -232,9 +233,12 @@ class SingleWriter:
         finally:
             self._in_hand_count -= len(batch)
 
-    async def _tidy(self, where: TopicPartition) -> None:
+    async def _tidy(self, where: TopicPartition) -> bool:
+        """Write a part of what is due; say whether that is all."""
+        is_left = False
         with self._reopening(where):
-            await self._shelf[where].tidy(self._clock.now_ms())
+            is_left = await self._shelf[where].tidy(self._clock.now_ms())
+        return not is_left
 
     @contextlib.contextmanager
     def _reopening(self, where: TopicPartition) -> Generator[None]:

@@ -279,8 +279,11 @@ class WriterPartition:
     def _offset(self, place: int) -> OffsetCommit:
         return OffsetCommit(self._plan.group, self.reads, place, "")
 
-    async def tidy(self, now_ms: int) -> None:
-        """Write what time alone has made due. Raises as `take` does."""
+    async def tidy(self, now_ms: int) -> bool:
+        """Write what time alone has made due, a bounded part of it; say whether more may be left.
+
+        Raises as `take` does.
+        """
         swept: Sequence[Outgoing] = ()
         is_due = now_ms >= self._sweeps_from_ms and self._producer is not None
         if self._plan.sweep is not None and is_due:
@@ -288,7 +291,7 @@ class WriterPartition:
             swept = await self._plan.sweep(self.reads.partition, now_ms)
         async with self._lock:
             if self._producer is None:
-                return
+                return False
             try:
                 records = self._book.overdue(now_ms)
                 if records:
@@ -300,6 +303,7 @@ class WriterPartition:
             except BaseException:
                 await self._let_go()
                 raise
+            return bool(records)
 
     async def _write(
         self, producer: LaneProducer, records: Sequence[Outgoing], offset: OffsetCommit | None

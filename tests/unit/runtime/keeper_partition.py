@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from handrail.contract.memory import Access, Memory, MemoryClass, PersonalData
+from handrail.contract.memory import Access, Memory, MemoryClass, PersonalData, Quota
 from handrail.ledger.event_record import UnknownEvent, decode
 from handrail.ledger.memory_event import MemoryRefused, MemoryWritten
-from handrail.runtime.keeper_book import KeeperBook, Known
+from handrail.runtime.keeper_book import EXPIRED_COUNT_MAX, KeeperBook, Known
 from handrail.wire.codec import encode_headers
 from handrail.wire.memory import APPLIED_KEY, Answer, AppliedMark, Command, Op, StoredRecord
 from handrail.wire.record import Outgoing, Record
@@ -19,14 +19,18 @@ PEOPLE = Memory(
     access=Access(personal=PersonalData.SUBJECT),
 )
 SHORT = Memory("short", carries=int, keeps=MemoryClass.FACT, ttl_s=60)
+FEW = Memory("few", carries=int, keeps=MemoryClass.FACT, ttl_s=60, quota=Quota(records=3))
+COUNT = 2 * EXPIRED_COUNT_MAX
+MANY = Memory("many", carries=int, keeps=MemoryClass.FACT, ttl_s=60, quota=Quota(records=COUNT))
 GUESTS = Memory(
     "guests",
     carries=dict,
     keeps=MemoryClass.PREFERENCE,
     ttl_s=60,
+    quota=Quota(records=2),
     access=Access(personal=PersonalData.SUBJECT),
 )
-SPACES = {**PLAIN, "people": PEOPLE, "short": SHORT, "guests": GUESTS}
+SPACES = {**PLAIN, "people": PEOPLE, "short": SHORT, "guests": GUESTS, "few": FEW, "many": MANY}
 
 
 class Partition:

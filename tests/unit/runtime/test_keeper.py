@@ -7,11 +7,16 @@ import pytest
 
 from handrail.bus.in_process import InProcessBus
 from handrail.bus.port import TopicSpec
+from handrail.contract.memory import Memory, MemoryClass
 from handrail.errors import TooManyPartitions
+from handrail.memory.deciding import digest_of
 from handrail.runtime.clock import WallClock
 from handrail.runtime.keeper import keeper
+from handrail.runtime.keeper_book import EXPIRED_COUNT_MAX
+from handrail.runtime.single_writer import TIDY_EVERY_MS
+from handrail.testing.clock import VirtualClock
 from handrail.wire.limits import MEMORY_PARTITIONS_MAX
-from handrail.wire.memory import COMMANDS, HISTORY, Op
+from handrail.wire.memory import COMMANDS, HISTORY, Op, Verdict
 from tests.promises.ground import PARTITIONS, Ground
 from tests.promises.keeper import *  # noqa: F403 - every test of it is a test of this file
 from tests.promises.memory_askers import SPACES, Askers, command, keeping, without_gaps
@@ -87,3 +92,42 @@ async def test_more_partitions_than_a_message_can_name_are_refused_by_name(groun
             await keeper(bus, ground.namespace, SPACES, WallClock()).run()
 
     assert refused.value.facts["topic"] == ground.topic(COMMANDS)
+
+
+async def test_a_sweep_that_leaves_something_goes_on_at_once(ground: Ground) -> None:
+    clock = VirtualClock(1_000_000)
+    brief = Memory("brief", carries=int, keeps=MemoryClass.FACT, ttl_s=1)
+    spaces = {**SPACES, "brief": brief}
+    count = 2 * PARTITIONS * EXPIRED_COUNT_MAX  # whichever partitions they fall into
+    async with ground.bus() as bus:
+        askers = await Askers.prepared(ground, bus)
+        await ground.prepare(bus, compacted=[brief.topic])
+        async with keeping(bus, ground, clock, spaces) as member:
+            for number in range(count):
+                await askers.send(command(Op.PUT, "brief", f"k/{number}", 1, expect=0))
+            await until(lambda: member.handled_count == count, within_s=60)
+
+            clock.move_to(clock.now_ms() + TIDY_EVERY_MS)
+
+            async def all_gone() -> bool:
+                return not await askers.newest("brief")
+
+            await until(all_gone, within_s=60, what="what has expired is swept")
+            answer = await askers.ask(command(Op.INCREMENT, "tally", "t", 1))
+        assert answer.version == 1
+
+
+async def test_a_text_under_keys_that_tell_nothing_is_kept_once_in_each_partition(
+    ground: Ground,
+) -> None:
+    text = {"text": "the museum of Lund is open on the second sunday of each month"}
+    keys = [f"claim/{digest_of(b'%d' % number)}" for number in range(24)]
+    async with ground.bus() as bus:
+        askers = await Askers.prepared(ground, bus)
+        async with keeping(bus, ground):
+            answers = [await askers.ask(command(Op.PUT, "facts", k, text, expect=0)) for k in keys]
+
+        kept = {answer.same_as or answer.key for answer in answers}
+        assert {answer.verdict for answer in answers} == {Verdict.APPLIED}
+        assert (await askers.newest("facts")).keys() == kept
+        assert len(kept) == PARTITIONS

@@ -1,6 +1,7 @@
 """What the keeper makes of a batch: decided once, bounded in memory, forgotten when undecided."""
 
 import itertools
+from typing import Any
 
 from handrail.ledger.memory_event import MemoryRefused, MemoryWritten
 from handrail.memory.bodies import Bodies
@@ -12,9 +13,10 @@ from handrail.wire.memory import (
     Op,
     StoredRecord,
     full_key,
+    key_in_words,
 )
 from tests.promises.memory_askers import TENANT, command
-from tests.unit.runtime.keeper_partition import Partition, about, add_one
+from tests.unit.runtime.keeper_partition import COUNT, Partition, about, add_one
 
 DAY_MS = 24 * 3_600_000
 
@@ -104,6 +106,67 @@ def test_what_has_expired_is_removed_a_bounded_number_at_once_and_said() -> None
     assert (last.op, last.removed, last.version, last.tenant) == ("expire", True, 2, TENANT)
     assert len(partition.newest("tally")) == 1
     assert partition.mark("short").applied == count
+
+
+def few(key: str, **facts: Any) -> Command:
+    return command(Op.PUT, "few", key, 1, expect=0, **facts)
+
+
+def test_what_has_expired_and_is_not_swept_yet_takes_nobody_room() -> None:
+    partition = Partition()
+    partition.takes(partition.asks(few("k/1"), few("k/2"), add_one()))
+    partition.takes(partition.asks(few("k/3"), few("k/4")), 2_000)
+    full = partition.told()[-1]
+    assert isinstance(full, MemoryRefused)
+    assert full.reason == "quota"
+
+    partition.takes(partition.asks(add_one(), few("k/4"), few("k/5"), few("k/6")), 61_500)
+
+    told = partition.told()[-6:]
+    assert [(one.op, key_in_words(one.key)) for one in told] == [
+        ("increment", "t"),
+        ("expire", "k/1"),
+        ("expire", "k/2"),
+        ("put", "k/4"),
+        ("put", "k/5"),
+        ("put", "k/6"),
+    ]
+    assert isinstance(told[-1], MemoryRefused)
+    assert [key_in_words(key) for key in sorted(partition.newest("few"))] == ["k/3", "k/4", "k/5"]
+    assert (partition.mark("few").applied, partition.mark("few").spaces["few"]) == (8, 7)
+    partition.begin_anew()
+    partition.takes(partition.asks(few("k/6")), 62_000)
+    assert [key_in_words(key) for key in sorted(partition.newest("few"))] == ["k/4", "k/5", "k/6"]
+
+
+def test_room_is_made_of_what_has_expired_of_the_same_tenant_and_is_under_no_hold() -> None:
+    partition = Partition()
+    keys = [f"k/{number}" for number in range(3)]
+    others = [full_key("other", key) for key in keys]
+    held = [sealed(f"g/{number}", space="guests", expect=0) for number in range(3)]
+    partition.takes(partition.asks(*(few("", full=other) for other in others), tenant="other"))
+    partition.takes(partition.asks(*(few(key) for key in keys), *held[:2], about(Op.HOLD)))
+
+    partition.takes(partition.asks(few("k/3"), held[2]), 61_500)
+
+    assert sorted(partition.newest("few")) == [full_key(TENANT, "k/3"), *others]
+    assert sorted(partition.newest("guests")) == [one.key for one in held[:2]]
+    last = partition.told()[-1]
+    assert isinstance(last, MemoryRefused)
+    assert last.reason == "quota"
+
+
+def test_one_transaction_makes_room_by_a_bounded_number_of_removals() -> None:
+    partition = Partition()
+    numbers = range(COUNT + EXPIRED_COUNT_MAX + 1)
+    many = [command(Op.PUT, "many", f"k/{number}", 1, expect=0) for number in numbers]
+    partition.takes(partition.asks(*many[:COUNT]))
+
+    partition.takes(partition.asks(*many[COUNT:]), 61_500)
+
+    assert len([one for one in partition.told() if one.op == "expire"]) == EXPIRED_COUNT_MAX
+    assert len(partition.newest("many")) == COUNT
+    assert dict(partition.book.refused_counts) == {"quota": 1}
 
 
 def test_scratch_is_swept_a_day_after_the_deadline_of_its_task() -> None:
