@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from handrail.lane.blocks import Block
 from handrail.lane.bounds import LaneBounds
 from handrail.lane.gather import Refusal
 from handrail.lane.invocation import Invocation
@@ -62,3 +63,4 @@ class Due:
     rest: Rest | None
     past_deadline: Sequence[Invocation]
     forgotten: Sequence[bytes]
+    unblocked: Sequence[Block] = ()  #: dead ones that nobody can settle any more

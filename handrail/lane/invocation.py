@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from handrail.lane.blocks import Block, Blocks
 from handrail.lane.gather import Gather
 from handrail.lane.poison import NOTHING_HELD, Standing
 from handrail.lane.redrives import Settled
@@ -111,7 +112,7 @@ class Mailboxes:
         # Lists, since an empty deque alone takes more than all else of one that rests.
         self._boxes: dict[bytes, list[Invocation]] = {}
         self._ready: deque[Invocation] = deque()
-        self._blocks: dict[bytes, dict[str, int]] = {}  # by key: who died, and its offset
+        self.blocks = Blocks()  #: what waits behind dead ones
 
     def has_room(self, key: bytes) -> bool:
         """False when as many wait behind this key as may."""
@@ -149,7 +150,7 @@ class Mailboxes:
             invocation = self._ready[0]
             # One that rests, was let go on twice or has another before it may stand here too.
             waits = invocation.stage is Stage.WAITING and self.is_first(invocation)
-            if waits and not self._is_blocked(invocation):
+            if waits and not self.blocks.hold(invocation.key, invocation.offset):
                 return True
             self._ready.popleft()
         return False
@@ -158,29 +159,18 @@ class Mailboxes:
         """Say whether nothing of its key stands before it."""
         return next(iter(self._boxes.get(invocation.key, ())), None) is invocation
 
-    def block(self, key: bytes, dead: str, offset: int) -> None:
-        """Let nothing of a key start that stands behind this offset, because of a dead one."""
-        self._blocks.setdefault(key, {})[dead] = offset
-
-    def is_blocking(self, dead: str) -> bool:
-        """Whether anybody of its key waits until this dead one is settled."""
-        return any(dead in blocks for blocks in self._blocks.values())
-
-    def unblock(self, dead: str) -> bool:
-        """Let go on what waited for a dead one; False when nothing did."""
-        key = next((key for key, blocks in self._blocks.items() if dead in blocks), None)
-        if key is None:
-            return False
-        del self._blocks[key][dead]
-        if not self._blocks[key]:
-            del self._blocks[key]
-        if box := self._boxes.get(key):
+    def unblock(self, dead: str) -> None:
+        """Let go on what waits behind a dead one, if anything does."""
+        block = self.blocks.remove(dead)
+        if block is not None and (box := self._boxes.get(block.key)):
             self._ready.append(box[0])
-        return True
 
-    def _is_blocked(self, invocation: Invocation) -> bool:
-        blocks = self._blocks.get(invocation.key)
-        return blocks is not None and min(blocks.values()) < invocation.offset
+    def unblock_due(self, now_ms: int) -> Sequence[Block]:
+        """Let go on what waits behind dead ones that nobody can settle any more; give those."""
+        due = self.blocks.due(now_ms)
+        for block in due:
+            self.unblock(block.dead)
+        return due
 
     def put_back(self, invocation: Invocation) -> None:
         """Let the first of its key be taken again."""

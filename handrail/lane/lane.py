@@ -8,6 +8,7 @@ committed; everything else it holds is rebuilt from the journal and the inbox by
 
 from collections.abc import Iterable, Sequence
 
+from handrail.lane.blocks import Block
 from handrail.lane.bounds import SPAN_HEADROOM_OFFSETS
 from handrail.lane.decision import Due, End, LaneSettings, PartRefused, PartTaken, Rest
 from handrail.lane.gather import Gather, GatherStage, PartEnd
@@ -19,8 +20,6 @@ from handrail.lane.progress import OffsetMetadata, Progress
 from handrail.lane.redrives import Redrives
 from handrail.lane.resting import (
     accepted_entry,
-    blocked_entry,
-    blocked_key,
     parked_entry,
     parked_invocations,
     take_up,
@@ -48,7 +47,7 @@ class Lane:
         self.redrives = Redrives()  #: which dead letters were sent back or given up
         self._live = LiveRecords(metadata.journal if metadata else 0)
         self._mailboxes = Mailboxes(settings.bounds.per_key)
-        self.is_blocking = self._mailboxes.is_blocking  #: whether others wait behind a dead one
+        self.blocks = self._mailboxes.blocks  #: behind which dead ones others wait
         self.unblock = self._mailboxes.unblock  #: its record is gone from the journal
         self._running: dict[Invocation, None] = {}
         self._unparked: dict[int, Invocation] = {}  # by offset, ascending
@@ -74,8 +73,7 @@ class Lane:
         }
         self.steps.restore(entries.values())
         self.redrives.restore(entries.values())
-        for blocked in [one for one in entries.values() if one.kind is Kind.BLOCKED]:
-            self._mailboxes.block(blocked_key(blocked), blocked.invocation, blocked.part)
+        self.blocks.restore(entries.values())
         for invocation in parked_invocations(entries.values(), self._accepted):
             self._put(invocation)
             self._parked_count += 1
@@ -243,8 +241,9 @@ class Lane:
 
     def block(self, dead: str, key: bytes, offset: int, now_ms: int) -> Entry:
         """Let what follows a dead one of its key wait until its dead letter is settled."""
-        self._mailboxes.block(key, dead, offset)
-        return blocked_entry(dead, key, offset, self.epoch, self.settings.agent_version, now_ms)
+        block = Block(dead, key, offset, now_ms)
+        self.blocks.put(block)
+        return block.entry(self.epoch, self.settings.agent_version)
 
     # ---- running and ending
 
@@ -351,7 +350,8 @@ class Lane:
         self.wake_due(now_ms)
         late = [i for i in self._running if i.deadline_ms is not None and i.deadline_ms <= now_ms]
         forgotten += self.redrives.due(now_ms, self._all.__contains__)
-        return Due(self._rest(now_ms), late, forgotten)
+        unblocked = self._mailboxes.unblock_due(now_ms)
+        return Due(self._rest(now_ms), late, forgotten, unblocked)
 
     def due_ms(self) -> int | None:
         """When `tick` is to be asked next; None when nothing depends on time."""

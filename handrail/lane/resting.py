@@ -105,19 +105,6 @@ def parked_invocation(entry: Entry) -> Invocation:
     )
 
 
-def blocked_entry(
-    dead: str, key: bytes, offset: int, epoch: int, version: str, now_ms: int
-) -> Entry:
-    """Give the record under which those that follow a dead one of their key wait."""
-    facts = {"mailbox": base64.b64encode(key).decode()}
-    return Entry(Kind.BLOCKED, dead, epoch, version, now_ms, part=offset, facts=facts)
-
-
-def blocked_key(entry: Entry) -> bytes:
-    """Give the key of those that wait."""
-    return base64.b64decode(str(entry.facts["mailbox"]))
-
-
 def kept(record: Record | None) -> Record | None:
     """Keep a small part in memory; a large one, and a claim, is read back from the journal."""
     if record is None or len(record.value or b"") > SNAPSHOT_IN_MEMORY_BYTES_MAX:

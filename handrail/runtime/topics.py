@@ -13,6 +13,7 @@ from enum import StrEnum
 from handrail.bus.port import Admin, TopicSpec
 from handrail.contract.team import TeamDescription
 from handrail.errors import PartitionsFixed
+from handrail.lane.redrives import KEPT_MS
 from handrail.wire.human import HUMAN
 from handrail.wire.limits import BROKER_RECORD_BYTES, MEMORY_PARTITIONS_MAX
 from handrail.wire.memory import COMMANDS, HISTORY
@@ -31,6 +32,7 @@ STAMPS, STAMPED_BY_BROKER = "message.timestamp.type", "LogAppendTime"
 BROKERS_OWN = -1  #: in place of a number of copies: the broker's default (Kafka 2.4 and later)
 
 assert BLOBS_KEPT_DAYS >= DEAD_KEPT_DAYS
+assert DEAD_KEPT_DAYS * DAY_MS == KEPT_MS, "as long as a lane remembers what became of one"
 
 
 @dataclass(frozen=True, slots=True)

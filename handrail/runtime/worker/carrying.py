@@ -7,7 +7,10 @@ records and its offset. A handler's exception is its handoff's end, never the la
 import asyncio
 from collections.abc import Callable, Sequence
 
+import structlog
+
 from handrail.errors.transport import RecordRefused
+from handrail.lane.blocks import Block
 from handrail.lane.bounds import TIMER_RESOLUTION_S
 from handrail.lane.decision import End, Rest
 from handrail.lane.invocation import Invocation, Why
@@ -34,6 +37,8 @@ from handrail.runtime.worker.taking import Taking
 from handrail.wire.dead_letter import Reason
 from handrail.wire.priority import Priority
 from handrail.wire.record import Record
+
+log = structlog.get_logger("handrail.lane")
 
 
 class Carrier:
@@ -309,11 +314,21 @@ class Carrier:
             if task is not None and calling and invocation not in self._expired:
                 self._expired.add(invocation)
                 task.cancel()
-        if due.forgotten:
-            self._handing.hand([], (), removed=due.forgotten)
+        removed = [*due.forgotten, *(self._no_longer_waited_for(one) for one in due.unblocked)]
+        if removed:
+            self._handing.hand([], (), removed=removed)
         self._canceling.look()
         self.start_ready()
         self._arm()
+
+    def _no_longer_waited_for(self, block: Block) -> bytes:
+        log.warning(
+            "a dead letter has aged out, and what waited behind it goes on",
+            agent=self._worker.agent.name,
+            dead=block.dead,
+            offset=block.offset,
+        )
+        return block.journal_key
 
     def _arm(self) -> None:
         """See to it that a timer which is due before the next tick is not late."""

@@ -160,7 +160,7 @@ class Redriving:
         event = ground.saying.redriven(
             plan.envelope, found.letter.offset, settled, resubmitted=plan.resubmitted
         )
-        blocked = self._blocked(plan.invocation, found.letter.offset)
+        blocked = self._blocked(plan.invocation)
         journal = ground.place.journal
         records = [
             *(tombstone(key, journal) for key in (*plan.removed, *blocked)),
@@ -306,11 +306,10 @@ class Redriving:
         if self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms) is not None:
             raise NotTakenBack("its task was canceled")
 
-    def _blocked(self, invocation: str, offset: int) -> list[bytes]:
+    def _blocked(self, invocation: str) -> list[bytes]:
         """Give the journal's keys that held back what follows it: none, mostly."""
-        if not self._lane.is_blocking(invocation):
-            return []
-        return [entry_key(invocation, Kind.BLOCKED, offset)]
+        block = self._lane.blocks.of(invocation)
+        return [] if block is None else [block.journal_key]
 
     # ---- giving it up, or leaving it where it is
 
@@ -326,7 +325,7 @@ class Redriving:
             until_ms=now_ms + KEPT_MS,
         )
         entry = settled.entry(self._lane.epoch, self._lane.settings.agent_version, now_ms)
-        blocked = self._blocked(invocation, found.letter.offset)
+        blocked = self._blocked(invocation)
         event = ground.saying.discarded(asked, found.letter.offset, invocation)
         records = [
             *(tombstone(key, ground.place.journal) for key in blocked),
