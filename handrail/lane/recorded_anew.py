@@ -18,7 +18,7 @@ from handrail.contract.failure import State
 from handrail.contract.for_task import FOR_TASK
 from handrail.lane.begun import may_have_acted_before
 from handrail.lane.journal import STEP_KINDS, Entry
-from handrail.lane.steps import ANEW, COLLECTED, StepRecord, StepState
+from handrail.lane.steps import ANEW, COLLECTED, StepLog, StepRecord, StepState
 
 #: A second time does no harm, or costs money and is worth it: nothing of an attempt is kept.
 _LEAVES_NOTHING: Final = frozenset({Effect.PURE, Effect.READ, Effect.PAID})
@@ -72,6 +72,41 @@ def recorded_anew(entries: Sequence[Entry], from_step: int | None = None) -> lis
         notes.pop()  # a refusal that was noted and has ended the run: it is judged anew
     kept.update((path, log[path]) for path in notes if not _lets_write(log[path]))
     return [entry for path in log if path in kept for entry in _entries(kept[path])]
+
+
+def why_not_edited(entries: Sequence[Entry], from_step: int | None) -> str | None:
+    """Say why another message cannot take the place of the original one; None when it can.
+
+    What is played back was asked for with the original one, and a handler that asks for something
+    else has left its recorded way.
+    """
+    first = from_step or 1
+    left = _asked_as_before(recorded_anew(entries, first))
+    if open_ones := [entry for entry in left if _top(entry.path) >= first]:
+        return (
+            f"{_in_words(open_ones[0])} may have been carried out with the original message, so it"
+            " is not done with another one: send it back as it was, or discard it and submit the"
+            " edited message as work of its own"
+        )
+    if from_step is None and (played_back := _asked_as_before(recorded_anew(entries))):
+        return (
+            f"{_in_words(played_back[0])} is recorded, with the original message: send the edited"
+            " one with --from-step 1 (from_step=1), which does all its steps anew"
+        )
+    return None
+
+
+def _asked_as_before(entries: Sequence[Entry]) -> list[Entry]:
+    """Give of what is written anew the steps that the handler has to ask for in the same words."""
+    log = StepLog()
+    for entry in entries:
+        log.put(entry)
+    steps = [record.latest for path, record in log.records.items() if _is_step(path)]
+    return [entry for entry in steps if entry is not None]
+
+
+def _in_words(entry: Entry) -> str:
+    return f"step {entry.path} `{entry.facts['shown']}`"
 
 
 def _entries(record: StepRecord) -> list[Entry]:

@@ -226,9 +226,10 @@ class Client(Deciding, Submitting[Coroutine[Any, Any, Task]]):
         """Send the open dead letters of a task back, or only `letter` (AGENT/PARTITION/OFFSET).
 
         Nothing that is recorded is done again, but for `from_step` and what follows it; `edit` is
-        the message that takes the place of the original one. What is said of the task afterwards
-        is said of its new life. Raises TaskUnknown, DeadLetterUnknown when none is open, and
-        LetterStays with the lane's words when it refuses one.
+        the message that takes the place of the original one, and needs `from_step` where steps are
+        recorded. What is said of the task afterwards is said of its new life. Raises TaskUnknown,
+        DeadLetterUnknown when none is open, and LetterStays with the lane's words when it refuses
+        one.
         """
         wish = Wish(by=by or who(), letter=letter, from_step=from_step, edit=edit)
         return await self._settle(task, wish)

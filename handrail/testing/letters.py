@@ -49,7 +49,8 @@ class LetterHands:
         """Send the open dead letters of a task back; returns once their lanes have taken them.
 
         Recorded steps are not repeated, unless they are `from_step` or follow it. `edit` is the
-        message that takes the place of the original one. Raises AssertionError when there is no
+        message that takes the place of the original one; where steps are recorded it needs
+        `from_step`. Raises AssertionError when there is no
         open letter, or a lane refuses one, with its words.
         """
         await _settle(self, task, by=by, from_step=from_step, edit=edit)

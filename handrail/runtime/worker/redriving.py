@@ -19,7 +19,7 @@ from handrail.lane.decision import PartTaken
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import Entry, Kind, encode_entry, entry_key, tombstone
 from handrail.lane.kept import KeptJournal
-from handrail.lane.recorded_anew import recorded_anew
+from handrail.lane.recorded_anew import recorded_anew, why_not_edited
 from handrail.lane.redrives import KEPT_MS, REDRIVE_COUNT_MAX, Settled, Settling
 from handrail.lane.references import SeenReferences
 from handrail.lane.resting import parked_entry
@@ -203,7 +203,10 @@ class Redriving:
             case Take(envelope, mailbox, submission):
                 if submission:
                     message = with_envelope(message, envelope)
-                entries = recorded_anew(kept.entries if kept else (), asked.from_step)
+                recorded = kept.entries if kept else ()
+                if asked.edited is not None and (why := why_not_edited(recorded, asked.from_step)):
+                    raise NotTakenBack(why)
+                entries = recorded_anew(recorded, asked.from_step)
                 message = replace(message, timestamp_ms=found.message.timestamp_ms)
                 parked = self._parked(message, envelope, mailbox)
                 self._check_not_over(envelope, envelope.id)
