@@ -157,6 +157,31 @@ async def test_a_handler_that_runs_is_interrupted_and_the_next_of_its_key_starts
         await has_nothing_open(team, first)
 
 
+@agent(reads=jobs, writes=results)
+async def stubborn(text: str) -> str:
+    try:
+        await SEEN.gate.pass_through()
+    except asyncio.CancelledError:
+        SEEN.ran.append("went on")
+    await SEEN.act.pass_through()
+    return text
+
+
+async def test_a_handler_that_swallows_its_cancellation_is_interrupted_again(
+    team_of: TeamOf, seen: Seen
+) -> None:
+    async with team_of(stubborn, partitions=1) as team:
+        task = await team.submit(jobs, "x")
+        await seen.gate.entered.wait()
+        await task.cancel("no longer wanted")
+        await seen.act.entered.wait()
+        await team.advance(seconds=10)
+
+        await has_nothing_open(team, task)
+        assert await task.state() == "canceled"
+        assert seen.ran == ["went on"]
+
+
 @tool(effect=Effect.UNSAFE, reach=Reach.TENANT, gives=Integrity.INTERNAL)
 async def post(text: str) -> str:
     """Send a letter, which takes its time and cannot be taken back."""

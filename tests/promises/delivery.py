@@ -179,6 +179,32 @@ async def test_a_handler_past_its_deadline_is_cancelled_and_its_task_fails(
         assert letter.failure.reason == "deadline"
 
 
+async def test_a_handler_that_swallows_its_cancellation_at_the_deadline_is_cancelled_again(
+    team_of: TeamOf,
+) -> None:
+    swallowed: list[str] = []
+
+    @agent(reads=jobs, writes=results)
+    async def worker(text: str) -> str:
+        while text == "x":
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                swallowed.append(text)
+                if len(swallowed) > 2:
+                    raise
+        return text
+
+    async with team_of(worker, partitions=1) as team:
+        task = await team.submit(jobs, "x", deadline_s=60)
+        await team.advance(minutes=2)
+        await task.until("failed")
+
+        (letter,) = await task.dead_letters()
+        assert letter.failure.reason == "deadline"
+        assert swallowed == ["x", "x", "x"]
+
+
 async def test_what_runs_longer_than_30_s_rests_in_the_journal_and_the_successor_finds_it(
     team_of: TeamOf,
 ) -> None:

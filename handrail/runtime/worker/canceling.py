@@ -7,7 +7,7 @@ task stays open; a part of a fan-out tells its gather, a question its asker. No 
 written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +39,9 @@ from handrail.wire.marker import Marker, MarkerKind
 from handrail.wire.record import Outgoing, Record
 
 if TYPE_CHECKING:
-    import asyncio
-
     from handrail.runtime.worker.execution import Execution
     from handrail.runtime.worker.ground import LaneGround
+    from handrail.runtime.worker.interrupting import Interrupting
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +59,16 @@ class Canceling:
         self,
         ground: "LaneGround",
         execution: "Execution",
-        handlers: "Mapping[Invocation, asyncio.Task[None]]",
+        interrupting: "Interrupting",
     ) -> None:
-        """Look at what runs in `execution`, by the handlers' tasks."""
+        """Look at what runs in `execution`."""
         self._ground = ground
         self._worker = ground.worker
         self._place: LanePlace = ground.place
         self._lane: Lane = ground.lane
         self._packer = ground.packer
         self._execution = execution
-        self._handlers = handlers
-        self._interrupted: set[Invocation] = set()
+        self._interrupting = interrupting
 
     def at_admission(self, verdict: Verdict) -> Canceled | None:
         """Say whether a record that was just read belongs to a canceled task.
@@ -106,16 +104,12 @@ class Canceling:
         switches, running = self._worker.switches, self._execution.running
         if switches.count == 0:
             return False
-        self._interrupted &= set(running)
         for invocation, (envelope, steps) in tuple(running.items()):
             cancel = switches.cancel_of(envelope.task_id, envelope.deadline_ms)
             if cancel is None:
                 continue
             steps.stop(TaskStopped(task=envelope.task_id, by=cancel.by))
-            task = self._handlers.get(invocation)
-            if task is not None and not steps.acting and invocation not in self._interrupted:
-                self._interrupted.add(invocation)
-                task.cancel()
+            self._interrupting.between_acts(invocation)
         over = [one for one in self._lane.rests if switches.cancel_of(one.task_id, None)]
         for one in over:
             self._lane.wake(one)

@@ -28,6 +28,7 @@ from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.handing import Handing
 from handrail.runtime.worker.hearing import Hearing
 from handrail.runtime.worker.holding import lifted
+from handrail.runtime.worker.interrupting import Interrupting
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.packing import Packer
 from handrail.runtime.worker.place import WorkerPlace
@@ -71,10 +72,10 @@ class Carrier:
         self._answering.on_woken = self.start_ready
         self._execution.on_asked = self._hearing.begin
         self._handlers: dict[Invocation, asyncio.Task[None]] = {}
-        self._expired: set[Invocation] = set()
+        self._interrupting = Interrupting(worker, self._execution, self._handlers)
         self._starting = True
         self._closing = False
-        self._canceling = Canceling(ground, self._execution, self._handlers)
+        self._canceling = Canceling(ground, self._execution, self._interrupting)
         self._taking = Taking(ground, self._handing, self._burial, self._canceling, partitions)
         self._alarm: asyncio.Task[None] | None = None  # of the next timer, if it is soon
         self._alarm_ms = 0
@@ -180,7 +181,8 @@ class Carrier:
 
     async def _carry_out(self, invocation: Invocation) -> None:
         try:
-            why = WhyCancelled(lambda: self._closing, lambda: invocation in self._expired)
+            expired = self._interrupting.expired
+            why = WhyCancelled(lambda: self._closing, lambda: invocation in expired)
             # Whoever is to find out what happened hears of it at once; a suspect may wait for long.
             known = await self._execution.in_doubt(invocation) if self._starting else None
             if known is not None:
@@ -200,7 +202,7 @@ class Carrier:
             self._handing.tell_trouble(error)
         finally:
             self._presence.end(invocation)
-            self._expired.discard(invocation)
+            self._interrupting.forget(invocation)
             # It may have been let go on already; then its place is taken by the task that follows.
             if self._handlers.get(invocation) is asyncio.current_task():
                 del self._handlers[invocation]
@@ -309,11 +311,7 @@ class Carrier:
         if due.rest is not None:
             self._rest(due.rest)
         for invocation in due.past_deadline:
-            task = self._handlers.get(invocation)
-            calling = invocation in self._execution.in_handler
-            if task is not None and calling and invocation not in self._expired:
-                self._expired.add(invocation)
-                task.cancel()
+            self._interrupting.at_deadline(invocation)
         removed = [*due.forgotten, *(self._no_longer_waited_for(one) for one in due.unblocked)]
         if removed:
             self._handing.hand([], (), removed=removed)

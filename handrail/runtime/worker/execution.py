@@ -59,8 +59,8 @@ class Execution:
 
     def __init__(self, ground: LaneGround) -> None:
         """Read what rests from the lane's journal, write large bodies through its committer."""
-        self.in_handler: set[Invocation] = set()  #: whose user code runs now
-        self.running: dict[Invocation, tuple[Envelope, RunSteps]] = {}  #: the same, with its steps
+        #: Whose user code runs now, with its steps.
+        self.running: dict[Invocation, tuple[Envelope, RunSteps]] = {}
         self.on_asked: Callable[[], None] = lambda: None  #: called when an agent is to be asked
         self._ground = ground
         self._worker = ground.worker
@@ -157,7 +157,6 @@ class Execution:
         self, invocation: Invocation, given: Given, steps: RunSteps
     ) -> tuple[object, Spent]:
         agent = self._worker.agent
-        self.in_handler.add(invocation)
         self.running[invocation] = given.envelope, steps
         steps.labels.begin(given.message, agent.handler)
         try:
@@ -168,7 +167,6 @@ class Execution:
             return await agent.handler(given.message, ctx), ctx.spent
         finally:
             steps.over()
-            self.in_handler.discard(invocation)
             del self.running[invocation]
 
     async def _pack(
