@@ -4,6 +4,7 @@ The process keeps its note under the container's own name, on a volume: a contai
 again finds what its predecessor wrote there and can tell the groups that it is gone, and several
 containers of one service do not write over each other. `healthy` reads the same note; it ends
 with 0 when that very process lives and has opened every partition that it was given, or drains.
+One with a partition that stays closed until a person has looked is not healthy, and says which.
 """
 
 import os
@@ -37,6 +38,9 @@ def health(path: Path) -> str:
         return f"the process {note.pid} that wrote the note is gone"
     if note.state not in HEALTHY:
         return f"the process is {note.state}"
+    if note.closed:
+        where, why = next(iter(note.closed.items()))
+        return f"partition {where} is closed: {why}"
     return ""
 
 

@@ -74,13 +74,19 @@ def list_agents(place: Place, shape: Shape) -> int:
 @place_options
 @output_option
 def show(place: Place, agent: str, shape: Shape) -> int:
-    """Show one agent: its contract, and each partition of its inbox with its owner."""
+    """Show one agent: its contract, and each partition of its inbox with its owner.
+
+    Why a partition is closed is known of processes of this machine.
+    """
     settings = place.settings()
     team = _team(settings)
     (found,) = team.chosen([agent])
     rows = asyncio.run(_lanes(settings, found))
     if shape is Shape.TABLE:
         _say_contract(team, found)
+        for row in rows:
+            if row.closed is not None:
+                note(f"Partition {row.partition} ({row.priority}) is closed: {row.closed}")
     show_rows("lanes", rows, LANE_COLUMNS, shape, empty="Its inbox is not on the broker yet.")
     return 0
 
@@ -151,14 +157,19 @@ async def lanes_of(bus: "Bus", settings: "Settings", agent: "Agent[..., object]"
     What waits is counted record by record up to COUNTED_OFFSETS_MAX of a partition, since the
     markers of transactions take up offsets, too; beyond that offsets are counted.
     """
+    from handrail.runtime.note import closed_partitions
+
     group = f"{settings.namespace}.{agent.name}"
     there = await bus.admin.topics()
     inboxes = [f"{settings.namespace}.{name}" for name in agent.reads.inboxes]
-    found = [await _lanes_of(bus, group, inbox) for inbox in inboxes if inbox in there]
+    closed = closed_partitions(settings.project_dir)
+    found = [await _lanes_of(bus, group, inbox, closed) for inbox in inboxes if inbox in there]
     return [lane for lanes in found for lane in lanes]
 
 
-async def _lanes_of(bus: "Bus", group: str, inbox: str) -> list[LaneRow]:
+async def _lanes_of(
+    bus: "Bus", group: str, inbox: str, closed: "Mapping[str, str]"
+) -> list[LaneRow]:
     owners = {
         where.partition: member
         for member, partitions in (await bus.admin.members(group)).items()
@@ -182,6 +193,7 @@ async def _lanes_of(bus: "Bus", group: str, inbox: str) -> list[LaneRow]:
             committed=lows[place],
             end=end,
             waiting=waiting[TopicPartition(inbox, place)],
+            closed=closed.get(f"{inbox}/{place}"),
         )
         for place, (first, end) in sorted(offsets.items())
     ]

@@ -146,10 +146,12 @@ def _cells(child: "Child", *, looping: bool) -> tuple[str, ...]:
         return (child.spec.name, f"[red]{state}[/red]", "–", "–", "–", "–")
     if note_ is None:
         return (child.spec.name, "starting", str(pid), "–", "–", "–")
-    colour = "green" if note_.state is ProcessState.READY else "yellow"
+    state, colour = str(note_.state), "green" if note_.state is ProcessState.READY else "yellow"
+    if note_.closed:
+        state, colour = f"{state}, {len(note_.closed)} closed", "red"
     return (
         child.spec.name,
-        f"[{colour}]{note_.state}[/{colour}]",
+        f"[{colour}]{state}[/{colour}]",
         str(pid),
         str(note_.partitions),
         str(note_.handled),

@@ -89,6 +89,7 @@ class LaneRow:
     committed: int | None
     end: int
     waiting: int
+    closed: str | None = None  #: why it stays closed, if a process of this machine says so
 
 
 @dataclass(frozen=True, slots=True)

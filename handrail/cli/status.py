@@ -34,6 +34,7 @@ def status(place: Place, shape: Shape) -> int:
     if shape is Shape.TABLE:
         _say_who_supervises(settings)
         _say_who_waits(settings)
+        _say_what_is_closed(settings)
         asyncio.run(_say_broker(settings))
     show_rows("processes", rows, COLUMNS, shape, empty="No process of this team runs here.")
     return 0
@@ -68,6 +69,13 @@ def _say_who_waits(settings: "Settings") -> None:
     for _, found in notes(settings.project_dir):
         if found.alive and found.waits_for:
             note(f"{found.name} waits for a provider: {found.waits_for}. It goes on by itself.")
+
+
+def _say_what_is_closed(settings: "Settings") -> None:
+    from handrail.runtime.note import closed_partitions
+
+    for where, why in closed_partitions(settings.project_dir).items():
+        note(f"Partition {where} is closed, and nothing of it is carried out: {why}")
 
 
 def _say_who_supervises(settings: "Settings") -> None:

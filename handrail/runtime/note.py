@@ -22,7 +22,7 @@ class ProcessState(StrEnum):
     """How far a process is."""
 
     STARTING = "starting"  #: imports, connects, joins its groups
-    READY = "ready"  #: every partition it was given is open
+    READY = "ready"  #: every partition it was given is open, but for those that are `closed`
     DRAINING = "draining"  #: takes nothing new, finishes what runs
     STOPPED = "stopped"  #: left its groups and ended in order
 
@@ -41,6 +41,8 @@ class ProcessNote:
     handled: int = 0
     in_hand: int | None = None
     waits_for: str = ""  #: which providers let little through now, in words
+    #: Partitions that stay closed until a person has looked, INBOX/NUMBER → why.
+    closed: dict[str, str] = field(default_factory=dict[str, str])
     since_ms: int = 0
     host: str = field(default_factory=socket.gethostname)
 
@@ -94,3 +96,9 @@ def notes(project: Path) -> Iterator[tuple[Path, ProcessNote]]:
     for path in sorted(run_folder(project).glob("*.json")):
         if note := read_note(path):
             yield path, note
+
+
+def closed_partitions(project: Path) -> dict[str, str]:
+    """Give the partitions that processes of this machine keep closed, INBOX/NUMBER → why."""
+    living = [note for _, note in notes(project) if note.alive]
+    return {where: why for note in living for where, why in note.closed.items()}

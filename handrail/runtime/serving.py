@@ -15,8 +15,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -62,6 +62,7 @@ class Standing:
     handled: int
     in_hand: int  #: taken up and not ended
     waits_for: str = ""  #: which providers let little through now, in words
+    closed: Mapping[str, str] = field(default_factory=dict[str, str])  #: see `ProcessNote`
 
 
 class Served(Protocol):
@@ -101,6 +102,7 @@ class ServedAgents:
             handled=sum(one.finished + one.dead for one in all_of_them),
             in_hand=sum(one.waiting + one.running for one in all_of_them),
             waits_for=self._process.gates.in_words() or "",
+            closed={where: why for one in all_of_them for where, why in one.closed.items()},
         )
 
 
@@ -164,6 +166,7 @@ class Noted:
                 handled=sum(one.handled for one in standings),
                 in_hand=sum(one.in_hand for one in standings),
                 waits_for="; ".join(one.waits_for for one in standings if one.waits_for),
+                closed={where: why for one in standings for where, why in one.closed.items()},
             )
         if note != self._written:
             write_note(self.path, note)

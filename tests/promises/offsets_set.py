@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
 
@@ -9,8 +10,12 @@ from handrail import Topic, agent, results
 from handrail.bus.in_process import InProcessBus
 from handrail.bus.kafka import KafkaBus
 from handrail.bus.port import Committed, OffsetCommit
+from handrail.bus.settings import Settings
+from handrail.cli.agents import lanes_of
 from handrail.errors import HandrailError, OffsetMetadataBroken, OffsetsLost
 from handrail.lane.journal import PROGRESS_KEY, tombstone
+from handrail.runtime.note import ProcessState, note_path
+from handrail.runtime.serving import Noted, ServedAgents
 from handrail.runtime.worker.lane_runner import LaneRunner
 from handrail.runtime.worker.lane_state import LaneState
 from handrail.runtime.worker.opening import LanePlace
@@ -99,10 +104,34 @@ async def test_a_group_without_offsets_whose_journal_has_records_stops_its_lane(
         await delete_offsets(team, place)
 
         trouble = await stopped(team)
+        (status,) = team.members[0].process.status()
         await team.kill(worker)
 
     assert isinstance(trouble, OffsetsLost)
     assert "its journal has records" in str(trouble)
+    assert "handrail agents show worker " in str(trouble), "as people call the agent"
+    where = f"{place.inbox.topic}/{place.inbox.partition}"
+    assert status.closed == {where: f"{trouble.what} [HR-LANE-006]"}
+
+
+async def test_why_a_lane_is_closed_is_written_down_and_shown_with_its_agent(
+    team_of: TeamOf, tmp_path: Path
+) -> None:
+    async with team_of(worker, partitions=1) as team:
+        place, _ = await left_after_work(team)
+        await delete_offsets(team, place)
+        await stopped(team)
+
+        standing = ServedAgents(team.members[0].process).standing()
+        Noted(note_path(tmp_path, "worker"), "worker", ["worker"]).say(
+            ProcessState.READY, [standing]
+        )
+        settings = Settings(namespace=team.namespace).remembering({}, tmp_path)
+        (lane,) = await lanes_of(team.bus, settings, worker)
+        await team.kill(worker)
+
+    assert lane.closed is not None
+    assert "the group has no offset although its journal has records" in lane.closed
 
 
 async def test_an_offset_that_a_tool_has_reset_stops_its_lane(team_of: TeamOf) -> None:
@@ -114,6 +143,7 @@ async def test_an_offset_that_a_tool_has_reset_stops_its_lane(team_of: TeamOf) -
         await team.kill(worker)
 
     assert isinstance(trouble, OffsetMetadataBroken)
+    assert "handrail agents show worker " in str(trouble)
     assert str(trouble).startswith(f"The offset of {place.group} on {place.inbox.topic}[0]")
 
 

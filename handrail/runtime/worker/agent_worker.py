@@ -74,7 +74,10 @@ class AgentWorker:
 
     @property
     def is_ready(self) -> bool:
-        """True once the group has answered and every lane it gave us is open."""
+        """True once the group has answered and every lane it gave us is open, or stopped for good.
+
+        The others work beside a stopped one; `status` and the note say which it is, and why.
+        """
         return self.assigned_count > 0 and all(
             runner.state in (LaneState.OPEN, LaneState.STOPPED) for runner in self.lanes.values()
         )

@@ -55,6 +55,11 @@ class LanePlace:
     dead: TopicPartition
 
     @property
+    def agent(self) -> str:
+        """The name of the agent, as people know it: what follows the namespace in its group."""
+        return self.group.rpartition(".")[2]
+
+    @property
     def transactional_id(self) -> str:
         """The producer's name, one per lane for ever."""
         return f"{self.group}.{self.inbox.topic}.{self.inbox.partition}"
@@ -144,14 +149,14 @@ async def _restored_lane(
         told, (low, metadata) = low, journaled_offset(said)
         if told > low:
             detail = f"the offset is {told} and the journal knows of {low} only"
-            raise OffsetsLost(where=where, agent=place.group, detail=detail)
+            raise OffsetsLost(where=where, agent=place.agent, detail=detail)
     elif metadata is not None:
         detail = f"the offset is {low} and the journal no longer says how far the lane had come"
-        raise OffsetsLost(where=where, agent=place.group, detail=detail)
+        raise OffsetsLost(where=where, agent=place.agent, detail=detail)
     # Not the group's offset: it is told late, and what is finished may be deleted by then.
     if low < (first := await bus.begin_offset(place.inbox)):
         detail = f"the lane has come to {low} and the topic begins at {first}"
-        raise OffsetsLost(where=where, agent=place.group, detail=detail)
+        raise OffsetsLost(where=where, agent=place.agent, detail=detail)
     lane = Lane(settings, low, metadata)
     # What is gone was settled, although no transaction may have come to say so.
     lane.answers = max(lane.answers, await bus.begin_offset(place.answers))
@@ -179,7 +184,7 @@ async def _committed(
         if await _journal_says_anything(bus, place.journal, journal_end):
             raise OffsetsLost(
                 where=where,
-                agent=place.group,
+                agent=place.agent,
                 detail="the group has no offset although its journal has records",
             )
         return await bus.begin_offset(place.inbox), None
@@ -187,7 +192,7 @@ async def _committed(
         metadata = OffsetMetadata.decode(committed.metadata)
     except OffsetMetadataBroken as broken:
         raise OffsetMetadataBroken(
-            where=where, group=place.group, agent=place.group, **broken.facts
+            where=where, group=place.group, agent=place.agent, **broken.facts
         ) from broken
     return committed.offset, metadata
 

@@ -81,6 +81,7 @@ class AgentStatus:
     dead: int
     ready: bool
     trouble: str | None
+    closed: Mapping[str, str]  #: partitions of its inboxes that stay closed, INBOX/NUMBER → why
 
 
 class AgentProcess:
@@ -170,7 +171,7 @@ class AgentProcess:
 
     @property
     def is_ready(self) -> bool:
-        """True once every agent has its partitions and every lane is open."""
+        """True once every agent has its partitions and every lane is open, or closed for good."""
         return all(worker.is_ready for worker in self._workers)
 
     @property
@@ -209,6 +210,11 @@ def _status(worker: AgentWorker) -> AgentStatus:
         dead=worker.worker.counts.dead,
         ready=worker.is_ready,
         trouble=troubles[0] if troubles else None,
+        closed={
+            f"{where.topic}/{where.partition}": f"{runner.trouble.what} [{runner.trouble.code}]"
+            for where, runner in runners
+            if runner.trouble is not None and runner.state is LaneState.STOPPED
+        },
     )
 
 

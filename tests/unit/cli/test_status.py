@@ -38,3 +38,18 @@ def test_work_that_waits_for_a_provider_is_said_in_words(
     captured = capsys.readouterr()
     said = " ".join((captured.out + captured.err).split())
     assert f"greeter waits for a provider: {words}. It goes on by itself." in said
+
+
+def test_a_partition_that_stays_closed_is_said_with_its_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    born = birth_of(os.getpid()) or ""
+    closed = {"handrail.jobs/3": "Its offset is gone. [HR-LANE-006]"}
+    note = ProcessNote("greeter", os.getpid(), born, ProcessState.READY, closed=closed)
+    write_note(note_path(tmp_path, "greeter"), note)
+
+    main(["--project", str(tmp_path), "status"])
+
+    captured = capsys.readouterr()
+    said = " ".join((captured.out + captured.err).split())
+    assert "Partition handrail.jobs/3 is closed, and nothing of it is carried out: Its" in said

@@ -42,6 +42,18 @@ def test_health_is_what_the_living_process_says(
     assert container(note, "healthy").returncode == expected
 
 
+def test_a_partition_that_stays_closed_is_not_healthy_and_is_named(tmp_path: Path) -> None:
+    note, born = tmp_path / "note.json", str(birth_of(os.getpid()))
+    closed = {"handrail.jobs/3": "Its offset is gone. [HR-LANE-006]"}
+    written = ProcessNote("planner", os.getpid(), born, ProcessState.READY, closed=closed)
+    write_note(note, written)
+
+    found = container(note, "healthy")
+
+    assert found.returncode == 1
+    assert "partition handrail.jobs/3 is closed: Its offset is gone. [HR-LANE-006]" in found.stderr
+
+
 def test_a_note_of_an_earlier_process_is_not_healthy(tmp_path: Path) -> None:
     note = tmp_path / "note.json"
     write_note(note, ProcessNote("planner", os.getpid(), "long ago", ProcessState.READY))
