@@ -213,10 +213,10 @@ class QuestionAsked(AtLane):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerDropped(AtLane):
-    """An answer came for which no step waits any longer. Opens and closes nothing."""
+    """An answer that no step waits for any longer, or that cannot be read. It opens nothing."""
 
-    answer: str  #: its `ce_id`
-    question: str  #: the `ce_id` of the question that it names
+    answer: str  #: its `ce_id`; of one that cannot be read where it lies, TOPIC/PARTITION/OFFSET
+    question: str  #: the `ce_id` of the question that it names; empty where it cannot be read
     sentence: str
 
 

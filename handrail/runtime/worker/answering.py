@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from handrail.errors.wire import WireError
+from handrail.errors.wire import EnvelopeInvalid, WireError
 from handrail.lane.journal import encode_entry, tombstone
 from handrail.lane.resolving import resolve
 from handrail.runtime.worker.acts_begun import surely_done
@@ -107,10 +107,7 @@ class Answering:
             if are_replies:
                 await asyncio.gather(*(self._take(one) for one in batch))
                 self.next = batch[-1].offset + 1
-                # How far was read commits with what was dropped, so that the next owner of the lane
-                # does not meet the same answer and tell of it again.
-                self._ground.lane.answers = self._settled
-                await self._replies.tell_dropped()
+                await self._tell_dropped()
                 continue
             for one in batch:
                 if len(self._unsettled) >= UNSETTLED_COUNT_MAX:
@@ -118,7 +115,16 @@ class Answering:
                 if not await self._take(one):
                     self._unsettled.append(one)
                 self.next = one.offset + 1
+                await self._tell_dropped()
         return True
+
+    async def _tell_dropped(self) -> None:
+        """Tell the ledger of what was dropped, if anything was."""
+        if self._replies.has_dropped:
+            # How far was read commits with what was dropped, so that the next owner of the lane
+            # does not meet the same answer and tell of it again.
+            self._ground.lane.answers = self._settled
+            await self._replies.tell_dropped()
 
     async def _read(self) -> None:
         ground, where = self._ground, self._ground.place.answers
@@ -142,13 +148,20 @@ class Answering:
     async def _take(self, record: Record) -> bool:
         kind = (record.header("ce_type") or b"").decode(errors="replace")
         taker = self._takers.get(kind)
-        if taker is None:
-            log.warning("answer of an unknown kind", offset=record.offset, kind=kind)
-            return True
         try:
+            if taker is None:
+                detail = f"nothing that answers is of the type {kind[:40]!r}"
+                raise EnvelopeInvalid(header="ce_type", detail=detail)
             return await taker(record)
         except WireError as error:
-            log.warning("answer not readable", offset=record.offset, why=str(error))
+            log.warning(
+                "answer not readable",
+                partition=record.partition,
+                offset=record.offset,
+                why=f"{error.what} {error.why}",
+                look=f"handrail tail {self._ground.worker.lanes_name}.answers",
+            )
+            self._replies.drop_unreadable(record, error)
             return True
 
     async def _decided(self, record: Record) -> bool:

@@ -73,7 +73,7 @@ class Replies:
         try:
             outcome = self._outcome(intent, envelope, record)
         except WireError as error:
-            self._drop(envelope, f"it cannot be read: {error.what}")
+            self._drop(envelope, f"it cannot be read: {error.what.rstrip('.')}")
             return True
         await self._record(outcome)
         return True
@@ -127,13 +127,25 @@ class Replies:
         await ground.committer.commit(Item(records))
         self._answered.append((outcome.invocation, outcome.path))
 
+    @property
+    def has_dropped(self) -> bool:
+        """True while the ledger is to be told of something that was dropped."""
+        return bool(self._dropped)
+
+    def drop_unreadable(self, record: Record, error: WireError) -> None:
+        """Drop an answer that cannot be read; its task is told where its key names a live one."""
+        ground = self._ground
+        invocation = ground.lane.find((record.key or b"").decode(errors="replace"))
+        if invocation is not None and invocation.task_id:
+            event = ground.saying.answer_unreadable(invocation, record, error)
+            self._dropped.append(ground.saying.record(event))
+
     async def tell_dropped(self) -> None:
-        """Commit what the ledger is told of answers that nobody waits for, and how far was read."""
+        """Commit what the ledger is told of answers that were dropped, and how far was read."""
         dropped, self._dropped = self._dropped, []
-        if dropped:
-            # Told with the offset: how far was read stands nowhere else, and whoever has the lane
-            # next would meet the same answers and tell of them again.
-            await self._ground.committer.commit(Item(dropped, tells_group=True))
+        # Told with the offset: how far was read stands nowhere else, and whoever has the lane
+        # next would meet the same answers and tell of them again.
+        await self._ground.committer.commit(Item(dropped, tells_group=True))
 
     def tell(self) -> bool:
         """Tell the invocations that were answered; True when one that rested may start again."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from handrail.errors.lane import GatherMissed
 from handrail.errors.root import HandrailError
+from handrail.errors.wire import WireError
 from handrail.lane.invocation import Invocation
 from handrail.lane.redrives import Settled
 from handrail.lane.steps import Asked, Doubt, request_of
@@ -213,6 +214,15 @@ class Saying:
             answer=envelope.id,
             question=envelope.answers or "",
             sentence=why,
+        )
+
+    def answer_unreadable(self, invocation: Invocation, record: Record, error: WireError) -> Event:
+        """An answer came that cannot be read."""
+        return AnswerDropped(
+            **self._of_task(invocation.task_id, invocation.tenant, -1),
+            answer=f"{self._worker.lanes_name}.answers/{record.partition}/{record.offset}",
+            question="",
+            sentence=f"it cannot be read: {error.what.rstrip('.')}",
         )
 
     def wasted(

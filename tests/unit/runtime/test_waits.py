@@ -9,6 +9,7 @@ from tests.promises.persons import *  # noqa: F403 - every test of it is a test 
 from tests.promises.questions import *  # noqa: F403 - the same
 from tests.promises.sleeps import *  # noqa: F403 - the same
 from tests.promises.step_tools import acts  # noqa: F401 - a fixture
+from tests.promises.unreadable_answers import *  # noqa: F403 - the same
 
 
 @pytest.fixture
