@@ -12,13 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from handrail.contract.acted import LEAVES_NO_TRACE, after_act
+from handrail.contract.acted import after_act
 from handrail.contract.effect import Effect
-from handrail.contract.failure import Refused, State
+from handrail.contract.failure import Refused
 from handrail.contract.remote import Approved, RemoteTool, Withheld
 from handrail.contract.tool import Tool
 from handrail.errors.mcp import McpLockUnreadable
-from handrail.rails.mcp.answer import Answer, Ending
+from handrail.rails.mcp.answer import Answer
+from handrail.rails.mcp.ending import Ending
 from handrail.rails.mcp.lock import PinsNow, read_pins
 from handrail.rails.mcp.server import McpServer, read_servers
 from handrail.rails.mcp.standing import Pin
@@ -27,8 +28,6 @@ from handrail.rails.mcp.tools import McpTools, ServerTools
 R = TypeVar("R")
 
 BESIDE_S: Final = 15.0  #: more than a server's own times: until a call has ended in words
-SHORTER_NEXT_TIME: Final = "Let an operator raise `result_bytes_max` of the server."
-HARMLESS: Final = frozenset({Effect.PURE, Effect.READ})
 OVER: Final = Withheld("the process that had connected it has ended")
 
 
@@ -126,13 +125,13 @@ def _approved(name: str, tools: ServerTools, server: McpServer, pin: Pin) -> App
 
 
 def refusal(answer: Answer, effect: Effect) -> Refused:
-    """Give how a call ended as a refusal: what only looks has left nothing to find out."""
+    """Give how a call of a tool of this effect ended as a refusal."""
     assert answer.state is not None, "a call that is not done has a state"
-    state, title, remedy = answer.state, answer.title, answer.remedy
-    if effect in HARMLESS and state is State.OUTCOME_UNKNOWN:
-        hung = answer.ending is Ending.HUNG
-        state = State.TIMEOUT_NO_EFFECT if hung else State.DEPENDENCY_UNAVAILABLE
-        title, remedy = state.headline, state.remedy
-    if effect not in LEAVES_NO_TRACE and answer.ending is Ending.TOO_LARGE:
-        remedy = SHORTER_NEXT_TIME  # to ask for less now would be to act once more
-    return after_act(Refused(state, answer.detail, title=title, remedy=remedy), effect)
+    refused = Refused(
+        answer.state,
+        answer.detail,
+        title=answer.title,
+        remedy=answer.remedy,
+        retry_after_s=answer.retry_after_s,
+    )
+    return after_act(refused, effect)

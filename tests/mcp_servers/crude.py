@@ -32,6 +32,14 @@ def call(mood: str, number: int, arguments: dict[str, str]) -> None:
                 sys.stdout.write("x" * 65_536)
         case "mute":
             return
+        case "leaves":
+            text = arguments.get("text", "")
+            say(number, {"content": [{"type": "text", "text": text}]})
+            os._exit(0)
+        case "refuses":
+            error = {"code": -32000, "message": "the database is away"}
+            sys.stdout.write(json.dumps({"jsonrpc": "2.0", "id": number, "error": error}) + "\n")
+            sys.stdout.flush()
         case "odd":
             say(number, {"content": "not a list"})
         case "environment":

@@ -52,6 +52,7 @@ class Wayward:
     url: str = ""
     tools: list[types.Tool] = field(default_factory=lambda: [weather()])
     answer: types.CallToolResult | Exception = field(default_factory=warm)
+    fails_first: int = 0  #: calls that end in a defect before it answers
     hangs: bool = False
     hangs_in_lists: bool = False
     endless: bool = False
@@ -75,6 +76,8 @@ class Wayward:
             self.calls.append(params.arguments)
             if self.hangs:
                 await asyncio.Event().wait()
+            if len(self.calls) <= self.fails_first:
+                raise ValueError("a defect")
             if isinstance(self.answer, Exception):
                 raise self.answer
             return self.answer
@@ -83,12 +86,12 @@ class Wayward:
 
 
 @contextlib.contextmanager
-def running(wayward: Wayward) -> Iterator[Wayward]:
-    """Serve it in a thread of its own meanwhile, on a free port of this machine."""
+def running(wayward: Wayward, port: int = 0) -> Iterator[Wayward]:
+    """Serve it in a thread of its own meanwhile, on this port of this machine or a free one."""
     config = uvicorn.Config(
         _app(wayward),
         host="127.0.0.1",
-        port=0,
+        port=port,
         log_config=None,
         timeout_graceful_shutdown=1,
         ws="none",

@@ -12,7 +12,7 @@ import shutil
 import signal
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,6 +39,7 @@ class Started:
     environment: Mapping[str, str]
     folder: Path
     line_bytes_max: int
+    over: asyncio.Event = field(default_factory=asyncio.Event)  #: set once it says nothing more
 
 
 class Speaker(Protocol):
@@ -93,6 +94,13 @@ async def spoken(what: Started, process: Speaker) -> AsyncGenerator[tuple[Any, A
 
 
 async def _hear(what: Started, process: Speaker, onward: Any) -> None:  # noqa: ANN401  a stream of anyio
+    try:
+        await _hear_on(what, process, onward)
+    finally:
+        what.over.set()
+
+
+async def _hear_on(what: Started, process: Speaker, onward: Any) -> None:  # noqa: ANN401  the same
     assert process.stdout is not None
     bad, unasked, told = 0, 0, False
     async with onward:

@@ -11,23 +11,20 @@ import os
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
-from mcp import Client, MCPError
+from mcp import Client, InputRequiredRoundsExceededError, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import (
-    CONNECTION_CLOSED,
-    REQUEST_TIMEOUT,
-    CallToolResult,
-    Implementation,
-    ListToolsResult,
-)
+from mcp_types import CallToolResult, Implementation, ListToolsResult
 from pydantic import ValidationError
 
 from handrail.errors.egress import EgressRefused
 from handrail.errors.mcp import McpServerAway, McpToolsInvalid
+from handrail.rails.mcp.answer import Ended
 from handrail.rails.mcp.child_stdio import Started, child_stdio
 from handrail.rails.mcp.definition import Definition
+from handrail.rails.mcp.ending import CLIENT_ERROR_MIN, Ending, ending_of
+from handrail.rails.mcp.exchange import Exchange, context_of
 from handrail.rails.mcp.guarded_http import guarded_client
 from handrail.rails.mcp.server import McpServer
 
@@ -39,22 +36,8 @@ PAGES_MAX = 64
 BYTES_BESIDE = 64 * 1024  #: what a message holds besides a result, or a list of tools
 LIST_BYTES_MAX = 8 << 20
 END_S = 10.0
-
-
-class Silent(Exception):
-    """No answer came in time."""
-
-
-class Gone(Exception):
-    """The connection ended."""
-
-
-class Unreadable(Exception):
-    """What came is no answer."""
-
-
-class RefusedByServer(Exception):
-    """The server answered with an error."""
+ENDED: Final = "the connection has ended"
+ENDED_BY_SDK: Final = "Connection closed"  #: the words of mcp 2.3 for the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +57,21 @@ class Connection:
         self._project = project
         self._client: Client | None = None
         self._stop = asyncio.Event()
+        self._over = asyncio.Event()  # the server says nothing more
         self._task: asyncio.Task[None] | None = None
+        self._asked_count = 0  # requests that are not answered yet
+        self.doubted = False  #: its session may be at an end, by what a request was answered
 
     @property
     def alive(self) -> bool:
         """Whether calls may be sent."""
-        held = self._task is not None and not self._task.done()
-        return held and self._client is not None and not self._stop.is_set()
+        held = self._task is not None and not self._task.done() and self._client is not None
+        return held and not (self._stop.is_set() or self._over.is_set())
+
+    @property
+    def busy(self) -> bool:
+        """Whether something was asked that is not answered yet."""
+        return self._asked_count > 0
 
     async def open(self) -> Met:
         """Connect and agree on a version of the protocol. Raises McpServerAway."""
@@ -123,7 +114,9 @@ class Connection:
         if server.url is None:
             environment = {name: os.environ[name] for name in server.env if name in os.environ}
             line_max = max(server.result_bytes_max * 2, LIST_BYTES_MAX)
-            started = Started(server.name, server.command, environment, self._project, line_max)
+            started = Started(
+                server.name, server.command, environment, self._project, line_max, self._over
+            )
             return self._start(started)
         token = os.environ.get(server.token_env or "")
         client = await stack.enter_async_context(
@@ -156,27 +149,34 @@ class Connection:
         for _ in range(PAGES_MAX):
             try:
                 page = await self._asked(_list_at(cursor), max(0.0, over_s - loop.time()))
-            except Unreadable as error:
-                raise McpToolsInvalid(server=self._server.name, reason=f"{error}.") from error
-            except Silent as error:
-                said = f"it does not list its tools within {self._server.start_s:g} s."
-                raise McpServerAway(server=self._server.name, reason=said) from error
-            except (Gone, RefusedByServer) as error:
-                said = f"it does not list its tools: {error}."
-                raise McpServerAway(server=self._server.name, reason=said) from error
+            except Ended as error:
+                raise self._unlisted(error) from error
             found += [_definition(tool) for tool in page.tools]
             if len(found) > TOOLS_MAX:
                 break
             cursor = page.next_cursor
             if not cursor:
+                self.doubted = False
                 return found
         said = f"it lists more than {TOOLS_MAX} tools, or never ends."
         raise McpToolsInvalid(server=self._server.name, reason=said)
 
+    def _unlisted(self, ended: Ended) -> McpServerAway | McpToolsInvalid:
+        name = self._server.name
+        match ended.ending:
+            case Ending.MALFORMED | Ending.NO_ANSWER:
+                return McpToolsInvalid(server=name, reason=f"{ended.fact}.")
+            case Ending.HUNG:
+                said = f"it does not list its tools within {self._server.start_s:g} s."
+                return McpServerAway(server=name, reason=said)
+            case _:
+                said = f"it does not list its tools: {ended.fact}."
+                return McpServerAway(server=name, reason=said)
+
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Call a tool by the server's own name of it; gives what came, as JSON values.
 
-        Raises Silent, Gone, Unreadable, RefusedByServer.
+        Raises Ended.
         """
 
         def ask(client: Client) -> Coroutine[Any, Any, CallToolResult]:
@@ -188,9 +188,13 @@ class Connection:
 
     async def _asked(self, ask: Callable[[Client], Coroutine[Any, Any, R]], within_s: float) -> R:
         client, holder = self._client, self._task
-        if client is None or holder is None or holder.done():
-            raise Gone("the connection has ended")
-        asked = asyncio.ensure_future(ask(client))
+        if client is None or holder is None or not self.alive:
+            raise Ended(Ending.AWAY, ENDED)
+        # Over standard input it may have been heard as soon as it is asked.
+        exchange = Exchange(sent=self._server.url is None)
+        name = f"call to MCP {self._server.name}"
+        asked = asyncio.create_task(ask(client), name=name, context=context_of(exchange))
+        self._asked_count += 1
         try:
             # A connection that ends takes its answers with it; nobody waits for them then.
             await asyncio.wait(
@@ -199,28 +203,53 @@ class Connection:
             if asked.done():
                 return asked.result()
             if holder.done():
-                raise Gone("the connection has ended")
-            raise Silent(f"no answer within {within_s:g} s")
+                raise _cut_off(exchange, ENDED)
+            # It may yet be sent, so that nobody can say that it was not.
+            raise Ended(Ending.HUNG, f"{within_s:g}")
         except MCPError as error:
-            match error.code:
-                case code if code == CONNECTION_CLOSED:
-                    self._stop.set()
-                    raise Gone(error.message) from error
-                case code if code == REQUEST_TIMEOUT:
-                    raise Silent(error.message) from error
-                case _:
-                    raise RefusedByServer(error.message) from error
+            raise await self._ended(error, exchange, holder) from error
+        except InputRequiredRoundsExceededError as error:
+            raise Ended(Ending.NO_ANSWER, "it asks on and on in place of a result") from error
         except ValidationError as error:
             # Its own text names every value that does not fit, and there may be a million.
             said = f"ValidationError: {error.error_count()} validation errors for {error.title}"
-            raise Unreadable(said) from error
+            raise Ended(Ending.MALFORMED, said) from error
         except RuntimeError as error:
             first = str(error).partition("\n")[0]
-            raise Unreadable(f"{type(error).__name__}: {first}") from error
+            raise Ended(Ending.MALFORMED, f"{type(error).__name__}: {first}") from error
         finally:
             if not asked.done():
                 asked.cancel()
                 await asyncio.wait({asked}, timeout=END_S)
+            self._asked_count -= 1
+
+    async def _ended(
+        self, error: MCPError, exchange: Exchange, holder: "asyncio.Task[None]"
+    ) -> Ended:
+        http = exchange.answer
+        ending = ending_of(error.code, error.message, http)
+        if ending is Ending.DIED:
+            return await self._died(error.message, exchange, holder)
+        said = f"{error.message.rstrip('. ')} (code {error.code})"
+        if http is None:
+            return Ended(ending, said)
+        if http.status >= CLIENT_ERROR_MIN:
+            self.doubted = self.doubted or http.in_session
+        if ending is Ending.NO_ANSWER:
+            return Ended(ending, f"HTTP status {http.status}, without a message of the protocol")
+        in_its_words = ending in {Ending.SERVER_REFUSED, Ending.SERVER_FAILED}
+        fact = said if in_its_words else f"HTTP status {http.status}"
+        return Ended(ending, fact, http.retry_after_s)
+
+    async def _died(self, said: str, exchange: Exchange, holder: "asyncio.Task[None]") -> Ended:
+        if said != ENDED_BY_SDK:
+            return Ended(Ending.DIED, said)  # one stream of events of many
+        if self._server.url is None:
+            self._stop.set()
+        if not exchange.sent:
+            # A request that waits for its connection is certain not to be sent once all has ended.
+            await asyncio.wait({holder}, timeout=END_S)
+        return _cut_off(exchange, said) if holder.done() else Ended(Ending.DIED, said)
 
     async def close(self) -> None:
         """Let go of the server; one that was started here is ended."""
@@ -234,6 +263,10 @@ class Connection:
         if not task.done():
             task.cancel()
             await asyncio.wait({task}, timeout=END_S)
+
+
+def _cut_off(exchange: Exchange, said: str) -> Ended:
+    return Ended(Ending.DIED if exchange.sent else Ending.AWAY, said)
 
 
 def _list_at(cursor: str | None) -> Callable[[Client], Coroutine[Any, Any, ListToolsResult]]:

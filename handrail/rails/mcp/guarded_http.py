@@ -1,7 +1,8 @@
 """HTTP to MCP servers that goes only where the operator has said, and takes only so much.
 
 Every connection is made to an address that the guard has looked at, whatever a name answers later;
-a redirect to another origin is not followed; no proxy of the environment is used.
+a redirect to another origin is not followed; no proxy of the environment is used. What becomes of a
+request is noted for the call that it belongs to.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
@@ -12,9 +13,12 @@ import httpcore2
 import httpx2
 
 from handrail.rails.egress import Egress
+from handrail.rails.mcp.ending import Body, HttpAnswer
+from handrail.rails.mcp.exchange import current
 
 CONNECT_S, WRITE_S = 10.0, 30.0
-EVENTS = "text/event-stream"
+EVENTS, JSON = "text/event-stream", "application/json"
+SESSION = "mcp-session-id"
 
 
 class ResponseTooLarge(httpx2.TransportError):
@@ -89,12 +93,34 @@ class _Transport(httpx2.AsyncHTTPTransport):
         """Send a request; a body that is no stream of events is counted."""
         # A compressed body may be small on the wire and huge in memory.
         request.headers["Accept-Encoding"] = "identity"
+        exchange = current()
+        if exchange is not None:
+            exchange.begin()
+            request.extensions["trace"] = exchange.trace
         response = await super().handle_async_request(request)
+        if exchange is not None:
+            exchange.answered(_answer_of(request, response))
         # A stream of events lives as long as the session; the SDK bounds each event of it.
         if not response.headers.get("content-type", "").startswith(EVENTS):
             assert isinstance(response.stream, httpx2.AsyncByteStream)
             response.stream = _Counted(response.stream, self._bytes_max)
         return response
+
+
+def _answer_of(request: httpx2.Request, response: httpx2.Response) -> HttpAnswer:
+    kind = response.headers.get("content-type", "").lower()
+    body = Body.EVENTS if kind.startswith(EVENTS) else Body.OTHER
+    return HttpAnswer(
+        response.status_code,
+        Body.JSON if kind.startswith(JSON) else body,
+        in_session=SESSION in request.headers,
+        retry_after_s=_seconds(response.headers.get("retry-after")),
+    )
+
+
+def _seconds(said: str | None) -> float | None:
+    """Give a number of seconds; a date is left to the usual growing delays."""
+    return float(said) if said and said.isascii() and said.isdigit() else None
 
 
 @asynccontextmanager

@@ -2,7 +2,8 @@
 
 Guarantee: only a tool whose definition is, to the letter, what a person has approved is called;
 its arguments fit the approved schema; each call ends within its server's time in one of a closed
-set of endings; and no server, however it behaves, keeps the calls of another one waiting.
+set of endings; no server, however it behaves, keeps the calls of another one waiting; and a call is
+sent once, unless it is certain that what was sent was not carried out.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import orjson
 
@@ -24,8 +25,9 @@ from handrail.errors.mcp import (
     McpToolsInvalid,
     McpToolUnknown,
 )
-from handrail.rails.mcp.answer import Answer, Ending, read_result, told
+from handrail.rails.mcp.answer import Answer, Ended, read_result, told
 from handrail.rails.mcp.definition import Definition
+from handrail.rails.mcp.ending import Ending
 from handrail.rails.mcp.lock import Pins
 from handrail.rails.mcp.server import McpServer
 from handrail.rails.mcp.standing import Judged, judge
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from handrail.rails.mcp.connection import Connection
 
 AWAY_S = 2.0  #: for which a server that failed is not asked again
+AGAIN_S = 5.0  #: after which a call that was not carried out is left to whoever tries again
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,22 @@ class Connected(Protocol):
         """Whether calls may be sent."""
         ...
 
+    @property
+    def busy(self) -> bool:
+        """Whether it carries something that is not answered yet."""
+        ...
+
+    @property
+    def doubted(self) -> bool:
+        """Whether its session may be at an end, by what a call was answered."""
+        ...
+
     async def tools(self) -> list[Definition]:
         """Ask what the server offers."""
+        ...
+
+    async def call(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Call a tool by the server's own name of it. Raises Ended."""
         ...
 
     async def close(self) -> None:
@@ -79,6 +96,7 @@ class ServerTools:
         self._project = project
         self._pins = pins.get(server.name, {})
         self._connection: Connected | None = None
+        self._left: list[Connected] = []  #: that carry calls which are not answered yet
         self._judged: dict[str, Judged] = {}
         self._listed_at = float("-inf")
         self._connecting = asyncio.Lock()
@@ -108,12 +126,13 @@ class ServerTools:
         """Give a connection whose list is fresh; one that was lost meanwhile is made anew."""
         connection = self._connection
         if connection is not None and connection.alive:
-            if time.monotonic() - self._listed_at < self.server.listed_s:
+            fresh = time.monotonic() - self._listed_at < self.server.listed_s
+            if fresh and not connection.doubted:
                 return connection
             try:
                 return await self._list(connection)
             except McpServerAway:
-                if connection.alive:
+                if not connection.doubted and connection.alive:
                     raise  # it is there and does not answer; another connection would not help
         return await self._list(await self._connect())
 
@@ -133,61 +152,74 @@ class ServerTools:
             from handrail.rails.mcp.connection import Connection  # noqa: PLC0415
         except ImportError as error:
             raise McpNotInstalled(server=self.server.name) from error
-        await self.close()
+        await self._leave()
         connection = (self._made or Connection)(self.server, self._project)
         met = await connection.open()
         self.protocol = met.protocol
         self._connection = connection
+        self._listed_at = float("-inf")
         return connection
 
+    async def _leave(self) -> None:
+        """Let go of the connection that is not used any more; calls that it carries may end."""
+        if self._connection is not None:
+            self._left.append(self._connection)
+            self._connection = None
+        ended = [one for one in self._left if not one.busy]
+        self._left = [one for one in self._left if one.busy]
+        await asyncio.gather(*(one.close() for one in ended))
+
     async def call(self, name: str, arguments: bytes) -> Answer:
-        """Call a tool by the engine's name of it; `arguments` are JSON."""
+        """Call a tool by the engine's name of it; `arguments` are JSON.
+
+        What is certain not to have been carried out, because its connection or its session was
+        gone, is sent once more over another one, if that shows within AGAIN_S.
+        """
+        until_s = time.monotonic() + AGAIN_S
+        try:
+            return await self._tried(name, arguments)
+        except Ended as ended:
+            if not ended.ending.not_carried_out or time.monotonic() > until_s:
+                return self._told(name, ended)
+        try:
+            return await self._tried(name, arguments)
+        except Ended as ended:
+            return self._told(name, ended)
+
+    def _told(self, name: str, ended: Ended) -> Answer:
+        judged = self._judged.get(name)
+        pin = None if judged is None else judged.pin
+        effect = Effect.UNSAFE if pin is None else self.server.effect_of(pin.definition.name)
+        return told(ended.ending, name, ended.fact, effect, ended.retry_after_s)
+
+    async def _tried(self, name: str, arguments: bytes) -> Answer:
+        """Call it over the connection that there is, or a new one. Raises Ended."""
         try:
             connection = await self._current()
         except (McpServerAway, McpToolsInvalid, McpNotInstalled) as error:
-            return told(Ending.AWAY, name, f"{error.what} {error.why}")
+            raise Ended(Ending.AWAY, f"{error.what} {error.why}") from error
         judged = self._judged.get(name)
         if judged is None or not judged.standing.usable or judged.pin is None:
             said = "nobody has approved it" if judged is None else judged.detail
-            return told(Ending.QUARANTINED, name, said)
-        return await self._call(connection, name, judged.pin.definition, arguments)
-
-    async def _call(
-        self, connection: Connected, name: str, pinned: Definition, arguments: bytes
-    ) -> Answer:
-        from handrail.rails.mcp.connection import (  # noqa: PLC0415  it is loaded by now
-            Connection,
-            Gone,
-            RefusedByServer,
-            Silent,
-            Unreadable,
-        )
-
-        assert isinstance(connection, Connection)
+            raise Ended(Ending.QUARANTINED, said)
+        pinned = judged.pin.definition
         try:
             given = orjson.loads(arguments)
         except orjson.JSONDecodeError as error:
-            return told(Ending.ARGUMENTS_UNFIT, name, str(error))
+            raise Ended(Ending.ARGUMENTS_UNFIT, error) from error
         # Judging by what a server has written may take a while; nobody else waits for it.
         if wrong := await asyncio.to_thread(foreign_misfit, pinned.input_schema, given):
-            return told(Ending.ARGUMENTS_UNFIT, name, wrong)
-        try:
-            raw = await connection.call(pinned.name, given)
-        except Silent:
-            return told(Ending.HUNG, name, f"{self.server.timeout_s:g}")
-        except Gone as error:
-            return told(Ending.DIED, name, error)
-        except Unreadable as error:
-            return told(Ending.MALFORMED, name, error)
-        except RefusedByServer as error:
-            return told(Ending.SERVER_REFUSED, name, error)
-        return await asyncio.to_thread(read_result, name, pinned, raw, self.server.result_bytes_max)
+            raise Ended(Ending.ARGUMENTS_UNFIT, wrong)
+        raw = await connection.call(pinned.name, given)
+        return await asyncio.to_thread(read_result, pinned, raw, self.server.result_bytes_max)
 
     async def close(self) -> None:
         """Let go of the server."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+        connections, self._left = self._left, []
+        if self._connection is not None:
+            connections.append(self._connection)
+            self._connection = None
+        await asyncio.gather(*(one.close() for one in connections))
 
 
 class McpTools:

@@ -22,7 +22,7 @@ from handrail.rails.budget import Account, read_budget, written
 from handrail.wire.envelope import Envelope
 
 #: Refusals before the act, or of an act that did nothing: they cost nothing.
-_FREE = NOTHING_HAPPENED | {
+FREE = NOTHING_HAPPENED | {
     State.INVALID_INPUT,
     State.DENIED_BY_POLICY,
     State.TAINTED_INPUT,
@@ -68,7 +68,7 @@ class RunBudget:
         try:
             yield bill
         except BaseException as error:
-            if (isinstance(error, Refused) and error.state in _FREE) or is_unbilled(error):
+            if (isinstance(error, Refused) and error.state in FREE) or is_unbilled(error):
                 bill.micros = 0
             raise
         finally:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from handrail.contract.effect import Effect
 from handrail.contract.remote import engine_name
 from handrail.errors import McpLockUnreadable, SettingWrong
-from handrail.rails.mcp.answer import Ending, read_result
+from handrail.rails.mcp.answer import Answer, Ended, read_result, told
 from handrail.rails.mcp.definition import Definition, differences, problem
+from handrail.rails.mcp.ending import Ending
 from handrail.rails.mcp.lock import LOCK, read_pins, write_pins
 from handrail.rails.mcp.server import read_servers
 from handrail.rails.mcp.standing import Pin, Standing, judge
@@ -22,6 +24,14 @@ SCHEMA = {
 READ = Definition("read_file", None, "Read a file.", SCHEMA, None, {"readOnlyHint": True})
 SCALARS_ONCE = {"type": "array", "uniqueItems": True}
 PIN = Pin(READ, "ada", "2026-11-29T00:00:00Z")
+
+
+def read(pinned: Definition, raw: dict, bytes_max: int) -> Answer:
+    """Read an answer to a call of what only reads."""
+    try:
+        return read_result(pinned, raw, bytes_max)
+    except Ended as ended:
+        return told(ended.ending, "files_read_file", ended.fact, Effect.READ)
 
 
 @pytest.mark.parametrize(
@@ -194,11 +204,13 @@ def test_a_name_of_a_server_that_could_not_begin_a_tools_name_is_refused(name: s
         ({"content": ["text"]}, Ending.MALFORMED),
         ({"content": [{"type": "text", "text": "x" * 2_000}]}, Ending.TOO_LARGE),
         ({"content": [{"type": "text", "text": "no"}], "isError": True}, Ending.TOOL_FAILED),
+        ({"content": [{"type": "text", "text": "x" * 2_000}], "isError": True}, Ending.TOOL_FAILED),
+        ({"content": "text", "isError": True}, Ending.TOOL_FAILED),
         ({"content": [{"type": "text", "text": "yes"}]}, Ending.DONE),
     ],
 )
 def test_an_answer_is_read_without_believing_it(raw: dict, ending: Ending) -> None:
-    assert read_result("files_read_file", READ, raw, 1_024).ending is ending
+    assert read(READ, raw, 1_024).ending is ending
 
 
 @pytest.mark.parametrize(
@@ -218,7 +230,7 @@ def test_a_schema_that_was_approved_ends_the_call_in_words_whatever_it_is(
     pinned = replace(READ, output_schema=schema)
     raw = {"content": [], "structuredContent": value}
 
-    found = read_result("files_read_file", pinned, raw, 1 << 20)
+    found = read(pinned, raw, 1 << 20)
 
     assert problem(pinned) is None
     assert found.ending is Ending.MALFORMED
@@ -231,7 +243,7 @@ def test_patterns_and_large_values_that_fit_are_let_through() -> None:
     value = {"all": [{"id": "abc", "n": n} for n in range(10_000)]}
     raw = {"content": [], "structuredContent": value}
 
-    found = read_result("files_read_file", replace(READ, output_schema=schema), raw, 1 << 20)
+    found = read(replace(READ, output_schema=schema), raw, 1 << 20)
 
     assert found.ending is Ending.DONE
 
@@ -239,7 +251,7 @@ def test_patterns_and_large_values_that_fit_are_let_through() -> None:
 def test_what_a_server_adds_for_clients_is_left_out_of_a_result() -> None:
     block = {"type": "text", "text": "a\u200bb", "_meta": {"x": 1}, "annotations": {"priority": 1}}
 
-    found = read_result("files_read_file", READ, {"content": [block]}, 1_024)
+    found = read(READ, {"content": [block]}, 1_024)
 
     assert json.loads(found.result) == [{"type": "text", "text": "ab"}]
 
@@ -248,7 +260,7 @@ def test_the_words_of_a_server_in_an_ending_are_cut_and_visible() -> None:
     text = "no\u202e" + "x" * 5_000
     raw = {"content": [{"type": "text", "text": text}], "isError": True}
 
-    found = read_result("files_read_file", READ, raw, 1 << 20)
+    found = read(READ, raw, 1 << 20)
 
     assert "untrusted" in found.detail
     assert "\u202e" not in found.detail

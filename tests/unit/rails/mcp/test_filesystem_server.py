@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from handrail.rails.mcp.answer import Ending
+from handrail.rails.mcp.ending import Ending
 from handrail.rails.mcp.server import read_servers
 from handrail.rails.mcp.standing import Pin
 from handrail.rails.mcp.tools import McpTools, ServerTools

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handrail.contract.failure import State
-from handrail.rails.mcp.answer import Ending
+from handrail.rails.mcp.ending import Ending
 from handrail.rails.mcp.server import McpServer, read_servers
 from handrail.rails.mcp.standing import Pin
 from handrail.rails.mcp.tools import ServerTools

@@ -13,7 +13,8 @@ import pytest
 from handrail.contract.effect import Effect
 from handrail.contract.failure import State
 from handrail.errors import McpServerAway, McpToolsInvalid, McpToolUnknown
-from handrail.rails.mcp.answer import Answer, Ending
+from handrail.rails.mcp.answer import Answer
+from handrail.rails.mcp.ending import Ending
 from handrail.rails.mcp.server import McpServer, read_servers
 from handrail.rails.mcp.standing import Pin, Standing
 from handrail.rails.mcp.tools import McpTools, ServerTools
@@ -213,15 +214,6 @@ def result(**fields: Any) -> types.CallToolResult:
             State.OUTPUT_INVALID,
             "longer than",
         ),
-        (
-            types.CallToolResult(
-                content=[types.TextContent(type="text", text="No such city.")], is_error=True
-            ),
-            Ending.TOOL_FAILED,
-            State.PRECONDITION_FAILED,
-            "No such city",
-        ),
-        (ValueError("a defect"), Ending.SERVER_REFUSED, State.INVALID_INPUT, "refused the call"),
     ],
 )
 async def test_an_answer_that_is_not_the_promised_one_is_told(
