@@ -41,6 +41,11 @@ def engine_name(server: str, tool: str) -> str:
     return f"{server}_{known.strip('_')}"[:TOOL_NAME_CHARS_MAX]
 
 
+def default_approval(effect: Effect) -> Approval | None:
+    """Say who has to approve each call where an operator has not said: anyone, if it is unsafe."""
+    return Approval() if effect is Effect.UNSAFE else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approved:
     """What a person has approved of a tool, and what an operator has declared."""

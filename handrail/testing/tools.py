@@ -6,11 +6,11 @@ fails the test and shows what it was called with.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
-from handrail.contract.remote import Approved, RemoteTool
+from handrail.contract.remote import Approved, RemoteTool, default_approval
 from handrail.contract.terms import Approval
 from handrail.contract.tool import Tool, ToolContext
 from handrail.models.port import JsonObject, Model
@@ -124,16 +124,25 @@ class ToolHands:
         self._tools.fakes[tool.name] = Fake(returns, raises, does)
 
     def declare(
-        self, tool: RemoteTool[Any], *, effect: Effect, approval: Approval | None = None
+        self,
+        tool: RemoteTool[Any],
+        *,
+        effect: Effect,
+        approval: Approval | Literal["none"] | None = None,
     ) -> None:
-        """Say what an operator declares of a remote tool whose server a test does without."""
+        """Say what an operator declares of a remote tool whose server a test does without.
+
+        As in handrail.toml: where `approval` is left out anybody has to approve each call of an
+        unsafe one, and nobody those of others; `"none"` says that nobody has to.
+        """
+        usual = default_approval(effect) if approval is None else approval
         tool.tell(
             Approved(
                 description=tool.description,
                 input_schema={"type": "object"},
                 digest="",
                 effect=effect,
-                approval=approval,
+                approval=None if usual == "none" else usual,
                 timeout_s=tool.timeout_s,
                 call=_no_server,
             )

@@ -15,6 +15,7 @@ from pydantic import (
 
 from handrail.contract.effect import Effect
 from handrail.contract.explain import invalid_in_words
+from handrail.contract.remote import default_approval
 from handrail.contract.terms import Approval
 from handrail.errors.egress import EgressInvalid
 from handrail.errors.settings import SettingWrong
@@ -85,11 +86,13 @@ class McpServer(BaseModel):
 
     def approval_of(self, tool: str) -> Approval | None:
         """Say who has to approve each call; anyone for what is unsafe, unless it is declared."""
-        by = self.approval.get(tool, _ANYBODY if self.effect_of(tool) is Effect.UNSAFE else _NOBODY)
+        by = self.approval.get(tool)
+        if by is None:
+            return default_approval(self.effect_of(tool))
         return None if by == _NOBODY else Approval(by=by)
 
 
-_ANYBODY, _NOBODY = "anyone", "none"
+_NOBODY = "none"
 #: Classes that depend on more than a name, or that no tool has.
 _NEEDS_MORE = frozenset({Effect.IDEMPOTENT, Effect.QUERYABLE, Effect.ASK})
 _DECLARED = tuple(one.value for one in Effect if one not in _NEEDS_MORE)

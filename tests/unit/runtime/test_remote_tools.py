@@ -76,6 +76,34 @@ async def test_a_test_without_a_server_says_what_an_operator_would() -> None:
         assert team.calls(write) == [{"path": "papers/copy.txt", "content": "x"}]
 
 
+@agent(reads=jobs, writes=results)
+async def copier(folder: str, ctx: Context) -> str:
+    return str(await ctx.call(write, path=f"{folder}/copy.txt"))
+
+
+async def test_an_unsafe_tool_that_a_test_declares_waits_for_an_approval_as_an_operators_does() -> (
+    None
+):
+    async with Team(copier, tools=[write], partitions=1) as team:
+        team.declare(write, effect=Effect.UNSAFE)
+        team.fake(write, returns="written")
+        task = await team.submit(jobs, "papers")
+        await task.until("auth_required")
+        assert team.calls(write) == []
+
+        await team.approve(task, by="grace")
+
+        assert await task.result(str) == "written"
+
+
+async def test_a_test_may_say_that_an_unsafe_tool_needs_nobody_as_an_operator_may() -> None:
+    async with Team(copier, tools=[write], partitions=1) as team:
+        team.declare(write, effect=Effect.UNSAFE, approval="none")
+        team.fake(write, returns="written")
+
+        assert await (await team.submit(jobs, "papers")).result(str) == "written"
+
+
 def test_a_tool_that_no_process_has_told_takes_names_only() -> None:
     with pytest.raises(Refused, match="takes its arguments by name"):
         remote_tool("files", "read_text_file").bind("note.txt")
