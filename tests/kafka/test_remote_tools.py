@@ -13,6 +13,9 @@ from tests.promises.quarantine import (  # noqa: F401 - a test of this file
     test_what_a_model_has_done_stays_done_under_a_contract_that_no_longer_takes_it,
     test_what_died_of_a_quarantine_is_done_once_it_is_lifted_and_a_person_sends_it_back,
 )
+from tests.promises.remote_endings import (  # noqa: F401 - a test of this file
+    test_an_act_whose_server_fails_after_it_is_put_to_a_person_and_never_sent_again,
+)
 from tests.promises.remote_tools import (  # noqa: F401 - a fixture and a test of this file
     sky,
     test_a_handler_calls_a_tool_of_a_server_once_across_a_kill,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -23,6 +23,11 @@ def response(body: bytes, kind: str = "application/json", status: str = "200 OK"
 def answered(number: int, result: object) -> bytes:
     """Give the response that answers a request as the protocol wants it."""
     return response(orjson.dumps({"jsonrpc": "2.0", "id": number, "result": result}))
+
+
+def status(line: str, head: str = "", kind: str = "text/html") -> Sends:
+    """Answer with a status and a page."""
+    return lambda _: response(b"<html>", f"{kind}\r\n{head}" if head else kind, line)
 
 
 @dataclass
@@ -45,12 +50,16 @@ class RawHttp:
                 0,
             )
             body = await reader.readexactly(size)
-            writer.write(self.answer(head, body))
+            writer.write(await self.said(head, body))
             await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
             pass  # whoever asked has gone
         finally:
             writer.close()
+
+    async def said(self, head: str, body: bytes) -> bytes:
+        """Give what is sent, once it is to be sent."""
+        return self.answer(head, body)
 
     def answer(self, head: str, body: bytes) -> bytes:
         """Give what is sent."""
@@ -73,11 +82,26 @@ class RawHttp:
                 return answered(number, {})
 
 
+R = TypeVar("R", bound=RawHttp)
+
+
 @asynccontextmanager
-async def running(raw: RawHttp) -> AsyncGenerator[RawHttp]:
+async def running(raw: R) -> AsyncGenerator[R]:
     """Serve it meanwhile, on a free port of this machine."""
     server = await asyncio.start_server(raw.serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         raw.url = f"http://127.0.0.1:{port}/mcp"
         yield raw
+
+
+def counted(raw: RawHttp, sent: Sends) -> list[int]:
+    """Answer calls so from now on; counts them."""
+    calls = [0]
+
+    def once(number: int) -> bytes:
+        calls[0] += 1
+        return sent(number)
+
+    raw.says["tools/call"] = once
+    return calls

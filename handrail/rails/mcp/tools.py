@@ -119,7 +119,7 @@ class ServerTools:
                 return await self._listed()
             except (McpServerAway, McpToolsInvalid) as error:
                 self._failed = (time.monotonic() + AWAY_S, error)
-                await self.close()
+                await self._leave()
                 raise
 
     async def _listed(self) -> Connected:

@@ -17,7 +17,6 @@ from handrail.testing import Team
 from tests.promises.remote_endings import *  # noqa: F403 - every test of it is a test of this file
 from tests.promises.remote_tools import sky  # noqa: F401 - a fixture
 
-
 ANSWERED = [
     one
     for one in Ending
@@ -27,6 +26,7 @@ ANSWERED = [
         *(Ending.SESSION_GONE, Ending.LOCKED_OUT),
     }
 ]
+
 
 @pytest.fixture
 def team_of() -> Callable[..., Team]:

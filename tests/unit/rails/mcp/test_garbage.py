@@ -15,8 +15,8 @@ from handrail.contract.failure import State
 from handrail.errors import HandrailError
 from handrail.rails.mcp import child_stdio
 from handrail.rails.mcp.answer import Answer
-from handrail.rails.mcp.ending import Ending
 from handrail.rails.mcp.connection import END_S, Connection
+from handrail.rails.mcp.ending import Ending
 from handrail.rails.mcp.server import McpServer, read_servers
 from handrail.rails.mcp.standing import Pin, Standing
 from handrail.rails.mcp.tools import ServerTools
