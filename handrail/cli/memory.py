@@ -100,6 +100,8 @@ def get(place: Place, space: str, key: str, as_of: str | None, shape: Shape, **w
     row = asyncio.run(_get(place.settings(), space, key, wanted, Whose(**whose)))
     if shape is Shape.TABLE:
         note(f"Version {row.version}, written {row.written} by {inert(row.by)}; {row.state}.")
+        if row.reason is not None:
+            note(f"Why: {inert(row.reason)}")
         click.echo(shown_value(row.value))
         return 0
     show_rows("memory", [row], VERSIONS, shape, empty="")

@@ -17,6 +17,7 @@ VERSIONS = (
     Column("TASK", "task", absent="–"),
     Column("STATE", "state"),
     Column("VALUE", "value", absent="–"),
+    Column("WHY", "reason", absent=""),
 )
 
 
@@ -51,6 +52,7 @@ def memory_row(
         tool=stored.tool_call or None,
         model=stored.model or None,
         takes_back=stored.rollback_of,
+        reason=_reason(stored),
         score=score,
     )
 
@@ -62,6 +64,11 @@ def shown_value(value: object) -> str:
     if isinstance(value, str):
         return inert(value)
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+def _reason(stored: "StoredRecord") -> str | None:
+    # A removal of before reasons had a place of their own has it where others say their mark.
+    return stored.reason or (stored.flagged if stored.removed else None) or None
 
 
 def _state(stored: "StoredRecord", *, present: bool) -> str:

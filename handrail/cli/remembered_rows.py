@@ -41,6 +41,7 @@ class MemoryRow:
     tool: str | None  #: the last that had answered when it was written: its step and its name
     model: str | None  #: the same of models
     takes_back: int | None  #: the version that it takes back
+    reason: str | None  #: why a person did so, as they said
     score: float | None  #: of a search; a higher one is a better match
 
 

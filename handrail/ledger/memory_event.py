@@ -61,6 +61,7 @@ class MemoryWritten(OfMemory):
     same_as: str | None = None  #: the key that holds the same, or nearly
     unchanged: bool = False  #: the very same was there already, and nothing was written
     rollback_of: int | None = None
+    reason: str = ""  #: why a person wanted it, as they said; at most 500 characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

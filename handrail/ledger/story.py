@@ -240,14 +240,18 @@ def _remembered(event: MemoryWritten) -> str:
     if event.unchanged:
         where = f" as {_own(event.same_as)}" if event.same_as not in (None, event.key) else ""
         return f"{event.by} found {what} there already{where}, at version {event.version}."
+    why = f" ({event.reason})" if event.reason else ""
+    if event.op in {"hold", "release"}:
+        held = "put a hold on" if event.op == "hold" else "ended the hold on"
+        return f"{event.by} {held} a person{why}."
     if event.op == EXPIRE:
         return f"The time of {what} was over; it is removed, as version {event.version}."
     if event.removed:
-        return f"{event.by} removed {what}, as version {event.version}."
+        return f"{event.by} removed {what}, as version {event.version}{why}."
     back = "" if event.rollback_of is None else f", which takes back version {event.rollback_of}"
     hidden = " into quarantine" if event.quarantined else ""
     like = f"; {_own(event.same_as)} says nearly the same" if event.same_as else ""
-    return f"{event.by} wrote version {event.version} of {what}{hidden}{back}{like}."
+    return f"{event.by} wrote version {event.version} of {what}{hidden}{back}{like}{why}."
 
 
 def _own(full_key: str | None) -> str:

@@ -36,7 +36,7 @@ from handrail.memory.gate import (
     refused_value,
 )
 from handrail.memory.likeness import is_opaque
-from handrail.memory.next_version import marked, written
+from handrail.memory.next_version import kept_reason, marked, written
 from handrail.memory.review import is_due
 from handrail.memory.rights import refused_key, refused_right
 from handrail.wire.label import OF_TEAM, label_of
@@ -244,7 +244,7 @@ def removal(asked: Asked, present: Present, now_ms: int) -> StoredRecord:
         task_id=asked.task_id,
         message_id=asked.message_id,
         rollback_of=command.rollback_of,
-        flagged=command.reason or None,
+        reason=kept_reason(command.reason),
         previous=present.digest,
         removed=True,
     )

@@ -10,7 +10,7 @@ from handrail.contract.memory import DAY_S, WORKING_AFTER_TASK_S, Memory
 from handrail.memory.asked import Asked, Seen
 from handrail.memory.gate import is_trusted
 from handrail.wire.label import OF_TEAM, OF_USER, Label, label_of
-from handrail.wire.memory import COMMUTATIVE, Op, StoredRecord
+from handrail.wire.memory import COMMUTATIVE, REASON_CHARS_MAX, Op, StoredRecord
 
 TASK_S_DEFAULT: Final = 7 * DAY_S  #: of a task that names no deadline
 
@@ -48,6 +48,7 @@ def written(
         builds_on=command.builds_on if goes_back else _added_to(asked, seen),
         quarantined=hidden,
         flagged=command.flagged if goes_back else None,
+        reason=kept_reason(command.reason),
         previous=seen.present.digest,
     )
 
@@ -89,7 +90,8 @@ def _expires_ms(asked: Asked, space: Memory[Any], now_ms: int) -> int | None:
 def marked(asked: Asked, record: StoredRecord, seen: Seen, now_ms: int) -> StoredRecord:
     """Give the version that a mark or an endorsement makes: the value is as it was."""
     command = asked.command
-    flagged = command.reason or "it was retracted" if command.op is Op.FLAG else record.flagged
+    reason = kept_reason(command.reason)
+    flagged = reason or "it was retracted" if command.op is Op.FLAG else record.flagged
     label = record.label
     if command.op is Op.ENDORSE:
         # Whoever vouches for it is a person; who may see it they do not change.
@@ -110,4 +112,12 @@ def marked(asked: Asked, record: StoredRecord, seen: Seen, now_ms: int) -> Store
         message_id=asked.message_id,
         rollback_of=None,
         builds_on=seen.version,
+        reason=reason,
     )
+
+
+def kept_reason(reason: str) -> str:
+    """Give what is kept of a reason: a longer one would be too large for the record of a value."""
+    if len(reason) <= REASON_CHARS_MAX:
+        return reason
+    return reason[: REASON_CHARS_MAX - 1] + "…"

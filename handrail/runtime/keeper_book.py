@@ -27,6 +27,7 @@ from handrail.memory.asked import (
 )
 from handrail.memory.bodies import Bodies
 from handrail.memory.deciding import decide, digest_of, encoded, held, removal
+from handrail.memory.next_version import kept_reason
 from handrail.memory.rights import refused_right, tenant_of, tenant_part
 from handrail.memory.shelf import Place, Shelf
 from handrail.runtime.keeper_batch import Batch
@@ -60,7 +61,6 @@ from handrail.wire.memory import (
     Answer,
     AppliedMark,
     Op,
-    StoredRecord,
     space_topic,
 )
 from handrail.wire.record import Outgoing, Record
@@ -337,7 +337,8 @@ class KeeperBook:
         act = own_act(place.space, place.key, asked.partition, asked.offset, whose)
         version = removal(act, Present(row.version, None, row.digest), now_ms)
         if asked.by_person:
-            version = _by(version, command.by, command.reason)
+            why = kept_reason(command.reason)
+            version = replace(version, agent=command.by, reason=why)
         self._store(encoded(version), now_ms)
         self._say(written(act, now_ms, version.version, removed=True, op=op))
 
@@ -393,7 +394,3 @@ class KeeperBook:
 
     def _topic(self, space: str) -> str:
         return f"{self._namespace}.{space_topic(space)}"
-
-
-def _by(version: StoredRecord, person: str, reason: str) -> StoredRecord:
-    return replace(version, agent=person, flagged=reason or None)

@@ -150,6 +150,7 @@ def written(
         same_as=same_as,
         unchanged=unchanged,
         rollback_of=command.rollback_of,
+        reason=summary(command.reason, SENTENCE_CHARS_MAX),
     )
 
 

@@ -31,6 +31,8 @@ MEMORY_READ: Final = "ce_memread"  #: the header that holds positions
 
 _OF_A_SPACE: Final = "memory.SPACE"  #: in words, where nobody says which
 
+REASON_CHARS_MAX: Final = 500  #: of what is kept of a reason
+
 INT_MAX: Final = 2**63 - 1  #: what every database and every other client can hold
 
 R = TypeVar("R")
@@ -156,6 +158,7 @@ class StoredRecord:
     quarantined: bool = False
     flagged: str | None = None  #: why it should not be trusted: what it was derived from
     previous: str | None = None  #: sha256 of the version before, as its record's body
+    reason: str = ""  #: why a person did so, as they said; in the clear, also where it is sealed
     removed: bool = False  #: in the history only: the version that took it away
 
     def encode(self) -> bytes:

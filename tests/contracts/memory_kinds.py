@@ -137,6 +137,13 @@ def memory_tombstone() -> Outgoing:
     return _one(_written(remove), "memory.facts")
 
 
+def memory_removal() -> Outgoing:
+    """What the history says of that, with the reason of whoever did it."""
+    why = "approved in case 7"
+    remove = Command(op=Op.REMOVE, space="facts", key=KEY, by="person:ada", expect=1, reason=why)
+    return _one(_written(remove), "memory.history")
+
+
 def memory_rollback() -> Outgoing:
     """What a person asks the keeper who takes back a version that took the place of another."""
     topic = f"handrail.{COMMANDS}"
@@ -172,6 +179,7 @@ MEMORY_KINDS = (
     memory_written,
     memory_refused,
     memory_tombstone,
+    memory_removal,
     memory_rollback,
     memory_given_back,
     memory_hold,

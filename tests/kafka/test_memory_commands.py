@@ -215,7 +215,7 @@ def test_a_record_is_removed_by_hand_once_it_was_shown_and_somebody_has_said_yes
 ) -> None:
     said, items = shell.said, shell.items
     remove = ("memory", "remove", "rules", "refund")
-    said("memory", "put", "rules", "refund", "within 14 days")
+    said("memory", "put", "rules", "refund", "within 14 days", "--reason", "approved in case 7")
 
     planned = said(*remove, "--dry-run")
     unasked = said(*remove, ends=2)
@@ -230,6 +230,7 @@ def test_a_record_is_removed_by_hand_once_it_was_shown_and_somebody_has_said_yes
     assert "Remove it?" in declined
     assert "Removed" not in planned + unasked + declined
     (still,) = items("memory", "get", "rules", "refund")
+    assert "Why: approved in case 7" in said("memory", "get", "rules", "refund")
     assert (still["version"], still["state"]) == (1, "present")
 
     assert "HR-MEM" in said(*remove, "--if-version", "2", "--yes", ends=5)
@@ -239,8 +240,12 @@ def test_a_record_is_removed_by_hand_once_it_was_shown_and_somebody_has_said_yes
 
     said("memory", "get", "rules", "refund", ends=3)
     said(*remove, "--yes", ends=3)
-    states = [one["state"] for one in items("memory", "history", "rules", "refund")]
-    assert states == ["earlier", "removed"]
+    versions = items("memory", "history", "rules", "refund")
+    assert [(one["state"], one["reason"]) for one in versions] == [
+        ("earlier", "approved in case 7"),
+        ("removed", "the law has changed"),
+    ]
+    assert "approved in case 7" in said("memory", "history", "rules", "refund")
 
 
 def test_what_wants_somebody_is_listed_by_its_key_until_somebody_has_seen_to_it(

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import jsonschema
 import pytest
 
 from handrail.cli.main import main
+from handrail.cli.memory_rows import memory_row
 from handrail.cli.output import Shape, show_rows
 from handrail.cli.output_schema import output_schema
 from handrail.cli.remembered_rows import (
@@ -21,6 +24,7 @@ from handrail.cli.remembered_rows import (
     MemorySpaceRow,
 )
 from handrail.runtime.team_imports import close_projects
+from handrail.wire.memory import StoredRecord, full_key
 
 AGENT = """
 from handrail import Topic, agent, results
@@ -208,6 +212,7 @@ ROWS = {
         tool="2 note",
         model=None,
         takes_back=2,
+        reason="approved in case 7",
         score=None,
     ),
     "memory-changes": MemoryChangeRow("facts", "order/42", 3, "removes it", "done", None),
@@ -267,3 +272,34 @@ def test_what_memory_writes_is_of_the_published_form(
     show_rows(kind, [ROWS[kind]], (), Shape.JSON, empty="")
 
     jsonschema.validate(json.loads(capsys.readouterr().out), output_schema())
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"reason": "case 7"}, "case 7"),
+        ({"removed": True, "reason": "case 7"}, "case 7"),
+        ({"removed": True, "flagged": "case 6"}, "case 6"),
+        ({"flagged": "it was retracted"}, None),
+        ({}, None),
+    ],
+)
+def test_a_version_is_shown_with_the_reason_that_was_given_for_it(
+    facts: dict[str, Any], said: str | None
+) -> None:
+    stored = StoredRecord(
+        space="rules",
+        key=full_key("acme", "refund"),
+        version=1,
+        type_name="str.v1",
+        value="within 14 days",
+        applied=1,
+        written_ms=1,
+        agent="person:ada",
+        **facts,
+    )
+    nothing_sealed: Any = SimpleNamespace(keys=None)
+
+    reason = memory_row(stored, nothing_sealed, present=True).reason
+
+    assert reason == said

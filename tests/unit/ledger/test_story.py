@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from handrail.ledger.event import PersonAnswered
+from handrail.ledger.memory_event import MemoryWritten
 from handrail.ledger.rail_event import ActRefused, BudgetWarned, FurtherCall
 from handrail.ledger.story import sentence
 
@@ -131,3 +132,36 @@ def test_a_call_that_went_on_by_an_approval_for_the_task_is_told_with_who_gave_i
     assert sentence(event) == (
         'fay has approved pay(to="bob") before, for the task: 2 of 5 further calls.'
     )
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"op": "put"}, "person:ada wrote version 3 of memory rules/refund (case 7)."),
+        (
+            {"op": "remove", "removed": True},
+            "person:ada removed memory rules/refund, as version 3 (case 7).",
+        ),
+        ({"op": "hold"}, "person:ada put a hold on a person (case 7)."),
+        ({"op": "release"}, "person:ada ended the hold on a person (case 7)."),
+        ({"op": "put", "reason": ""}, "person:ada wrote version 3 of memory rules/refund."),
+    ],
+)
+def test_what_a_person_did_to_memory_is_told_with_their_reason(
+    facts: dict[str, Any], said: str
+) -> None:
+    whole: dict[str, Any] = {"reason": "case 7", **facts}
+    event = MemoryWritten(
+        task_id="memory",
+        tenant="acme",
+        time_ms=1,
+        space="rules",
+        key="acme/-/refund",
+        by="person:ada",
+        partition=0,
+        offset=1,
+        version=3,
+        **whole,
+    )
+
+    assert sentence(event) == said
