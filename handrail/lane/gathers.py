@@ -13,13 +13,15 @@ from handrail.lane.gather import (
     judge_part,
     open_gather,
 )
-from handrail.lane.journal import Entry, Kind, entry_key
+from handrail.lane.journal import STEP_KINDS, Entry, Kind, entry_key
 from handrail.lane.resting import kept
 from handrail.wire.envelope import Envelope
 from handrail.wire.ids import gather_invocation_id
 from handrail.wire.record import Record
 
 NO_DEADLINE_MS = 7 * 86_400_000
+#: Kinds of records of a gather that say that it takes no further part.
+_OF_BEGUN = STEP_KINDS | {Kind.ACCEPTED, Kind.REDRIVEN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,12 @@ class Gathers:
         self._all: dict[str, Gather] = {}
         self._timers: list[tuple[int, str]] = []  # (when, fan-out), soonest first
 
-    def restore(self, entries: Sequence[Entry]) -> Iterator[Gather]:
-        """Take over what the journal says; give those whose parts have all come."""
+    def restore(self, entries: Sequence[Entry], now_ms: int) -> Iterator[Gather]:
+        """Take over what the journal says; give those that take no further part.
+
+        All parts have come, or the time is over, or the handler has begun with what had come: it
+        is never given more than it had then.
+        """
         for entry in entries:
             if entry.kind is Kind.GATHERED:
                 self._restore_part(entry)
@@ -51,10 +57,12 @@ class Gathers:
                 until_ms = int(str(entry.facts["until_ms"]))
                 self._all[fan_out] = Gather(fan_out, 0, 0, until_ms, GatherStage.CLOSED)
                 heapq.heappush(self._timers, (until_ms, fan_out))
+        begun = {entry.invocation for entry in entries if entry.kind in _OF_BEGUN}
         for gather in self._all.values():
             if gather.stage is GatherStage.OPEN:
                 heapq.heappush(self._timers, (gather.closes_ms, gather.fan_out))
-                if gather.is_complete:
+                is_begun = gather_invocation_id(gather.fan_out) in begun
+                if is_begun or gather.is_complete or gather.closes_ms <= now_ms:
                     yield gather
 
     def take_back(self, entries: Sequence[Entry]) -> Gather:

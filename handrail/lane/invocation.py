@@ -1,7 +1,7 @@
 """One handoff that is being carried out, and the mailbox in which it waits its turn."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -79,6 +79,8 @@ class Invocation:
     said_provider: bool = False  #: the ledger knows that it waits for a provider
     standing: Standing = NOTHING_HELD  #: what is held against it
     is_on_record: bool = False  #: the journal has, or is about to have, its ACCEPTED
+    has_begun: bool = False  #: its handler was started, here or by an owner before
+    is_early: bool = False  #: it was sent back, and what stands before it may not be read again yet
     redriven: Settled | None = None  #: the dead letter that it was made from again
     memory_read: str | None = None  #: how far in memory its failed tries had seen, as `ce_memread`
     memory_refused: Sequence[RefusedUse] = ()  #: what its newest run was refused; told at its end
@@ -120,21 +122,15 @@ class Mailboxes:
         return box is None or len(box) < self._per_key_count_max
 
     def put(self, invocation: Invocation) -> None:
-        """Queue it behind its key; it is ready at once when it is the only one."""
+        """Queue it at its place: of a key what has begun comes first, then by the offsets."""
         box = self._boxes.get(invocation.key)
-        if box is not None:
-            box.append(invocation)
+        if box is None:
+            self._boxes[invocation.key] = [invocation]
+            self._ready.append(invocation)
             return
-        self._boxes[invocation.key] = [invocation]
-        self._ready.append(invocation)
-
-    def put_at_its_place(self, invocation: Invocation) -> None:
-        """Queue one that comes again by its offset, behind the first if that one has begun."""
-        box = self._boxes.setdefault(invocation.key, [])
-        begun = bool(box) and (box[0].stage is not Stage.WAITING or box[0].is_on_record)
-        place = int(begun)
-        while place < len(box) and box[place].offset < invocation.offset:
-            place += 1
+        place = len(box)
+        while place > 0 and _comes_before(invocation, box[place - 1]):
+            place -= 1
         box.insert(place, invocation)
         if place == 0:
             self._ready.append(invocation)
@@ -150,6 +146,7 @@ class Mailboxes:
             invocation = self._ready[0]
             # One that rests, was let go on twice or has another before it may stand here too.
             waits = invocation.stage is Stage.WAITING and self.is_first(invocation)
+            waits = waits and not invocation.is_early
             if waits and not self.blocks.hold(invocation.key, invocation.offset):
                 return True
             self._ready.popleft()
@@ -172,6 +169,10 @@ class Mailboxes:
             self.unblock(block.dead)
         return due
 
+    def look_again(self, free: Iterable[Invocation]) -> None:
+        """Let those be taken that are early no more and the first of their keys."""
+        self._ready.extend(one for one in free if self.is_first(one))
+
     def put_back(self, invocation: Invocation) -> None:
         """Let the first of its key be taken again."""
         assert self._boxes[invocation.key][0] is invocation
@@ -190,3 +191,9 @@ class Mailboxes:
     def of_key(self, key: bytes) -> tuple[Invocation, ...]:
         """All of one key, the running one first."""
         return tuple(self._boxes.get(key, ()))
+
+
+def _comes_before(one: Invocation, other: Invocation) -> bool:
+    if one.has_begun or other.has_begun:
+        return not other.has_begun
+    return one.offset < other.offset

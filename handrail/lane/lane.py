@@ -8,12 +8,13 @@ committed; everything else it holds is rebuilt from the journal and the inbox by
 
 from collections.abc import Iterable, Sequence
 
+from handrail.lane.begun_before import BegunBefore
 from handrail.lane.blocks import Block
 from handrail.lane.bounds import SPAN_HEADROOM_OFFSETS
 from handrail.lane.decision import Due, End, LaneSettings, PartRefused, PartTaken, Rest
 from handrail.lane.gather import Gather, GatherStage, PartEnd
 from handrail.lane.gathers import Gathers
-from handrail.lane.invocation import JUDGED_ANEW, Invocation, Mailboxes, Stage, Why
+from handrail.lane.invocation import Invocation, Mailboxes, Stage, Why
 from handrail.lane.journal import LANE, Entry, Kind, entry_key
 from handrail.lane.live_records import LiveRecords
 from handrail.lane.progress import OffsetMetadata, Progress
@@ -22,7 +23,6 @@ from handrail.lane.resting import (
     accepted_entry,
     parked_entry,
     parked_invocations,
-    take_up,
 )
 from handrail.lane.rests import Rests
 from handrail.lane.steps import Doubt, StepBook, in_doubt_entry
@@ -55,6 +55,7 @@ class Lane:
         self._all: dict[str, Invocation] = {}  # that have not ended, by id
         self._accepted: dict[str, Entry] = {}  # of those that the inbox is to bring again
         self._gathers = Gathers(settings)
+        self._begun_before = BegunBefore()
 
     # ---- opening
 
@@ -63,8 +64,8 @@ class Lane:
     ) -> None:
         """Take over what the journal says from the pointer to its end.
 
-        `found` has (offset, key, entry or None for a tombstone) in order. Resting ones come first
-        in the order of their offsets; the inbox continues behind them.
+        `found` has (offset, key, entry or None for a tombstone) in order. Of a key what has begun
+        comes first, all else by its offset, whether it rests or the inbox brings it again.
         """
         entries, epoch = self._live.read(found, end)
         self.epoch = max(self.epoch, epoch)
@@ -74,27 +75,24 @@ class Lane:
         self.steps.restore(entries.values())
         self.redrives.restore(entries.values())
         self.blocks.restore(entries.values())
-        for invocation in parked_invocations(entries.values(), self._accepted):
+        self._begun_before.restore(entries.values(), self.redrives.has_sent_back)
+        for invocation in parked_invocations(entries.values()):
             self._put(invocation)
-            self._parked_count += 1
-        for gather in self._gathers.restore(tuple(entries.values())):
+        for gather in self._gathers.restore(tuple(entries.values()), now_ms):
             self._run_gather(gather, now_ms)
 
     def _put(self, invocation: Invocation) -> None:
         """Queue it behind its key, to start or to go on resting as its ACCEPTED says."""
         accepted = self._accepted.pop(invocation.id, None)
         invocation.redriven = self.redrives.of(invocation.id)
+        self._begun_before.came(invocation)
         self._mailboxes.put(invocation)
         if accepted is not None:
-            why, wake_ms = take_up(invocation, accepted)
-            asks = why in (Why.ANSWER, Why.PERSON)
-            # What has its answer, and what whoever opens the lane judges anew, starts at once.
-            settled = asks and not self.steps.of(invocation.id).has_open_question
-            # Behind another of its key it waits for that one, whatever it waited for before.
-            first = self._mailboxes.is_first(invocation) and not settled
-            if first and why is not None and why not in JUDGED_ANEW:
-                self.rests.begin(invocation, why, wake_ms)
+            is_first = self._mailboxes.is_first(invocation)
+            asks = bool(self.steps.questions(invocation.id))
+            self.rests.go_on(invocation, accepted, is_first=is_first, asks=asks)
         self._all[invocation.id] = invocation
+        self._parked_count += invocation.parked
 
     # ---- what is committed
 
@@ -172,6 +170,7 @@ class Lane:
     @property
     def has_ready(self) -> bool:
         """True when something would run if there were a place for it."""
+        self._let_go_early()
         return self._mailboxes.has_ready
 
     def has_room_behind(self, key: bytes) -> bool:
@@ -197,6 +196,7 @@ class Lane:
 
     def forget(self, invocation_id: str) -> list[bytes]:
         """Give the journal keys that go when a handoff ends that the inbox brought again."""
+        self._begun_before.gone(invocation_id)
         gone = self._accepted.pop(invocation_id, None)
         return self.steps.end(invocation_id) + ([gone.key] if gone else [])
 
@@ -224,18 +224,14 @@ class Lane:
             gather=gather,
         )
         self._put(invocation)
-        self._parked_count += 1
         return invocation
 
     def take_back(self, entries: Sequence[Entry]) -> None:
         """A dead letter was sent back: its invocation lives again by these committed records."""
         self.redrives.restore(entries)
         self.steps.restore(entries)
-        for invocation in parked_invocations(entries, {}):
-            invocation.redriven = self.redrives.of(invocation.id)
-            self._parked_count += 1
-            self._all[invocation.id] = invocation
-            self._mailboxes.put_at_its_place(invocation)
+        for invocation in parked_invocations(entries):
+            self._put(invocation)
         if parts := [entry for entry in entries if entry.kind is Kind.GATHERED]:
             self._run_gather(self._gathers.take_back(parts), 0)
 
@@ -251,12 +247,18 @@ class Lane:
         """Take the next invocation whose handler may start now."""
         if len(self._running) >= self.settings.bounds.running:
             return None
+        self._let_go_early()
         invocation = self._mailboxes.next_ready()
         if invocation is not None:
-            invocation.stage = Stage.RUNNING
+            invocation.stage, invocation.has_begun = Stage.RUNNING, True
             invocation.started_ms = now_ms
             self._running[invocation] = None
         return invocation
+
+    def _let_go_early(self) -> None:
+        is_full = self._parked_count >= self.settings.bounds.parked
+        free = self._begun_before.let_go(self.progress.next, reads_no_more=is_full)
+        self._mailboxes.look_again(free)
 
     def end(self, invocation: Invocation, now_ms: int) -> End:
         """Its outcome is about to be committed: the next of its key may start.

@@ -107,6 +107,10 @@ class Redrives:
         """Give the dead letter that an invocation came from last."""
         return self._newest.get(invocation)
 
+    def has_sent_back(self, invocation: str) -> bool:
+        """Say whether an invocation comes from a dead letter."""
+        return invocation in self._newest
+
     def due(self, now_ms: int, is_live: Callable[[str], bool]) -> list[bytes]:
         """Forget what is old enough; give the journal keys that go."""
         forgotten: list[bytes] = []

@@ -1,7 +1,7 @@
 """What the journal keeps of an invocation that rests, and what is read back from it."""
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from handrail.lane.bounds import SNAPSHOT_IN_MEMORY_BYTES_MAX
 from handrail.lane.invocation import Invocation, Stage, Why
@@ -77,15 +77,10 @@ def take_up(invocation: Invocation, accepted: Entry) -> tuple[Why | None, int | 
     return why, _optional(facts["wake_ms"])
 
 
-def parked_invocations(entries: Iterable[Entry], accepted: Mapping[str, Entry]) -> list[Invocation]:
-    """Give what rests, in the order in which it waits; of a key what has begun comes first.
-
-    One that was sent back while another of its key rested has an earlier place than that one.
-    """
+def parked_invocations(entries: Iterable[Entry]) -> list[Invocation]:
+    """Give what rests, in the order of the offsets."""
     parked = [entry for entry in entries if entry.kind is Kind.PARKED]
-    began = {of for of, entry in accepted.items() if entry.facts["why"] is not None}
-    parked.sort(key=lambda entry: (entry.invocation not in began, original_offset(entry)))
-    return [parked_invocation(entry) for entry in parked]
+    return [parked_invocation(entry) for entry in sorted(parked, key=original_offset)]
 
 
 def parked_invocation(entry: Entry) -> Invocation:

@@ -3,7 +3,9 @@
 import heapq
 from collections.abc import Iterator
 
-from handrail.lane.invocation import CAME_BY_ITSELF, Invocation, Stage, Why
+from handrail.lane.invocation import CAME_BY_ITSELF, JUDGED_ANEW, Invocation, Stage, Why
+from handrail.lane.journal import Entry
+from handrail.lane.resting import take_up
 
 
 class Rests:
@@ -39,6 +41,17 @@ class Rests:
         self._all[invocation.id] = invocation
         if wake_ms is not None:
             heapq.heappush(self._wakes, (wake_ms, invocation.id))
+
+    def go_on(self, invocation: Invocation, accepted: Entry, *, is_first: bool, asks: bool) -> None:
+        """Let one rest on as its ACCEPTED says, unless it can start at once.
+
+        That is what has its answer, as it no longer `asks`, and what whoever opens the lane judges
+        anew. Behind another of its key it waits for that one, whatever it waited for before.
+        """
+        why, wake_ms = take_up(invocation, accepted)
+        settled = why in (Why.ANSWER, Why.PERSON) and not asks
+        if is_first and not settled and why is not None and why not in JUDGED_ANEW:
+            self.begin(invocation, why, wake_ms)
 
     def end(self, invocation: Invocation) -> bool:
         """Let one rest no longer; False when it did not."""

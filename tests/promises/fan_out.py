@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from handrail import Parts, Topic, agent, results
+from handrail import Context, Effect, Parts, Refused, State, Topic, agent, results
 from handrail.ledger.event import PartGathered
 from handrail.ledger.event_record import decode
 from handrail.testing import Team
@@ -135,3 +135,79 @@ async def test_a_gather_whose_time_is_over_goes_on_without_the_late_part(team_of
         assert await task.result(str) == "A B | late"
         (letter,) = await task.dead_letters()
         assert letter.failure.reason == "late_part"
+
+
+async def test_a_gather_that_has_begun_takes_no_part_that_came_while_its_process_was_away(
+    team_of: TeamOf,
+) -> None:
+    gate, noted = Gate(), asyncio.Event()
+
+    @agent(reads=questions, writes=findings)
+    async def slow_researcher(question: str) -> str:
+        if question == "late":
+            await gate.pass_through()
+        return question.upper()
+
+    async def note(text: str) -> str:
+        noted.set()
+        return text
+
+    @agent(reads=findings, writes=results, within_s=60)
+    async def impatient(parts: Parts[str], ctx: Context) -> str:
+        return await ctx.step(note, " ".join(parts), effect=Effect.PAID)
+
+    async with team_of(planner, slow_researcher, impatient) as team:
+        task = await team.submit(asks, "a late b")
+        await gate.entered.wait()
+        await until(lambda: parts_have_come(team, 2), what="two parts are gathered")
+        await team.kill(impatient, at="before_final")
+        await team.advance(seconds=62)
+        await noted.wait()
+        gate.opened.set()
+        await until(lambda: is_handed_on(team, 3), what="the late part is handed on")
+        await team.restart(impatient)
+
+        assert await task.result(str) == "A B"
+        (letter,) = await task.dead_letters()
+        assert letter.failure.reason == "late_part"
+
+
+async def test_a_gather_that_was_sent_back_takes_no_part_that_comes_while_a_person_is_asked(
+    team_of: TeamOf,
+) -> None:
+    gate = Gate()
+    wrong = ["no such thing"]
+
+    @agent(reads=questions, writes=findings)
+    async def slow_researcher(question: str) -> str:
+        if question == "late":
+            await gate.pass_through()
+        return question.upper()
+
+    @agent(reads=findings, writes=results, within_s=60)
+    async def impatient(parts: Parts[str], ctx: Context) -> str:
+        if wrong:
+            raise Refused(State.INVALID_INPUT, wrong[0])
+        yes = await ctx.ask_person("Is it right?")
+        return f"{' '.join(parts)}: {yes}"
+
+    async with team_of(planner, slow_researcher, impatient) as team:
+        task = await team.submit(asks, "a late b")
+        await gate.entered.wait()
+        await until(lambda: parts_have_come(team, 2), what="two parts are gathered")
+        await team.advance(seconds=62)
+        await task.until("failed")
+        wrong.clear()
+        await team.redrive(task)
+        await task.until("input_required")
+        await team.kill(impatient)
+        gate.opened.set()
+        await until(lambda: is_handed_on(team, 3), what="the late part is handed on")
+        await team.restart(impatient)
+        await team.answer(task, "yes")
+
+        assert await task.result(str) == "A B: yes"
+
+
+async def is_handed_on(team: Team, count: int) -> bool:
+    return len(await read_all(team.bus, team.full("findings"))) >= count

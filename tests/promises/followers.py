@@ -1,8 +1,9 @@
 """What a lane promises about handoffs that follow a dead one of their key, on any broker."""
 
+import asyncio
 from collections.abc import Callable
 
-from handrail import Topic, agent, results
+from handrail import Context, Effect, Topic, agent, results
 from handrail.lane.redrives import KEPT_MS
 from handrail.testing import Team
 from tests.promises.gate import Gate
@@ -14,13 +15,18 @@ TeamOf = Callable[..., Team]
 
 __all__ = [
     "test_a_redriven_handoff_runs_before_those_behind_it_and_after_the_one_that_runs",
+    "test_a_redriven_handoff_that_runs_again_stays_before_an_earlier_one",
+    "test_a_redriven_handoff_waits_for_one_of_its_key_whose_act_goes_on_elsewhere",
+    "test_a_redriven_handoff_waits_for_one_of_its_key_whose_process_was_killed",
     "test_what_follows_a_dead_one_goes_on_once_its_letter_is_no_longer_kept",
     "test_what_follows_a_dead_one_goes_on_when_it_is_given_up",
     "test_what_follows_a_dead_one_of_its_key_waits_until_it_is_sent_back",
     "world",
 ]
 
-keyed = Topic("keyed", carries=Order, key=lambda order: "same")
+keyed = Topic(
+    "keyed", carries=Order, key=lambda order: "another" if order.text == "other" else "same"
+)
 
 
 @agent(reads=jobs, writes=keyed)
@@ -46,6 +52,27 @@ async def one_rests(team: Team) -> bool:
     await team.advance(seconds=31)
     lanes = [runner.lane for one in team.members for runner in one.process.lanes]
     return sum(lane.parked_count for lane in lanes if lane is not None) == 1
+
+
+@agent(reads=keyed, writes=results)
+async def thorough(order: Order, ctx: Context) -> str:
+    """Take two steps, of which the second may be held."""
+    if order.text in WORLD.wrong:
+        raise NO
+    await ctx.step(one, order.text, effect=Effect.PAID)
+    await ctx.step(two, order.text, effect=Effect.PAID)
+    return order.text
+
+
+async def one(text: str) -> str:
+    return WORLD.does(f"{text}.1")
+
+
+async def two(text: str) -> str:
+    WORLD.does(f"{text}.2")
+    if text.startswith("held"):
+        await GATE[-1].pass_through()
+    return WORLD.does(f"{text}.2 ends")
 
 
 async def handled(order: Order) -> str:
@@ -136,3 +163,81 @@ async def test_a_redriven_handoff_runs_before_those_behind_it_and_after_the_one_
         assert await held.result(str) == "held"
         assert await first.result(str) == "first"
         assert world.done == ["first", "held", "first", "last"]
+
+
+async def test_a_redriven_handoff_waits_for_one_of_its_key_whose_process_was_killed(
+    team_of: TeamOf, world: World
+) -> None:
+    world.wrong["first"] = NO
+    GATE.append(Gate())
+    async with team_of(sender, thorough, partitions=1) as team:
+        first = await team.submit(jobs, "first")
+        await first.until("failed")
+        held = await team.submit(jobs, "held")
+        await GATE[-1].entered.wait()
+        world.wrong.clear()
+        await team.redrive(first)
+        await team.kill(thorough)
+        GATE[-1].opened.set()
+        await team.restart(thorough)
+
+        assert await held.result(str) == "held"
+        assert await first.result(str) == "first"
+        own = [what for what in world.done if what.startswith("first")]
+        assert world.done[-len(own) :] == own == ["first.1", "first.2", "first.2 ends"]
+
+
+async def test_a_redriven_handoff_waits_for_one_of_its_key_whose_act_goes_on_elsewhere(
+    team_of: TeamOf, world: World
+) -> None:
+    world.wrong["first"] = NO
+    GATE.append(Gate())
+    async with team_of(sender, thorough, partitions=1) as team:
+        first = await team.submit(jobs, "first")
+        await first.until("failed")
+        held = await team.submit(jobs, "held")
+        await GATE[-1].entered.wait()
+        world.wrong.clear()
+        await team.redrive(first)
+        await team.start(thorough)
+        stopping = asyncio.ensure_future(team.stop(thorough))
+        other = await team.submit(jobs, "other")
+        assert await other.result(str) == "other"
+        GATE[-1].opened.set()
+        await stopping
+        await team.advance(seconds=2)
+
+        assert await held.result(str) == "held"
+        assert await first.result(str) == "first"
+        assert [what for what in world.done if what.startswith(("held", "first"))] == [
+            "held.1",
+            "held.2",
+            "held.2 ends",
+            "first.1",
+            "first.2",
+            "first.2 ends",
+        ]
+
+
+async def test_a_redriven_handoff_that_runs_again_stays_before_an_earlier_one(
+    team_of: TeamOf, world: World
+) -> None:
+    world.wrong |= {"first": NO, "held": NO}
+    GATE.append(Gate())
+    async with team_of(sender, thorough, partitions=1) as team:
+        first = await team.submit(jobs, "first")
+        await first.until("failed")
+        held = await team.submit(jobs, "held")
+        await held.until("failed")
+        world.wrong.clear()
+        await team.redrive(held)
+        await GATE[-1].entered.wait()
+        await team.redrive(first)
+        await team.kill(thorough)
+        GATE[-1].opened.set()
+        await team.restart(thorough)
+
+        assert await held.result(str) == "held"
+        assert await first.result(str) == "first"
+        own = [what for what in world.done if what.startswith("first")]
+        assert world.done[-len(own) :] == own == ["first.1", "first.2", "first.2 ends"]

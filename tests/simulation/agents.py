@@ -26,8 +26,11 @@ from tests.simulation.team import (
     joined,
     query_of,
     said,
+    step_of_joiner,
     step_of_piece,
 )
+
+WITHIN_S = 0.5  #: how long parts are waited for; the lane looks once a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def _carriers(topics: Topics) -> tuple[Any, Any]:
     return clerk, helper
 
 
-def _takers_apart(topics: Topics) -> tuple[Any, Any, Any]:
+def _takers_apart(topics: Topics) -> tuple[Any, Any, Any, Any]:
     @agent(reads=topics.orders, writes=topics.pieces)
     async def splitter(asked: Order, ctx: Context) -> list[Piece]:
         """Carry an order out and take it apart."""
@@ -102,8 +105,10 @@ def _takers_apart(topics: Topics) -> tuple[Any, Any, Any]:
 
     @agent(reads=topics.pieces, writes=topics.prices)
     async def pricer(piece: Piece, ctx: Context) -> Price:
-        """Take one more step for a piece."""
-        number, step = step_of_piece(piece.number, piece.index)
+        """Take one more step for a piece, a late one after a while."""
+        if piece.is_late:
+            await ctx.sleep(STAGE.now.late_s)
+        number, step = step_of_piece(piece)
         answer = await ctx.call(TOOLS[piece.step], number, step)
         return Price(number=piece.number, index=piece.index, said=f"{piece.said} {answer}")
 
@@ -112,7 +117,16 @@ def _takers_apart(topics: Topics) -> tuple[Any, Any, Any]:
         """Put an order together again."""
         return joined(list(parts))
 
-    return splitter, pricer, joiner
+    @agent(reads=topics.prices, writes=results, within_s=WITHIN_S)
+    async def hasty(parts: Parts[Price], ctx: Context) -> str:
+        """Put together what has come in time, and take a step that says how much it is."""
+        found = list(parts)
+        if not found:
+            return joined(found)
+        tool, number, step = step_of_joiner(found[0].number, len(found))
+        return f"{joined(found)} | {await ctx.call(TOOLS[tool], number, step)}"
+
+    return splitter, pricer, joiner, hasty
 
 
 def _team(*agents: Any) -> TeamDescription:
@@ -123,10 +137,12 @@ def _team(*agents: Any) -> TeamDescription:
 
 def _teams(topics: Topics) -> Mapping[Shape, TeamDescription]:
     clerk, helper = _carriers(topics)
+    splitter, pricer, joiner, hasty = _takers_apart(topics)
     return {
         Shape.ALONE: _team(clerk),
         Shape.ASKING: _team(clerk, helper),
-        Shape.APART: _team(*_takers_apart(topics)),
+        Shape.APART: _team(splitter, pricer, joiner),
+        Shape.HASTY: _team(splitter, pricer, hasty),
         Shape.TROUBLED: _team(clerk),
     }
 

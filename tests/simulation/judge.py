@@ -30,6 +30,7 @@ from handrail.ledger.event import (
 )
 from handrail.ledger.event_record import UnknownEvent, decode
 from handrail.testing.accounting import Books
+from handrail.wire.dead_letter import Reason
 from handrail.wire.human import HUMAN
 from handrail.wire.marker import MARKER_TYPE
 from handrail.wire.priority import without_priority
@@ -42,7 +43,7 @@ from tests.simulation.mailboxes import out_of_order
 from tests.simulation.priority_book import PriorityBook
 from tests.simulation.processes import NAMESPACE, lanes_of
 from tests.simulation.schedule import Schedule
-from tests.simulation.team import TOOLS, Shape, expected, step_of_piece
+from tests.simulation.team import TOOLS, Shape, expected, step_of_joiner, step_of_piece
 from tests.simulation.trouble_book import TroubleBook
 
 LICENSED = frozenset(
@@ -51,7 +52,6 @@ LICENSED = frozenset(
 NO_ID = "?"
 ONCE = frozenset({"pay", "order"})  #: whose receiver must see each step once
 KEPT = (b"/gather_closed/", b"/redriven/")  #: kinds of journal records that outlive their handoff
-INITS_MAX = 60  #: of one lane; more is two owners who fence each other
 
 Ending = Finished | DeadLettered | Rejected | Dropped
 
@@ -76,6 +76,7 @@ class Judge:
         self._inbox_records: dict[TopicPartition, dict[int, tuple[str, bytes]]] = {}
         self._ended_at: dict[str, int] = {}  # invocation → order of the decision
         self._pieces: dict[int, str] = {}  # number under which a piece acts → invocation
+        self._gathers: dict[int, tuple[str, LaneBook]] = {}  # by the number of the order
         self._results: dict[str, list[bytes]] = {}
 
     def judge(self) -> list[str]:
@@ -87,7 +88,8 @@ class Judge:
         self._orders_per_key()
         self._results_are_right()
         self._acts()
-        self._fences()
+        for book in self._lanes.values():
+            self.problems += book.fenced_wrongly(self._schedule.broker.inits)
         self._nothing_is_left()
         return [*self.problems, *self._troubles_of_orders()]
 
@@ -151,20 +153,26 @@ class Judge:
         if where in self._inboxes:
             found = self._inbox_records.setdefault(where, {})
             found[entry.offset] = (id_, entry.key or b"")
+            self._inboxes[where].begun.wait(id_, entry.key)
             headers = dict(entry.headers)
             self.problems += self._priorities.take(topic, id_, headers)
             if without_priority(topic) == "queries":
                 self._pieces[PLAIN.queries.decode(None, entry.value).number] = id_
             if topic == "pieces" and headers.get("ce_type") != MARKER_TYPE.encode():
                 piece = PLAIN.pieces.decode(None, entry.value)
-                self._pieces[step_of_piece(piece.number, piece.index)[0]] = id_
+                self._pieces[step_of_piece(piece)[0]] = id_
         elif topic == "results":
             task = dict(entry.headers).get("ce_taskid", b"").decode()
             self._results.setdefault(task, []).append(entry.value or b"")
         elif topic == HUMAN:
             self._troubles.take_request(entry.key or b"", is_open=entry.value is not None)
-        elif topic.endswith(".dead") and self._schedule.plan.shape is not Shape.TROUBLED:
+        elif topic.endswith(".dead") and not self._may_die(entry):
             self.problems.append(f"{id_} is a dead letter: {dict(entry.headers)}")
+
+    def _may_die(self, entry: LogEntry) -> bool:
+        shape, reason = self._schedule.plan.shape, dict(entry.headers).get("dlq.reason", b"")
+        is_late = shape is Shape.HASTY and reason == Reason.LATE_PART.encode()
+        return shape is Shape.TROUBLED or is_late
 
     def _take_journal(self, where: TopicPartition, log: LogEntry, written: Written) -> None:
         book, key = self._lanes[where], log.key or b""
@@ -173,6 +181,7 @@ class Judge:
         if written.producer_epoch < book.producer_epoch:
             self.problems.append(f"{where}@{log.offset}: a fenced producer has committed")
         entry = decode_entry(_record(where, log))
+        self.problems += [sentence for _, sentence in book.begun.take(key, entry)]
         book.live.pop(key, None)
         if entry is not None:
             self._take_entry(book, entry, log.offset, written)
@@ -208,10 +217,20 @@ class Judge:
             if low < book.low:
                 self.problems.append(f"{book.inbox}: {book.low} was finished, and then {low}")
             book.low, book.done = low, metadata.done
+        elif entry.kind is Kind.GATHERED and entry.snapshot is not None:
+            self._take_part(book, entry.invocation, entry.snapshot)
         elif entry.kind is Kind.INTENT:
             book.intents.setdefault(step, []).append(written)
         elif entry.kind is Kind.OUTCOME and entry.facts["ok"]:
             book.outcomes.setdefault(step, []).append(written)
+
+    def _take_part(self, book: LaneBook, gather: str, part: Record) -> None:
+        if part.header("ce_type") == MARKER_TYPE.encode():
+            return
+        number = PLAIN.prices.decode(None, part.value).number
+        self._gathers[number] = gather, book
+        for come in range(len(TOOLS)):
+            self._pieces[step_of_joiner(number, come)[1]] = gather
 
     def _pointer_holds(self, journal: TopicPartition, written: Written) -> None:
         """What is live stands at or behind the pointer from which the next owner reads."""
@@ -302,7 +321,9 @@ class Judge:
         for _, order in plan.orders:
             if plan.shape is Shape.TROUBLED and not self._troubles.is_finished(order):
                 continue
-            wanted = expected(order, gathered=plan.shape is Shape.APART).encode()
+            gather, _ = self._gathers.get(order.number, ("", None))
+            _, come = self._books.gathered.get(gather, (0, set[int]()))
+            wanted = expected(order, plan.shape, come).encode()
             found = self._results.get(f"task-{order.number}", [])
             if [value.strip(b'"') for value in found] != [wanted]:
                 self.problems.append(f"order {order.number} gave {found}, not {wanted!r}")
@@ -324,6 +345,7 @@ class Judge:
             for where, found in self._inbox_records.items()
             for id_, _ in found.values()
         }
+        lanes.update(self._gathers.values())
         by_number = self._steps_by_number()
         for act in self._schedule.receivers.acts:
             what = act.tool, act.number, act.step
@@ -355,25 +377,6 @@ class Judge:
         found = {order.number: f"order-{order.number}" for _, order in self._schedule.plan.orders}
         found.update(self._pieces)
         return found
-
-    def _fences(self) -> None:
-        """Whoever opens a lane had been given it by the group when it fenced the one before."""
-        inits = self._schedule.broker.inits
-        for book in self._lanes.values():
-            of_lane = [one for one in inits if one.transactional_id == book.transactional_id]
-            if len(of_lane) > INITS_MAX:
-                self.problems.append(f"{book.transactional_id} was taken {len(of_lane)} times")
-            for written in book.epochs:
-                own = [
-                    one
-                    for one in inits[: written.inits_before]
-                    if one.transactional_id == book.transactional_id
-                    and one.process == written.process
-                ]
-                if own and not own[-1].owned:
-                    self.problems.append(
-                        f"{written.process} opened {book.inbox}, which it had not been given"
-                    )
 
     def _nothing_is_left(self) -> None:
         for journal, book in self._lanes.items():

@@ -31,7 +31,12 @@ TWICE = 0.4  #: share of what people do that they do twice
 LOOKS_AGAIN_S = 0.1
 DAY_MS = 86_400_000
 LEDGER, DEAD = ".ledger", ".dead"
-ENDS = (b"handrail_finished.v1", b"handrail_dropped.v1", b"handrail_dead_lettered.v1")
+ENDS = (
+    b"handrail_finished.v1",
+    b"handrail_dropped.v1",
+    b"handrail_dead_lettered.v1",
+    b"handrail_part_gathered.v1",
+)
 ASKED, REDRIVEN = b"handrail_person_asked.v1", b"handrail_redriven.v1"
 REFUSED = b"handrail_redrive_refused.v1"
 _STEP = re.compile(r"(\w+)\(number=(\d+), step=(\d+)\)")

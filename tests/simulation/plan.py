@@ -1,6 +1,6 @@
 """What befalls one schedule, drawn from its seed alone: work, faults, and the weather between."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
 
@@ -19,7 +19,17 @@ COMMITS_LAST = 16
 LONG_SLEEP_S = 31.0  #: so long that the handler is let go meanwhile
 TWO_INBOXES, URGENT = 0.4, 0.5  #: shares of schedules that part priorities, and of urgent orders
 OUTCOME_LOST = 0.06  #: share of schedules
+SHAPES = {Shape.ALONE: 45, Shape.ASKING: 15, Shape.APART: 25, Shape.TROUBLED: 15}
+HASTY, LATE = 0.4, 0.5  #: shares of what is taken apart in haste, and of its pieces that come late
+LATE_S_MAX = 4.0
 WORK_S = 3.0  #: within which everything is submitted and most faults happen
+
+AS_A_STEP_IS_TAKEN = (
+    Moment.AFTER_INTENT_COMMIT,
+    Moment.AFTER_ACT,
+    Moment.AFTER_OUTCOME_COMMIT,
+    Moment.BEFORE_FINAL,
+)
 
 
 class Harm(StrEnum):
@@ -91,12 +101,19 @@ class Plan:
     away_s: float = 0.004  #: how long a call of a tool lasts on average
     person_s: float = 0.5  #: how long a person thinks
     sleep_s: float = 0.4  #: how long a handler sleeps
+    late_s: float = 0.0  #: how long what comes late sleeps
 
     @classmethod
     def of(cls, seed: int) -> "Plan":
         """Draw a schedule."""
+        plan, rng = cls._of(seed), Random(f"haste {seed}")
+        in_haste = plan.shape is Shape.APART and rng.random() < HASTY
+        return _in_haste(plan, rng) if in_haste else plan
+
+    @classmethod
+    def _of(cls, seed: int) -> "Plan":
         rng = Random(seed)
-        shape = rng.choices(list(Shape), (45, 15, 25, 15))[0]
+        shape = rng.choices(list(SHAPES), list(SHAPES.values()))[0]
         many = shape in (Shape.ALONE, Shape.TROUBLED)
         count = rng.randint(2, ORDERS_COUNT_MAX) if many else rng.randint(1, 2)
         partitions = 2 if rng.random() < 0.15 else 1
@@ -159,6 +176,35 @@ def _order(rng: Random, number: int, shape: Shape) -> tuple[float, Order]:
     key = rng.choice(KEYS)
     urgent = rng.random() < URGENT
     return _early(rng), Order(number=number, key=key, steps=names, pieces=pieces, urgent=urgent)
+
+
+def _in_haste(plan: Plan, rng: Random) -> Plan:
+    """Let some pieces come late, and one more process die while they are gathered without them."""
+    orders = tuple(
+        (
+            at_s,
+            one.model_copy(
+                update={"late": [i for i in range(len(one.pieces)) if rng.random() < LATE]}
+            ),
+        )
+        for at_s, one in plan.orders
+    )
+    fault = ProcessFault(
+        harm=Harm.KILL,
+        at_callback=CALLBACKS_LAST,
+        at_moment=rng.choice(AS_A_STEP_IS_TAKEN),
+        moments_count=rng.randint(1, 8),
+        for_s=0.0,
+        successor_s=rng.random() * 2,
+        told=rng.random() < 0.6,
+    )
+    return replace(
+        plan,
+        shape=Shape.HASTY,
+        orders=orders,
+        faults=(fault, *plan.faults),
+        late_s=rng.uniform(0.1, LATE_S_MAX),
+    )
 
 
 def _lost_outcome(rng: Random) -> LostOutcome:

@@ -23,7 +23,7 @@ from tests.simulation.loop import WORLD, NeverEnds, SimLoop, current_process
 from tests.simulation.people import People
 from tests.simulation.plan import Chance, Happening, Plan
 from tests.simulation.processes import NAMESPACE, MakeBus, Processes, lanes_of
-from tests.simulation.team import ASK, SLEEP, STAGE, Order, Receivers, Shape
+from tests.simulation.team import ASK, GATHERING, SLEEP, STAGE, Order, Receivers
 from tests.simulation.weather import Weather
 
 FAULTS_END_S = 12.0  #: after this nothing is harmed any more
@@ -57,7 +57,11 @@ class Schedule:
         self.told: list[Told] = []
         self.problems: list[str] = []
         self.receivers = Receivers(
-            self.loop, self._away_s, lambda: len(self.broker.decided), plan.sleep_s
+            self.loop,
+            self._away_s,
+            lambda: len(self.broker.decided),
+            plan.sleep_s,
+            plan.late_s,
         )
         self.processes = Processes(plan, self.team, self.weather, self._connect)
         self.receivers.on_fell = self.processes.fall
@@ -137,9 +141,12 @@ class Schedule:
     @property
     def _has_ended(self) -> bool:
         """True when everything that was asked for has its end."""
-        gathers = 1 if self.plan.shape is Shape.APART else 0
+        gathers = self.plan.shape in GATHERING
         wanted = sum(
-            1 + gathers + len(order.pieces) + order.steps.count(ASK)
+            1
+            + len(order.pieces)
+            + order.steps.count(ASK)
+            + gathers * (max(1, len(order.pieces)) + 1)
             for _, order in self.plan.orders
         )
         return self.people.ended_count >= wanted and not self.people.unheard_count

@@ -4,7 +4,7 @@ What its tools do to the world is kept outside every process, as by the receiver
 call takes effect on its way even when its process dies meanwhile.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -24,7 +24,11 @@ class Shape(StrEnum):
     ALONE = "alone"  #: one that carries orders out
     ASKING = "asking"  #: the same, and one that it asks
     APART = "apart"  #: one that takes orders apart, one for the pieces, one that joins them
+    HASTY = "hasty"  #: the same, and who joins does not wait for pieces that come late
     TROUBLED = "troubled"  #: one alone that asks people, fails, is canceled, and kills processes
+
+
+GATHERING = frozenset({Shape.APART, Shape.HASTY})
 
 
 class Order(BaseModel):
@@ -34,6 +38,7 @@ class Order(BaseModel):
     key: str
     steps: list[str]
     pieces: list[str] = []
+    late: list[int] = []  #: which pieces come late
     urgent: bool = False  #: its task is of high priority
 
 
@@ -44,6 +49,7 @@ class Piece(BaseModel):
     index: int
     said: str
     step: str
+    is_late: bool = False
 
 
 class Query(BaseModel):
@@ -82,6 +88,7 @@ class Receivers:
     away_s: Callable[[], float]
     decided: Callable[[], int]
     sleep_s: float = 0.0
+    late_s: float = 0.0
     acts: list[Act] = field(default_factory=list[Act])
     known: dict[str, str] = field(default_factory=dict[str, str])  #: result by idempotency key
     running: dict[tuple[SimProcess, str], int] = field(
@@ -241,9 +248,14 @@ def query_of(number: int, step: int) -> Query:
     return Query(number=number * 1000 + step, word=words[(number * 3 + step) % len(words)])
 
 
-def step_of_piece(number: int, index: int) -> tuple[int, int]:
+def step_of_piece(piece: Piece) -> tuple[int, int]:
     """Give the number under which a piece acts, which no order has, and its step."""
-    return number * 100 + index, 1
+    return piece.number * 100 + piece.index, 1 + piece.is_late
+
+
+def step_of_joiner(number: int, come: int) -> tuple[str, int, int]:
+    """Give what a joiner takes of so many parts: a tool, and the number under which it acts."""
+    return list(TOOLS)[number % len(TOOLS)], number * 100 + 90 + come, 1
 
 
 def joined(parts: list[Price]) -> str:
@@ -251,17 +263,20 @@ def joined(parts: list[Price]) -> str:
     return " | ".join(f"{part.number}/{part.index}: {part.said}" for part in parts)
 
 
-def expected(asked: Order, *, gathered: bool) -> str:
-    """The result that an order has, however often its processes died."""
+def expected(asked: Order, shape: Shape, come: Collection[int] = ()) -> str:
+    """The result that an order has, however often its processes died; `come` in time."""
     text = " ".join(_answer(name, asked.number, at) for at, name in enumerate(asked.steps, start=1))
-    if not gathered:
+    if shape not in GATHERING:
         return f"{asked.number}: {text}"
     parts: list[Price] = []
     for piece in apart(asked, text):
-        answer = said(piece.step, *step_of_piece(piece.number, piece.index))
+        answer = said(piece.step, *step_of_piece(piece))
         words = f"{piece.said} {answer}"
         parts.append(Price(number=piece.number, index=piece.index, said=words))
-    return joined(parts)
+    if shape is Shape.APART or not parts:
+        return joined(parts)
+    in_time = [part for part in parts if part.index in come]
+    return f"{joined(in_time)} | {said(*step_of_joiner(asked.number, len(in_time)))}"
 
 
 def _answer(name: str, number: int, step: int) -> str:
@@ -274,6 +289,12 @@ def _answer(name: str, number: int, step: int) -> str:
 def apart(asked: Order, text: str) -> list[Piece]:
     """Give the pieces into which an order falls, and what it has said by then."""
     return [
-        Piece(number=asked.number, index=index, said=text, step=step)
+        Piece(
+            number=asked.number,
+            index=index,
+            said=text,
+            step=step,
+            is_late=index in asked.late,
+        )
         for index, step in enumerate(asked.pieces)
     ]

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from handrail.chaos.checker.begun import GATHERS
+from handrail.chaos.checker.order import begun_wrongly
 from handrail.chaos.checker.reading import Reading, Told, reading
 from handrail.chaos.checker.tasks import WAITS_FOR_PERSON, states
 from handrail.chaos.checker.violation import Harm, Violation, at
@@ -22,6 +24,7 @@ def every_gather_closes(history: History) -> Iterable[Violation]:
         yield from _parts_of(fan_out, counted)
         yield from _closing_of(here, fan_out, counted)
     yield from _never_begun(here, parts)
+    yield from begun_wrongly(history, GATHERS)
 
 
 @lru_cache(maxsize=4)

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from handrail.chaos.checker.begun import ORDER, BegunBook
 from handrail.chaos.checker.reading import Handed, Reading, Told, reading
 from handrail.chaos.checker.violation import Violation, at
 from handrail.chaos.history import History
 from handrail.ledger.event import Finished
+from handrail.wire.record import TopicPartition
 
 Mailbox = tuple[str, int, bytes]  #: inbox, partition, key; an inbox has one priority
 
@@ -18,6 +20,26 @@ def order_is_kept(history: History) -> Iterable[Violation]:
     boxes = mailboxes(here)
     yield from _finished_out_of_order(here, boxes)
     yield from _overlapping(here, boxes)
+    yield from begun_wrongly(history, ORDER)
+
+
+def begun_wrongly(history: History, invariant: str) -> Iterator[Violation]:
+    """Say what, by the journals, has run in the middle of another, or counted a part too late."""
+    here = reading(history)
+    waiting: dict[TopicPartition, list[Handed]] = defaultdict(list)
+    for handed in here.handed:
+        if handed.topic in here.inboxes:
+            journal = here.journal_beside(handed.topic, handed.record.partition)
+            waiting[journal].append(handed)
+    for where, lines in here.journals.items():
+        book = BegunBook()
+        for handed in waiting[where]:
+            book.wait(handed.id, handed.record.key)
+        for line in lines:
+            if not line.broken:
+                for name, sentence in book.take(line.key, line.entry):
+                    if name == invariant:
+                        yield Violation(invariant, sentence, at(line.record))
 
 
 def mailboxes(here: Reading) -> Mapping[Mailbox, Sequence[Handed]]:

@@ -112,7 +112,8 @@ class Presence:
         if not await self._door.enter(inside.who, company, ground.worker.clock, may):
             return False
         self._inside[invocation] = inside
-        if company is Company.ANY and not invocation.is_on_record:
+        # What was sent back has steps on record from before: that it has begun again has not.
+        if company is Company.ANY and not invocation.is_on_record and invocation.redriven is None:
             return True
         invocation.standing = standing.started()
         item = self._accepted(invocation)
