@@ -1,5 +1,6 @@
 """A task that was sent back is found when it is lost or doubled; without a bug nothing is."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -11,13 +12,14 @@ from handrail.chaos.checker.check import check
 from handrail.chaos.checker.report import report
 from handrail.chaos.checker.violation import Harm
 from handrail.chaos.history import History
+from handrail.lane.begun_before import BegunBefore
 from handrail.lane.redrives import Redrives
 from handrail.runtime.dead_letters import all_letters, ask_to_settle
 from handrail.runtime.worker.redriving import Redriving
 from handrail.testing.task import TeamTask
 from tests.unit.chaos.checker.plants import Patch
 from tests.unit.chaos.checker.runs import Shop, shop_that_may_be_wrong
-from tests.unit.chaos.checker.shop import cashier, pay
+from tests.unit.chaos.checker.shop import cashier, pay, think
 
 Plant = Callable[[Patch], None]
 
@@ -51,6 +53,42 @@ async def sent_back(shop: Shop) -> None:
         await ask_to_settle(shop.bus, shop.namespace, letter, by="ada", now_ms=now_ms)
         await shop.settle()
         await shop.advance(seconds=1)
+    await shop.told()
+
+
+async def sent_back_while_another_is_carried_out(shop: Shop) -> None:
+    """Another bill of the same customer is being paid; its process dies with both in hand."""
+    gate, held = asyncio.Event(), asyncio.Event()
+    died: list[str] = []
+
+    async def pays(what: str) -> str:
+        if not died:
+            died.append(what)
+            raise Refused(State.PRECONDITION_FAILED, f"nobody has let {what} through")
+        return "paid"
+
+    async def thinks(what: str) -> str:
+        if what == "bill 2":
+            held.set()
+            await gate.wait()
+        return "thought"
+
+    shop.fake(pay, does=pays)
+    shop.fake(think, does=thinks)
+    first = await shop.order(1, "ada", pays=True)
+    shop.submissions[-1] = replace(shop.submissions[-1], kind="ordinary", dies=True)
+    await first.until("failed")
+    second = await shop.order(2, "ada", pays=True)
+    await held.wait()
+    (letter,) = await all_letters(shop.bus, shop.namespace)
+    await ask_to_settle(shop.bus, shop.namespace, letter, by="ada", now_ms=shop.clock.now_ms())
+    await shop.settle()
+    (member,) = [one for one in shop.members if one.agent is cashier]
+    await shop.strike("kill", member)
+    gate.set()
+    await shop.start(cashier)
+    await first.result()
+    await second.result()
     await shop.told()
 
 
@@ -90,8 +128,15 @@ def requests_are_dropped(patch: Patch) -> None:
     patch.setattr(Redriving, "take", take)
 
 
-async def test_a_task_that_dies_once_and_is_sent_back_breaks_no_promise() -> None:
-    history = await lived(sent_back)
+def nothing_counts_as_begun(patch: Patch) -> None:
+    patch.setattr(BegunBefore, "restore", lambda *_: None)
+
+
+@pytest.mark.parametrize("scene", [sent_back, sent_back_while_another_is_carried_out])
+async def test_a_task_that_dies_once_and_is_sent_back_breaks_no_promise(
+    scene: Callable[[Shop], Awaitable[None]],
+) -> None:
+    history = await lived(scene)
 
     assert [str(one) for one in check(history)] == []
 
@@ -125,3 +170,15 @@ async def test_a_task_that_was_to_be_sent_back_and_never_was_is_lost() -> None:
     (found,) = check(history)
     assert found.harm is Harm.LOST
     assert "was to die once and be sent back" in found.sentence
+
+
+async def test_a_redriven_bill_that_is_paid_in_the_middle_of_another_is_found(
+    monkeypatch: Patch,
+) -> None:
+    nothing_counts_as_begun(monkeypatch)
+    try:
+        history = await lived(sent_back_while_another_is_carried_out)
+    finally:
+        monkeypatch.undo()
+
+    assert "I8" in {one.invariant for one in check(history)}
