@@ -38,7 +38,7 @@ from handrail.wire.record import Record, TopicPartition
 from tests.simulation.agents import PLAIN
 from tests.simulation.derived import underived
 from tests.simulation.kafka import Written
-from tests.simulation.lane_book import LaneBook
+from tests.simulation.lane_book import LaneBook, record_at
 from tests.simulation.mailboxes import out_of_order
 from tests.simulation.priority_book import PriorityBook
 from tests.simulation.processes import NAMESPACE, lanes_of
@@ -108,7 +108,7 @@ class Judge:
                 self._take_journal(where, entry, written)
                 touched.add(where)
             elif where.topic.endswith(".ledger"):
-                event = decode(_record(where, entry))
+                event = decode(record_at(where, entry))
                 assert not isinstance(event, UnknownEvent), event
                 before = set(self._books.ended)
                 self._books.enter(event)
@@ -147,7 +147,7 @@ class Judge:
         if topic.endswith(".answers") and id_ == NO_ID:
             journal = where.topic.removesuffix("answers") + "journal"
             book = self._lanes[TopicPartition(journal, where.partition)]
-            book.late.tell(_record(where, entry), shown_at_once=written.shown_at_once)
+            book.late.tell(record_at(where, entry), shown_at_once=written.shown_at_once)
             return  # a decision, or what came of a step elsewhere
         self._on_topic.setdefault(topic, Counter())[id_] += 1
         if where in self._inboxes:
@@ -170,9 +170,9 @@ class Judge:
             self.problems.append(f"{id_} is a dead letter: {dict(entry.headers)}")
 
     def _may_die(self, entry: LogEntry) -> bool:
-        shape, reason = self._schedule.plan.shape, dict(entry.headers).get("dlq.reason", b"")
-        is_late = shape is Shape.HASTY and reason == Reason.LATE_PART.encode()
-        return shape is Shape.TROUBLED or is_late
+        reason = dict(entry.headers).get("dlq.reason", b"")
+        may = {Shape.TROUBLED: reason, Shape.HASTY: Reason.LATE_PART.encode()}
+        return may.get(self._schedule.plan.shape) == reason
 
     def _take_journal(self, where: TopicPartition, log: LogEntry, written: Written) -> None:
         book, key = self._lanes[where], log.key or b""
@@ -180,7 +180,7 @@ class Judge:
             self.problems.append(f"{written.transactional_id} wrote to the journal {where}")
         if written.producer_epoch < book.producer_epoch:
             self.problems.append(f"{where}@{log.offset}: a fenced producer has committed")
-        entry = decode_entry(_record(where, log))
+        entry = decode_entry(record_at(where, log))
         self.problems += [sentence for _, sentence in book.begun.take(key, entry)]
         book.live.pop(key, None)
         if entry is not None:
@@ -238,7 +238,7 @@ class Judge:
         pointers = [written.offsets.metadata] if written.offsets is not None else []
         for where, entry in written.entries:
             if where == journal and entry.key == PROGRESS_KEY:
-                found = decode_entry(_record(where, entry))
+                found = decode_entry(record_at(where, entry))
                 assert found is not None
                 pointers.append(str(found.facts["metadata"]))
         for text in pointers:
@@ -321,7 +321,7 @@ class Judge:
         for _, order in plan.orders:
             if plan.shape is Shape.TROUBLED and not self._troubles.is_finished(order):
                 continue
-            gather, _ = self._gathers.get(order.number, ("", None))
+            gather = self._gathers[order.number][0] if order.number in self._gathers else ""
             _, come = self._books.gathered.get(gather, (0, set[int]()))
             wanted = expected(order, plan.shape, come).encode()
             found = self._results.get(f"task-{order.number}", [])
@@ -383,18 +383,6 @@ class Judge:
             left = [key for key in book.live if not any(kind in key for kind in KEPT)]
             if left:
                 self.problems.append(f"{journal}: still live at the end: {left}")
-
-
-def _record(where: TopicPartition, entry: LogEntry) -> Record:
-    return Record(
-        where.topic,
-        where.partition,
-        entry.offset,
-        entry.timestamp_ms,
-        entry.key,
-        entry.value,
-        entry.headers,
-    )
 
 
 def _id(entry: LogEntry) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from handrail.bus.in_process_log import Entry as LogEntry
 from handrail.chaos.checker.begun import BegunBook
-from handrail.wire.record import TopicPartition
+from handrail.wire.record import Record, TopicPartition
 from tests.simulation.kafka import Init, Written
 from tests.simulation.late_book import LateBook
 
@@ -57,3 +58,16 @@ class LaneBook:
             ]
             if own and not own[-1].owned:
                 yield f"{written.process} opened {self.inbox}, which it had not been given"
+
+
+def record_at(where: TopicPartition, entry: LogEntry) -> Record:
+    """Give what stands in a log as whoever reads it gets it."""
+    return Record(
+        where.topic,
+        where.partition,
+        entry.offset,
+        entry.timestamp_ms,
+        entry.key,
+        entry.value,
+        entry.headers,
+    )
