@@ -35,7 +35,7 @@ class Mixture:
     """Which share of the jobs is out of the ordinary."""
 
     unsafe: float = 0.01  #: take one step that may happen at most once
-    poison: float = 0.02  #: kill whichever process closes them
+    poison: float = 0.006  #: kill whichever process closes them; each keeps a round for a minute
     person: float = 0.02  #: wait for a person before they begin; half of them are answered
     urgent: float = 0.3  #: are of high priority
     dead: float = 0.05  #: die once at a station, until people have let them through
