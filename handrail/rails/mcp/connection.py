@@ -50,9 +50,21 @@ class Met:
 class Connection:
     """A server that is connected, or tried to be."""
 
-    def __init__(self, server: McpServer, project: Path, started: Start = child_stdio) -> None:
-        """Know the server; `open` connects. `started` is how one with a command is started."""
+    def __init__(
+        self,
+        server: McpServer,
+        project: Path,
+        started: Start = child_stdio,
+        *,
+        end_s: float = END_S,
+    ) -> None:
+        """Know the server; `open` connects.
+
+        `started` is how one with a command is started; `end_s` is how long what is asked to end may
+        take before it is ended.
+        """
         self._start = started
+        self._end_s = end_s
         self._server = server
         self._project = project
         self._client: Client | None = None
@@ -220,7 +232,7 @@ class Connection:
         finally:
             if not asked.done():
                 asked.cancel()
-                await asyncio.wait({asked}, timeout=END_S)
+                await asyncio.wait({asked}, timeout=self._end_s)
             self._asked_count -= 1
 
     async def _ended(
@@ -248,7 +260,7 @@ class Connection:
             self._stop.set()
         if not exchange.sent:
             # A request that waits for its connection is certain not to be sent once all has ended.
-            await asyncio.wait({holder}, timeout=END_S)
+            await asyncio.wait({holder}, timeout=self._end_s)
         return _cut_off(exchange, said) if holder.done() else Ended(Ending.DIED, said)
 
     async def close(self) -> None:
@@ -259,10 +271,10 @@ class Connection:
             return
         # One that never answered is not asked to end: it waits for a word that does not come.
         if self._client is not None:
-            await asyncio.wait({task}, timeout=END_S)
+            await asyncio.wait({task}, timeout=self._end_s)
         if not task.done():
             task.cancel()
-            await asyncio.wait({task}, timeout=END_S)
+            await asyncio.wait({task}, timeout=self._end_s)
 
 
 def _cut_off(exchange: Exchange, said: str) -> Ended:
