@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from handrail.contract.memory import DAY_S, WORKING_AFTER_TASK_S, Memory
 from handrail.memory.asked import Asked, Seen
-from handrail.memory.gate import is_trusted
+from handrail.memory.gate import SOURCES_COUNT_MAX, is_trusted
 from handrail.wire.label import OF_TEAM, OF_USER, Label, label_of
 from handrail.wire.memory import COMMUTATIVE, REASON_CHARS_MAX, Op, StoredRecord
 
@@ -71,8 +71,10 @@ def _sources(asked: Asked, seen: Seen) -> tuple[str, ...]:
     command = asked.command
     if command.op not in COMMUTATIVE or seen.record is None:
         return command.derived_from
-    # What is added to does not lose where the rest of it comes from.
-    return tuple(dict.fromkeys((*seen.record.derived_from, *command.derived_from)))
+    # What is added to does not lose where the rest of it comes from: the newest sources stand with
+    # it, and the version that it builds on has those before them.
+    every = dict.fromkeys((*seen.record.derived_from, *command.derived_from))
+    return tuple(every)[-SOURCES_COUNT_MAX:]
 
 
 def _expires_ms(asked: Asked, space: Memory[Any], now_ms: int) -> int | None:
