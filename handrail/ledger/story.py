@@ -153,11 +153,13 @@ def _decided(event: PersonAnswered) -> str:
     try:
         said: object = json.loads(event.decision)
     except ValueError:
-        return f"{event.by} decided: {event.decision}."  # in words: why nobody has
+        # In words: why nobody has.
+        return f"{event.by} decided: {event.decision.rstrip('. ')}."
     if not isinstance(said, dict) or "approve" not in said or "digest" not in said:
         return f"{event.by} decided: {event.decision}."
     decision = cast("dict[str, Any]", said)
-    reason = f": {decision['reason']}" if decision.get("reason") else ""
+    reason = str(decision.get("reason") or "").rstrip(". ")
+    reason = f": {reason}" if reason else ""
     if not decision["approve"]:
         return f"{event.by} denied it{reason}."
     changed = ", ".join(f"{name}={value}" for name, value in _changed(decision).items())

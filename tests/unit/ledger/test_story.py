@@ -26,6 +26,10 @@ from handrail.ledger.story import sentence
             '{"approve":false,"digest":"d","reason":"too much"}',
             "role:finance denied it: too much.",
         ),
+        (
+            '{"approve":false,"digest":"d","reason":"Too much. Ask again. "}',
+            "role:finance denied it: Too much. Ask again.",
+        ),
         ('{"approve":false,"digest":"d"}', "role:finance denied it."),
         ('{"name":"Ada"}', 'role:finance decided: {"name":"Ada"}.'),
         ("nobody has decided in time", "role:finance decided: nobody has decided in time."),
