@@ -12,6 +12,7 @@ from typing import cast
 from pydantic import ValidationError
 
 from handrail.contract.failure import Refused, State
+from handrail.contract.retry_after import wait_asked_s
 from handrail.errors import (
     FailureClass,
     HandrailError,
@@ -187,11 +188,11 @@ def _held(thing: object) -> Mapping[str, object]:
 def _retry_after_s(facts: Mapping[str, object]) -> float | None:
     headers = facts.get("headers", facts.get("hdrs"))
     get = getattr(headers, "get", None)
-    return _seconds(get("retry-after")) if callable(get) else None
+    return wait_asked_s(get) if callable(get) else None
 
 
 def _seconds(said: object) -> float | None:
-    """Give a positive, finite number of seconds; a date is left to the usual growing delays."""
+    """Give a positive, finite number of seconds."""
     try:
         seconds = float(cast("str", said))
     except (TypeError, ValueError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from handrail.contract.effect import Effect
+from handrail.contract.retry_after import retry_after_s
 from handrail.errors import (
     HandrailError,
     ModelContextFull,
@@ -28,7 +29,6 @@ from handrail.models.claude_schema import enforceable
 from handrail.models.claude_turns import FULL, Incoming, asked_in_words, body
 from handrail.models.port import JsonObject, ModelReply, ModelRequest, Usage
 from handrail.models.prices import ListedPrices, ModelCost
-from handrail.models.retry_after import retry_after_s
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

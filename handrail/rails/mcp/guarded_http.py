@@ -12,6 +12,7 @@ from typing import cast
 import httpcore2
 import httpx2
 
+from handrail.contract.retry_after import wait_asked_s
 from handrail.rails.egress import Egress
 from handrail.rails.mcp.ending import Body, HttpAnswer
 from handrail.rails.mcp.exchange import current
@@ -114,13 +115,8 @@ def _answer_of(request: httpx2.Request, response: httpx2.Response) -> HttpAnswer
         response.status_code,
         Body.JSON if kind.startswith(JSON) else body,
         in_session=SESSION in request.headers,
-        retry_after_s=_seconds(response.headers.get("retry-after")),
+        retry_after_s=wait_asked_s(response.headers.get),
     )
-
-
-def _seconds(said: str | None) -> float | None:
-    """Give a number of seconds; a date is left to the usual growing delays."""
-    return float(said) if said and said.isascii() and said.isdigit() else None
 
 
 @asynccontextmanager

@@ -133,6 +133,13 @@ def test_a_refusal_of_urllib_is_known_by_its_status() -> None:
     error.close()
 
 
+def test_a_date_is_understood_by_the_time_at_which_the_answer_was_made() -> None:
+    error = WebError(429, "Wed, 21 Oct 2026 07:28:00 GMT")
+    error.response.headers["date"] = "Wed, 21 Oct 2026 07:27:48 GMT"
+
+    assert classify(error) == Failure(THROTTLED, retry_after_ms=12_000)
+
+
 def test_a_web_error_without_an_answer_is_unknown() -> None:
     error = WebError(500)
     error.response = None  # type: ignore[assignment]  # as requests has it when nothing came
