@@ -17,7 +17,7 @@ from handrail.memory.asked import (
     Usage,
 )
 from handrail.memory.deciding import digest_of
-from handrail.memory.gate import SOURCES_COUNT_MAX, VALUE_BYTES_MAX
+from handrail.memory.gate import VALUE_BYTES_MAX
 from handrail.memory.likeness import shingle_digests
 from handrail.wire.label import Integrity
 from handrail.wire.memory import Op, full_key
@@ -225,32 +225,6 @@ def test_what_cannot_conflict_is_applied_whatever_the_version() -> None:
 
     assert isinstance(second, Stored)
     assert (second.record.value, second.record.version) == (7, 2)
-
-
-def test_what_is_added_to_keeps_where_the_rest_of_it_comes_from() -> None:
-    tags: Memory[Any] = Memory("tags", carries=list, keeps=MemoryClass.FACT)
-    first = decided(tags, asked(tags, Op.ADD, "b", derived_from=("m-1",)))
-    assert isinstance(first, Stored)
-
-    second = decided(tags, asked(tags, Op.ADD, "a", derived_from=("m-2",)), first.record)
-
-    assert isinstance(second, Stored)
-    assert second.record.value == ["a", "b"]
-    assert second.record.derived_from == ("m-1", "m-2")
-
-
-def test_what_is_added_to_for_ever_names_its_newest_sources_and_the_version_before() -> None:
-    tally: Memory[Any] = Memory("tally", carries=int, keeps=MemoryClass.FACT)
-    record = None
-    for number in range(SOURCES_COUNT_MAX + 2):
-        now = decided(tally, asked(tally, Op.INCREMENT, 1, derived_from=(f"m-{number}",)), record)
-        assert isinstance(now, Stored)
-        record = now.record
-
-    assert record is not None
-    assert len(record.derived_from) == SOURCES_COUNT_MAX
-    assert record.derived_from[0] == "m-2"
-    assert record.builds_on == record.version - 1
 
 
 def test_what_nobody_trusts_never_takes_the_place_of_what_is_trusted() -> None:
