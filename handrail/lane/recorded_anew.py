@@ -91,7 +91,8 @@ def why_not_edited(entries: Sequence[Entry], from_step: int | None) -> str | Non
     if from_step is None and (played_back := _asked_as_before(recorded_anew(entries))):
         return (
             f"{_in_words(played_back[0])} is recorded, with the original message: send the edited"
-            " one with --from-step 1 (from_step=1), which does all its steps anew"
+            " one with --from-step N (from_step=N). The steps before N are kept, and have to ask"
+            " for the same; those from N on are done anew, and what acted acts again"
         )
     return None
 
