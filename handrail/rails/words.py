@@ -38,9 +38,16 @@ PIECES_COUNT_MAX: Final = 64  #: of one heard word, by the quotes and brackets i
 _OPENS, _CLOSES = r"(?:(?<=^)|(?<=[\s\"'(\[{<]))", r"(?=[\"')\]}>.,;:!?]*(?:\s|$))"
 #: Of a currency. It says what a number counts, as `#` before it and `%` after it do.
 _SIGNS: Final = "$\xa2-\xa5\u20a0-\u20cf"
+#: What stands between a number's first digit and the bound before it. A search that begins with a
+#: digit passes over text without any at once; one that begins with a bound tries every place.
+_BEFORE: Final = "|".join(
+    rf"(?<={bound}{signs}\d)"
+    for bound in ("^", r"[\s\"'(\[{<]")
+    for signs in ("", "[-+]", f"[#{_SIGNS}]", f"[#{_SIGNS}][-+]")
+)
 #: One with a leading zero is a name, such as a customer's: 0030 is neither 30 nor the name 30.
-_DIGITS: Final = r"(?:0|(?!0)\d{1,3}(?:,\d{3})+|(?!0)\d+)(?:\.\d+)?"
-_NUMBER = re.compile(f"{_OPENS}[#{_SIGNS}]?([-+]?{_DIGITS})[%{_SIGNS}]?{_CLOSES}")
+_WHOLE: Final = r"(?:(?<=0)|(?<!0)(?:\d{0,2}(?:,\d{3})+|\d*))"
+_NUMBER = re.compile(rf"(\d(?<!\w\d)(?:{_BEFORE}){_WHOLE}(?:\.\d+)?)[%{_SIGNS}]?{_CLOSES}")
 #: The texts that are looked up as numbers are; any other is the same only as it is written.
 _NUMERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _OPENING, _CLOSING = frozenset("\"'([{<"), frozenset("\"')]}>.,;:!?")
@@ -257,7 +264,9 @@ def _text(leaf: object) -> str:
 
 def _numbers(text: str) -> Iterable[Decimal]:
     for found in _NUMBER.finditer(text):
-        number = _number(found[1].replace(",", ""))
+        before = text[found.start() - 1 : found.start()]
+        sign = before if before in ("-", "+") else ""
+        number = _number(sign + found[1].replace(",", ""))
         if number is not None:
             yield number
 
