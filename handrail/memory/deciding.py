@@ -36,7 +36,7 @@ from handrail.memory.gate import (
     refused_value,
 )
 from handrail.memory.likeness import is_opaque
-from handrail.memory.next_version import kept_reason, marked, written
+from handrail.memory.next_version import marked, removal, written
 from handrail.memory.review import is_due
 from handrail.memory.rights import refused_key, refused_right
 from handrail.wire.label import OF_TEAM, label_of
@@ -226,28 +226,6 @@ def _removed(asked: Asked, space: Memory[Any], seen: Seen, around: Surroundings)
     if around.is_held:
         return held()
     return encoded(removal(asked, seen.present, around.now_ms))
-
-
-def removal(asked: Asked, present: Present, now_ms: int) -> StoredRecord:
-    """Give the version that says that a record is gone."""
-    command = asked.command
-    return StoredRecord(
-        space=command.space,
-        key=command.key,
-        version=present.version + 1,
-        type_name=present.record.type_name if present.record is not None else command.type_name,
-        value=None,
-        applied=asked.offset,
-        written_ms=now_ms,
-        agent=command.by,
-        agent_version=command.by_version,
-        task_id=asked.task_id,
-        message_id=asked.message_id,
-        rollback_of=command.rollback_of,
-        reason=kept_reason(command.reason),
-        previous=present.digest,
-        removed=True,
-    )
 
 
 def held() -> Refusal:

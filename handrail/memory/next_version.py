@@ -1,4 +1,4 @@
-"""Makes the version that a command writes: whose it is, what it comes from, until when it holds.
+"""Makes the version that a command writes, a removal too: by whom it is and what it comes from.
 
 Guarantee: a version that keeps the value of an earlier one, or adds to it, names that one.
 """
@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from handrail.contract.memory import DAY_S, WORKING_AFTER_TASK_S, Memory
-from handrail.memory.asked import Asked, Seen
+from handrail.memory.asked import Asked, Present, Seen
 from handrail.memory.gate import SOURCES_COUNT_MAX, is_trusted
 from handrail.wire.label import OF_TEAM, OF_USER, Label, label_of
 from handrail.wire.memory import COMMUTATIVE, REASON_CHARS_MAX, Op, StoredRecord
@@ -23,18 +23,10 @@ def written(
     goes_back = command.rollback_of is not None
     # Whoever goes back vouches for nothing: what was not trusted then is not trusted now.
     hidden = not is_trusted(asked, space) or (goes_back and command.quarantined)
-    return StoredRecord(
-        space=space.name,
-        key=command.key,
-        version=seen.present.version + 1,
+    return replace(
+        _of(asked, seen.present, now_ms),
         type_name=command.type_name or space.type_name,
         value=value,
-        applied=asked.offset,
-        written_ms=now_ms,
-        agent=command.by,
-        agent_version=command.by_version,
-        task_id=asked.task_id,
-        message_id=asked.message_id,
         tool_call=command.tool_call,
         model=command.model,
         sealed=command.sealed,
@@ -44,12 +36,36 @@ def written(
         observed_ms=command.observed_ms,
         expires_ms=_expires_ms(asked, space, now_ms),
         supersedes=f"{command.key}@{seen.version}" if seen.version else None,
-        rollback_of=command.rollback_of,
         builds_on=command.builds_on if goes_back else _added_to(asked, seen),
         quarantined=hidden,
         flagged=command.flagged if goes_back else None,
+    )
+
+
+def removal(asked: Asked, present: Present, now_ms: int) -> StoredRecord:
+    """Give the version that says that a record is gone."""
+    gone = replace(_of(asked, present, now_ms), removed=True)
+    return gone if present.record is None else replace(gone, type_name=present.record.type_name)
+
+
+def _of(asked: Asked, present: Present, now_ms: int) -> StoredRecord:
+    """Give the next version of a key without anything in it: by whom it is, and what it follows."""
+    command = asked.command
+    return StoredRecord(
+        space=command.space,
+        key=command.key,
+        version=present.version + 1,
+        type_name=command.type_name,
+        value=None,
+        applied=asked.offset,
+        written_ms=now_ms,
+        agent=command.by,
+        agent_version=command.by_version,
+        task_id=asked.task_id,
+        message_id=asked.message_id,
+        rollback_of=command.rollback_of,
         reason=kept_reason(command.reason),
-        previous=seen.present.digest,
+        previous=present.digest,
     )
 
 

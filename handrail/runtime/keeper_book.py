@@ -26,8 +26,8 @@ from handrail.memory.asked import (
     Surroundings,
 )
 from handrail.memory.bodies import Bodies
-from handrail.memory.deciding import decide, digest_of, encoded, held, removal
-from handrail.memory.next_version import kept_reason
+from handrail.memory.deciding import decide, digest_of, encoded, held
+from handrail.memory.next_version import kept_reason, removal
 from handrail.memory.rights import refused_right, tenant_of, tenant_part
 from handrail.memory.shelf import Place, Shelf
 from handrail.runtime.keeper_batch import Batch

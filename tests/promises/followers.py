@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from handrail import Context, Effect, Topic, agent, results
 from handrail.lane.redrives import KEPT_MS
-from handrail.testing import Team
+from handrail.testing import Team, TeamTask
 from tests.promises.gate import Gate
 from tests.promises.redrives import NO, WORLD, Order, World, world
 from tests.promises.step_tools import jobs
@@ -165,18 +165,24 @@ async def test_a_redriven_handoff_runs_before_those_behind_it_and_after_the_one_
         assert world.done == ["first", "held", "first", "last"]
 
 
+async def sent_back_behind_one_that_runs(team: Team, world: World) -> tuple[TeamTask, TeamTask]:
+    """Let one die, another of its key begin and stand still, and send the first one back."""
+    world.wrong["first"] = NO
+    GATE.append(Gate())
+    first = await team.submit(jobs, "first")
+    await first.until("failed")
+    held = await team.submit(jobs, "held")
+    await GATE[-1].entered.wait()
+    world.wrong.clear()
+    await team.redrive(first)
+    return first, held
+
+
 async def test_a_redriven_handoff_waits_for_one_of_its_key_whose_process_was_killed(
     team_of: TeamOf, world: World
 ) -> None:
-    world.wrong["first"] = NO
-    GATE.append(Gate())
     async with team_of(sender, thorough, partitions=1) as team:
-        first = await team.submit(jobs, "first")
-        await first.until("failed")
-        held = await team.submit(jobs, "held")
-        await GATE[-1].entered.wait()
-        world.wrong.clear()
-        await team.redrive(first)
+        first, held = await sent_back_behind_one_that_runs(team, world)
         await team.kill(thorough)
         GATE[-1].opened.set()
         await team.restart(thorough)
@@ -190,15 +196,8 @@ async def test_a_redriven_handoff_waits_for_one_of_its_key_whose_process_was_kil
 async def test_a_redriven_handoff_waits_for_one_of_its_key_whose_act_goes_on_elsewhere(
     team_of: TeamOf, world: World
 ) -> None:
-    world.wrong["first"] = NO
-    GATE.append(Gate())
     async with team_of(sender, thorough, partitions=1) as team:
-        first = await team.submit(jobs, "first")
-        await first.until("failed")
-        held = await team.submit(jobs, "held")
-        await GATE[-1].entered.wait()
-        world.wrong.clear()
-        await team.redrive(first)
+        first, held = await sent_back_behind_one_that_runs(team, world)
         await team.start(thorough)
         stopping = asyncio.ensure_future(team.stop(thorough))
         other = await team.submit(jobs, "other")

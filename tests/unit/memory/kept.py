@@ -7,8 +7,9 @@ from typing import Any
 from handrail.contract.memory import Memory, MemoryClass
 from handrail.memory.asked import Asked, Decision, Stored, Surroundings, Usage
 from handrail.memory.changes import Plan, Planner
-from handrail.memory.deciding import decide, removal
+from handrail.memory.deciding import decide
 from handrail.memory.derivation import by_place
+from handrail.memory.next_version import removal
 from handrail.runtime.keeper_telling import own_act
 from handrail.wire.memory import Command, Op, StoredRecord, full_key
 from tests.unit.memory.asking import present_of
