@@ -6,6 +6,7 @@ What was sent back rests in the journal, wherever its place in that order is. So
 the inbox has brought what had begun, and all that stands before it.
 """
 
+import heapq
 from collections.abc import Callable, Iterable
 
 from handrail.lane.invocation import Invocation
@@ -18,7 +19,8 @@ class BegunBefore:
     def __init__(self) -> None:
         """Know of nothing; `restore` adds what the journal knows."""
         self._to_come: set[str] = set()
-        self._early: list[Invocation] = []
+        self._early: list[tuple[int, int, Invocation]] = []  # by offset, the first one first
+        self._came_count = 0  # of those: two may have one offset, and nothing else orders them
 
     def restore(self, entries: Iterable[Entry], is_redriven: Callable[[str], bool]) -> None:
         """Learn from the journal what has begun.
@@ -44,7 +46,8 @@ class BegunBefore:
             self._to_come.discard(invocation.id)
         elif invocation.redriven is not None and invocation.gather is None:
             invocation.is_early = True
-            self._early.append(invocation)
+            self._came_count += 1
+            heapq.heappush(self._early, (invocation.offset, self._came_count, invocation))
 
     def gone(self, invocation: str) -> None:
         """One has ended as soon as the inbox had brought it again."""
@@ -55,10 +58,11 @@ class BegunBefore:
 
         While the inbox `reads_no_more` until something ends, they cannot wait for what it brings.
         """
-        if not self._early or (self._to_come and not reads_no_more):
-            return ()
-        free = [one for one in self._early if reads_no_more or one.offset < read_below]
-        self._early = [one for one in self._early if one not in free]
-        for one in free:
-            one.is_early = False
+        free: list[Invocation] = []
+        if self._to_come and not reads_no_more:
+            return free
+        while self._early and (reads_no_more or self._early[0][0] < read_below):
+            invocation = heapq.heappop(self._early)[2]
+            invocation.is_early = False
+            free.append(invocation)
         return free

@@ -276,11 +276,7 @@ class Discarded(AtLane):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedriveRefused(AtLane):
-    """A dead letter was to be sent back or given up, and stays as it is.
-
-    May be said again under the same name: a refused request leaves nothing behind, so whoever opens
-    the lane soon afterwards may read and refuse it once more.
-    """
+    """A dead letter was to be sent back or given up, and stays as it is."""
 
     by: str
     sentence: str

@@ -159,6 +159,12 @@ async def test_a_dead_letter_that_is_sent_back_twice_runs_once(
         (refusal,) = [one for one in told if isinstance(one, RedriveRefused)]
         assert "it was sent back already, by ann" in refusal.sentence
 
+        await team.kill(clerk)
+        await team.restart(clerk)
+        later = await real(team).submit(jobs, "y")
+        assert await later.result(str) == "book y done"
+        assert [one for one in await ledger(team) if isinstance(one, RedriveRefused)] == [refusal]
+
 
 @pytest.mark.parametrize(
     "moment", ["before_redrive", "after_redrive_commit", "before_final", "after_final_commit"]

@@ -26,7 +26,6 @@ from handrail.ledger.event import (
     Dropped,
     DropReason,
     QuestionAsked,
-    RedriveRefused,
     Rejected,
     Submitted,
     event_id,
@@ -42,9 +41,8 @@ from handrail.wire.priority import priority_of, with_priority, without_priority
 MARKER_INDEX = -1  #: place of the marker of whoever returns nothing
 MODEL_PATH = ".m"
 #: What its writer may say again under the same name, and readers take for one: a client asks again
-#: where it cannot know whether it was heard, an act may be told of by more than one, and who opens
-#: a lane may read a request once more that was refused.
-SAID_AGAIN = (Submitted, Accepted, CancelAsked, ActDone, ActRefused, RedriveRefused)
+#: where it cannot know whether it was heard, and an act may be told of by more than one.
+SAID_AGAIN = (Submitted, Accepted, CancelAsked, ActDone, ActRefused)
 NEEDS_NO_INTENT = frozenset({"pure", "read"})
 
 

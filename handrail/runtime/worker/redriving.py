@@ -5,7 +5,7 @@ place, what its invocation had recorded, and the ledger's event. So it happens o
 it is asked for and wherever a process dies; a second request is refused, and the ledger says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -79,9 +79,14 @@ class _Plan:
 class Redriving:
     """The dead letters of one open lane that are to be settled."""
 
-    def __init__(self, ground: "LaneGround") -> None:
-        """Write through the lane's committer."""
+    def __init__(self, ground: "LaneGround", tell: Callable[[Outgoing], None]) -> None:
+        """Write through the lane's committer.
+
+        `tell` takes what the ledger is told of a request that is refused, and commits it with how
+        far was read: nothing else says that the request is settled.
+        """
         self._ground = ground
+        self._tell = tell
         self._lane = ground.lane
         self._worker = ground.worker
 
@@ -101,7 +106,7 @@ class Redriving:
             else:
                 await self._redrive(asked, found, record.offset)
         except (NotTakenBack, WireError, RecordRefused) as refused:
-            await self._refuse(asked, record.offset, refused)
+            self._refuse(asked, record.offset, refused)
         return True
 
     def _check_policy(self, asked: Settle, letter: DeadLetter) -> None:
@@ -338,10 +343,10 @@ class Redriving:
         self._lane.redrives.put(settled)
         self._lane.unblock(invocation)
 
-    async def _refuse(self, asked: Settle, answer: int, why: Exception) -> None:
+    def _refuse(self, asked: Settle, answer: int, why: Exception) -> None:
         log.warning("dead letter stays", dead=asked.dead, why=str(why))
         event = self._ground.saying.redrive_refused(asked, answer, str(why))
-        await self._ground.committer.commit(Item([self._ground.saying.record(event)]))
+        self._tell(self._ground.saying.record(event))
 
 
 def _settled_in_words(known: Settled) -> str:

@@ -132,13 +132,17 @@ class Replies:
         """True while the ledger is to be told of something that was dropped."""
         return bool(self._dropped)
 
+    def drop(self, told: Outgoing) -> None:
+        """Keep what the ledger is told of an answer that leaves nothing else behind."""
+        self._dropped.append(told)
+
     def drop_unreadable(self, record: Record, error: WireError) -> None:
         """Drop an answer that cannot be read; its task is told where its key names a live one."""
         ground = self._ground
         invocation = ground.lane.find((record.key or b"").decode(errors="replace"))
         if invocation is not None and invocation.task_id:
             event = ground.saying.answer_unreadable(invocation, record, error)
-            self._dropped.append(ground.saying.record(event))
+            self.drop(ground.saying.record(event))
 
     async def tell_dropped(self) -> None:
         """Commit what the ledger is told of answers that were dropped, and how far was read."""
@@ -228,4 +232,4 @@ class Replies:
 
     def _drop(self, envelope: Envelope, why: str) -> None:
         saying = self._ground.saying
-        self._dropped.append(saying.record(saying.answer_dropped(envelope, why)))
+        self.drop(saying.record(saying.answer_dropped(envelope, why)))

@@ -11,7 +11,7 @@ from handrail.chaos.checker.check import INVARIANTS, check
 from handrail.chaos.checker.report import report
 from handrail.chaos.checker.violation import Harm
 from handrail.chaos.history import Effect, History
-from handrail.ledger.event import CancelAsked, Finished, RedriveRefused
+from handrail.ledger.event import CancelAsked, Finished
 from handrail.ledger.event_record import encode
 from handrail.wire.record import Record
 from tests.unit.chaos.checker import wrong_books as books
@@ -179,7 +179,7 @@ def test_what_is_read_after_its_outcome_was_recorded_is_asked_again_unless_it_wa
     assert asked_again(given_up) == 0
 
 
-def test_a_cancel_may_be_asked_and_a_redrive_refused_twice_and_an_agent_ends_nothing_twice(
+def test_a_client_may_ask_for_one_cancel_twice_and_an_agent_ends_nothing_twice(
     day: History,
 ) -> None:
     of = first(told(day, Finished))
@@ -193,24 +193,7 @@ def test_a_cancel_may_be_asked_and_a_redrive_refused_twice_and_an_agent_ends_not
         found = check(added(added(day, record), record))
         return sum("the ledger says twice" in one.sentence for one in found)
 
-    refused = RedriveRefused(
-        task_id=of.event.task_id,
-        tenant=of.event.tenant,
-        time_ms=1,
-        agent="clerk",
-        topic="orders",
-        partition=0,
-        offset=-1,
-        by="ada",
-        sentence="it was sent back already",
-        dead=0,
-        answer=5,
-    )
-    stays = replace(of.record, headers=encode(refused, of.record.topic).headers)
-    stays = replace(stays, value=encode(refused, of.record.topic).value)
-
     assert said_twice(cancel) == 0
-    assert said_twice(stays) == 0
     assert said_twice(of.record) > 0
 
 
