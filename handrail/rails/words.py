@@ -35,14 +35,15 @@ FUNCTIONS_COUNT_MAX: Final = 1_000  #: whose constants are remembered; a team ha
 GIVEN_CHARS_MIN: Final = 8  #: of what a variable holds and no code says
 PIECES_COUNT_MAX: Final = 64  #: of one heard word, by the quotes and brackets in it
 
-_OPENS, _CLOSES = r"(?:(?<=^)|(?<=[\s\"'(\[{<]))", r"(?=[\"')\]}>.,;:!?]*(?:\s|$))"
+_BOUND: Final = r"[\s\"'(\[{<]"  #: before a word that stands whole, unless the text begins with it
+_OPENS, _CLOSES = rf"(?:(?<=^)|(?<={_BOUND}))", r"(?=[\"')\]}>.,;:!?]*(?:\s|$))"
 #: Of a currency. It says what a number counts, as `#` before it and `%` after it do.
 _SIGNS: Final = "$\xa2-\xa5\u20a0-\u20cf"
 #: What stands between a number's first digit and the bound before it. A search that begins with a
 #: digit passes over text without any at once; one that begins with a bound tries every place.
 _BEFORE: Final = "|".join(
     rf"(?<={bound}{signs}\d)"
-    for bound in ("^", r"[\s\"'(\[{<]")
+    for bound in ("^", _BOUND)
     for signs in ("", "[-+]", f"[#{_SIGNS}]", f"[#{_SIGNS}][-+]")
 )
 #: One with a leading zero is a name, such as a customer's: 0030 is neither 30 nor the name 30.
