@@ -81,6 +81,7 @@ class Redrives:
 
     def __init__(self) -> None:
         """Know of none; `restore` adds what the journal knows."""
+        self.under_way: set[str] = set()  #: what is being sent back, and has not committed
         self._by_dead: dict[int, Settled] = {}
         self._newest: dict[str, Settled] = {}  # of each invocation that was sent back
         self._timers: list[tuple[int, int]] = []  # (when, dead letter), soonest first

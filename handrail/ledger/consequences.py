@@ -13,6 +13,7 @@ from handrail.ledger.event import (
     Accepted,
     DeadLettered,
     Dropped,
+    DropReason,
     Event,
     Finished,
     MarkerPassed,
@@ -79,6 +80,8 @@ class Aftermath:
                 self._at(of)
             case Finished(invocation=of) | DeadLettered(invocation=of):
                 self._ended(of, event)
+            case Dropped(reason=DropReason.REPEAT):
+                pass
             case Dropped(ce_id=of) | MarkerPassed(ce_id=of):
                 self._ended(of, event)
             case QuestionAsked(invocation=of):

@@ -82,6 +82,7 @@ class DropReason(StrEnum):
 
     COPY = "copy"  #: a repeat of a submission
     CANCELED = "canceled"  #: its task was canceled
+    REPEAT = "repeat"  #: what it names is being carried out: it ends nothing but its own record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,6 +359,8 @@ def event_id(event: Event) -> str:
     match event:
         case Finished(invocation=of, run=run):  # first, since it is by far the most frequent
             what = f"{of}/{run}"
+        case Dropped(ce_id=of, reason=DropReason.REPEAT):
+            what = f"{of}/{event.partition}/{event.offset}"
         case Submitted(ce_id=of) | Accepted(ce_id=of) | Rejected(ce_id=of) | Dropped(ce_id=of):
             what = of
         case PartGathered(ce_id=of) | MarkerPassed(ce_id=of) | AnswerDropped(answer=of):

@@ -13,6 +13,7 @@ from handrail.ledger.event import (
     Accepted,
     DeadLettered,
     Dropped,
+    DropReason,
     Event,
     Finished,
     MarkerPassed,
@@ -113,6 +114,8 @@ def _grow(tree: _Tree, event: Event) -> None:
         case MarkerPassed():
             tree.ended(event.ce_id, event, NodeState.PASSED)
             tree.wrote(event.ce_id, event.wrote)
+        case Dropped(reason=DropReason.REPEAT):
+            pass
         case Dropped():
             tree.ended(event.ce_id, event, NodeState.DROPPED, event.reason.value)
             tree.wrote(event.ce_id, event.wrote)

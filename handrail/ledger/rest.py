@@ -10,6 +10,7 @@ from typing import assert_never
 from handrail.ledger.event import (
     DeadLettered,
     Dropped,
+    DropReason,
     Event,
     Finished,
     Rejected,
@@ -44,6 +45,8 @@ def rests_after(rests: tuple[RestFacts, ...], event: Event) -> tuple[RestFacts, 
             return (*others, rest)[-RESTS_COUNT_MAX:]
         case Finished(invocation=of) | DeadLettered(invocation=of):
             return tuple(one for one in rests if one.invocation != of)
+        case Dropped(reason=DropReason.REPEAT):
+            return rests
         case Dropped(ce_id=of) | Rejected(ce_id=of):
             return tuple(one for one in rests if one.invocation != of)
         case _:

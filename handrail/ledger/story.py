@@ -66,7 +66,7 @@ def sentence(event: Event) -> str:  # one case per event
             tried = f" after {event.attempts} attempts" if event.attempts > 1 else ""
             return f"{event.agent} gave up{tried} ({event.reason}): {event.sentence}{absorbed}"
         case Dropped():
-            if event.reason is DropReason.COPY:
+            if event.reason is not DropReason.CANCELED:
                 return f"{event.agent} dropped a repeat of what it had already taken in."
             return f"{event.agent} dropped a handoff, since the task was canceled."
         case QuestionAsked():

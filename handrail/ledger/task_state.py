@@ -247,7 +247,7 @@ def _only_submitted(facts: TaskFacts) -> bool:
 
 
 def _holds_open(facts: TaskFacts, event: Dropped) -> bool:
-    return event.ce_id in facts.openings and event.reason is not DropReason.COPY
+    return event.ce_id in facts.openings and event.reason is DropReason.CANCELED
 
 
 def _submitted(facts: TaskFacts, event: Submitted) -> TaskFacts:

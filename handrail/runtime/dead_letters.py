@@ -17,6 +17,7 @@ from handrail.ledger.event import (
     DeadLettered,
     Discarded,
     Dropped,
+    DropReason,
     Event,
     Finished,
     PartGathered,
@@ -267,6 +268,8 @@ def fate_of(events: Iterable[Event], letter: DeadId) -> tuple[Fate, str]:
                 fate, words = Fate.DIED, why
             case Finished(invocation=of) if of == sent_back:
                 fate, words = Fate.ENDED, ""
+            case Dropped(reason=DropReason.REPEAT):
+                continue
             case Dropped(ce_id=of) | PartGathered(ce_id=of) if of == sent_back:
                 fate, words = Fate.ENDED, ""
             case PersonAsked(invocation=of, request=request, kind=kind) if of == sent_back:

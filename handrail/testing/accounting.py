@@ -22,6 +22,7 @@ from handrail.lane.journal import (
 from handrail.ledger.event import (
     DeadLettered,
     Dropped,
+    DropReason,
     Event,
     Finished,
     MarkerPassed,
@@ -59,6 +60,8 @@ class Books:
         match event:
             case Finished(invocation=of) | DeadLettered(invocation=of):
                 self.ended[of] += 1
+            case Dropped(reason=DropReason.REPEAT):
+                return
             case Rejected(ce_id=of) | Dropped(ce_id=of) | MarkerPassed(ce_id=of):
                 self.ended[of] += 1
             case Redriven(invocation=of):

@@ -257,7 +257,9 @@ def _ends_twice(here: Reading) -> Iterator[Violation]:
             told
             for told in ends
             # A repeat of a submission shares its id with the one that was taken in.
-            if not (isinstance(told.event, Dropped) and told.event.reason is DropReason.COPY)
+            if not (
+                isinstance(told.event, Dropped) and told.event.reason is not DropReason.CANCELED
+            )
         ]
         # Being accepted and refused unread is one end; each redrive allows one more.
         allowed = 1 + len(here.redriven.get(of, ()))

@@ -219,7 +219,7 @@ class Reading:
         return frozenset(
             (one.topic, one.partition, one.offset)
             for one in dropped
-            if one.reason is DropReason.COPY
+            if one.reason is not DropReason.CANCELED
         )
 
     # ---- messages

@@ -174,9 +174,15 @@ class Redriving:
             *(ground.saying.record(said) for said in (event, *plan.events)),
         ]
         await self._worker.fail_points.reached(Moment.BEFORE_REDRIVE)
-        await ground.committer.commit(Item(records))
-        await self._worker.fail_points.reached(Moment.AFTER_REDRIVE_COMMIT)
-        self._lane.take_back(entries)
+        lives = [entry.invocation for entry in plan.entries]
+        self._check_not_held(lives)
+        self._lane.redrives.under_way.update(lives)
+        try:
+            await ground.committer.commit(Item(records))
+            await self._worker.fail_points.reached(Moment.AFTER_REDRIVE_COMMIT)
+            self._lane.take_back(entries)
+        finally:
+            self._lane.redrives.under_way.difference_update(lives)
         self._lane.unblock(plan.invocation)
         log.info("dead letter sent back", dead=asked.dead, by=asked.by, task=plan.envelope.task_id)
 
@@ -215,6 +221,7 @@ class Redriving:
                 message = replace(message, timestamp_ms=found.message.timestamp_ms)
                 parked = self._parked(message, envelope, mailbox)
                 self._check_not_over(envelope, envelope.id)
+                self._check_room(envelope.id, mailbox)
                 return _Plan(envelope, envelope.id, [parked, *entries])
             case TakePart(envelope, end, sentence):
                 taken = self._lane.take_part(message, envelope, end, self._worker.clock.now_ms())
@@ -309,10 +316,22 @@ class Redriving:
         return _Plan(envelope, invocation, [*parts, *steps], removed=[closed])
 
     def _check_not_over(self, envelope: Envelope, invocation: str) -> None:
-        if self._lane.find(invocation) is not None:
-            raise NotTakenBack("it is being carried out")
+        self._check_not_held([invocation])
         if self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms) is not None:
             raise NotTakenBack("its task was canceled")
+
+    def _check_room(self, invocation: str, mailbox: bytes) -> None:
+        """Leave the bound of its key to what the inbox brings, unless all that waits for it."""
+        lane = self._lane
+        if not lane.has_room_behind(mailbox) and lane.blocks.of(invocation) is None:
+            raise NotTakenBack(
+                f"{lane.settings.bounds.per_key} wait behind its key already, which is as many as"
+                " may; send it back once some of them have ended"
+            )
+
+    def _check_not_held(self, invocations: Sequence[str]) -> None:
+        if any(self._lane.find(one) is not None for one in invocations):
+            raise NotTakenBack("it is being carried out")
 
     def _blocked(self, invocation: str) -> list[bytes]:
         """Give the journal's keys that held back what follows it: none, mostly."""

@@ -78,13 +78,13 @@ class Saying:
             priority=envelope.priority,
         )
 
-    def copy(self, record: Record, envelope: Envelope) -> Event:
-        """A repeat of a submission was dropped."""
+    def copy(self, record: Record, envelope: Envelope, *, lives: bool = False) -> Event:
+        """A repeat was dropped: of a submission, or of the very handoff that `lives` here."""
         return Dropped(
             **self._lane(envelope, record.offset),
             ce_id=envelope.id,
-            reason=DropReason.COPY,
-            intake=True,
+            reason=DropReason.REPEAT if lives else DropReason.COPY,
+            intake=envelope.causation_id is None,
         )
 
     def part(

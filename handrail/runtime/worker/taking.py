@@ -78,6 +78,10 @@ class Taking:
         if not self._lane.progress.admit(record.offset):
             return
         self._worker.counts.taken += 1
+        if isinstance(verdict, Take | Refuse) and self._is_held(verdict.envelope.id):
+            event = self._saying.copy(record, verdict.envelope, lives=True)
+            self._handing.hand([], [event], [record.offset])
+            return
         if (canceled := self._canceling.at_admission(verdict)) is not None:
             self._handing.hand(*self._canceling.of_record(record, canceled), [record.offset])
             return
@@ -108,6 +112,15 @@ class Taking:
         verdict = judge(record, self._rules, self.references.seen, now_ms)
         self.references.judged(record)
         return verdict
+
+    def _is_held(self, invocation: str) -> bool:
+        """Say whether one of this id lives in the lane: what is recorded has one owner.
+
+        A question that is asked anew has the id of the one before, to which an agent may still be
+        about to answer; and whoever writes at least once may write a record twice.
+        """
+        lane = self._lane
+        return lane.find(invocation) is not None or invocation in lane.redrives.under_way
 
     def _in_doubt(self, envelope: Envelope) -> bool:
         return bool(self._lane.steps.doubts(envelope.id, self._worker.clock.now_ms()))
