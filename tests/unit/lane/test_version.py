@@ -3,7 +3,7 @@
 import pytest
 
 from handrail.lane.journal import Entry, Kind
-from handrail.lane.steps import StepRecord
+from handrail.lane.steps import ANEW, StepRecord
 from handrail.lane.version import is_compatible, version_needed
 
 
@@ -41,3 +41,13 @@ def test_an_answer_is_carried_on_by_the_version_that_asked_whichever_took_it() -
     assert version_needed([StepRecord(asked, answered)], "1.1") is None
     assert version_needed([StepRecord(asked, answered)], "2") == "1"
     assert version_needed([StepRecord(None, answered)], "1") == "2"
+
+
+def test_what_is_decided_anew_needs_no_version() -> None:
+    voided = Entry(Kind.INTENT, "i", 1, "1", 0, facts={"void": ANEW}, path="1")
+    repeated = Entry(Kind.INTENT, "i", 1, "1", 0, facts={"void": "another try"}, path="1")
+    outcome = Entry(Kind.OUTCOME, "i", 2, "2", 0, path="1")
+
+    assert version_needed([StepRecord(voided)], "2") is None
+    assert version_needed([StepRecord(voided, outcome)], "2") is None
+    assert version_needed([StepRecord(repeated)], "2") == "1"

@@ -1,0 +1,107 @@
+"""What a lane promises of what is done anew once a dead letter was sent back, on any broker."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from handrail import Context, Cost, Effect, Integrity, Reach, Refused, State, Topic, agent, results
+from handrail import tool as tool_of
+from handrail.lane.bounds import LaneBounds
+from handrail.lane.lane import Lane
+from handrail.testing import Team
+from tests.promises.gate import Gate
+from tests.promises.redrives import NO, WORLD, Order, World, world
+from tests.promises.step_tools import jobs
+from tests.waiting import until
+
+TeamOf = Callable[..., Team]
+
+__all__ = [
+    "test_a_redrive_takes_no_place_behind_a_key_where_as_many_wait_as_may",
+    "test_what_is_done_anew_needs_no_version_that_had_begun_it",
+    "world",
+]
+
+
+@tool_of(effect=Effect.PAID, cost=Cost(0.4), reach=Reach.TENANT, gives=Integrity.INTERNAL)
+async def lease(text: str) -> str:
+    """Lease something for money."""
+    if text == "bad":
+        raise Refused(State.INVALID_INPUT, "there is none")
+    return WORLD.does(f"lease {text}")
+
+
+@agent(name="lessee", reads=jobs, writes=results, version="1")
+async def wrong(text: str, ctx: Context) -> str:
+    return await ctx.call(lease, "bad")
+
+
+@agent(name="lessee", reads=jobs, writes=results, version="2")
+async def mended(text: str, ctx: Context) -> str:
+    return await ctx.call(lease, text)
+
+
+@pytest.mark.parametrize("from_step", [None, 1])
+async def test_what_is_done_anew_needs_no_version_that_had_begun_it(
+    team_of: TeamOf, world: World, from_step: int | None
+) -> None:
+    async with team_of(wrong, tools=[lease], partitions=1) as team:
+        team.allow(lease)
+        team.client.budget = "10.00"
+        task = await team.submit(jobs, "x")
+        await task.until("failed")
+        await team.stop(wrong)
+        await team.start(mended)
+        await team.redrive(task, from_step=from_step)
+
+        assert await task.result(str) == "lease x done"
+
+
+keyed = Topic("keyed", carries=Order, key=lambda order: "same")
+GATE: list[Gate] = []
+
+
+@agent(reads=jobs, writes=keyed)
+async def sender(text: str) -> Order:
+    return Order(text=text)
+
+
+@agent(reads=keyed, writes=results)
+async def holder(order: Order) -> str:
+    if order.text in WORLD.wrong:
+        raise NO
+    if order.text == "held":
+        await GATE[-1].pass_through()
+    return WORLD.does(order.text)
+
+
+def lane_of(team: Team) -> Lane:
+    lanes = [runner.lane for one in team.members for runner in one.process.lanes]
+    (found,) = [lane for lane in lanes if lane is not None and lane.settings.inbox == "keyed"]
+    return found
+
+
+async def test_a_redrive_takes_no_place_behind_a_key_where_as_many_wait_as_may(
+    team_of: TeamOf, world: World
+) -> None:
+    world.wrong["first"] = NO
+    GATE.append(Gate())
+    async with team_of(sender, holder, partitions=1) as team:
+        lane = lane_of(team)
+        lane.settings = replace(lane.settings, bounds=LaneBounds(per_key=2))
+        lane._mailboxes._per_key_count_max = 2
+        first = await team.submit(jobs, "first")
+        await first.until("failed")
+        held, last = await team.submit(jobs, "held"), await team.submit(jobs, "last")
+        await GATE[-1].entered.wait()
+        await until(lambda: lane.waiting_count == 2, what="as many wait as may")
+        world.wrong.clear()
+        with pytest.raises(AssertionError, match="2 wait behind its key already"):
+            await team.redrive(first)
+        GATE[-1].opened.set()
+        assert await held.result(str) == "held done"
+        assert await last.result(str) == "last done"
+        await team.redrive(first)
+
+        assert await first.result(str) == "first done"
