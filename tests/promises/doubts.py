@@ -1,5 +1,6 @@
 """What a lane promises about steps whose outcome was lost, on whatever broker `team_of` uses."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -278,3 +279,32 @@ async def test_a_decision_says_nothing_about_a_later_attempt(team_of: TeamOf, ac
 
 async def asked_twice(team: Team) -> bool:
     return len({e.request for e in await ledger(team) if isinstance(e, PersonAsked)}) == 2
+
+
+async def test_an_unsafe_step_cut_off_at_its_deadline_is_in_doubt_whatever_its_handler_makes_of_it(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    @agent(reads=jobs, writes=results)
+    async def easy(text: str, ctx: Context) -> str:
+        try:
+            return await ctx.call(pay, text)
+        except asyncio.CancelledError:
+            if text == "raises":
+                raise ValueError("it took too long") from None
+            return "it took too long"
+
+    async def never_ends(text: str) -> str:
+        acts.done.append(f"pay {text}")
+        await asyncio.Event().wait()
+        return text
+
+    async with team_of(easy, tools=TOOLS, partitions=1) as team:
+        real(team).fake(pay, does=never_ends)
+        tasks = [await team.submit(jobs, text, deadline_s=60) for text in ("returns", "raises")]
+        await until(lambda: len(acts.done) == 2, what="both have begun to pay")
+        await team.advance(seconds=62)
+
+        for task in tasks:
+            await task.until("input_required")
+        kinds = [e.kind for e in await ledger(team) if isinstance(e, PersonAsked)]
+        assert kinds == ["doubt", "doubt"]

@@ -115,6 +115,9 @@ class Execution:
             failure = raised
         if (canceled := self._canceled(given.envelope)) is not None:
             return canceled
+        if why_cancelled.past_deadline() and (doubts := self._doubts(invocation)):
+            # It made something else of its cancellation; the act was cut off all the same.
+            return Doubtful(given.envelope, doubts)
         if steps.doubts:
             return Doubtful(given.envelope, steps.doubts)
         if steps.suspended is not None:
