@@ -72,6 +72,9 @@ def take_up(invocation: Invocation, accepted: Entry) -> tuple[Why | None, int | 
     seen = facts.get("memory_read")
     invocation.memory_read = None if seen is None else str(seen)
     invocation.is_on_record = True
+    # Of a gather nothing else says it before its handler starts again.
+    invocation.task_id = invocation.task_id or str(facts.get("task", ""))
+    invocation.tenant = invocation.tenant or str(facts.get("tenant", ""))
     invocation.standing = Standing.of(facts)
     why = None if facts["why"] is None else Why(str(facts["why"]))
     return why, _optional(facts["wake_ms"])

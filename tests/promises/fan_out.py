@@ -8,6 +8,7 @@ from handrail.ledger.event import PartGathered
 from handrail.ledger.event_record import decode
 from handrail.testing import Team
 from handrail.testing.accounting import read_all
+from tests.promises.cancels import has_nothing_open, is_canceled
 from tests.promises.gate import Gate
 from tests.waiting import until
 
@@ -211,3 +212,22 @@ async def test_a_gather_that_was_sent_back_takes_no_part_that_comes_while_a_pers
 
 async def is_handed_on(team: Team, count: int) -> bool:
     return len(await read_all(team.bus, team.full("findings"))) >= count
+
+
+async def test_a_gather_that_has_waited_since_before_its_process_began_ends_with_its_task(
+    team_of: TeamOf,
+) -> None:
+    @agent(reads=findings, writes=results)
+    async def asker(parts: Parts[str], ctx: Context) -> str:
+        return f"{' '.join(parts)}: {await ctx.ask_person('Is it right?')}"
+
+    async with team_of(planner, researcher, asker) as team:
+        task = await team.submit(asks, "a b")
+        await task.until("input_required")
+        await team.kill(asker)
+        await team.restart(asker)
+
+        await task.cancel("no longer wanted")
+
+        await is_canceled(team, task)
+        await has_nothing_open(team, task)
