@@ -39,6 +39,10 @@ class BegunBefore:
             if begun:
                 self._to_come.add(entry.invocation)
 
+    def awaits(self, invocation: str) -> bool:
+        """Say whether this one has begun, and the inbox is to bring it again."""
+        return invocation in self._to_come
+
     def came(self, invocation: Invocation) -> None:
         """One is about to be queued: say of it whether it has begun, and whether it is early."""
         if invocation.id in self._to_come:

@@ -55,7 +55,7 @@ class Lane:
         self._all: dict[str, Invocation] = {}  # that have not ended, by id
         self._accepted: dict[str, Entry] = {}  # of those that the inbox is to bring again
         self._gathers = Gathers(settings)
-        self._begun_before = BegunBefore()
+        self.begun_before = BegunBefore()  #: what the inbox is to bring again
 
     # ---- opening
 
@@ -75,7 +75,7 @@ class Lane:
         self.steps.restore(entries.values())
         self.redrives.restore(entries.values())
         self.blocks.restore(entries.values())
-        self._begun_before.restore(entries.values(), self.redrives.has_sent_back)
+        self.begun_before.restore(entries.values(), self.redrives.has_sent_back)
         for invocation in parked_invocations(entries.values()):
             self._put(invocation)
         for gather in self._gathers.restore(tuple(entries.values()), now_ms):
@@ -85,7 +85,7 @@ class Lane:
         """Queue it behind its key, to start or to go on resting as its ACCEPTED says."""
         accepted = self._accepted.pop(invocation.id, None)
         invocation.redriven = self.redrives.of(invocation.id)
-        self._begun_before.came(invocation)
+        self.begun_before.came(invocation)
         self._mailboxes.put(invocation)
         if accepted is not None:
             is_first = self._mailboxes.is_first(invocation)
@@ -196,7 +196,7 @@ class Lane:
 
     def forget(self, invocation_id: str) -> list[bytes]:
         """Give the journal keys that go when a handoff ends that the inbox brought again."""
-        self._begun_before.gone(invocation_id)
+        self.begun_before.gone(invocation_id)
         gone = self._accepted.pop(invocation_id, None)
         return self.steps.end(invocation_id) + ([gone.key] if gone else [])
 
@@ -257,7 +257,7 @@ class Lane:
 
     def _let_go_early(self) -> None:
         is_full = self._parked_count >= self.settings.bounds.parked
-        free = self._begun_before.let_go(self.progress.next, reads_no_more=is_full)
+        free = self.begun_before.let_go(self.progress.next, reads_no_more=is_full)
         self._mailboxes.look_again(free)
 
     def end(self, invocation: Invocation, now_ms: int) -> End:

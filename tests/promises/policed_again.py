@@ -17,6 +17,7 @@ from handrail.testing.tools import unconfined
 from handrail.wire.record import Outgoing
 from tests.promises.policed import ALL, WHO, forbidding, notes, questions, refund, ruled, sphinx
 from tests.promises.step_tools import WORLD, Acts, jobs, ledger
+from tests.waiting import until
 
 TeamOf = Callable[..., Team]
 
@@ -243,3 +244,18 @@ async def test_a_write_at_the_end_is_noted_once_for_its_key_and_only_where_there
         assert await task.result(str) == "written"
         assert await written(team, "a") == [["x", "x", "x"]]
         assert len(await noted(team, "scribe")) == (0 if policy is None else 2)
+
+
+async def test_what_was_taken_in_and_has_begun_goes_on_under_rules_that_would_not_take_it_in(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with exploring(team_of, CedarPolicy.of(ALL, WHO)) as team:
+        await team.kill(explorer, at="after_outcome_commit")
+        task = await team.submit(jobs, "read")
+        await until(lambda: team.members[0].kill_point.reached_it.is_set(), what="it has read")
+        team.rails = unconfined(forbidding("task.submit"))
+        await team.restart(explorer)
+        await task.until("auth_required")
+        await team.approve(task, by="fay")
+
+        assert await task.result(str) == "allowed, then refunded 5"

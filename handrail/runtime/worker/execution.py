@@ -26,6 +26,7 @@ from handrail.lane.steps import Doubt
 from handrail.runtime.worker.burial import Buried, record_of_parts
 from handrail.runtime.worker.canceling import Canceled
 from handrail.runtime.worker.context import RunContext
+from handrail.runtime.worker.elsewhere import told
 from handrail.runtime.worker.ending import Doubtful, Ended, Spent, Suspended
 from handrail.runtime.worker.failing import FailedRun, after_failure
 from handrail.runtime.worker.given import Given, having_seen, in_common, with_left, with_spent
@@ -108,16 +109,18 @@ class Execution:
             if why_cancelled.lane_closes():
                 raise
             if why_cancelled.past_deadline():
-                return with_left(self._cut_off(invocation, having_seen(given, steps)), steps)
+                return with_left(await self._cut_off(invocation, having_seen(given, steps)), steps)
             failure = HandlerCancelled(agent=self._worker.agent.name)
             failure.__cause__ = cancelled
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever user code raises
             failure = raised
         if (canceled := self._canceled(given.envelope)) is not None:
             return canceled
-        if why_cancelled.past_deadline() and (doubts := self._doubts(invocation)):
-            # It made something else of its cancellation; the act was cut off all the same.
-            return Doubtful(given.envelope, doubts)
+        if why_cancelled.past_deadline():
+            # It made something else of its cancellation; its act was cut off all the same.
+            await self._told_elsewhere(invocation)
+            if doubts := self._doubts(invocation):
+                return Doubtful(given.envelope, doubts)
         if steps.doubts:
             return Doubtful(given.envelope, steps.doubts)
         if steps.suspended is not None:
@@ -224,10 +227,11 @@ class Execution:
         cancel = self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms)
         return None if cancel is None else Canceled(envelope, cancel)
 
-    def _cut_off(self, invocation: Invocation, given: Given) -> Canceled | Doubtful | Buried:
+    async def _cut_off(self, invocation: Invocation, given: Given) -> Canceled | Doubtful | Buried:
         """Say what becomes of an invocation whose handler was stopped at the deadline."""
         if (canceled := self._canceled(given.envelope)) is not None:
             return canceled
+        await self._told_elsewhere(invocation)
         # What was cut off in the middle of an act that must not happen twice is in doubt.
         doubts = self._doubts(invocation)
         return (
@@ -259,6 +263,9 @@ class Execution:
         if envelope.deadline_ms is not None:
             invocation.deadline_ms = envelope.deadline_ms
             if self._worker.clock.now_ms() > envelope.deadline_ms:
+                await self._told_elsewhere(invocation)
+                if doubts := self._doubts(invocation):
+                    return Doubtful(envelope, doubts)
                 tried = invocation.tries.total > 0
                 where = "before its next try" if tried else "while it waited"
                 return self._expired(Given(record, envelope, None), where)
@@ -271,6 +278,11 @@ class Execution:
             reason = Reason(error.reason)
             return Buried(record, envelope, reason, error, submission=unread, unread=unread)
         return Given(record, envelope, message)
+
+    async def _told_elsewhere(self, invocation: Invocation) -> None:
+        """Wait for acts that a process carries on which has let go of the lane."""
+        for path in tuple(self._lane.steps.of(invocation.id).records):
+            await told(self._ground, invocation.id, path)
 
     async def in_doubt(self, invocation: Invocation) -> Doubtful | Canceled | None:
         """Say whether it cannot go on before somebody has found out; its handler is not called."""

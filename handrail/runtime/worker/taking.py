@@ -33,6 +33,9 @@ from handrail.wire.envelope import Envelope
 from handrail.wire.marker import Marker
 from handrail.wire.record import Record
 
+#: Why what has begun is refused when it comes again, although it was taken in before.
+_OF_WHAT_HAS_BEGUN = frozenset({Reason.DEADLINE, Reason.DENIED})
+
 
 class Taking:
     """Admission, as one open lane does it."""
@@ -98,8 +101,7 @@ class Taking:
             case Copy(envelope):
                 event = self._saying.copy(record, envelope)
                 self._handing.hand([], [event], [record.offset])
-            case Refuse(envelope, _, _, submission) if self._in_doubt(envelope):
-                # A person has to find out what became of its step before it may end.
+            case Refuse(envelope, reason, _, submission) if self._has_to_end(envelope, reason):
                 self._take(record, envelope, mailbox_of(record, envelope), submission=submission)
             case Refuse(envelope, reason, error, submission):
                 buried = Buried(record, envelope, reason, error, submission=submission)
@@ -122,7 +124,16 @@ class Taking:
         lane = self._lane
         return lane.find(invocation) is not None or invocation in lane.redrives.under_way
 
-    def _in_doubt(self, envelope: Envelope) -> bool:
+    def _has_to_end(self, envelope: Envelope, reason: Reason) -> bool:
+        """Say whether what is refused has to come to its end in its turn.
+
+        A person has to find out first what became of a step in doubt. What has begun is over by its
+        time before the next of its key starts, once its act has ended that goes on elsewhere; and
+        rules that have come since do not undo that it was taken in.
+        """
+        has_begun = self._lane.begun_before.awaits(envelope.id)
+        if has_begun and reason in _OF_WHAT_HAS_BEGUN:
+            return True
         return bool(self._lane.steps.doubts(envelope.id, self._worker.clock.now_ms()))
 
     def _take(
