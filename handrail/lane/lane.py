@@ -96,10 +96,10 @@ class Lane:
 
     # ---- what is committed
 
-    def offset_metadata(self, completing: Sequence[int]) -> tuple[int, str]:
-        """Give the offset and metadata for a transaction that finishes these offsets."""
-        low, done = self.progress.plan(set(completing))
-        return low, OffsetMetadata(self._live.pointer, self.epoch, self.answers, done).encode()
+    def offset_metadata(self, completing: Sequence[int], answers: int = 0) -> tuple[int, str]:
+        """Give the offset and metadata for a transaction that finishes these, and `answers`."""
+        (low, done), read = self.progress.plan(set(completing)), max(self.answers, answers)
+        return low, OffsetMetadata(self._live.pointer, self.epoch, read, done).encode()
 
     def progress_entry(self, low: int, metadata: str) -> Entry:
         """Give the journal's copy of an offset, for the transaction that commits it."""

@@ -121,10 +121,7 @@ class Answering:
     async def _tell_dropped(self) -> None:
         """Tell the ledger of what was dropped, if anything was."""
         if self._replies.has_dropped:
-            # How far was read commits with what was dropped, so that the next owner of the lane
-            # does not meet the same answer and tell of it again.
-            self._ground.lane.answers = self._settled
-            await self._replies.tell_dropped()
+            await self._replies.tell_dropped(self._settled)
 
     async def _read(self) -> None:
         ground, where = self._ground, self._ground.place.answers

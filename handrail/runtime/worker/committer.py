@@ -60,6 +60,7 @@ class Item:
     commands: Sequence[Outgoing] = ()
     """Written ahead in the same transaction; the first `followers` records say where they stand."""
     followers: int = 0
+    answers: int = 0  #: below it the answers are settled once this has committed, and not before
     tells_group: bool = False  #: whether the group is told of the offset with it, and not later
     began_s: float = 0.0  #: on the machine's own clock: when its last transaction began
 
@@ -232,10 +233,10 @@ class Committer:
     async def _transact(self, batch: list[Item]) -> None:
         records = [record for item in batch for record in item.records]
         completes = [offset for item in batch for offset in item.completes]
-        tells = self._tells_group_now(batch)
+        tells, answers = self._tells_group_now(batch), _read_to(batch)
         commit: OffsetCommit | None = None
         if completes or tells:
-            low, metadata = self._lane.offset_metadata(completes)
+            low, metadata = self._lane.offset_metadata(completes, answers)
             copy = self._lane.progress_entry(low, metadata)
             records.append(encode_entry(copy, self._place.journal))
             if tells:
@@ -260,6 +261,7 @@ class Committer:
             self._telling.told()
         elif completes:
             self._telling.ended(time.monotonic())
+        self._lane.answers = max(self._lane.answers, answers)
         self._lane.committed(completes, self._journal_writes(records, offsets))
         at = 0
         for item in batch:
@@ -287,6 +289,10 @@ class Committer:
             item.on_refused(refused)
         else:
             raise refused
+
+
+def _read_to(batch: Sequence[Item]) -> int:
+    return max((item.answers for item in batch), default=0)
 
 
 def _ahead(batch: Sequence[Item], records: Sequence[Outgoing]) -> Ahead:

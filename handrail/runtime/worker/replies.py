@@ -144,12 +144,14 @@ class Replies:
             event = ground.saying.answer_unreadable(invocation, record, error)
             self.drop(ground.saying.record(event))
 
-    async def tell_dropped(self) -> None:
-        """Commit what the ledger is told of answers that were dropped, and how far was read."""
+    async def tell_dropped(self, settled: int) -> None:
+        """Commit what the ledger is told of answers that were dropped, and how far was read.
+
+        Both in one transaction: whoever has the lane next meets none of these answers again, and
+        none before it was told of.
+        """
         dropped, self._dropped = self._dropped, []
-        # Told with the offset: how far was read stands nowhere else, and whoever has the lane
-        # next would meet the same answers and tell of them again.
-        await self._ground.committer.commit(Item(dropped, tells_group=True))
+        await self._ground.committer.commit(Item(dropped, tells_group=True, answers=settled))
 
     def tell(self) -> bool:
         """Tell the invocations that were answered; True when one that rested may start again."""

@@ -317,15 +317,34 @@ async def test_commands_of_a_refused_item_are_not_written_and_those_of_others_ar
     assert log.memory_read[-1] == [b"0:100"]
 
 
-async def test_answers_that_nobody_waits_for_are_told_together_with_how_far_was_read() -> None:
+async def test_how_far_the_answers_were_read_commits_with_what_was_dropped_and_not_before() -> None:
     log = Log()
     async with committing(log) as committer:
-        committer._lane.answers = 7
         replies: Any = Replies(SimpleNamespace(committer=committer), {})  # type: ignore[arg-type]
         replies._dropped = [Outgoing("ns.ledger", b"task", b"dropped")]
-        await replies.tell_dropped()
+        committer.hand(item("before", completes=(0,), tells_group=True))
+        committer.hand(Item((), prepare=lambda: [Outgoing("ns.a.journal", b"k", b"copied")]))
+        await replies.tell_dropped(7)
 
-    assert [transaction[0] for transaction in log.transactions] == [b"dropped"]
-    (commit,) = log.offsets
-    assert commit is not None
-    assert OffsetMetadata.decode(commit.metadata).answers == 7
+    assert [transaction[0] for transaction in log.transactions] == [
+        b"before",
+        b"copied",
+        b"dropped",
+    ]
+    told = [OffsetMetadata.decode(one.metadata).answers for one in log.offsets if one is not None]
+    assert told == [0, 7]
+
+
+async def test_what_was_dropped_and_is_refused_with_others_passes_no_answer_before_it_commits() -> (
+    None
+):
+    log = Log()
+    log.refuses = b"bad"
+    async with committing(log) as committer:
+        committer.hand(item("first", completes=(0,), tells_group=True))
+        committer.hand(item("bad", on_refused=lambda _: None))
+        await committer.commit(item("dropped", tells_group=True, answers=7))
+
+    assert [transaction[0] for transaction in log.transactions] == [b"first", b"dropped"]
+    told = [OffsetMetadata.decode(one.metadata).answers for one in log.offsets if one is not None]
+    assert told == [0, 7]
