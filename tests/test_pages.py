@@ -89,6 +89,13 @@ def show(where: str) -> None:
     """Show nothing."""
 
 
+@small.command()
+@click.argument("id")
+@click.option("--why", required=True)
+def drop(id: str, why: str) -> None:
+    """Drop nothing."""
+
+
 @small.group()
 def rows() -> None:
     """Stand for a group of commands."""
@@ -103,6 +110,8 @@ def rows() -> None:
         "```\nhandrail tell ID   # all of it\n```",
         "```\n$ handrail show --all\n```",
         "Type `handrail --project ../other tell`.",
+        "```\nhandrail drop --why x\n```",
+        "```\nhandrail drop ID\n```",
     ],
 )
 def test_a_command_that_does_not_exist_is_reported(tmp_path: Path, shown: str) -> None:
@@ -118,6 +127,7 @@ def test_a_command_that_does_not_exist_is_reported(tmp_path: Path, shown: str) -
         "handrail tell is prose",
         "`handrail rows` is a name\n```\nhandrail rows --help\n```",
         "```\nhandrail show ID --where x | grep --all y\n```",
+        "`handrail drop` is a name\n```\nhandrail drop ID --why=x\n```",
     ],
 )
 def test_a_command_that_exists_and_prose_are_left_alone(tmp_path: Path, shown: str) -> None:

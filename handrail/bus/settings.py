@@ -130,7 +130,7 @@ class Settings(BaseModel):
     intake: Name | None = Field(
         None,
         description="The topic on which tasks arrive; left out, the one that nobody in the team "
-        "writes to.",
+        "writes to or asks on.",
     )
     partitions: int = Field(
         12,

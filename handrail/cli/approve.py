@@ -84,10 +84,10 @@ def approve(
     that the contract of the tool calls free. A denial, or `deny --stop`, ends that.
     """
     if calls is not None and not for_task:
-        message = "--calls says how many further calls go on with --for-task, which is not given"
+        message = "--calls says how many further calls go on with --for-task, which is not given."
         raise click.UsageError(message)
     if edit is not None and for_task:
-        message = "what --edit changes is approved once: leave out either --edit or --for-task"
+        message = "What --edit changes is approved once: leave out either --edit or --for-task."
         raise click.UsageError(message)
     arguments = None if edit is None else _object(edit)
 

@@ -124,7 +124,8 @@ async def edited_of(
     (found,) = letters
     (agent,) = checked_team(settings).loaded.chosen([without_priority(found.id.agent)])
     topic = agent.reads
-    text = given_text(None, file, "edit")
+    begin = f"handrail dead show {found.id} > message.json    gives a file to begin with"
+    text = given_text(None, file, "edit", cure=begin)
     kind = next((v.decode() for n, v in found.letter.headers if n == "ce_type"), None)
     try:
         message = topic.decode(kind, text.encode())

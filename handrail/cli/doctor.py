@@ -52,7 +52,7 @@ async def _look(settings: "Settings") -> list[CheckRow]:
         async with connected(settings) as bus:
             return await _rows(settings, bus, "")
     except BrokerUnreachable as error:
-        return await _rows(settings, None, f"{error.what} {error.why}")
+        return await _rows(settings, None, f"{error.what} {error.why[:1].upper()}{error.why[1:]}")
 
 
 async def _rows(settings: "Settings", bus: "Bus | None", unreachable: str) -> list[CheckRow]:

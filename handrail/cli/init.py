@@ -32,7 +32,9 @@ def init(directory: Path, template: str) -> int:
     folder = directory.absolute()
     name = namespace_of(folder.name)
     files = dict(desk_files(name) if template == "desk" else hello_files(name))
-    taken = sorted(path for path in files if (folder / path).exists())
+    # What lies in agents/ would be a part of the new team, and the new agent a part of an old one.
+    there = [f"agents/{path.name}" for path in (folder / "agents").glob("*.py")]
+    taken = sorted([*there, *(path for path in files if (folder / path).exists())])
     if taken:
         raise FolderTaken(folder=folder, found=taken[0])
     for path, content in files.items():

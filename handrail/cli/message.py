@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 import orjson
 
-from handrail.errors import HandrailError, MessageMisfit, NothingGiven
+from handrail.errors import HandrailError, IntakeUnclear, MessageMisfit, NothingGiven
 
 if TYPE_CHECKING:
     from handrail.contract.message_model import MessageModel
@@ -23,12 +23,23 @@ BYTES_MAX = 64 << 20  #: of a file that is read as a message; the wire's own bou
 
 
 def given_text(
-    text: str | None, file: str | None, verb: str, incoming: TextIO | None = None
+    text: str | None,
+    file: str | None,
+    command: str,
+    incoming: TextIO | None = None,
+    *,
+    cure: str | None = None,
 ) -> str:
     """Give what was typed, what the file holds, or what comes in; raises NothingGiven.
 
-    What comes in is standard input unless another stream is given.
+    What comes in is standard input unless another stream is given. `command` is what the text
+    was to follow, such as `send names`; it is advised again unless there is another `cure`.
     """
+    verb = command.split(" ", 1)[0]
+    cure = cure or (
+        f'handrail {command} "TEXT"    gives it on the command line\n'
+        f"handrail {command} -f FILE    reads it from a file; - reads standard input"
+    )
     if text is not None and file is not None:
         message = "Give either a TEXT or a file with -f, not both."
         raise click.UsageError(message, click.get_current_context(silent=True))
@@ -40,12 +51,12 @@ def given_text(
         stream: TextIO = sys.stdin if incoming is None else incoming
         if stream.isatty() and text != "-" and file != "-":
             reason = "no text was given, no file was named and standard input is a terminal."
-            raise NothingGiven(verb=verb, reason=reason)
+            raise NothingGiven(verb=verb, reason=reason, cure=cure)
         found = stream.buffer.read(BYTES_MAX).decode("utf-8-sig", "replace")
         source = "standard input is empty."
     if not found.strip():
         # A pipe that broke before us: a task about nothing is never what was meant.
-        raise NothingGiven(verb=verb, reason=source)
+        raise NothingGiven(verb=verb, reason=source, cure=cure)
     return found
 
 
@@ -70,20 +81,23 @@ def message_of(topic: "Topic[Any, Any]", text: str, extra: dict[str, str] | None
 
 
 def intake_of(team: "TeamDescription") -> "Topic[Any, Any]":
-    """Give the topic on which tasks arrive: the one that is set, else the one nobody writes to."""
+    """Give the topic on which tasks arrive: the one that is set, else the one nobody writes to.
+
+    What agents only ask on (`replies=`) is meant if there is no other, and the engine's own topic
+    for undoing never is. Raises IntakeUnclear.
+    """
+    from handrail.runtime.undo import UNDO
+
     if team.intake is not None:
         return team.topics[team.intake]
-    read = {agent.reads.name: agent.reads for agent in team.agents}
+    read = {agent.reads.name: agent.reads for agent in team.agents if agent.reads is not UNDO}
     written = {topic.name for agent in team.agents for topic in agent.writes}
     open_ends = [topic for name, topic in sorted(read.items()) if name not in written]
-    if len(open_ends) == 1:
-        return open_ends[0]
-    names = ", ".join(topic.name for topic in open_ends or read.values())
-    message = (
-        f"It is not clear on which topic tasks arrive: {names} could be meant."
-        " Say which in handrail.toml: intake = NAME."
-    )
-    raise click.UsageError(message, click.get_current_context(silent=True))
+    told = [topic for topic in open_ends if topic.replies is None]
+    if len(found := told or open_ends) == 1:
+        return found[0]
+    meant = [topic.name for topic in found or read.values()]
+    raise IntakeUnclear(names=", ".join(meant), first=meant[0] if meant else "TOPIC")
 
 
 def _candidates(topic: "Topic[Any, Any]", text: str, extra: dict[str, str]) -> list[bytes]:

@@ -93,7 +93,7 @@ def _warn(place: Place, rules: "Policy") -> None:
         note(f"What the team does was not held against the rules: {inert(error.what)}")
         return
     intake = None
-    with contextlib.suppress(click.UsageError, KeyError):
+    with contextlib.suppress(HandrailError, KeyError):
         intake = intake_of(team).name
     effects = {
         tool.name: servers[tool.server].effect_of(tool.remote_name).value

@@ -139,7 +139,7 @@ def _be_there(what: str, on: str, team: "LoadedTeam", tools: Iterable[str]) -> N
         "dead_letter.redrive": ("agent", {agent.name for agent in whole.agents}),
     }[what]
     if on not in known:
-        message = f"there is no {word} {on}; the team has {', '.join(sorted(known)) or 'none'}"
+        message = f"There is no {word} {on}; the team has {', '.join(sorted(known)) or 'none'}."
         raise click.UsageError(message)
 
 

@@ -131,7 +131,7 @@ def show(place: Place, name: str) -> int:
         return 0
     known = load_team(settings.project_dir).tools
     if name not in known:
-        message = f"there is no tool {name}; the team has {', '.join(sorted(known)) or 'none'}"
+        message = f"There is no tool {name}; the team has {', '.join(sorted(known)) or 'none'}."
         raise click.UsageError(message)
     click.echo(page(known[name]), nl=False)
     return 0

@@ -69,11 +69,24 @@ class NothingGiven(HandrailError):
     """There is nothing to {verb}.
 
     Why: {reason}
-    Do: handrail {verb} "TEXT"    gives it on the command line
-    handrail {verb} -f FILE    reads it from a file; - reads standard input
+    Do: {cure}
     """
 
     code: ClassVar[str] = "HR-CLI-006"
+    exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class IntakeUnclear(HandrailError):
+    """It is not clear on which topic tasks arrive: {names} could be meant.
+
+    Why: tasks arrive on the topic that an agent reads and that none writes to or asks on, and this
+    team has not just one of them.
+    Do: $EDITOR handrail.toml    say which one, above every table: intake = "{first}"
+    handrail send {first} "TEXT"    or name the topic itself each time
+    """
+
+    code: ClassVar[str] = "HR-CLI-014"
     exit_code: ClassVar[int] = 2
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 

@@ -43,7 +43,7 @@ class WaitingForPerson(HandrailError):
     """Task {task} waits for a person.
 
     Why: {reason}
-    Do: handrail show {task}    what is asked, and by whom
+    Do: handrail people    what is asked, and the command that answers it
     handrail watch {task}    follows it until it goes on
     """
 

@@ -9,7 +9,8 @@ class EgressRefused(HandrailError):
     """A connection to {host}:{port} was refused.
 
     Why: {reason}
-    Do: $EDITOR handrail.toml    add it to the `egress` of whoever shall reach it
+    Do: $EDITOR tools/TOOL.py    add {host}:{port} to the `egress=` of the tool, if that is meant
+    $EDITOR handrail.toml    or to the `egress` of [mcp.SERVER], for the tools of a server
     """
 
     code: ClassVar[str] = "HR-EGR-001"
@@ -20,7 +21,7 @@ class EgressInvalid(HandrailError):
     """The address {entry} in an `egress` list is none.
 
     Why: {reason}
-    Do: $EDITOR handrail.toml    write HOST:PORT, *.DOMAIN:PORT or private:HOST:PORT
+    Do: write HOST:PORT, *.DOMAIN:PORT or private:HOST:PORT    in the tool's file or handrail.toml
     """
 
     code: ClassVar[str] = "HR-EGR-002"

@@ -35,7 +35,7 @@ class PolicyDenied(HandrailError):
 
     Why: rule {rule}; its state is denied_by_policy
     Do: {remedy}
-    handrail policy explain    says what the rules say to whom
+    handrail policy explain {person!r} {action} {on}    says which rule, and what would help
     """
 
     code: ClassVar[str] = "HR-POL-003"

@@ -58,32 +58,47 @@ def commands(root: Path) -> Iterator[Command]:
 
 
 def wrong_commands(shown: Iterable[Command], root: click.Command) -> list[str]:
-    """Report commands, subcommands and flags that are not there, and subcommands left out."""
+    """Report commands, subcommands and flags that are not there, and words that are left out."""
     return [wrong for line in shown if (wrong := _wrong(line, root))]
 
 
 def _wrong(line: Command, root: click.Command) -> str:
     here, context = root, click.Context(root)
     flags = _flags(here)
-    words = iter(line.words)
+    words, given, used = iter(line.words), 0, set[str]()
     for word in words:
-        if word.startswith("-"):
-            if word.split("=")[0] not in flags:
+        flag = word.split("=")[0]
+        if word.startswith("-") and word != "-":
+            if flag not in flags:
                 return f"{line.where}: `handrail {' '.join(line.words)}`: no flag {word}"
-            if flags[word.split("=")[0]] and "=" not in word:
+            used.add(flag)
+            if flags[flag] and "=" not in word:
                 next(words, None)
-        elif "{" in word:
-            return ""  # filled in when the error is raised
-        elif isinstance(here, click.Group) and word.islower():
+        elif isinstance(here, click.Group) and word.islower() and "{" not in word:
             inner = here.get_command(context, word)
             if inner is None:
                 return f"{line.where}: `handrail {' '.join(line.words)}`: no command {word}"
             here, context = inner, click.Context(inner, parent=context)
             flags |= _flags(here)
-    idle = isinstance(here, click.Group) and not here.invoke_without_command
-    if line.typed and idle and here is not root and not _helps(line):
+        else:
+            given += 1
+    if not line.typed or here is root or _helps(line):
+        return ""
+    if isinstance(here, click.Group) and not here.invoke_without_command:
         return f"{line.where}: `handrail {' '.join(line.words)}` does nothing without a subcommand"
+    if lacks := _lacking(here, given, used):
+        return f"{line.where}: `handrail {' '.join(line.words)}` lacks {lacks}"
     return ""
+
+
+def _lacking(command: click.Command, given: int, used: set[str]) -> str:
+    """Name the first word or flag that a command wants and was not given."""
+    wanted = [one for one in command.params if one.required]
+    words = [one for one in wanted if isinstance(one, click.Argument)]
+    flags = [one for one in wanted if not isinstance(one, click.Argument)]
+    lacking = [one.make_metavar(click.Context(command)) for one in words[given:]]
+    lacking += [one.opts[0] for one in flags if not used & set(one.opts)]
+    return lacking[0] if lacking else ""
 
 
 def _helps(line: Command) -> bool:

@@ -236,7 +236,7 @@ async def test_what_the_lane_does_not_take_is_never_printed_as_decided(
     ("given", "why"),
     [
         (["--calls", "3"], "--calls says how many further calls go on with --for-task"),
-        (["--for-task", "--edit", __file__], "what --edit changes is approved once"),
+        (["--for-task", "--edit", __file__], "What --edit changes is approved once"),
     ],
 )
 def test_what_an_approval_for_the_task_cannot_be_is_refused_before_anything_is_read(

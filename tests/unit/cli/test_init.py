@@ -186,6 +186,18 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "README.md is there." in capsys.readouterr().err
 
 
+def test_a_team_that_is_there_is_not_mixed_with_a_new_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "clerk.py").write_text("mine")
+
+    assert main(["init", str(tmp_path)]) == 5
+
+    assert [path.name for path in tmp_path.rglob("*.*")] == ["clerk.py"]
+    assert "agents/clerk.py is there." in capsys.readouterr().err
+
+
 def test_a_folders_name_becomes_one_that_kafka_and_python_take() -> None:
     assert namespace_of("My First Team!") == "my-first-team"
     assert namespace_of("日本") == "team"

@@ -7,10 +7,11 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from handrail import Topic, agent, results
+from handrail import Effect, Topic, agent, results, tool
 from handrail.cli.message import given_text, intake_of, message_of
 from handrail.contract.team import TeamDescription
-from handrail.errors import MessageMisfit, NothingGiven
+from handrail.errors import IntakeUnclear, MessageMisfit, NothingGiven
+from handrail.runtime.undo import undoers
 
 
 class Ask(BaseModel):
@@ -28,6 +29,7 @@ asks = Topic("asks", carries=Ask)
 refunds = Topic("refunds", carries=Refund)
 either = Topic("either", carries=(Ask, Refund))
 numbers = Topic("numbers", carries=int)
+prices = Topic("prices", carries=str, replies=Ask)
 
 
 def test_a_text_is_a_message_where_a_text_is_enough() -> None:
@@ -116,6 +118,20 @@ def test_an_empty_pipe_or_file_is_named_and_begins_no_task(tmp_path: Path, conte
 
     assert piped.value.why == "standard input is empty."
     assert read.value.why == f"{file} is empty."
+    assert piped.value.what == "There is nothing to send."
+    assert piped.value.do[0].startswith('handrail send names "TEXT"  ')
+
+
+def test_an_empty_message_in_the_place_of_a_dead_one_is_told_with_a_command_that_there_is(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "message.json"
+    file.touch()
+
+    with pytest.raises(NothingGiven) as read:
+        given_text(None, str(file), "edit", cure="handrail dead show ID > message.json")
+
+    assert read.value.do == ("handrail dead show ID > message.json",)
 
 
 @agent(reads=names, writes=asks)
@@ -136,5 +152,33 @@ async def clerk(refund: Refund) -> str:
 def test_the_intake_is_the_one_that_is_set_else_the_one_that_nobody_writes_to() -> None:
     assert intake_of(TeamDescription([asker, answerer])) is names
     assert intake_of(TeamDescription([asker, answerer], intake="asks")) is asks
-    with pytest.raises(click.UsageError, match="names, refunds could be meant"):
+    with pytest.raises(IntakeUnclear, match="names, refunds could be meant") as unclear:
         intake_of(TeamDescription([asker, answerer, clerk]))
+    assert 'intake = "names"' in unclear.value.do[0]
+
+
+@agent(reads=prices)
+async def pricer(name: str) -> Ask:
+    return Ask(text=name)
+
+
+def test_a_topic_that_is_asked_on_is_no_second_intake_and_is_one_where_there_is_no_other() -> None:
+    assert intake_of(TeamDescription([asker, answerer, pricer])) is names
+    assert intake_of(TeamDescription([pricer])) is prices
+
+
+def test_the_topic_for_undoing_is_no_second_intake() -> None:
+    @tool(effect=Effect.UNSAFE, undo="take_back")
+    async def give(text: str) -> str:
+        """Give."""
+        return text
+
+    @tool(effect=Effect.UNSAFE)
+    async def take_back(text: str) -> str:
+        """Take back."""
+        return text
+
+    team = TeamDescription([asker, answerer, *undoers([give, take_back])], tools=[give, take_back])
+
+    assert [one.name for one in team.agents][-1] == "undoer"
+    assert intake_of(team) is names

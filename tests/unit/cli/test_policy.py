@@ -151,12 +151,12 @@ def test_explain_names_the_permit_and_the_approval_of_the_contract(
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("task.submit", "there is no inbox nosuch; the team has jobs"),
-        ("handoff.send", "there is no topic nosuch; the team has jobs, results"),
-        ("memory.read", "there is no space nosuch; the team has none"),
-        ("memory.write", "there is no space nosuch; the team has none"),
-        ("approval.decide", "there is no tool nosuch; the team has refund"),
-        ("dead_letter.redrive", "there is no agent nosuch; the team has clerk"),
+        ("task.submit", "There is no inbox nosuch; the team has jobs"),
+        ("handoff.send", "There is no topic nosuch; the team has jobs, results"),
+        ("memory.read", "There is no space nosuch; the team has none"),
+        ("memory.write", "There is no space nosuch; the team has none"),
+        ("approval.decide", "There is no tool nosuch; the team has refund"),
+        ("dead_letter.redrive", "There is no agent nosuch; the team has clerk"),
     ],
 )
 def test_a_question_about_what_the_team_does_not_have_is_refused(
@@ -186,7 +186,7 @@ def test_a_tool_of_a_server_is_asked_about_as_its_operator_has_declared_it(
     assert main(["can", "ben", "tool.call", "sky_warm", "--with", '{"city": "x"}']) == 4
     assert "yes, after an approval by ann: the contract of sky_warm" in capsys.readouterr().out
     assert main(["can", "ben", "tool.call", "sky_cold"]) == 2
-    assert "there is no tool sky_cold; the team has refund, sky_warm" in capsys.readouterr().err
+    assert "There is no tool sky_cold; the team has refund, sky_warm" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_explain_names_the_roles_the_rule_and_what_helps(
 @pytest.mark.usefixtures("project")
 def test_what_there_is_not_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["can", "ben", "tool.call", "nonsense"]) == 2
-    assert "there is no tool nonsense; the team has refund" in capsys.readouterr().err
+    assert "There is no tool nonsense; the team has refund" in capsys.readouterr().err
     assert main(["can", "ben", "tool.call", "refund", "--with", '{"amuont": 1}']) == 2
     assert "refund takes no amuont; it takes order, amount" in capsys.readouterr().err
     assert main(["can", "ben", "tool.call", "refund", "--with", '{"amount": "x"}']) == 2
