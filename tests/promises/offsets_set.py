@@ -1,9 +1,13 @@
 """What a lane does with offsets that a tool or a hand has set or deleted, on either broker."""
 
 import asyncio
-from collections.abc import Callable
+import re
+import sys
+import textwrap
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
 from confluent_kafka.admin import AdminClient
 
 from handrail import Topic, agent, results
@@ -23,6 +27,8 @@ from handrail.testing import Team
 from tests.waiting import until
 
 TeamOf = Callable[..., Team]
+
+ROOT = Path(__file__).resolve().parents[2]
 
 RAN: list[str] = []
 
@@ -85,6 +91,36 @@ async def delete_offsets(team: Team, place: LanePlace) -> None:
     await asyncio.to_thread(deleting.result, 20)
 
 
+async def set_to_nothing(team: Team, place: LanePlace) -> None:
+    """Reset the offset as Kafka's own tools do: they write no note beside it."""
+    await set_offset(team, place, 0, "")
+
+
+async def set_too_far(team: Team, place: LanePlace) -> None:
+    """Set the offset beyond what the lane has finished."""
+    known = await committed(team, place)
+    assert known is not None
+    await set_offset(team, place, known.offset + 5, known.metadata)
+
+
+async def go_on(team: Team, place: LanePlace, folder: Path) -> None:
+    """Do what the runbook says: on a broker by its very program, in memory by what that writes."""
+    page = (ROOT / "docs" / "runbooks" / "HR-LANE-006.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    program = textwrap.dedent(program).replace('"planner", "intake"', '"worker", "jobs"')
+    (note,) = re.findall(r"note = '([^']+)'", program)
+    if isinstance(team.bus, InProcessBus):
+        await set_offset(team, place, 0, note)
+        return
+    assert isinstance(team.bus, KafkaBus)
+    (folder / "go_on.py").write_text(program)
+    (folder / "handrail.toml").write_text(
+        f'namespace = "{team.namespace}"\n[broker]\nbootstrap = "{team.bus.bootstrap}"\n'
+    )
+    ran = await asyncio.create_subprocess_exec(sys.executable, "go_on.py", cwd=folder)
+    assert await ran.wait() == 0
+
+
 async def stopped(team: Team) -> HandrailError:
     """Start the process again with work to do, and give what has stopped its lane by name."""
     await team.submit(jobs, "c")
@@ -145,6 +181,23 @@ async def test_an_offset_that_a_tool_has_reset_stops_its_lane(team_of: TeamOf) -
     assert isinstance(trouble, OffsetMetadataBroken)
     assert "handrail agents show worker " in str(trouble)
     assert str(trouble).startswith(f"The offset of {place.group} on {place.inbox.topic}[0]")
+
+
+@pytest.mark.parametrize("harm", [set_to_nothing, set_too_far, delete_offsets])
+async def test_a_lane_with_a_whole_journal_goes_on_as_the_runbook_says_and_runs_nothing_again(
+    team_of: TeamOf, tmp_path: Path, harm: Callable[[Team, LanePlace], Awaitable[None]]
+) -> None:
+    async with team_of(worker, partitions=1) as team:
+        place, _ = await left_after_work(team)
+        await harm(team, place)
+        await stopped(team)
+        await go_on(team, place, tmp_path)
+        await team.kill(worker)
+        await team.start(worker)
+
+        assert await (await team.submit(jobs, "d")).result(str) == "d"
+
+    assert RAN == ["a", "b", "c", "d"]
 
 
 async def test_an_offset_beyond_what_the_journal_knows_stops_its_lane(team_of: TeamOf) -> None:
