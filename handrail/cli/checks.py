@@ -200,6 +200,7 @@ async def sandbox(settings: "Settings") -> Outcome:
 async def topics(settings: "Settings", bus: "Bus") -> Outcome:
     """Compare the broker's topics with what the team needs."""
     from handrail.cli.topics import topics_of
+    from handrail.contract.explain import many
     from handrail.runtime.topics import Change, plan
 
     try:
@@ -212,7 +213,8 @@ async def topics(settings: "Settings", bus: "Bus") -> Outcome:
     if refused:
         said = f"{refused[0].topic} {refused[0].sentence}"
         return Outcome(State.FAILED, said, "handrail runbook HR-PLAN-001")
-    return Outcome(State.FAILED, f"{len(found)} topics differ.", "handrail topics apply")
+    differ = f"Other than planned: {many(len(found), 'topic')}."
+    return Outcome(State.FAILED, differ, "handrail topics apply")
 
 
 async def inboxes(settings: "Settings", bus: "Bus") -> Outcome:

@@ -197,6 +197,8 @@ def _done_already(act: "Act") -> str:
 
 async def _offer(acts: "MemoryActs", plan: "Plan", shape: Shape, wish: Wish, nothing: str) -> int:
     """Show a plan, ask, and carry it out."""
+    from handrail.contract.explain import many
+
     rows = _planned(plan)
     if plan.is_empty or wish.dry_run:
         show_rows("memory-changes", rows, CHANGES, shape, empty=nothing)
@@ -210,11 +212,12 @@ async def _offer(acts: "MemoryActs", plan: "Plan", shape: Shape, wish: Wish, not
                 command=" ".join(["handrail", *sys.argv[1:]]),
             )
         show_rows("memory-changes", rows, CHANGES, Shape.TABLE, empty="")
-        click.confirm(f"Change {len(plan.changes)} records?", abort=True, err=True)
+        click.confirm(f"Change {many(len(plan.changes), 'record')}?", abort=True, err=True)
     done = await acts.carry_out(plan.changes)
     show_rows("memory-changes", _carried_out(done, plan), CHANGES, shape, empty=nothing)
     failed = sum(one.sentence is not None for one in done) + len(plan.left)
-    note(f"{len(done) - failed + len(plan.left)} records changed, {failed} left as they are.")
+    changed = many(len(done) - failed + len(plan.left), "record")
+    note(f"{changed} changed, {failed} left as before.")
     note("Each is a new version; the one before stays: handrail memory history SPACE KEY")
     return CONFLICT if failed else 0
 
@@ -300,9 +303,12 @@ def _planned_receipt(subject: str, digest: str, plan: "Forgetting", wish: Wish) 
 
 
 def _preview(subject: str, plan: "Forgetting") -> None:
+    from handrail.contract.explain import many
+
     count = sum(plan.own.values())
     spaces = ", ".join(f"{n} in {space}" for space, n in sorted(plan.own.items())) or "none"
-    note(f"About {inert(subject)}: {count} records ({spaces}), {plan.versions} versions.")
+    versions = many(plan.versions, "version")
+    note(f"About {inert(subject)}: {many(count, 'record')} ({spaces}), {versions}.")
     for change in plan.elsewhere.changes:
         note(f"Made from them: {change.space}/{inert(change.key)}; forgetting {change.does}.")
     for left in plan.elsewhere.left:

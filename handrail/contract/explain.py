@@ -1,4 +1,4 @@
-"""Says in words what pydantic found wrong, with the path to each place."""
+"""Says in words what pydantic found wrong, with the path to each place, and how many there are."""
 
 from pydantic import ValidationError
 
@@ -15,6 +15,11 @@ def invalid_in_words(error: ValidationError) -> str:
     if len(problems) > PROBLEMS_COUNT_MAX:
         lines.append(f"and {len(problems) - PROBLEMS_COUNT_MAX} more")
     return "; ".join(lines)
+
+
+def many(count: int, thing: str) -> str:
+    """Give a count with its word: 1 record, 2 records."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, assert_never, cast
 
+from handrail.contract.explain import many
 from handrail.contract.for_task import ForTask
 from handrail.ledger.asked import asked_in_words
 from handrail.ledger.event import (
@@ -192,7 +193,7 @@ def agent_of(event: Event) -> str | None:
 def _finished(event: Finished) -> str:
     took = seconds(event.time_ms - event.started_ms)
     waited = "" if event.waited_ms is None else f" after {seconds(event.waited_ms)} of waiting"
-    lost = f", {event.missing} parts missing" if event.missing else ""
+    lost = f", {many(event.missing, 'part')} missing" if event.missing else ""
     if not event.wrote:
         return f"{event.agent} finished in {took}{waited}{lost} and handed nothing on."
     if all(one.kind is WroteKind.ANSWER for one in event.wrote):
@@ -214,9 +215,9 @@ def _of_memory(
             return _recalled(event)
         case MemoryForgotten():
             return (
-                f"{event.by} had a person forgotten: {event.records} records in {event.versions}"
-                f" versions, and {event.elsewhere} made from them; {event.left} were left"
-                + (f" ({event.reason})." if event.reason else ".")
+                f"{event.by} had a person forgotten: {many(event.records, 'record')} in"
+                f" {many(event.versions, 'version')}, {event.elsewhere} more made from them;"
+                f" {event.left} left" + (f" ({event.reason})." if event.reason else ".")
             )
         case MemoryRefused():
             return (
@@ -230,10 +231,11 @@ def _recalled(event: MemoryRecalled) -> str:
     if not entries:
         return f"{event.agent} looked for what is remembered, and nothing is."
     left = sum(bool(one.dropped) for one in entries)
-    out = f"; {left} were left out" if left else ""
+    out = f"; {left} left out" if left else ""
+    given, tokens = many(len(entries) - left, "record"), event.manifest.tokens
     return (
-        f"{event.agent} was given {len(entries) - left} records of memory, {event.manifest.tokens}"
-        f" of {event.manifest.budget} tokens, in step {event.step}{out}."
+        f"{event.agent} was given {given} of memory, {tokens} of {event.manifest.budget} tokens,"
+        f" in step {event.step}{out}."
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handrail.ledger.event import PersonAnswered
+from handrail.ledger.event import Finished, PersonAnswered
 from handrail.ledger.memory_event import MemoryWritten
 from handrail.ledger.rail_event import ActRefused, BudgetWarned, FurtherCall
 from handrail.ledger.story import sentence
@@ -169,3 +169,21 @@ def test_what_a_person_did_to_memory_is_told_with_their_reason(
     )
 
     assert sentence(event) == said
+
+
+@pytest.mark.parametrize(("missing", "said"), [(1, "1 part missing"), (2, "2 parts missing")])
+def test_what_is_missing_is_counted_in_words(missing: int, said: str) -> None:
+    event = Finished(
+        task_id="t",
+        tenant="default",
+        time_ms=1_000,
+        started_ms=1,
+        agent="counter",
+        invocation="i",
+        topic="verdicts",
+        partition=0,
+        offset=1,
+        missing=missing,
+    )
+
+    assert f", {said} and handed nothing on." in sentence(event)
