@@ -5,6 +5,7 @@ and still running, 7 waiting for a person, 8 broker unreachable, 9 verification 
 130 interrupted. Data goes to standard output, everything else to standard error.
 """
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -31,6 +32,10 @@ def root(place: Place) -> None:
 
 def main(arguments: Sequence[str] | None = None, command: click.Command = root) -> int:
     """Run one command and give its exit code; the process is not ended here."""
+    for stream in (sys.stdout, sys.stderr):
+        # A letter that the terminal lacks is no reason to fail: it is shown as its number.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _invoke(command, arguments)
         sys.stdout.flush()
@@ -65,5 +70,10 @@ def _invoke(command: click.Command, arguments: Sequence[str] | None) -> object:
         command.main(args=arguments, prog_name="handrail")
     # Not `command.main`: it would end the process by itself where a pipe is closed.
     words = sys.argv[1:] if arguments is None else list(arguments)
+    for word in words:
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
+            shown = word.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            message = f"{shown} cannot be read as UTF-8, which is what messages are written in."
+            raise click.UsageError(message)
     with command.make_context("handrail", words) as context:
         return command.invoke(context)

@@ -70,8 +70,12 @@ def _text_of(file: Path) -> str:
 
 def message_of(topic: "Topic[Any, Any]", text: str, extra: dict[str, str] | None = None) -> Any:  # noqa: ANN401  # whatever the topic carries
     """Make the message that a text means; `extra` sets further fields. Raises MessageMisfit."""
+    extra = extra or {}
+    if absent := _untaken(topic, extra):
+        reason = f"its messages have no field `{absent}`, so nothing could be done with it there."
+        raise MessageMisfit(topic=topic.name, carries=", ".join(topic.models), reason=reason)
     tried: list[HandrailError] = []
-    for candidate in _candidates(topic, text, extra or {}):
+    for candidate in _candidates(topic, text, extra):
         try:
             return topic.decode(None, candidate)
         except HandrailError as error:
@@ -98,6 +102,14 @@ def intake_of(team: "TeamDescription") -> "Topic[Any, Any]":
         return found[0]
     meant = [topic.name for topic in found or read.values()]
     raise IntakeUnclear(names=", ".join(meant), first=meant[0] if meant else "TOPIC")
+
+
+def _untaken(topic: "Topic[Any, Any]", extra: dict[str, str]) -> str | None:
+    """Name a further field that no message of the topic has; unknown ones would be passed over."""
+    fields: set[str] = set()
+    for model in topic.models.values():
+        fields.update(model.adapter.json_schema().get("properties", {}))
+    return next((name for name in extra if name not in fields), None)
 
 
 def _candidates(topic: "Topic[Any, Any]", text: str, extra: dict[str, str]) -> list[bytes]:

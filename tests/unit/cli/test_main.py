@@ -1,5 +1,6 @@
 """The entry of the command line: help, failures, exit codes."""
 
+import os
 import re
 import resource
 import subprocess
@@ -178,6 +179,30 @@ def test_a_reader_that_has_seen_enough_is_no_failure() -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
+
+
+def test_a_letter_that_the_terminal_lacks_is_no_failure() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "handrail", "submit", "--help"],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"HOST:PORT[,HOST:PORT\u2026]" in done.stdout
+
+
+def test_a_word_that_is_no_text_is_refused_in_words() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "handrail", "send", "names", b"caf\xe9"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("caf\\xe9 cannot be read as UTF-8")
 
 
 def test_colour_needs_a_terminal_and_leave() -> None:

@@ -28,6 +28,13 @@ names = Topic("names", carries=str)
 asks = Topic("asks", carries=Ask)
 refunds = Topic("refunds", carries=Refund)
 either = Topic("either", carries=(Ask, Refund))
+
+
+class Note(BaseModel):
+    text: str
+
+
+notes = Topic("notes", carries=Note)
 numbers = Topic("numbers", carries=int)
 prices = Topic("prices", carries=str, replies=Ask)
 
@@ -81,6 +88,16 @@ def test_what_does_not_fit_is_refused_before_anything_is_sent(
 
     assert failure.value.topic == "refunds"
     assert failure.value.exit_code == 2
+
+
+@pytest.mark.parametrize("topic", [names, notes])
+def test_a_collection_for_a_topic_that_knows_none_is_refused_and_not_passed_over(
+    topic: Topic,
+) -> None:
+    with pytest.raises(MessageMisfit) as failure:
+        message_of(topic, "x", {"collection": "mine"})
+
+    assert "have no field `collection`" in failure.value.why
 
 
 def test_text_comes_from_the_command_line_a_file_or_standard_input(tmp_path: Path) -> None:
