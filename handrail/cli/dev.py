@@ -107,7 +107,13 @@ def snapshot(folder: Path) -> Seen:
 
 def _files(folder: Path) -> list[Path]:
     found: list[Path] = []
-    for path in folder.iterdir():
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError:
+        return (
+            found  # It vanished between two looks, or is nobody's to read: nothing of it is loaded.
+        )
+    for path in inside:
         if path.name in SKIPPED or path.name.startswith("."):
             continue
         if path.is_dir() and not (path / "pyvenv.cfg").exists():

@@ -1,5 +1,7 @@
 """Writes failures to standard error: what happened, why, what to do now, code and runbook."""
 
+import errno
+import os
 import tempfile
 import time
 import traceback
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from handrail.errors import HandrailError, InternalFailure, UsageWrong
+from handrail.errors import HandrailError, InternalFailure, StoreUnusable, UsageWrong
 
 LABEL_WIDTH = 7  #: of "  Why: " and "  Do:  "
 
@@ -43,6 +45,18 @@ def report_usage(wrong: click.UsageError) -> int:
     return report(UsageWrong(complaint=wrong.format_message(), help_command=f"{command} --help"))
 
 
+def report_file(error: OSError) -> int:
+    """Say which file could not be written or read, and why; any other is a defect."""
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+    barred = error.errno in {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
+    if not full and not (barred and error.filename):
+        return report_defect(error)
+    # Of a write the system does not say the file; nearly all that is written lies there.
+    path = Path(os.fsdecode(error.filename)) if error.filename else Path(".handrail")
+    folder = next((one for one in path.absolute().parents if one.is_dir()), Path("/"))
+    return report(StoreUnusable(path=path, folder=folder, reason=f"{error.strerror}."))
+
+
 def report_defect(error: BaseException) -> int:
     """Write the traceback of an unforeseen exception to a file and name it; give the exit code."""
     path = Path(tempfile.gettempdir()) / f"handrail-failure-{time.strftime('%Y%m%d-%H%M%S')}.txt"
@@ -64,6 +78,4 @@ def _split(line: str) -> tuple[str, str]:
 
 def _colour() -> bool | None:
     """Give None, which lets Click look for a terminal, unless NO_COLOR forbids colour."""
-    import os
-
     return False if os.environ.get("NO_COLOR") else None

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import click
 
-from handrail.cli.failure import report, report_defect, report_usage
+from handrail.cli.failure import report, report_defect, report_file, report_usage
 from handrail.cli.lazy import LazyGroup
 from handrail.cli.place import Place, place_options
 from handrail.errors import HandrailError
@@ -58,6 +58,8 @@ def main(arguments: Sequence[str] | None = None, command: click.Command = root) 
         return report(error)
     except (SystemExit, GeneratorExit):
         raise
+    except OSError as error:
+        return report_file(error)
     # The border: the unforeseen is written down, a cancelled task that nobody caught included.
     except BaseException as error:  # noqa: BLE001
         return report_defect(error)

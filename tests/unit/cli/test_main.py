@@ -1,5 +1,6 @@
 """The entry of the command line: help, failures, exit codes."""
 
+import errno
 import os
 import re
 import resource
@@ -162,6 +163,35 @@ def test_an_unforeseen_exception_is_a_plain_sentence_and_its_traceback_a_file(
     report = re.search(r"less (\S+)", shown)
     assert report is not None
     assert "Traceback" in Path(report[1]).read_text(encoding="utf-8")
+    Path(report[1]).unlink()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "file"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), ".handrail"),
+        (PermissionError(errno.EACCES, "Permission denied", "/srv/team/.handrail"), "/srv/team"),
+        (OSError(errno.EROFS, "Read-only file system", "/srv/team/.handrail"), "/srv/team"),
+    ],
+)
+def test_a_full_disk_and_a_folder_that_may_not_be_written_are_no_defect(
+    trouble: OSError, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([], a_command_that_raises(trouble)) == 1
+
+    said = capsys.readouterr().err
+    assert said.startswith(f"Cannot use the file {file}")
+    assert f"Why: {trouble.strerror}." in said
+    assert "HR-STORE-003" in said
+
+
+def test_what_no_file_is_to_blame_for_stays_a_defect(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([], a_command_that_raises(OSError(errno.EACCES, "Permission denied"))) == 1
+
+    shown = capsys.readouterr().err
+    assert "HR-CLI-002" in shown
+    report = re.search(r"less (\S+)", shown)
+    assert report is not None
     Path(report[1]).unlink()
 
 
