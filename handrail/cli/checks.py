@@ -129,10 +129,17 @@ def contracts(settings: "Settings") -> Outcome:
 
 def model() -> Outcome:
     """Say which model a process started here would ask."""
-    if named := os.environ.get("HANDRAIL_MODEL"):
+    named = os.environ.get("HANDRAIL_MODEL", "")
+    if ":" in named:
         return Outcome(State.OK, f"HANDRAIL_MODEL is {named}.")
     if os.environ.get("ANTHROPIC_API_KEY"):
-        return Outcome(State.OK, "ANTHROPIC_API_KEY is set; Claude plans and writes.")
+        which = f" as {named}" if named else ""
+        return Outcome(State.OK, f"ANTHROPIC_API_KEY is set; Claude plans and writes{which}.")
+    if named:
+        said = f"HANDRAIL_MODEL is {named}, which is Claude's, and no key is set: it is not asked."
+        return Outcome(
+            State.WARNING, said, "export ANTHROPIC_API_KEY=…  or MODULE:CLASS of your own"
+        )
     return Outcome(
         State.OK,
         "No key is set: answers are selected from sources, and other model calls are refused.",

@@ -18,6 +18,7 @@ from handrail.cli.checks import (
     clocks,
     compared,
     ends_of_transactions,
+    model,
     offsets_kept,
 )
 from handrail.contract.team import TeamDescription
@@ -182,3 +183,27 @@ async def test_a_broker_that_loses_the_ends_of_transactions_is_warned_of(
     assert outcome.state is state
     assert word in outcome.finding
     assert ("three copies" in (outcome.fix or "")) == (state is State.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("variables", "state", "said"),
+    [
+        ({}, State.OK, "No key is set"),
+        ({"ANTHROPIC_API_KEY": "k"}, State.OK, "Claude plans and writes."),
+        ({"ANTHROPIC_API_KEY": "k", "HANDRAIL_MODEL": "c-9"}, State.OK, "writes as c-9."),
+        ({"HANDRAIL_MODEL": "mine:Model"}, State.OK, "HANDRAIL_MODEL is mine:Model."),
+        ({"HANDRAIL_MODEL": "c-9"}, State.WARNING, "no key is set: it is not asked."),
+    ],
+)
+def test_the_model_is_said_that_a_process_would_ask(
+    monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str], state: State, said: str
+) -> None:
+    for name in ("ANTHROPIC_API_KEY", "HANDRAIL_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    outcome = model()
+
+    assert outcome.state is state
+    assert said in outcome.finding
