@@ -112,9 +112,8 @@ def show(place: Place, dead_id: str, shape: Shape) -> int:
     if row.settled:
         note(f"It is settled: {inert(row.settled)}.")
     else:
-        note(
-            f"Send it back: handrail dead redrive {row.id}    or give it up: handrail dead discard"
-        )
+        note(f"Send it back:  handrail dead redrive {row.id}")
+        note(f"Or give it up: handrail dead discard {row.id} --why TEXT")
     note("What it carried:")
     from handrail.cli.records import value_line
 

@@ -40,7 +40,8 @@ def refused_right(asked: Asked, space: Memory[Any]) -> Refusal | None:
             Reason.APPROVAL,
             State.NEEDS_APPROVAL,
             f"space {space.name} holds what people have decided; agents only read it",
-            f"let a person write it: handrail memory put {space.name} {key_in_words(command.key)}",
+            f"let a person write it: handrail memory put {space.name}"
+            f" {key_in_words(command.key)} VALUE",
         )
     if not space.may_write(command.by):
         return Refusal(
