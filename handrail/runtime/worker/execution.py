@@ -89,9 +89,7 @@ class Execution:
             return rests
 
         if invocation.standing.is_poison:
-            lonely = invocation.standing.lonely_count
-            error = KillsItsProcess(agent=self._worker.agent.name, count=lonely)
-            return Buried(given.record, given.envelope, Reason.POISON, error)
+            return self._poison(invocation, given)
 
         def cut_off() -> bool:
             return why_cancelled.lane_closes() or why_cancelled.past_deadline()
@@ -116,13 +114,10 @@ class Execution:
             failure = raised
         if (canceled := self._canceled(given.envelope)) is not None:
             return canceled
-        if why_cancelled.past_deadline():
-            # It made something else of its cancellation; its act was cut off all the same.
-            await self._told_elsewhere(invocation)
-            if doubts := self._doubts(invocation):
-                return Doubtful(given.envelope, doubts)
-        if steps.doubts:
-            return Doubtful(given.envelope, steps.doubts)
+        # Whatever it has made of its cancellation: at its deadline its act was cut off.
+        late = await self._left_in_doubt(invocation) if why_cancelled.past_deadline() else ()
+        if doubts := late or steps.doubts:
+            return Doubtful(given.envelope, doubts)
         if steps.suspended is not None:
             return steps.suspended
         # What stopped the steps stopped the handler, whatever it has made of it.
@@ -231,9 +226,8 @@ class Execution:
         """Say what becomes of an invocation whose handler was stopped at the deadline."""
         if (canceled := self._canceled(given.envelope)) is not None:
             return canceled
-        await self._told_elsewhere(invocation)
         # What was cut off in the middle of an act that must not happen twice is in doubt.
-        doubts = self._doubts(invocation)
+        doubts = await self._left_in_doubt(invocation)
         return (
             Doubtful(given.envelope, doubts)
             if doubts
@@ -263,8 +257,7 @@ class Execution:
         if envelope.deadline_ms is not None:
             invocation.deadline_ms = envelope.deadline_ms
             if self._worker.clock.now_ms() > envelope.deadline_ms:
-                await self._told_elsewhere(invocation)
-                if doubts := self._doubts(invocation):
+                if doubts := await self._left_in_doubt(invocation):
                     return Doubtful(envelope, doubts)
                 tried = invocation.tries.total > 0
                 where = "before its next try" if tried else "while it waited"
@@ -279,10 +272,16 @@ class Execution:
             return Buried(record, envelope, reason, error, submission=unread, unread=unread)
         return Given(record, envelope, message)
 
-    async def _told_elsewhere(self, invocation: Invocation) -> None:
-        """Wait for acts that a process carries on which has let go of the lane."""
+    async def _left_in_doubt(self, invocation: Invocation) -> Sequence[Doubt]:
+        """Give its doubts, once its acts have ended that go on in a process before."""
         for path in tuple(self._lane.steps.of(invocation.id).records):
             await told(self._ground, invocation.id, path)
+        return self._doubts(invocation)
+
+    def _poison(self, invocation: Invocation, given: Given) -> Buried:
+        lonely = invocation.standing.lonely_count
+        error = KillsItsProcess(agent=self._worker.agent.name, count=lonely)
+        return Buried(given.record, given.envelope, Reason.POISON, error)
 
     async def in_doubt(self, invocation: Invocation) -> Doubtful | Canceled | None:
         """Say whether it cannot go on before somebody has found out; its handler is not called."""
