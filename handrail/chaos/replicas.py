@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from handrail.chaos.history import Replica
-from handrail.memory.tables import LAYOUTS
-from handrail.store.sqlite import Database
+from handrail.memory.tables import opened_beside
 
 
 def replicas_of(project: Path) -> Sequence[Replica]:
@@ -20,7 +19,7 @@ def replicas_of(project: Path) -> Sequence[Replica]:
 
 def replica(file: Path) -> Replica:
     """Give one view. Raises StoreDamaged."""
-    database = Database.open(file, LAYOUTS)
+    database = opened_beside(file)
     try:
         read = database.rows('SELECT topic, partition, "next" FROM position')
         rows = database.rows('SELECT space, "key", body FROM record')

@@ -1,10 +1,13 @@
-"""Takes versions out of a view: those whose subject's key is gone, and those of too long ago."""
+"""Takes out of a view what has to go: versions that nobody can open, old ones, deleted words."""
 
 from typing import Final
 
 from handrail.memory.opening import Opener, opened_or_none
+from handrail.memory.tables import PURGE
 from handrail.store.sqlite import Database, Row
 from handrail.wire.memory import StoredRecord
+
+PURGE_WAIT_MS: Final = 200  #: for readers, by whoever follows and would stand still
 
 #: Space by space, so that the index on space and key leads to the few rows of one subject.
 _OF_SUBJECT: Final = """
@@ -51,6 +54,22 @@ def drop_versions(database: Database, before_ms: int, count_max: int) -> int:
             (before_ms, count_max),
         )
     return len(rows)
+
+
+def purged(database: Database) -> bool:
+    """Leave nothing of what was deleted in index and log; False when somebody reads from them."""
+    database.execute(PURGE)
+    if not _cut_log(database):
+        return False
+    # Noted last: whoever opens the file after a crash in between does it again.
+    database.execute("UPDATE state SET purge_due = 0")
+    _cut_log(database)
+    return True
+
+
+def _cut_log(database: Database) -> bool:
+    with database.waiting_at_most(PURGE_WAIT_MS):
+        return not database.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
 
 
 def _delete_closed(database: Database, opener: Opener, rows: list[Row]) -> bool:

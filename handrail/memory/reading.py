@@ -13,8 +13,8 @@ from handrail.contract.memory_reader import NEWEST, AsOf, Found
 from handrail.errors.store import StoreDamaged
 from handrail.memory.listing import Within
 from handrail.memory.search import Search
-from handrail.memory.tables import LAYOUTS
-from handrail.store.sqlite import Database, Row
+from handrail.memory.tables import opened_beside
+from handrail.store.sqlite import Row
 from handrail.wire.memory import StoredRecord
 
 VERSIONS_COUNT_MAX: Final = 10_000  #: of one key that are given at once, the newest
@@ -44,7 +44,7 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         """Open the file. Methods raise `StoreDamaged` or `StoreUnusable`, as it does."""
-        self._database = Database.open(path, LAYOUTS)
+        self._database = opened_beside(path)
         self._search = Search(self._database)
 
     def close(self) -> None:

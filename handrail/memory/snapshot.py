@@ -14,8 +14,7 @@ from typing import Any, Final, cast
 import orjson
 import structlog
 
-from handrail.memory.tables import LAYOUTS
-from handrail.store.sqlite import Database
+from handrail.memory.tables import LAYOUTS, opened_beside
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +49,7 @@ def take_snapshot(source: Path, folder: Path, namespace: str) -> Path:
     and `StoreUnusable`, and `FileNotFoundError` when the copy was removed while it was made.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    database = Database.open(source, LAYOUTS)
+    database = opened_beside(source)
     try:
         number = max((_number(path) for path in folder.glob(f"{_NAME}*")), default=0) + 1
         path = folder / f"{_NAME}{number}.db"
@@ -97,7 +96,7 @@ def _remove(folder: Path, number: int) -> None:
 
 def _write_manifest(path: Path, namespace: str) -> None:
     path.stat()  # opened, one that was removed would be made anew, as an empty one
-    database = Database.open(path, LAYOUTS)
+    database = opened_beside(path)
     try:
         state = database.rows("SELECT current_ms FROM state")[0]
         offsets: dict[str, dict[str, int]] = {}

@@ -1,11 +1,28 @@
 """The tables of a view: what is remembered, every version, words, holds, and how far it is read."""
 
+from pathlib import Path
 from typing import Final
 
 from handrail.store.sqlite import Database
 
+#: Empties the index of words at once, whatever is in it: row by row it takes 1 ms for each. What is
+#: deleted of it goes with `PURGE`: taken out with each change (FTS5's own `secure-delete`), it made
+#: a change of one record ten times as long.
+WORDS_ANEW: Final = """
+    DROP TABLE words;
+    CREATE VIRTUAL TABLE words USING fts5 (
+        own, around, tokenize = 'porter unicode61 remove_diacritics 2'
+    );
+    INSERT INTO words (words, rank) VALUES ('hashsize', 16777216);
+"""
+#: Writes the whole index anew, without what was deleted of it; nothing when nothing was.
+PURGE: Final = "INSERT INTO words (words) VALUES ('optimize')"
+#: From how many pieces of the index on some are merged with each change; 0: they never are.
+MERGES: Final = "INSERT INTO words (words, rank) VALUES ('automerge', ?)"
+MERGES_FROM: Final = 4  #: as FTS5 has it by itself
+
 #: Whoever changes what is folded appends a layout that empties every table, so that files fold
-#: anew by themselves.
+#: anew by themselves. What it empties leaves no words behind in the file either.
 LAYOUTS: Final = (
     """
     CREATE TABLE beginning (token TEXT NOT NULL, namespace TEXT NOT NULL) STRICT;
@@ -49,9 +66,10 @@ LAYOUTS: Final = (
     INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
     INSERT INTO words (words, rank) VALUES ('hashsize', 16777216);
     """,
-    """
+    f"""
+    PRAGMA secure_delete = on;
     DELETE FROM position; DELETE FROM seen; DELETE FROM taken; DELETE FROM scope;
-    DELETE FROM record; DELETE FROM version; DELETE FROM words;
+    DELETE FROM record; DELETE FROM version; {WORDS_ANEW}
     UPDATE beginning SET token = hex(randomblob(8));
     UPDATE state SET current_ms = 0, purge_due = 1, unreadable = 0;
     CREATE TABLE hold (
@@ -60,16 +78,28 @@ LAYOUTS: Final = (
         PRIMARY KEY (topic, partition, subject)
     ) WITHOUT ROWID, STRICT;
     CREATE INDEX version_written ON version (written_ms);
+    """,  # noqa: S608  # texts of our own
+    """
+    INSERT INTO words (words, rank) VALUES ('secure-delete', 0);
+    UPDATE state SET purge_due = 1;
     """,
 )
 
-#: What a fold fills, and what is emptied to fold anew.
-TABLES: Final = ("position", "seen", "taken", "scope", "record", "version", "words", "hold")
+#: What a fold fills beside the words, and what is emptied to fold anew.
+TABLES: Final = ("position", "seen", "taken", "scope", "record", "version", "hold")
+
+
+def opened_beside(path: Path) -> Database:
+    """Open a view's file beside whoever fills it. Raises StoreDamaged, and StoreUnusable.
+
+    One that is damaged is left to them: set aside, it would lie where no forgetting reaches it.
+    """
+    return Database.open(path, LAYOUTS, is_precious=True)
 
 
 def clean_deletes(database: Database) -> Database:
     """Let nothing that is deleted stay behind in free pages, and spill nothing into other files."""
-    # SQLite 3.54: both are settings of the connection; FTS5's own setting lies in the file.
+    # SQLite 3.54: both are settings of the connection.
     database.execute("PRAGMA secure_delete = on")
     database.execute("PRAGMA temp_store = memory")
     return database

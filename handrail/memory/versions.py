@@ -5,8 +5,7 @@ from pathlib import Path
 
 from handrail.errors.store import StoreDamaged
 from handrail.memory.derivation import Name, name_of
-from handrail.memory.tables import LAYOUTS
-from handrail.store.sqlite import Database
+from handrail.memory.tables import opened_beside
 from handrail.store.subject_keys import Hold
 from handrail.wire.memory import StoredRecord
 
@@ -16,7 +15,7 @@ def every_version(path: Path) -> list[StoredRecord]:
 
     Expired and quarantined ones are among them. Raises StoreDamaged.
     """
-    database = Database.open(path, LAYOUTS)
+    database = opened_beside(path)
     found: dict[Name, StoredRecord] = {}
     try:
         for table in ("version", "record"):
@@ -32,7 +31,7 @@ def every_version(path: Path) -> list[StoredRecord]:
 
 def hold_on(path: Path, subject: str) -> Hold | None:
     """Give the newest legal hold that the keeper has written on a subject, as `tenant/~digest`."""
-    database = Database.open(path, LAYOUTS)
+    database = opened_beside(path)
     try:
         row = database.first(
             "SELECT by, reason, since_ms FROM hold WHERE subject = ? ORDER BY since_ms DESC",
@@ -49,7 +48,7 @@ def hold_on(path: Path, subject: str) -> Hold | None:
 
 def holds_of_subject(path: Path, digest: str) -> bool:
     """Say whether a view's file may hold anything of a subject: in rows, or in its log."""
-    database = Database.open(path, LAYOUTS)
+    database = opened_beside(path)
     owner = f"%/~{digest}/%"
     try:
         due = database.first("SELECT purge_due FROM state")

@@ -3,7 +3,7 @@
 Rows, words, positions and the applied offsets of commands change in one SQLite transaction: after
 a crash the file is as it was after some batch, and folding goes on from there. Nothing but the
 topics flows in, so the file may be deleted at any time. What is deleted leaves no words behind: not
-in the file, not in its index, and not in its write-ahead log once `purge` has said so.
+in the file, not in its index and not in its write-ahead log, once `purge` has said so.
 """
 
 import zlib
@@ -15,12 +15,12 @@ from typing import Final
 import structlog
 
 from handrail.errors.memory import MemoryRecordInvalid
-from handrail.memory.forgetting import forget_closed, forget_closed_of
+from handrail.memory.forgetting import forget_closed, forget_closed_of, purged
 from handrail.memory.indexing import Indexing
 from handrail.memory.opening import Opener, never
 from handrail.memory.progress import Progress
 from handrail.memory.sealing import subject_of
-from handrail.memory.tables import LAYOUTS, TABLES, clean_deletes
+from handrail.memory.tables import LAYOUTS, TABLES, WORDS_ANEW, clean_deletes
 from handrail.store.sqlite import Database, Value
 from handrail.wire.memory import (
     APPLIED_KEY,
@@ -37,8 +37,6 @@ from handrail.wire.record import Record, TopicPartition
 
 log = structlog.get_logger(__name__)
 
-
-PURGE_WAIT_MS: Final = 200  #: for readers, by whoever follows and would stand still
 _VERSION: Final = """
     INSERT INTO version (space, "key", "offset", number, written_ms, sealed, crc, body)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -98,6 +96,7 @@ class View:
         with self.database.transaction():
             for table in TABLES:
                 self.database.execute(f"DELETE FROM {table}")  # noqa: S608  # names of our own
+            self.database.execute(WORDS_ANEW)
             self.database.execute(
                 "UPDATE beginning SET token = hex(randomblob(8)), namespace = ?", (self.namespace,)
             )
@@ -201,24 +200,18 @@ class View:
     def index_rest(self, count_max: int) -> bool:
         """Index the words of up to so many records; False when none were left."""
         with self.database.transaction():
-            return Indexing(self.database, self.opener).index_stale(count_max) > 0
+            return Indexing(self.database, self.opener).index_rest(count_max) > 0
 
     def is_purge_due(self) -> bool:
-        """Say whether something was forgotten whose words may still lie in the log of the file."""
+        """Say whether something was forgotten whose words may still lie in the file or its log."""
         return bool(self._state("purge_due"))
 
     def purge(self) -> bool:
-        """Take what was deleted out of the write-ahead log too; True once nothing of it is left.
+        """Take what was deleted out of index and write-ahead log; True once nothing of it is left.
 
         False when somebody reads for longer than a moment: following goes on meanwhile.
         """
-        # Written first, so that the note itself is what the emptied log would begin with.
-        self.database.execute("UPDATE state SET purge_due = 0")
-        with self.database.waiting_at_most(PURGE_WAIT_MS):
-            busy = self.database.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
-        if busy:
-            self.database.execute("UPDATE state SET purge_due = 1")
-        return not busy
+        return purged(self.database)
 
     def _space(self, topic: str) -> str:
         return topic.removeprefix(f"{self.namespace}.{space_topic('')}")

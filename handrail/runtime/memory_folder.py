@@ -19,7 +19,8 @@ from handrail.memory.snapshot import newest_snapshot, remove_snapshots
 
 VIEWS_COUNT_MAX: Final = 1_000  #: of one machine
 
-_BESIDE: Final = ("", "-wal", "-shm", "-new")
+_SIDES: Final = ("", "-wal", "-shm")
+_COPY: Final = "-new"  #: of a snapshot, until it is whole
 
 
 class MemoryFolder:
@@ -61,7 +62,7 @@ class MemoryFolder:
         if found is None:
             return False
         self.remove()
-        copy = Path(f"{file}-new")
+        copy = Path(f"{file}{_COPY}")
         try:
             shutil.copyfile(found, copy)
         except FileNotFoundError:  # removed by another process meanwhile
@@ -74,11 +75,13 @@ class MemoryFolder:
         _remove(self.claim())
 
     def remove_unheld(self) -> None:
-        """Remove every snapshot, and every view that no process holds."""
+        """Remove every snapshot, every view that no process holds, and what lies beside our own."""
         remove_snapshots(self.snapshots)
         for file in sorted(self.path.glob("view-*.db")):
             number = int(file.stem.removeprefix("view-"))
-            if number != self._number:
+            if number == self._number:
+                _remove_beside(file)
+            else:
                 with contextlib.suppress(BrokerBusy), file_lock(self._lock(number), wait_s=0):
                     _remove(file)
 
@@ -97,7 +100,12 @@ class MemoryFolder:
 
 
 def _remove(file: Path) -> None:
-    for suffix in _BESIDE:
+    for suffix in _SIDES:
         Path(f"{file}{suffix}").unlink(missing_ok=True)
-    for damaged in file.parent.glob(f"{file.name}.damaged-*"):
-        damaged.unlink(missing_ok=True)
+    _remove_beside(file)
+
+
+def _remove_beside(file: Path) -> None:
+    """Remove damaged predecessors, and a copy of a snapshot that a process was killed over."""
+    for left in (Path(f"{file}{_COPY}"), *file.parent.glob(f"{file.name}.damaged-*")):
+        left.unlink(missing_ok=True)

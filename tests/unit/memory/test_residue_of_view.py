@@ -1,14 +1,20 @@
 """What was forgotten is in no file of a view any more: no row, no index, no log, no snapshot."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from handrail.errors.store import StoreDamaged
+from handrail.memory.reading import Reader
 from handrail.memory.snapshot import take_snapshot
+from handrail.memory.tables import LAYOUTS
+from handrail.memory.versions import every_version, hold_on, holds_of_subject
 from handrail.memory.view import View
 from handrail.runtime.memory_folder import MemoryFolder
+from handrail.store.sqlite import Database
 from handrail.wire.memory import FORGOTTEN_PREFIX, Command, Op, StoredRecord, full_key
 from tests.unit.memory.written import NAMESPACE, TENANT, Written
 
@@ -184,3 +190,93 @@ def test_a_forgotten_person_of_whom_a_view_holds_nothing_leaves_the_files_beside
     folder.remove_unheld()
     assert residue(folder.path) == {}
     view.close()
+
+
+def test_as_long_as_a_word_is_left_the_file_says_that_it_has_to_go(
+    keys: Keys, folder: MemoryFolder
+) -> None:
+    path = folder.claim()
+    topics = Written()
+    full = personal(topics, keys, 1, f"lives by the river {CANARIES[0]}")
+    view = View(path, NAMESPACE, ["people"], keys.open)
+    view.take(topics.records(), view.beginning())
+    keys.there = False
+    topics.remove("people", "", full=full)
+    view.take(topics.records(), view.beginning())
+    somebody, other = Database.open(path, LAYOUTS), Database.open(path, LAYOUTS)
+    somebody.execute("BEGIN")
+    somebody.rows("SELECT * FROM state")
+
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        purging = beside.submit(view.purge)
+        said = set[object]()
+        while not purging.done():
+            said.add(other.rows("SELECT purge_due FROM state")[0][0])
+
+    assert not purging.result()
+    assert said == {1}
+    assert residue(folder.path)
+    somebody.execute("COMMIT")
+    assert view.purge()
+    assert not view.is_purge_due()
+    assert residue(folder.path) == {}
+    for one in (view, somebody, other):
+        one.close()
+
+
+@pytest.mark.parametrize("layout", range(1, len(LAYOUTS)))
+def test_a_file_of_an_earlier_layout_is_emptied_of_every_word(
+    keys: Keys, folder: MemoryFolder, layout: int
+) -> None:
+    path = folder.claim()
+    topics = Written()
+    fulls = [
+        personal(topics, keys, number, f"{number} lives by the river {CANARIES[number % 3]}")
+        for number in range(120)
+    ]
+    view = View(path, NAMESPACE, ["people"], keys.open)
+    view.take(topics.records(), view.beginning())
+    view.database.execute("DROP TABLE hold; DROP INDEX version_written" if layout == 1 else "")
+    view.database.execute(f"PRAGMA user_version = {layout}")
+    view.close()
+    before = residue(folder.path)
+
+    keys.there = False
+    view = View(path, NAMESPACE, ["people"], keys.open)
+    for full in fulls:
+        topics.remove("people", "", full=full)
+    view.take(topics.records(), view.beginning())
+    assert view.purge()
+
+    assert list(before) == ["view-1.db"]
+    assert residue(folder.path) == {}
+    view.close()
+
+
+def test_a_damaged_file_is_never_set_aside_by_whoever_only_reads_it(folder: MemoryFolder) -> None:
+    path = folder.claim()
+    path.write_bytes(b"lives by the river " * 1_000)
+
+    for look in (
+        Reader,
+        every_version,
+        lambda path: hold_on(path, SUBJECT),
+        lambda path: holds_of_subject(path, SUBJECT),
+        lambda path: take_snapshot(path, folder.snapshots, NAMESPACE),
+    ):
+        with pytest.raises(StoreDamaged):
+            look(path)
+
+    assert list(path.parent.glob("view-*.db*")) == [path]
+
+
+def test_what_lies_beside_a_file_that_is_held_goes_with_those_that_nobody_holds(
+    folder: MemoryFolder,
+) -> None:
+    path = folder.claim()
+    for suffix in ("", "-new", ".damaged-1", ".damaged-1-wal"):
+        Path(f"{path}{suffix}").write_bytes(b"lives by the river")
+
+    folder.remove_unheld()
+
+    assert list(path.parent.glob("view-*.db*")) == [path]
