@@ -113,7 +113,10 @@ async def opened_memory(settings: "Settings", tenant: str) -> "AsyncGenerator[On
 
 @contextlib.asynccontextmanager
 async def memory_on(bus: "Bus", settings: "Settings", tenant: str) -> "AsyncGenerator[OnMemory]":
-    """Show memory as it is now, through a connection that is there already."""
+    """Show memory as it is now, through a connection that is there already.
+
+    Raises StaleView where it cannot all be read in two minutes; what was read so far is kept.
+    """
     from handrail.memory.sealing import opened
     from handrail.runtime.clock import WallClock
     from handrail.runtime.key_store import close_keys, open_keys
@@ -137,6 +140,7 @@ async def memory_on(bus: "Bus", settings: "Settings", tenant: str) -> "AsyncGene
     )
     try:
         await view.start()
+        view.check_current()  # or a hold would be missed, and a record be said not to be there
         sender = CommandSender(bus, namespace, tenant)
         yield OnMemory(bus, sender, spaces, keys, view, WallClock().now_ms())
     finally:

@@ -30,7 +30,7 @@ from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.memory_folder import MemoryFolder
 from handrail.runtime.memory_kept import Kept, kept_by
 from handrail.runtime.memory_log import ViewLog
-from handrail.wire.memory import HISTORY, AppliedMark, space_topic
+from handrail.wire.memory import FORGOTTEN_PREFIX, HISTORY, AppliedMark, space_topic
 from handrail.wire.record import Record, TopicPartition
 
 log = structlog.get_logger("handrail.memory")
@@ -39,7 +39,7 @@ R = TypeVar("R")
 
 BATCH_RECORDS_MAX: Final = 2_000
 INDEXED_AT_ONCE_MAX: Final = 10_000
-#: What is folded in the event loop's own thread, in 1 to 2 ms. In another one, each statement
+#: What is folded in the event loop's own thread, in some ms at most. In another one, each statement
 #: waits until the loop's thread has a pause: ten times as long where that is busy.
 IN_PLACE_COUNT_MAX, IN_PLACE_BYTES_MAX = 50, 32_768
 POLL_S: Final = 0.25
@@ -110,6 +110,7 @@ class Follower:
         self._barrier: _Barrier | None = None
         self._ask_again_s = 0.0
         self._snapshot_s: float | None = None
+        self._is_indexed = False  #: whether the words of all that was folded have been indexed once
         self._unsaved = 0  #: records folded since the last snapshot
         self._saving: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[_Barrier] | None = None
@@ -149,6 +150,7 @@ class Follower:
         if freshness is not self.freshness:
             log.info("view of memory", freshness=freshness.value)
         self.freshness = freshness
+        self._is_indexed &= freshness is not Freshness.LOADING
         self._moved()
 
     async def _turn(self) -> None:
@@ -243,9 +245,8 @@ class Follower:
             self._check_file()
             if records:
                 self._compare(view, records, places)
-                index = self.freshness is not Freshness.LOADING
-                take = partial(view.take, records, beginning, index=index)
-                in_place = index and self._is_quick(records)
+                take = partial(view.take, records, beginning, index=self._is_indexed)
+                in_place = self._is_indexed and self._is_quick(records)
                 if (take() if in_place else await in_thread(take)) is None:
                     raise _StartAgain
                 self._unsaved += len(records)
@@ -260,6 +261,8 @@ class Follower:
         """Say whether folding takes so little that nobody notices that the loop stands still."""
         if self._settings.opener is not None and self._settings.opener_waits:
             return False
+        if any((record.key or b"").startswith(FORGOTTEN_PREFIX) for record in records):
+            return False  # every version of somebody may have to go
         size_bytes = sum(len(record.value or b"") for record in records)
         return len(records) <= IN_PLACE_COUNT_MAX and size_bytes <= IN_PLACE_BYTES_MAX
 
@@ -309,6 +312,7 @@ class Follower:
                 partial(view.index_rest, INDEXED_AT_ONCE_MAX)
             ):
                 pass
+            self._is_indexed = True
             view.became_current(barrier.at_ms, barrier.marks)
             await self._drop_old_versions(view)
             self._barrier, self._ask_again_s = None, now_s + BARRIER_EVERY_S

@@ -40,10 +40,10 @@ class MemoryView:
         self._reader: Reader | None = None
         self._read_from: View | None = None  #: the filling whose file the reader has open
 
-    async def start(self) -> None:
+    async def start(self, *, within_s: float = START_S_MAX) -> None:
         """Fill the file up to the ends as they are now, and go on following.
 
-        Returns too when that takes longer than two minutes; then it says that it is behind.
+        Returns too when that takes longer than `within_s`; then it says that it is behind.
         Raises TopicsMissing, BrokerUnreachable, and what ends the following.
         """
         counts = await self._bus.admin.topics()
@@ -53,7 +53,7 @@ class MemoryView:
         self._following = asyncio.create_task(self._follower.run(), name="follow memory")
         self._following.add_done_callback(lambda _: self._tell())
         try:
-            async with asyncio.timeout(START_S_MAX):
+            async with asyncio.timeout(within_s):
                 await self._until(lambda: self.freshness is Freshness.CURRENT or self._has_ended)
         except TimeoutError:
             self._follower.become(Freshness.BEHIND)
@@ -75,6 +75,14 @@ class MemoryView:
         """Raise what ended the following, if anything has."""
         if self._following is not None and self._following.done():
             self._following.result()
+
+    def check_current(self) -> None:
+        """Raise StaleView unless all is here that was written before it was last looked.
+
+        For whoever says that something is not there, or does what rests on it.
+        """
+        if self.freshness is not Freshness.CURRENT:
+            raise self._stale(NOTHING_WRITTEN, START_S_MAX)
 
     async def close(self) -> None:
         """Stop following and give back the file."""

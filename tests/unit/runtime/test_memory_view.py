@@ -5,12 +5,24 @@ from pathlib import Path
 
 import pytest
 
+from handrail.errors import StaleView
 from handrail.runtime.memory_follower import IN_PLACE_BYTES_MAX
-from handrail.wire.memory import StoredRecord, full_key
+from handrail.runtime.memory_view import Freshness, MemoryView, ViewSettings
+from handrail.wire.memory import (
+    FORGOTTEN_PREFIX,
+    NOTHING_WRITTEN,
+    Command,
+    Op,
+    StoredRecord,
+    full_key,
+    space_topic,
+)
+from handrail.wire.record import Outgoing
 from tests.promises.ground import Ground
-from tests.promises.memory_scribe import TENANT, Scribe
+from tests.promises.memory_scribe import SPACES, TENANT, Scribe
 from tests.promises.memory_view import *  # noqa: F403 - every test of it is a test of this file
 from tests.promises.memory_view import view_of
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -35,7 +47,61 @@ async def test_what_is_folded_in_no_time_does_not_wait_for_a_thread_and_all_else
         scribe = await Scribe.begin(ground, bus)
         settings = {"opener": opener, "opener_waits": opener_waits}
         async with view_of(ground, bus, tmp_path, **settings) as view:
-            wanted = await scribe.put("facts", "order/1", {"text": "x" * bytes_count})
+            wanted = await scribe.put("facts", "order/1", "x" * bytes_count, sealed=True)
             assert await view.get("facts", full_key(TENANT, "order/1"), wanted=wanted) is not None
 
     assert {one == threading.get_ident() for one in threads} == {in_place}
+
+
+async def test_what_takes_longer_to_fill_than_a_start_waits_is_neither_believed_nor_in_the_way(
+    ground: Ground, tmp_path: Path
+) -> None:
+    threads: set[int] = set()
+
+    def opener(stored: StoredRecord) -> StoredRecord:
+        threads.add(threading.get_ident())
+        return stored
+
+    settings = ViewSettings(ground.namespace, SPACES, tmp_path, opener, opener_waits=False)
+    async with ground.bus() as bus:
+        scribe = await Scribe.begin(ground, bus)
+        for number in range(5):
+            await scribe.put("facts", f"order/{number}", "sealed", sealed=True)
+        view = MemoryView(bus, settings)
+
+        await view.start(within_s=0)
+        behind = view.freshness
+        with pytest.raises(StaleView) as stale:
+            view.check_current()
+        await until(lambda: view.freshness is Freshness.CURRENT)
+
+        assert behind is Freshness.BEHIND
+        assert "it is being read" in str(stale.value)
+        assert threads
+        assert threading.get_ident() not in threads
+        view.check_current()
+        await view.close()
+
+
+async def test_somebody_is_forgotten_beside_the_loop_however_little_says_so(
+    ground: Ground, tmp_path: Path
+) -> None:
+    threads: set[int] = set()
+
+    def opener(stored: StoredRecord) -> None:
+        threads.add(threading.get_ident())
+
+    full = full_key(TENANT, "order/1", subject="d1")
+    async with ground.bus() as bus:
+        scribe = await Scribe.begin(ground, bus)
+        await scribe.put("facts", "", "sealed", full=full, sealed=True)
+        async with view_of(ground, bus, tmp_path, opener=opener, opener_waits=False) as view:
+            threads.clear()
+            topic = ground.topic(space_topic("facts"))
+            said = Command(op=Op.FORGET, space="", key="d1", by="person:ada")
+            key = FORGOTTEN_PREFIX + f"{TENANT}/~d1".encode()
+            await bus.sender().send(Outgoing(topic, key, said.encode()))
+            await until(lambda: threads)
+
+            assert threading.get_ident() not in threads
+            assert await view.history("facts", full, wanted=NOTHING_WRITTEN) == []
