@@ -5,6 +5,7 @@ of every space's topic and of the history, answers the askers, and tells the led
 transaction with how far it has read. A topic of memory that would lose records is refused by name.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -18,11 +19,13 @@ from handrail.errors.memory import (
 )
 from handrail.errors.topics import TopicsMissing
 from handrail.runtime.clock import Clock
-from handrail.runtime.keeper_book import KeeperBook, Known
+from handrail.runtime.keeper_book import KeeperBook
+from handrail.runtime.keeper_known import Known
 from handrail.runtime.single_writer import BATCH_RECORDS_MAX, SingleWriter
 from handrail.runtime.single_writer_partition import WriterPlan
 from handrail.wire.limits import MEMORY_PARTITIONS_MAX
 from handrail.wire.memory import COMMANDS, HISTORY, space_topic
+from handrail.wire.record import Record
 
 KEEPER: Final = "keeper"
 _POLICY: Final = "cleanup.policy"
@@ -56,7 +59,11 @@ def keeper(
         counts = await bus.admin.topics()
         await check_topics(bus, namespace, own, counts)
         known.partitions = counts[f"{namespace}.{COMMANDS}"]
-        known.answers = {n: count for n, count in counts.items() if n.endswith(".answers")}
+        known.learn_answers(counts)
+
+    async def see(records: Sequence[Record]) -> None:
+        if known.wants_look(namespace, records, time.monotonic()):
+            known.learn_answers(await bus.admin.topics())
 
     return SingleWriter(
         bus,
@@ -65,6 +72,7 @@ def keeper(
         clock,
         batch_records_max=batch_records_max,
         look=look,
+        see=see,
     )
 
 

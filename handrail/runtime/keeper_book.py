@@ -7,7 +7,7 @@ are written together; what was decided and not committed is forgotten.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final, assert_never
 
 import structlog
@@ -32,6 +32,7 @@ from handrail.memory.rights import refused_right, tenant_of, tenant_part
 from handrail.memory.shelf import Place, Shelf
 from handrail.runtime.keeper_batch import Batch
 from handrail.runtime.keeper_hearing import OF_SUBJECTS, hear
+from handrail.runtime.keeper_known import Known
 from handrail.runtime.keeper_reading import (
     Foreign,
     Forgotten,
@@ -68,14 +69,6 @@ from handrail.wire.record import Outgoing, Record
 log = structlog.get_logger(__name__)
 
 EXPIRED_COUNT_MAX: Final = 500  #: records that one transaction removes
-
-
-@dataclass
-class Known:
-    """What the keeper's process knows of the broker; looked up before a partition is opened."""
-
-    partitions: int = 1
-    answers: Mapping[str, int] = field(default_factory=dict[str, int])  #: topic → partitions
 
 
 class KeeperBook:

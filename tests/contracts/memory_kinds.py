@@ -4,7 +4,8 @@ from pydantic import BaseModel
 
 from handrail.bus.murmur2 import partition_for
 from handrail.contract.memory import Memory, MemoryClass
-from handrail.runtime.keeper_book import KeeperBook, Known
+from handrail.runtime.keeper_book import KeeperBook
+from handrail.runtime.keeper_known import Known
 from handrail.wire import ids
 from handrail.wire.codec import encode_headers
 from handrail.wire.envelope import Envelope

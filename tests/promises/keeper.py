@@ -95,6 +95,23 @@ async def test_whatever_stands_on_the_commands_is_answered_and_stops_nothing(
         assert [type(event) for event in said].count(MemoryWritten) == 1
 
 
+async def test_an_agent_that_came_after_the_keeper_is_answered(ground: Ground) -> None:
+    async with ground.bus() as bus:
+        askers = await Askers.prepared(ground, bus)
+        async with keeping(bus, ground):
+            sooner = command(Op.PUT, "facts", "order/1", {"text": "a"}, expect=0)
+            await askers.ask(sooner)  # the partition of both is open
+            await ground.prepare(bus, "novice.answers")
+            later = replace(sooner, expect=1, value={"text": "b"})
+            sent = await askers.send(later, reply_to="novice.answers/0")
+
+            async def heard() -> list[str]:
+                told = await ground.records(bus, "novice.answers")
+                return [(record.header("ce_for") or b"").decode() for record in told]
+
+            assert await until(heard, within_s=10, what="the novice is answered") == [sent]
+
+
 async def test_a_topic_that_would_lose_records_is_refused_by_name(ground: Ground) -> None:
     async with ground.bus() as bus:
         await Askers.prepared(ground, bus)

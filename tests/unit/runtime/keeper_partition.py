@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from handrail.contract.memory import Access, Memory, MemoryClass, PersonalData, Quota
 from handrail.ledger.event_record import UnknownEvent, decode
 from handrail.ledger.memory_event import MemoryRefused, MemoryWritten
-from handrail.runtime.keeper_book import EXPIRED_COUNT_MAX, KeeperBook, Known
+from handrail.runtime.keeper_book import EXPIRED_COUNT_MAX, KeeperBook
+from handrail.runtime.keeper_known import Known
 from handrail.wire.codec import encode_headers
 from handrail.wire.memory import APPLIED_KEY, Answer, AppliedMark, Command, Op, StoredRecord
 from handrail.wire.record import Outgoing, Record
