@@ -94,6 +94,8 @@ def read_own(record: Record, space: str) -> Standing:
         return Foreign(place, str(error.facts["detail"]))
     if (stored.space, stored.key) != place:
         return Foreign(place, f"it says that it is {stored.space[:80]} {stored.key[:80]!r}")
+    if not 0 < stored.version < 10**VERSION_DIGITS_MAX:
+        return Foreign(place, f"it says that it is version {stored.version}")
     return There(stored, len(record.value), digest_of(record.value))
 
 

@@ -7,7 +7,15 @@ from handrail.memory.asked import Usage
 from handrail.memory.bodies import Bodies
 from handrail.memory.deciding import digest_of
 from handrail.runtime.keeper_reading import VERSION_HEADER
-from handrail.wire.memory import APPLIED_KEY, HOLD_PREFIX, Command, Op, StoredRecord, full_key
+from handrail.wire.memory import (
+    APPLIED_KEY,
+    HOLD_PREFIX,
+    INT_MAX,
+    Command,
+    Op,
+    StoredRecord,
+    full_key,
+)
 from handrail.wire.record import Record
 from tests.promises.memory_askers import TENANT, command
 from tests.unit.runtime.keeper_partition import Partition, about, add_one
@@ -21,6 +29,13 @@ FOREIGN_BODIES = [
         space="facts", key="acme/-/f", version=9, type_name="t", value=1,
         applied=1, written_ms=1, agent="a",
     ).encode().replace(b"acme/-/f", b"acme/-/g"),
+    *(
+        StoredRecord(
+            space="facts", key="acme/-/f", version=version, type_name="t", value=1,
+            applied=1, written_ms=1, agent="a",
+        ).encode()
+        for version in (-1, 0, INT_MAX)
+    ),
 ]  # fmt: skip
 
 
