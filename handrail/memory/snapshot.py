@@ -65,8 +65,13 @@ def take_snapshot(source: Path, folder: Path, namespace: str) -> Path:
     return path
 
 
-def newest_snapshot(folder: Path, namespace: str, current_since_ms: int) -> Path | None:
-    """Give the newest that is whole and as young as that; remove those that are not whole."""
+def newest_snapshot(
+    folder: Path, namespace: str, current_since_ms: int, now_ms: int
+) -> Path | None:
+    """Give the newest that is whole and as young as that; remove those that are not whole.
+
+    One from the future was written by another clock: its age cannot be known.
+    """
     for path in sorted(folder.glob(f"{_NAME}*.json"), key=_number, reverse=True):
         file = path.with_suffix(".db")
         manifest = _read_manifest(path)
@@ -75,7 +80,7 @@ def newest_snapshot(folder: Path, namespace: str, current_since_ms: int) -> Path
             log.warning("snapshot of memory passed over", file=str(file), why=reason)
             _remove(folder, _number(path))
         elif manifest is not None and manifest.namespace == namespace:
-            return file if manifest.current_ms >= current_since_ms else None
+            return file if current_since_ms <= manifest.current_ms <= now_ms else None
     return None
 
 

@@ -55,10 +55,10 @@ class MemoryFolder:
             path=self.path, folder=self.path, reason=f"{VIEWS_COUNT_MAX} processes hold a view."
         )
 
-    def restore(self, namespace: str, current_since_ms: int) -> bool:
+    def restore(self, namespace: str, current_since_ms: int, now_ms: int) -> bool:
         """Put a checked snapshot in the place of our file; False when there is none."""
         file = self.claim()
-        found = newest_snapshot(self.snapshots, namespace, current_since_ms)
+        found = newest_snapshot(self.snapshots, namespace, current_since_ms, now_ms)
         if found is None:
             return False
         self.remove()

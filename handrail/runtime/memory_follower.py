@@ -183,7 +183,7 @@ class Follower:
         self._shut()
         now_ms = settings.clock.now_ms()
         since_ms = self._kept.since_ms(now_ms)
-        restore = partial(self._folder.restore, settings.namespace, since_ms)
+        restore = partial(self._folder.restore, settings.namespace, since_ms, now_ms)
         if not path.exists() and await in_thread(restore):
             log.info("view of memory begins with a snapshot", file=str(path))
         view = self._opened(path)

@@ -318,7 +318,13 @@ def _read(cls: type[R], body: bytes | None, topic: str, words: Mapping[str, type
     try:
         for name, enum in words.items():
             found[name] = enum(found.get(name, ""))
-        facts = {name: _fact(name, found[name], shapes[name]) for name in found if name in shapes}
+        facts: dict[str, Any] = {}
+        for name, fact in found.items():
+            kinds = shapes.get(name)
+            if kinds is not None:
+                # Most are texts; a view reads hundreds of thousands of these.
+                is_text = type(fact) is str and str in kinds
+                facts[name] = fact if is_text else _fact(name, fact, kinds)
         return cls(**facts)
     except (TypeError, ValueError) as error:
         raise MemoryRecordInvalid(detail=str(error), topic=topic) from error

@@ -50,7 +50,17 @@ def test_a_copy_that_its_process_was_killed_over_goes_with_the_next_one(
     kept = take_snapshot(view, folder, NAMESPACE)
 
     assert names(folder) == ["snapshot-2.db", "snapshot-2.json"]
-    assert newest_snapshot(folder, NAMESPACE, 1) == kept
+    assert newest_snapshot(folder, NAMESPACE, 1, 1_000) == kept
+
+
+@pytest.mark.parametrize(("since_ms", "now_ms"), [(1_001, 2_000), (1, 999)])
+def test_a_copy_that_is_too_old_or_from_the_future_is_not_begun_with(
+    view: Path, tmp_path: Path, since_ms: int, now_ms: int
+) -> None:
+    folder = tmp_path / "snapshots"
+    take_snapshot(view, folder, NAMESPACE)
+
+    assert newest_snapshot(folder, NAMESPACE, since_ms, now_ms) is None
 
 
 def test_nothing_is_left_of_copies_that_are_removed(view: Path, tmp_path: Path) -> None:
