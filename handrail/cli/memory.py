@@ -268,9 +268,11 @@ async def _put(
 async def _search(
     settings: "Settings", name: str, text: str, count: int, whose: Whose
 ) -> list[MemoryRow]:
+    from handrail.memory.rights import tenant_part
+
     async with opened_memory(settings, whose.tenant) as memory:
         space = known_space(memory.spaces, name)
-        prefix = f"{whose.tenant}/"
+        prefix = f"{tenant_part(whose.tenant)}/"
         if whose.subject is not None or whose.task is not None:
             prefix = full_key_of(space, "x", whose, memory).removesuffix("x")
         found = await memory.view.search(name, prefix, text, count, wanted=_anything())

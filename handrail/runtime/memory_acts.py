@@ -112,7 +112,7 @@ class MemoryActs:
 
     async def versions(self) -> list[StoredRecord]:
         """Read every version of the tenant's records that is kept, removals too."""
-        own = f"{self._ground.sender.tenant}/"
+        own = f"{tenant_part(self._ground.sender.tenant)}/"
         found = await asyncio.to_thread(every_version, self._ground.view.file)
         return [one for one in found if one.key.startswith(own)]
 

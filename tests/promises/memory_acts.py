@@ -83,12 +83,16 @@ def acts(memory: OnMemory, reason: str = "a test") -> MemoryActs:
     return MemoryActs(memory, Person("eve", reason))
 
 
+def full_of(memory: OnMemory, key: str, about: str | None) -> str:
+    tenant = memory.sender.tenant
+    return full_key(tenant, key, subject=about and memory.keys.digest(tenant, about))
+
+
 async def put(
     memory: OnMemory, space: str, key: str, value: Any, *, about: str | None = None, **facts: Any
 ) -> str | None:
     """Write as an agent does, its subject sealed; give why it was refused, if it was."""
-    subject = None if about is None else memory.keys.digest(TENANT, about)
-    full = full_key(TENANT, key, subject=subject)
+    full = full_of(memory, key, about)
     now = await memory.view.get(space, full, wanted=NOTHING_WRITTEN)
     command = Command(
         op=Op.PUT,
@@ -105,8 +109,7 @@ async def put(
 
 
 async def read(memory: OnMemory, space: str, key: str, *, about: str | None = None) -> Any:
-    subject = None if about is None else memory.keys.digest(TENANT, about)
-    full = full_key(TENANT, key, subject=subject)
+    full = full_of(memory, key, about)
     found = await memory.view.get(space, full, wanted=NOTHING_WRITTEN)
     clear = None if found is None else opened(found, memory.keys)
     return None if clear is None else clear.value
@@ -132,6 +135,25 @@ async def test_an_undone_task_leaves_memory_as_it_was(ground: Ground, tmp_path: 
         assert await read(memory, "facts", "bill") is None
         assert await read(memory, "tastes", "drink", about=ADA) is None
         assert (await acts(memory).undoing(TASK)).is_empty
+
+
+async def test_a_tenant_whose_name_has_a_slash_takes_back_and_forgets_like_any_other(
+    ground: Ground, tmp_path: Path
+) -> None:
+    async with ground.bus() as bus, on_memory(ground, bus, tmp_path) as memory:
+        theirs = replace(memory, sender=CommandSender(bus, ground.namespace, "acme/eu", TASK))
+        await put(theirs, "facts", "order", {"text": "paid"})
+        await put(theirs, "tastes", "drink", {"text": "tea"}, about=ADA)
+        await put(memory, "tastes", "drink", {"text": "tea"}, about=ADA)
+
+        undoing = await acts(theirs).undoing(TASK)
+        plan = await acts(theirs).forgetting(ADA)
+        receipt = await acts(theirs).forget(ADA, plan, tmp_path / "views")
+
+        assert [change.space for change in undoing.changes] == ["facts", "tastes"]
+        assert (receipt.tenant, receipt.records, receipt.versions) == ("acme/eu", 1, 1)
+        assert await read(theirs, "tastes", "drink", about=ADA) is None
+        assert await read(memory, "tastes", "drink", about=ADA) == {"text": "tea"}
 
 
 async def test_what_was_written_since_the_plan_is_a_conflict_and_stays(
