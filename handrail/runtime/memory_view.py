@@ -76,6 +76,14 @@ class MemoryView:
         if self._following is not None and self._following.done():
             self._following.result()
 
+    async def until_current(self) -> None:
+        """Return once all is here, however long that takes. Raises what ends the following.
+
+        For whoever takes what is not here for what is not there. The broker is waited for too.
+        """
+        await self._until(lambda: self.freshness is Freshness.CURRENT or self._has_ended)
+        self.check_alive()
+
     def check_current(self) -> None:
         """Raise StaleView unless all is here that was written before it was last looked.
 

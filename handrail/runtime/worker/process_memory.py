@@ -70,9 +70,13 @@ class ProcessMemory:
         return Path(self._opened.enter_context(folder))
 
     async def start(self) -> None:
-        """Fill the view. Raises TopicsMissing, and what the broker's absence raises."""
+        """Fill the view, however long it takes. Raises TopicsMissing, BrokerUnreachable.
+
+        Of what is not read yet a handler would be told that it is not there.
+        """
         if self.view is not None:
             await self.view.start()
+            await self.view.until_current()
 
     def check_alive(self) -> None:
         """Raise what ended the view, if anything has."""

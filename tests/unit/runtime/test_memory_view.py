@@ -73,7 +73,7 @@ async def test_what_takes_longer_to_fill_than_a_start_waits_is_neither_believed_
         behind = view.freshness
         with pytest.raises(StaleView) as stale:
             view.check_current()
-        await until(lambda: view.freshness is Freshness.CURRENT)
+        await view.until_current()
 
         assert behind is Freshness.BEHIND
         assert "it is being read" in str(stale.value)
