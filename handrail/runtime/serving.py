@@ -85,10 +85,11 @@ class ServedAgents:
         self._process = process
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop`, then drain."""
+        """Serve until `stop`, then drain; nothing is begun once it is set."""
         try:
-            await self._process.start()
-            await self._process.run(stop)
+            if await _done_before(stop, self._process.prepare()):
+                await self._process.start()
+                await self._process.run(stop)
         finally:
             await self._process.close()
 
@@ -104,6 +105,22 @@ class ServedAgents:
             waits_for=self._process.gates.in_words() or "",
             closed={where: why for one in all_of_them for where, why in one.closed.items()},
         )
+
+
+async def _done_before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do work that nobody has to wait for, unless `stop` is set first. Raises what it raises."""
+    working = asyncio.create_task(work, name="prepare to serve")
+    stopping = asyncio.create_task(stop.wait(), name="stop of what is not ready")
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            return False
+        await working
+        return True
+    finally:
+        for task in (stopping, working):
+            task.cancel()
+            await asyncio.wait({task})
 
 
 class ServedWriter:

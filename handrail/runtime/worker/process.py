@@ -97,6 +97,7 @@ class AgentProcess:
     ) -> None:
         """Serve `agents`, which are some or all of `team`, through `bus`."""
         self._settings = settings
+        self._is_prepared = False
         self.gates = ProviderGates()
         door, traffic = Door(), Traffic()
         turns = Turns() if any(agent.reads.priorities for agent in agents) else None
@@ -136,13 +137,19 @@ class AgentProcess:
             for agent in agents
         ]
 
-    async def start(self) -> None:
-        """Read what people have switched and what is remembered, then join every agent's group.
+    async def prepare(self) -> None:
+        """Read what people have switched and what is remembered, however long that takes.
 
         Raises the first thing that is wrong.
         """
         await self._control.start()
         await self._memory.start()
+        self._is_prepared = True
+
+    async def start(self) -> None:
+        """Prepare, unless that was done, then join every agent's group. Raises likewise."""
+        if not self._is_prepared:
+            await self.prepare()
         for worker in self._workers:
             await worker.start()
 

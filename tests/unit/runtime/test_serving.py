@@ -1,12 +1,22 @@
 """What a served part says of itself."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
+from handrail import Memory, MemoryClass, Topic, agent
+from handrail.bus.in_process import InProcessBus
+from handrail.bus.in_process_consumer import InProcessTail
 from handrail.bus.stray import stray_cancellations_told
+from handrail.contract.team import TeamDescription
 from handrail.errors import BrokerUnreachable
-from handrail.runtime.serving import ServedWriter
+from handrail.runtime.serving import ServedAgents, ServedWriter
+from handrail.runtime.worker.process import AgentProcess, ProcessSettings
+from handrail.testing.model import ScriptedModel
+from handrail.testing.unscripted import Surprises
+from handrail.wire.memory import HISTORY
+from handrail.wire.record import Outgoing, Record, TopicPartition
 from tests.promises.ground import Ground
 from tests.promises.registrar import prepared, read_to_the_end, running
 from tests.unit.ledger.told import Story
@@ -71,3 +81,54 @@ async def test_whoever_is_told_to_end_ends_without_a_word_about_the_broker() -> 
 
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+class Silent(InProcessTail):
+    """A reader to whom nothing ever comes."""
+
+    async def poll(self, *, timeout_s: float, records_max: int = 500) -> list[Record]:
+        del timeout_s, records_max
+        await asyncio.Event().wait()
+        return []
+
+
+class Unread(InProcessBus):
+    """A bus on which memory is never read to its end."""
+
+    has_begun = False
+
+    async def tail(self, positions: Mapping[TopicPartition, int]) -> InProcessTail:
+        self.has_begun = True
+        return Silent(self.broker, self.line, positions)
+
+
+async def test_a_process_that_still_reads_memory_ends_when_it_is_told_to(ground: Ground) -> None:
+    names, notes = Topic("names", carries=str), Memory("notes", carries=str, keeps=MemoryClass.FACT)
+
+    @agent(reads=names)
+    async def reader(name: str) -> None:
+        del name
+
+    team = TeamDescription([reader], spaces=[notes])
+    async with ground.bus() as bus:
+        assert isinstance(bus, InProcessBus)
+        await ground.prepare(bus, "control", HISTORY, compacted=[notes.topic])
+        scribe = await ground.connect()
+        record = Outgoing(ground.topic(notes.topic), b"acme/-/k", b"{}", ())
+        await scribe.sender().send(record)
+        unread = Unread(bus.broker)
+        await unread.start()
+        settings = ProcessSettings(namespace=ground.namespace)
+        served = ServedAgents(
+            AgentProcess(unread, [reader], team, ScriptedModel(Surprises()), settings)
+        )
+        stop = asyncio.Event()
+
+        running = asyncio.create_task(served.run(stop))
+        await until(lambda: unread.has_begun and not running.done())
+        stop.set()
+        await asyncio.wait_for(running, 10)
+
+        assert await bus.admin.members(f"{ground.namespace}.reader") == {}
+        await scribe.close()
+        await unread.close()
