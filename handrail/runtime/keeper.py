@@ -46,11 +46,17 @@ def keeper(
     """
     known = Known()
     own = tuple(space_topic(name) for name in sorted(spaces))
+
+    async def learn(records: Sequence[Record]) -> None:
+        if known.wants_look(namespace, records, time.monotonic()):
+            known.learn_answers(await bus.admin.topics())
+
     plan = WriterPlan(
         namespace=namespace,
         name=KEEPER,
         reads=COMMANDS,
         owns=own,
+        learn=learn,
         cut=CommandsCut,
         shrunk=MemoryShrunk,
     )
@@ -61,10 +67,6 @@ def keeper(
         known.partitions = counts[f"{namespace}.{COMMANDS}"]
         known.learn_answers(counts)
 
-    async def see(records: Sequence[Record]) -> None:
-        if known.wants_look(namespace, records, time.monotonic()):
-            known.learn_answers(await bus.admin.topics())
-
     return SingleWriter(
         bus,
         plan,
@@ -72,7 +74,6 @@ def keeper(
         clock,
         batch_records_max=batch_records_max,
         look=look,
-        see=see,
     )
 
 

@@ -42,10 +42,6 @@ async def _at_nothing() -> None:
     """Take the topics as they are."""
 
 
-async def _as_they_are(_: Sequence[Record]) -> None:
-    """Need nothing more to take them."""
-
-
 @dataclass(slots=True, eq=False)
 class _Opening:
     """One opening of a partition, and what was read under it and is in no transaction yet."""
@@ -71,15 +67,12 @@ class SingleWriter:
         *,
         batch_records_max: int = BATCH_RECORDS_MAX,
         look: Callable[[], Awaitable[None]] = _at_nothing,
-        see: Callable[[Sequence[Record]], Awaitable[None]] = _as_they_are,
     ) -> None:
         """`make_book` gives an empty book for a partition number.
 
         Before each opening of a partition, `look` sees whether the topics are as they have to be.
-        Before each batch is taken, `see` learns what has to be known for it.
         """
         self._look = look
-        self._see = see
         self._batch_records_max = batch_records_max
         self._bus = bus
         self._plan = plan
@@ -236,7 +229,8 @@ class SingleWriter:
         partition = self._shelf[where]  # it may go elsewhere while we look; then it refuses
         try:
             with self._reopening(where):
-                await self._see(batch)
+                if self._plan.learn is not None:
+                    await self._plan.learn(batch)
                 taken = await partition.take(batch, self._clock.now_ms())
                 self._handled_count += taken
         finally:

@@ -32,6 +32,8 @@ RECALL_GAP_OFFSETS_MAX = 200  #: own records that lie closer are read back in on
 
 #: Gives what time alone has made due on topics that others write as well: partition, and now.
 Sweep = Callable[[int, int], Awaitable[Sequence[Outgoing]]]
+#: Learns what has to be known of the broker before a batch is taken.
+Learn = Callable[[Sequence[Record]], Awaitable[None]]
 
 
 class OwnPlace(NamedTuple):
@@ -98,6 +100,7 @@ class WriterPlan:
     reads: str
     owns: tuple[str, ...]  #: on the first of them it proves that a partition is its
     sweep: Sweep | None = None  #: once a day
+    learn: Learn | None = None  #: before each batch
     cut: type[HandrailError] = LedgerCut  #: for what was deleted before it was read
     shrunk: type[HandrailError] = LedgerShrunk  #: for a topic that ends before what was read of it
 
