@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from handrail.contract.retry_after import bounded_s
+
 
 class RetryClass(StrEnum):
     """What may be done with a request that failed."""
@@ -194,12 +196,16 @@ class Refused(Exception):
         retry_after_s: float | None = None,
         retry: RetryClass | None = None,
     ) -> None:
-        """Refuse in one of the 23 states; `detail` says what happened this time."""
+        """Refuse in one of the 23 states; `detail` says what happened this time.
+
+        `retry_after_s` may be what somebody else has said: more than anybody waits is cut, and
+        what is no time to wait is left out.
+        """
         self.state = State(state)
         self.title = title or self.state.headline
         self.detail = detail or self.title
         self.remedy = remedy or self.state.remedy
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = bounded_s(retry_after_s)
         self.retry = RetryClass(retry or self.state.retry_class)
         super().__init__(state, detail)
 

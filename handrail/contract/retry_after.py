@@ -9,6 +9,10 @@ from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from math import isfinite
+from typing import Final, SupportsFloat, cast
+
+#: Nobody waits for longer; a larger number may be one that no record can hold.
+WAIT_S_MAX: Final = 10 * 366 * 86_400.0
 
 
 def retry_after_s(header: str | None, now_ms: int) -> float:
@@ -22,7 +26,21 @@ def retry_after_s(header: str | None, now_ms: int) -> float:
     except ValueError:
         at_s = _date_s(text)
         seconds = 0.0 if at_s is None else at_s - now_ms / 1000
-    return max(0.0, seconds) if isfinite(seconds) else 0.0
+    return bounded_s(seconds) or 0.0
+
+
+def bounded_s(seconds: object) -> float | None:
+    """Give a time to wait, at most WAIT_S_MAX; None for what is none, such as NaN or less than 0.
+
+    Never raises: whoever is asked to wait has the number from somebody else.
+    """
+    try:
+        wait_s = float(cast("SupportsFloat", seconds))
+    except (TypeError, ValueError):
+        return None
+    except OverflowError:
+        return WAIT_S_MAX if cast("int", seconds) > 0 else None
+    return min(wait_s, WAIT_S_MAX) if isfinite(wait_s) and wait_s >= 0 else None
 
 
 def wait_asked_s(header: Callable[[str], object]) -> float | None:

@@ -12,7 +12,7 @@ from typing import cast
 from pydantic import ValidationError
 
 from handrail.contract.failure import Refused, State
-from handrail.contract.retry_after import wait_asked_s
+from handrail.contract.retry_after import WAIT_S_MAX, bounded_s, wait_asked_s
 from handrail.errors import (
     FailureClass,
     HandrailError,
@@ -41,6 +41,7 @@ _UNBILLED = (
     ModelRequestRefused,
     ModelUnreachable,
 )
+_WAIT_MS_MAX = round(WAIT_S_MAX * 1_000)
 _PASSING_STATUS = frozenset({408, 425})  #: too slow, too early: they blame no one for good
 
 
@@ -68,7 +69,7 @@ class Failure:
             return cls(
                 FailureClass(str(facts.get("class"))),
                 facts.get("quick_only") is True,
-                after_ms if type(after_ms) is int and after_ms > 0 else None,
+                min(after_ms, _WAIT_MS_MAX) if type(after_ms) is int and after_ms > 0 else None,
             )
         except ValueError:
             return cls(FailureClass.TRANSIENT, quick_only=True)
@@ -148,8 +149,8 @@ def _is_unnamed(error: HandrailError) -> bool:
 
 
 def _with_wait(failure: Failure, wait_s: object) -> Failure:
-    seconds = _seconds(wait_s)
-    if seconds is None or failure.failure_class is FailureClass.FATAL:
+    seconds = bounded_s(wait_s)
+    if not seconds or failure.failure_class is FailureClass.FATAL:
         return failure
     return Failure(failure.failure_class, failure.quick_only, round(seconds * 1_000))
 
@@ -187,14 +188,8 @@ def _held(thing: object) -> Mapping[str, object]:
 
 def _retry_after_s(facts: Mapping[str, object]) -> float | None:
     headers = facts.get("headers", facts.get("hdrs"))
-    get = getattr(headers, "get", None)
-    return wait_asked_s(get) if callable(get) else None
-
-
-def _seconds(said: object) -> float | None:
-    """Give a positive, finite number of seconds."""
     try:
-        seconds = float(cast("str", said))
-    except (TypeError, ValueError):
+        get = getattr(headers, "get", None)
+        return wait_asked_s(get) if callable(get) else None
+    except Exception:  # noqa: BLE001 - headers of a stranger's class may raise what they like
         return None
-    return seconds if 0 < seconds < float("inf") else None

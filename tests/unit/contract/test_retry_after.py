@@ -1,8 +1,11 @@
 """How long a provider asks to be left alone is understood in every form that HTTP has for it."""
 
+from typing import Any
+
 import pytest
 
-from handrail.contract.retry_after import retry_after_s, wait_asked_s
+from handrail.contract.failure import Refused, State
+from handrail.contract.retry_after import WAIT_S_MAX, retry_after_s, wait_asked_s
 
 AT_S = 784_111_777  #: 06 Nov 1994, 08:49:37 GMT
 DATES = (
@@ -62,3 +65,28 @@ def test_an_answer_asks_for_a_wait_only_where_it_is_known_how_long(
     headers: dict[str, object], wait_s: float | None
 ) -> None:
     assert wait_asked_s(headers.get) == wait_s
+
+
+@pytest.mark.parametrize("header", ["1e308", "99999999999999999999", "1" + "0" * 300])
+def test_a_wait_that_nobody_waits_for_is_cut(header: str) -> None:
+    assert retry_after_s(header, AT_S * 1_000) == WAIT_S_MAX
+
+
+@pytest.mark.parametrize(
+    ("said", "wait_s"),
+    [
+        (7, 7.0),
+        (10**30, WAIT_S_MAX),
+        (10**400, WAIT_S_MAX),
+        (-(10**400), None),
+        (float("inf"), None),
+        (float("nan"), None),
+        (-1, None),
+        ("soon", None),
+        (None, None),
+    ],
+)
+def test_a_refusal_asks_for_no_longer_wait_than_can_be_recorded(
+    said: Any, wait_s: float | None
+) -> None:
+    assert Refused(State.RATE_LIMITED, retry_after_s=said).retry_after_s == wait_s

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from handrail import Refused, State
+from handrail.contract.retry_after import WAIT_S_MAX
 from handrail.errors import (
     FailureClass,
     HandrailError,
@@ -112,6 +113,8 @@ def test_a_refusal_says_how_long_to_wait() -> None:
         (429, "-5", Failure(THROTTLED)),
         (429, "inf", Failure(THROTTLED)),
         (429, "nan", Failure(THROTTLED)),
+        (429, "1e308", Failure(THROTTLED, retry_after_ms=round(WAIT_S_MAX * 1_000))),
+        (503, "9" * 20, Failure(THROTTLED, retry_after_ms=round(WAIT_S_MAX * 1_000))),
         (500, None, Failure(TRANSIENT)),
         (503, None, Failure(TRANSIENT)),
         (503, "2", Failure(THROTTLED, retry_after_ms=2_000)),
@@ -145,3 +148,20 @@ def test_a_web_error_without_an_answer_is_unknown() -> None:
     error.response = None  # type: ignore[assignment]  # as requests has it when nothing came
 
     assert classify(error) == Failure(TRANSIENT, quick_only=True)
+
+
+def test_headers_that_cannot_be_asked_say_nothing() -> None:
+    class Headers:
+        def get(self, name: str) -> str:
+            raise LookupError(name)
+
+    error = WebError(429)
+    error.response.headers = Headers()  # type: ignore[assignment]  # of a stranger's own class
+
+    assert classify(error) == Failure(THROTTLED)
+
+
+def test_what_another_process_says_of_a_wait_is_bounded() -> None:
+    said = Failure.of({"class": "throttled", "retry_after_ms": 2**70})
+
+    assert said == Failure(THROTTLED, retry_after_ms=round(WAIT_S_MAX * 1_000))
