@@ -13,6 +13,7 @@ from handrail import (
     Integrity,
     Reach,
     Refused,
+    State,
     TaskFailed,
     agent,
     results,
@@ -199,3 +200,37 @@ async def test_a_handler_hears_of_any_error_of_a_tool_in_a_state_and_the_log_has
     assert "hunter2" not in told
     assert bank.heard[0].__cause__ is None
     assert "hunter2" in "".join(capsys.readouterr())
+
+
+class Busy(Exception):
+    """As HTTP clients say that a server wants to be left alone, for as long as it likes to say."""
+
+    def __init__(self, wait: str) -> None:
+        super().__init__("busy")
+        self.status, self.headers = 429, {"retry-after": wait}
+
+
+@pytest.mark.parametrize("wait", ["9" * 20, "1e308"])
+@pytest.mark.parametrize("name", ["look", "pay_once"])
+async def test_a_server_that_asks_for_a_wait_that_no_record_holds_ends_its_own_task_alone(
+    team_of: TeamOf, bank: type[Bank], name: str, wait: str
+) -> None:
+    bank.after = [Busy(wait)]
+    async with team_of(trusting, tools=TOOLS.values(), partitions=1) as team:
+        task = await real(team).submit(jobs, name)
+        with pytest.raises(TaskFailed, match="deadline"):
+            await task.result(str)
+
+        assert await (await team.submit(jobs, name)).result(str) == "2"
+    assert len(bank.paid) == 2
+
+
+async def test_half_a_character_in_the_words_of_a_refusal_is_shown_and_leaves_nothing_in_doubt(
+    team_of: TeamOf, bank: type[Bank]
+) -> None:
+    bank.after = [Refused(State.NOT_FOUND, "there is no file a\udcff.txt")]
+    async with team_of(caller, tools=TOOLS.values(), partitions=1) as team:
+        told = await (await real(team).submit(jobs, "pay")).result(str)
+
+    assert told.startswith("not_found: there is no file a\\udcff.txt")
+    assert bank.paid == ["ann"]

@@ -14,6 +14,7 @@ from handrail.errors.root import HandrailError, every_error
 from handrail.errors.steps import StepFailed
 
 TEXT_CHARS_MAX = 8_000  #: of each text that an error carries
+INT_MAX = (1 << 63) - 1  #: what orjson 3.11 writes; a larger one is given as text
 
 
 def encode_error(error: Exception) -> bytes:
@@ -23,9 +24,9 @@ def encode_error(error: Exception) -> bytes:
     if isinstance(error, Refused):
         facts |= {
             "state": str(error.state),
-            "detail": error.detail[:TEXT_CHARS_MAX],
-            "title": error.title[:TEXT_CHARS_MAX],
-            "remedy": error.remedy[:TEXT_CHARS_MAX],
+            "detail": _text(error.detail),
+            "title": _text(error.title),
+            "remedy": _text(error.remedy),
             "retry_after_s": error.retry_after_s,
             "retry": str(error.retry),
         }
@@ -34,7 +35,7 @@ def encode_error(error: Exception) -> bytes:
     else:
         plain = [_plain(one) for one in error.args]
         facts |= {"arguments": plain if plain == list(error.args) else None}
-    facts["text"] = str(error)[:TEXT_CHARS_MAX]
+    facts["text"] = _text(str(error))
     return orjson.dumps(facts, default=str)
 
 
@@ -90,8 +91,13 @@ def _made(facts: dict[str, Any]) -> Exception | None:
 
 def _plain(value: object) -> object:
     """Give a fact as JSON has it; what has no JSON form is given as text."""
-    if isinstance(value, str):
-        return value[:TEXT_CHARS_MAX]
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | float):
         return value
-    return str(value)[:TEXT_CHARS_MAX]
+    if isinstance(value, int) and abs(value) <= INT_MAX:
+        return int(value)
+    return _text(str(value))
+
+
+def _text(text: str) -> str:
+    """Give a text as it can be recorded: half a character, as in names of files, is shown."""
+    return text[:TEXT_CHARS_MAX].encode(errors="backslashreplace").decode()[:TEXT_CHARS_MAX]
