@@ -73,7 +73,8 @@ def read_budget(text: str | None) -> int | None:
         amount = Decimal(text)
         if not amount.is_finite() or amount < 0:
             return 0
-        return min(int(amount * MICROS), MICROS_MAX)
+        # First of all: whoever submits has written it, and to compute with it may take minutes.
+        return MICROS_MAX if amount >= MICROS_MAX // MICROS else int(amount * MICROS)
     except (InvalidOperation, ValueError):
         return 0
 

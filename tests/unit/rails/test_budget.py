@@ -1,5 +1,7 @@
 """The budget of a task: never over at admission, nothing made by handing on, the same again."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +70,14 @@ def test_no_budget_bounds_nothing_and_garbage_is_nothing_to_spend() -> None:
     for garbage in ("", "much", "-1", "NaN", "Infinity", "1e400"):
         assert read_budget(garbage) == (0 if garbage != "1e400" else 10**15)
     assert micros_of(0.02) == 20_000
+
+
+@pytest.mark.parametrize("text", ["1e999990", "1e999999", "1e9999999999", "9" * 5_000])
+def test_an_amount_that_nobody_has_is_the_most_there_is_at_once(text: str) -> None:
+    begun_s = time.process_time()
+
+    assert read_budget(text) == 10**15
+    assert time.process_time() - begun_s < 1
 
 
 def test_most_of_it_used_is_said() -> None:
