@@ -4,7 +4,8 @@ The form is a JSON Schema, as pydantic gives it for a type. Checks that a type m
 own are not in its schema; they are made by the handler that gets the answer.
 
 A schema that somebody else has written may be one that never comes to an end: it is judged in
-bounded steps, by `foreign_misfit`, and whatever goes wrong meanwhile is a misfit in words.
+bounded steps, by `foreign_misfit`, and whatever goes wrong meanwhile is a misfit in words. No
+schema makes anybody fetch anything: what it refers to stands in it, or is nowhere.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,20 +17,34 @@ from typing import Annotated, Any, cast
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import SchemaError as PatternError
 
+from handrail.contract.pattern_cost import cost_of
+
 STEPS_MAX = 200_000  #: words of a schema that are asked about a value; some seconds
 ERRORS_MAX = 64  #: that are looked at for the one that is told
 PATTERN_TEXT_CHARS_MAX = 8_192
-_left: ContextVar[list[int]] = ContextVar("steps that are left")
+#: Of all patterns of one judgement, each times the text that it is asked about: some tenths of a
+#: second, in which nothing else of the process has a turn.
+PATTERN_WORK_MAX = 8_000_000
+PATTERN_COST_MAX = 30_000  #: of all patterns of one schema, see `pattern_cost`
+_left: ContextVar[list[int]] = ContextVar("steps, and work of patterns, that are left")
 
 
-def misfit(schema: Mapping[str, Any], choices: Sequence[object], value: object) -> str | None:
-    """Say in words why a value is no answer; None when it is one."""
+def misfit(
+    schema: Mapping[str, Any], choices: Sequence[object], value: object, *, foreign: bool = False
+) -> str | None:
+    """Say in words why a value is no answer; None when it is one.
+
+    `foreign` says that a part of the schema is somebody else's, as of `foreign_misfit`.
+    """
+    if foreign:
+        return foreign_misfit(schema, value)
     # It takes a tenth of a second to load, and few processes ever need it.
     from jsonschema import Draft202012Validator  # noqa: PLC0415
 
     if choices and value not in choices:
         return f"it is none of {', '.join(str(choice) for choice in choices)}"
-    judge: Any = Draft202012Validator(dict(schema))  # its types are those of another package
+    # Its types are those of another package.
+    judge: Any = Draft202012Validator(dict(schema), registry=_nothing_fetched())
     return _in_words(sorted(judge.iter_errors(value), key=_depth))
 
 
@@ -40,9 +55,9 @@ def foreign_misfit(
 
     It still takes up to some seconds: to be called in a thread.
     """
-    _left.set([steps_max])
+    _left.set([steps_max, PATTERN_WORK_MAX])
     try:
-        judge: Any = _bounded()(_of_one_dialect(schema))
+        judge: Any = _bounded()(_of_one_dialect(schema), registry=_nothing_fetched())
         return _in_words(sorted(islice(judge.iter_errors(value), ERRORS_MAX), key=_depth))
     except RecursionError:
         return "its schema leads back to itself without end"
@@ -61,11 +76,23 @@ class _Endless(Exception):
     """More steps than anybody's schema needs."""
 
 
-def _spend(steps: int) -> None:
+def _spend(steps: int, work: int = 0) -> None:
     left = _left.get()
     left[0] -= steps
-    if left[0] < 0:
+    left[1] -= work
+    if min(left) < 0:
         raise _Endless("that takes too many steps")
+
+
+def _nothing_fetched() -> Any:  # noqa: ANN401  as above
+    """Give the registry of what the library has with it.
+
+    The one that jsonschema 4.26 takes by itself opens whatever address an `$id` makes of a
+    reference: within our network, without a bound on time, and anew at every judgement.
+    """
+    from jsonschema import validators  # noqa: PLC0415  as above
+
+    return cast("Any", validators).SPECIFICATIONS
 
 
 @lru_cache(maxsize=1)
@@ -108,6 +135,7 @@ def _pattern(validator: Any, wanted: str, value: Any, _: Any) -> Iterator[Any]: 
     if len(value) > PATTERN_TEXT_CHARS_MAX:
         yield Misfit(f"it is longer than {PATTERN_TEXT_CHARS_MAX} characters, and has a pattern")
         return
+    _spend(0, cost_of(wanted) * max(1, len(value)))
     try:
         _compiled(wanted).validate_python(value)
     except ValidationError:
@@ -144,41 +172,58 @@ def unusable(schema: Mapping[str, Any]) -> str | None:
         return str(error.message)[:300]
     if reference := _elsewhere(schema):
         return f"it refers to {reference[:100]}"
-    return _endless(schema)
+    return _endless(schema, [PATTERN_COST_MAX])
 
 
-def _endless(value: object) -> str | None:
-    """Find a pattern that a value could make run for ever; names of fields have none either."""
+def _endless(value: object, left: list[int]) -> str | None:
+    """Find a pattern that a value could make run for ever; names of fields have none either.
+
+    `left` is what all of them may cost: to compile one takes a time that a text of few signs
+    decides, and servers offer hundreds of schemas.
+    """
     if isinstance(value, Mapping):
         inside = cast("Mapping[str, object]", value)
         if isinstance(inside.get("patternProperties"), Mapping):
             return "it has patternProperties, which are not judged in bounded time"
         pattern = inside.get("pattern")
         if isinstance(pattern, str):
+            left[0] -= cost_of(pattern)
             try:
-                _compiled(pattern)
+                if left[0] >= 0:
+                    _compiled(pattern)
             except PatternError:
+                left[0] = -1
+            if left[0] < 0:
                 return f"its pattern {pattern[:80]!r} is not judged in bounded time"
-        return next((found for one in inside.values() if (found := _endless(one))), None)
+        return next((found for one in inside.values() if (found := _endless(one, left))), None)
     if isinstance(value, list):
         held = cast("list[object]", value)
-        return next((found for one in held if (found := _endless(one))), None)
+        return next((found for one in held if (found := _endless(one, left))), None)
     return None
 
 
-def _elsewhere(value: object) -> str | None:
+def _elsewhere(schema: object) -> str | None:
     """Find a reference out of the schema: nobody is asked what a word of it means."""
+    return next((one for one in _references(schema) if not one.startswith("#")), None)
+
+
+def refers_within(schema: object) -> bool:
+    """Say whether a schema refers to a part of itself that is none of its `$defs`."""
+    return any(not one.startswith("#/$defs/") for one in _references(schema))
+
+
+def _references(value: object) -> Iterator[str]:
     if isinstance(value, Mapping):
         inside = cast("Mapping[str, object]", value)
         for word in ("$ref", "$dynamicRef"):
             reference = inside.get(word)
-            if isinstance(reference, str) and not reference.startswith("#"):
-                return reference
-        return next((found for one in inside.values() if (found := _elsewhere(one))), None)
-    if isinstance(value, list):
-        held = cast("list[object]", value)
-        return next((found for one in held if (found := _elsewhere(one))), None)
-    return None
+            if isinstance(reference, str):
+                yield reference
+        for one in inside.values():
+            yield from _references(one)
+    elif isinstance(value, list):
+        for one in cast("list[object]", value):
+            yield from _references(one)
 
 
 def form_in_words(schema: Mapping[str, Any], choices: Sequence[object]) -> str:

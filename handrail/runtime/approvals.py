@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from handrail.contract.for_task import CALLS_COUNT_MAX, ForTask, free_of
-from handrail.contract.json_schema import misfit
+from handrail.contract.json_schema import foreign_misfit
 from handrail.errors import AnswerRefused
 from handrail.rails.binding import Binding
 from handrail.runtime.people import checked
@@ -28,8 +28,8 @@ def approval_of(
     """
     if arguments is not None:
         properties: Any = request.schema.get("properties", {})
-        form = {**properties.get("arguments", {}), "$defs": request.schema.get("$defs", {})}
-        problem = misfit(form, (), dict(arguments))
+        beside = {"$defs": request.schema["$defs"]} if "$defs" in request.schema else {}
+        problem = foreign_misfit({**properties.get("arguments", {}), **beside}, dict(arguments))
         if problem is not None:
             raise AnswerRefused(detail=f"the changed arguments: {problem}", asked=request.text)
     given = None if for_task is None else _further(request, for_task, changed=arguments is not None)

@@ -123,7 +123,8 @@ def checked(request: Request, value: object) -> bytes:
         raise AnswerRefused(
             detail=f"it has no JSON form: {error}", asked=_asked(request)
         ) from error
-    problem = misfit(request.schema, request.choices, orjson.loads(data))
+    foreign = request.kind == RequestKind.APPROVAL.value
+    problem = misfit(request.schema, request.choices, orjson.loads(data), foreign=foreign)
     if problem is not None:
         raise AnswerRefused(detail=problem, asked=_asked(request))
     return data

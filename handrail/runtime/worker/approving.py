@@ -9,7 +9,7 @@ decision in time is a refusal. Nothing that stands on `human` alone licenses any
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import orjson
 
@@ -17,6 +17,7 @@ from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
 from handrail.contract.for_task import FOR_TASK, ForTask, for_task_schema
+from handrail.contract.json_schema import refers_within
 from handrail.contract.terms import Approval
 from handrail.lane.denials import APPROVAL_OF, DENIED
 from handrail.lane.invocation import Why
@@ -36,6 +37,8 @@ from handrail.runtime.worker.wait import Closing, Opening, Wait
 from handrail.runtime.worker.waiting import waiting_act
 from handrail.wire.human import HUMAN, Closed, Request, closed_key
 from handrail.wire.record import Outgoing
+
+ARGUMENTS: Final = "urn:handrail:arguments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +191,9 @@ def decision_schema(
 
     Not those that the person has changed the call into: nobody has asked for such.
     """
-    own = {name: value for name, value in arguments.items() if name != "$defs"}
+    within = refers_within(arguments)
+    # As a document of its own it is where its references begin, whatever stands around it.
+    own = {**arguments, "$id": ARGUMENTS} if within else _without_defs(arguments)
     schema: dict[str, object] = {
         "type": "object",
         "properties": {
@@ -206,9 +211,13 @@ def decision_schema(
         },
         "additionalProperties": False,
     }
-    if "$defs" in arguments:
+    if "$defs" in arguments and not within:
         schema["$defs"] = arguments["$defs"]
     return schema
+
+
+def _without_defs(arguments: Mapping[str, Any]) -> dict[str, object]:
+    return {name: value for name, value in arguments.items() if name != "$defs"}
 
 
 def no_decision(ground: LaneGround, intent: Entry, by: str, now_ms: int) -> str | None:

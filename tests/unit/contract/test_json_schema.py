@@ -1,11 +1,15 @@
 """An answer is judged by the schema of what was asked, in words that a person can use."""
 
+import re
+import socket
+import time
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from handrail.contract.json_schema import foreign_misfit, form_in_words, misfit
+from handrail.contract.json_schema import foreign_misfit, form_in_words, misfit, unusable
+from handrail.contract.pattern_cost import COST_MAX, cost_of
 
 #: Each is twice the next one: it comes to an end, a long time after everybody has left.
 DOUBLING: dict[str, object] = {
@@ -66,3 +70,105 @@ def test_the_form_of_an_answer_is_said_in_words(
     returns: Any, choices: list[object], words: str
 ) -> None:
     assert form_in_words(TypeAdapter(returns).json_schema(), choices) == words
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"allOf": [{"$id": "URL", "$ref": "#/there"}]},
+        {"properties": {"city": {"$id": "URL", "$ref": "#/there"}}},
+        {"$id": "URL", "allOf": [{"$ref": "#/there"}]},
+    ],
+)
+def test_no_schema_makes_anybody_fetch_what_its_id_makes_of_a_reference(
+    hidden: dict[str, object],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/latest/meta-data"
+        named = _with_url(hidden, url)
+        schema = {"properties": {"where": {"$ref": "#/x-more/w"}}, "x-more": {"w": named}}
+
+        for found in (
+            foreign_misfit(schema, {"where": {"city": "Ulm"}}),
+            misfit(schema, (), {"where": {"city": "Ulm"}}, foreign=True),
+        ):
+            assert found is not None
+            assert "cannot be judged by its schema" in found
+        with pytest.raises(BlockingIOError):  # nobody has called
+            server.accept()
+
+
+def _with_url(value: Any, url: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_url(one, url) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_with_url(one, url) for one in value]
+    return url if value == "URL" else value
+
+
+#: Each asks for so many copies that a text of some thousand signs takes an engine many seconds.
+COSTLY = (
+    "^(a{0,100}){0,100}!$",
+    "((?:[ab]{0,60}a[ab]{0,60}){1,200}|b)!",
+    "(?:[ab]{0,60}a[ab]{0,60}){1,20}!",
+)
+
+
+@pytest.mark.parametrize("pattern", COSTLY)
+def test_a_pattern_takes_no_longer_than_its_judgement_may(pattern: str) -> None:
+    schema = {"properties": {"text": {"type": "string", "pattern": pattern}}}
+    begun_s = time.process_time()
+
+    found = foreign_misfit(schema, {"text": "ab" * 4_000})
+
+    assert found is not None
+    assert "too many steps" in found
+    assert time.process_time() - begun_s < 1
+
+
+def test_what_all_patterns_of_a_schema_cost_to_compile_is_bounded() -> None:
+    one = {"type": "string", "pattern": r"^\w{1,90}$"}
+    few = {"type": "object", "properties": {f"n{n}": one for n in range(3)}}
+    many = {"type": "object", "properties": {f"n{n}": one for n in range(100)}}
+
+    assert unusable(few) is None
+    assert "is not judged in bounded time" in (unusable(many) or "")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "cost"),
+    [
+        ("", 0),
+        ("abc", 3),
+        ("^[0-9a-f]{8}-[0-9a-f]{4}$", 15),
+        ("(ab){10}", 30),
+        ("(a{0,100}){0,100}", 10_100),
+        ("a{2}{3}{4}", 24),
+        ("a{0000000000000000000000000000000100}", 100),
+        (r"\w{100}", 3_000),
+        ("[^]]{5}", 6),
+        (r"[\w.]{10}", 310),
+        ("a{1000000}{1000000}", COST_MAX),
+        ("(?ix) a # [\n b{1000}", COST_MAX),
+    ],
+)
+def test_the_cost_of_a_pattern_is_the_copies_that_it_asks_for(pattern: str, cost: int) -> None:
+    assert cost_of(pattern) == cost
+
+
+@pytest.mark.parametrize(
+    "text", ["((((", "))))", "[", "[]]", "[[a]", "\\", "a{", "a{x}", "{" * 50_000]
+)
+def test_what_is_no_pattern_has_a_cost_as_well(text: str) -> None:
+    assert 0 <= cost_of(text) <= COST_MAX
+
+
+def test_a_pattern_that_goes_back_for_ever_is_not_asked_about_what_a_stranger_wrote() -> None:
+    wanted = {"properties": {"text": {"pattern": "^((a+)+b|a*!)$"}}}
+    begun_s = time.process_time()
+
+    assert misfit(wanted, (), {"text": "a" * 40 + "!"}, foreign=True) is None
+    assert misfit(wanted, (), {"text": "a" * 40 + "?"}, foreign=True) is not None
+    assert time.process_time() - begun_s < 1
+    assert re.fullmatch(wanted["properties"]["text"]["pattern"], "aaa!")
