@@ -36,7 +36,8 @@ GIVEN_CHARS_MIN: Final = 8  #: of what a variable holds and no code says
 PIECES_COUNT_MAX: Final = 64  #: of one heard word, by the quotes and brackets in it
 
 _BOUND: Final = r"[\s\"'(\[{<]"  #: before a word that stands whole, unless the text begins with it
-_OPENS, _CLOSES = rf"(?:(?<=^)|(?<={_BOUND}))", r"(?=[\"')\]}>.,;:!?]*(?:\s|$))"
+_BEFORE_WORDS: Final = frozenset(" \"'([{<")  #: the same, of a text in which blanks are all one
+_CLOSES = r"(?=[\"')\]}>.,;:!?]*(?:\s|$))"
 #: Of a currency. It says what a number counts, as `#` before it and `%` after it do.
 _SIGNS: Final = "$\xa2-\xa5\u20a0-\u20cf"
 #: What stands between a number's first digit and the bound before it. A search that begins with a
@@ -113,7 +114,10 @@ class Words:
         room = bytes_max
         for text in self._texts:
             cut = _cut(text)
-            size = len(orjson.dumps(cut)) + 1
+            try:
+                size = len(orjson.dumps(cut)) + 1
+            except TypeError:
+                continue  # half a character, as code may hold one, stands in no header
             if cut and cut not in found and size <= room:
                 found[cut] = None
                 room -= size
@@ -189,10 +193,9 @@ class Words:
             if many > SEARCHED_CHARS_MAX and (self._has_word(text) or not self._has_odd_words):
                 return text in self._pieces
         search.room -= heard_count
+        known = any(_stands_in(one, text, search) for one in self._texts)
         if search.room < 0:
             return False
-        within = re.compile(f"{_OPENS}{re.escape(text)}{_CLOSES}")
-        known = any(text in one and within.search(one) for one in self._texts)
         self._known[text] = known
         return known
 
@@ -201,6 +204,23 @@ class Words:
 class _Search:
     room: int = SEARCHED_CHARS_MAX
     words_count: int = 0
+
+
+def _stands_in(heard: str, text: str, search: _Search) -> bool:
+    """Say whether a text stands whole within a heard one; false once there is no room left."""
+    run_end = 0  # of the closing signs that were looked through last
+    at = heard.find(text)
+    while at >= 0 and search.room >= 0:
+        if at == 0 or heard[at - 1] in _BEFORE_WORDS:
+            # Signs of one run have the same end: it is not looked for from each of them.
+            run_end = max(run_end, at + len(text))
+            while run_end < len(heard) and heard[run_end] in _CLOSING:
+                run_end += 1
+            if run_end == len(heard) or heard[run_end] == " ":
+                return True
+        search.room -= len(text)  # as many signs were compared for it
+        at = heard.find(text, at + 1)
+    return False
 
 
 def _pieces(word: str) -> set[str]:

@@ -1,6 +1,7 @@
 """What somebody trusted has said is found, and a part of a word is not."""
 
 import random
+import time
 from decimal import Decimal
 from enum import StrEnum
 
@@ -190,6 +191,14 @@ def code(text: str) -> str:
     return inner() if text == "a constant" else text
 
 
+def test_half_a_character_goes_on_with_nothing() -> None:
+    words = Words()
+    words.hear(["whole", "half \ud800"])
+
+    assert words.carried(CARRIED_CHARS_MAX) == ("whole",)
+    assert words.said("half \ud800")
+
+
 def test_what_code_says_was_fixed_when_it_was_written() -> None:
     words = heard(constants_of(code))
 
@@ -224,6 +233,29 @@ def test_what_would_take_too_long_to_find_was_not_said() -> None:
     assert words.said(phrases[:20])
     assert words.said(phrases[:20]), "what was found is remembered"
     assert not words.said(phrases)
+
+
+@pytest.mark.parametrize("sign", ["'", '"', '" "', "''"])
+def test_what_stands_in_a_run_of_signs_is_looked_for_in_a_time_that_grows_with_it(
+    sign: str,
+) -> None:
+    words = Words()
+    words.hear(sign * 200_000 + "x")
+    begun_s = time.process_time()
+
+    assert not words.said(sign * 3 + "!")
+    assert not words.said(f"{sign}a")
+    words.said(sign)
+    assert time.process_time() - begun_s < 3
+
+
+def test_a_text_cannot_be_compared_with_itself_for_ever() -> None:
+    words = Words()
+    words.hear("'" * 400_000 + "x")
+    begun_s = time.process_time()
+
+    assert not words.said("'" * 200_000)
+    assert time.process_time() - begun_s < 3
 
 
 def test_a_word_is_found_by_its_pieces_as_it_is_in_the_text() -> None:
