@@ -101,6 +101,8 @@ class _Transport(httpx2.AsyncHTTPTransport):
         response = await super().handle_async_request(request)
         if exchange is not None:
             exchange.answered(_answer_of(request, response))
+        # Whoever compresses all the same is not unpacked, and so says nothing.
+        response.headers.pop("content-encoding", None)
         # A stream of events lives as long as the session; the SDK bounds each event of it.
         if not response.headers.get("content-type", "").startswith(EVENTS):
             assert isinstance(response.stream, httpx2.AsyncByteStream)

@@ -1,5 +1,6 @@
 """A redirect is never followed by the client itself, not even to where it may connect to."""
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from handrail.rails.mcp.guarded_http import guarded_client
 from handrail.rails.mcp.server import read_servers
 from handrail.rails.mcp.tools import McpTools
 from tests.mcp_servers import wayward as own
+from tests.mcp_servers.rawhttp import RawHttp, response, running
 from tests.mcp_servers.wayward import Wayward
 
 
@@ -57,3 +59,14 @@ async def test_a_server_that_redirects_to_another_listed_one_is_away(
     assert answer.ending is Ending.AWAY
     assert moved.requests_count > 0
     assert target.requests_count == 0
+
+
+async def test_what_is_compressed_unasked_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    packed = response(bomb, "application/json\r\ncontent-encoding: gzip")
+    async with running(RawHttp(says={"tools/call": lambda _: packed})) as raw:
+        egress = Egress.of([raw.url.removeprefix("http://").removesuffix("/mcp")])
+        async with guarded_client(egress, {}, read_s=20, bytes_max=1_000_000) as client:
+            came = await client.post(raw.url, json={"id": 1, "method": "tools/call"})
+
+    assert came.content == bomb
