@@ -19,6 +19,7 @@ from handrail.contract.failure import Refused, State
 from handrail.contract.passage import Passage
 from handrail.contract.tool import Tool
 from handrail.errors import ModelDeclined
+from handrail.errors.wire import WireError
 from handrail.models.answer import Selected, word_for_word
 from handrail.models.port import (
     TIMEOUT_S_DEFAULT,
@@ -36,6 +37,7 @@ from handrail.models.port import (
     ToolTurn,
     Turn,
 )
+from handrail.wire.codec import check_body
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -335,9 +337,15 @@ def bare_json(text: str) -> str:
 
 
 def parse_arguments(text: str) -> JsonObject | None:
-    """Give a model's arguments when they are one whole JSON object; None for anything else."""
+    """Give a model's arguments when they are one whole JSON object; None for anything else.
+
+    So for one that no record could hold as it is: with a number that JSON has not, with half a
+    character, or deeper than any message may be.
+    """
     try:
-        parsed: object = json.loads(text or "{}")
-    except ValueError:
+        body = check_body((text or "{}").encode())
+        parsed: object = json.loads(body)
+        json.dumps(parsed, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, WireError):
         return None
     return cast("JsonObject", parsed) if isinstance(parsed, dict) else None

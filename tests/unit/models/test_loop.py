@@ -23,6 +23,7 @@ from handrail.models.loop import (
     bare_json,
     converse,
     model_call,
+    parse_arguments,
     readable,
 )
 from handrail.models.port import (
@@ -263,3 +264,30 @@ def test_a_call_that_could_not_be_carried_out_is_refused_at_once(
 ) -> None:
     with pytest.raises(ValueError, match=r"turns_max|same name"):
         model_call("?", returns=str, **fields)  # type: ignore[arg-type]  # on purpose
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"amount": NaN}',
+        '{"amount": -Infinity}',
+        '{"amount": 1e999}',
+        '{"name": "\\ud800"}',
+        '{"\\udfff": 1}',
+        '{"deep": ' + "[" * 100 + "]" * 100 + "}",
+        '{"deep": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        "[1]",
+        '{"open": 1',
+    ],
+)
+def test_arguments_that_no_record_holds_as_they_are_are_none(written: str) -> None:
+    assert parse_arguments(written) is None
+
+
+def test_arguments_are_read_as_they_are_written_to_the_last_digit() -> None:
+    found = parse_arguments(
+        '{"a": 123456789012345678901234567890, "b": "\\ud83d\\ude00", "c": 0.1}'
+    )
+
+    assert found == {"a": 123456789012345678901234567890, "b": "\U0001f600", "c": 0.1}
+    assert parse_arguments("") == {}
