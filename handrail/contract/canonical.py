@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
+import orjson
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
@@ -41,6 +42,20 @@ def plain(value: object) -> object:
 def canonical(value: object) -> bytes:
     """Give the bytes of plain JSON values: names sorted, nothing between, ASCII."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def unkept(value: object) -> str | None:
+    """Say in words why no record keeps what this means in JSON as it is; None for what is kept."""
+    found = plain(value)
+    try:
+        json.dumps(found, allow_nan=False)
+    except ValueError:
+        return "a number in it is not finite"
+    try:
+        orjson.dumps(found)
+    except TypeError as error:  # orjson 3.11, of a whole number of more than 64 bits and the like
+        return str(error)
+    return None
 
 
 def sha256_of(value: object) -> str:

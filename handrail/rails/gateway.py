@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from handrail.contract.canonical import unkept
 from handrail.contract.confinement import Level
 from handrail.contract.failure import Refused, State
 from handrail.contract.terms import Approval
@@ -103,6 +104,8 @@ def judge(call: Call, rails: Rails) -> Verdict:
             if stage is Stage.APPROVAL and needed:
                 # Whoever finds that a person has to decide, all of them are asked for here: what
                 # may be refused without a person is refused before.
+                if (unkept_why := unkept(arguments)) is not None:
+                    return Stopped(Stage.CONTRACT, _not_shown(call.tool.name, unkept_why))
                 return _by_another(call, _together(needed))
     except Refused as refused:
         return Stopped(stage, refused)
@@ -126,6 +129,11 @@ def _defect(stage: Stage, error: Exception) -> Refused:
     refused = Refused(State.INTERNAL, f"the {stage} stage could not judge it")
     refused.__cause__ = error
     return refused
+
+
+def _not_shown(tool: str, why: str) -> Refused:
+    detail = f"{tool} needs an approval, and nobody can be shown its arguments as they are: {why}"
+    return Refused(State.INVALID_INPUT, detail)
 
 
 def _labels(

@@ -105,7 +105,13 @@ class ConfinedSteps(StepRunner):
         from handrail.rails.sandbox.sandbox import Call  # noqa: PLC0415  it is loaded by now
         from handrail.rails.sandbox.tool_body import call_of  # noqa: PLC0415  the same
 
-        call = Call(tool.name, call_of(orjson.dumps(plain(arguments)), ctx), ctx.secrets)
+        try:
+            given = orjson.dumps(plain(arguments))
+        except TypeError as error:
+            # Nothing has begun: such as a whole number of more than 64 bits goes into no sandbox.
+            said = f"{tool.name}: its arguments cannot be handed over: {error}"
+            raise Refused(State.INVALID_INPUT, said) from error
+        call = Call(tool.name, call_of(given, ctx), ctx.secrets)
         limits = Limits(wall_s=tool.timeout_s, cpu_s=math.ceil(tool.timeout_s))
         try:
             outcome = await sandbox.run(call, level, limits, Egress.of(tool.terms.egress))

@@ -104,7 +104,26 @@ async def unprint(result: str) -> str:
     return result
 
 
-TOOLS = [book, unbook, scan, drop_scan, print_out, unprint]
+class Ticket(BaseModel):
+    serial: int | float
+
+
+@tool(effect=Effect.UNSAFE, gives=Integrity.INTERNAL, undo="return_ticket")
+async def buy_ticket(train: int) -> Ticket:
+    """Buy a ticket, with a serial number of 40 digits."""
+    WORLD.booked["t"] = f"{train}"
+    return Ticket(serial=SERIAL)
+
+
+@tool(effect=Effect.UNSAFE)
+async def return_ticket(serial: int) -> str:
+    """Give a ticket back."""
+    assert serial == SERIAL
+    return "done"
+
+
+SERIAL = 10**39 + 1
+TOOLS = [book, unbook, scan, drop_scan, print_out, unprint, buy_ticket, return_ticket]
 
 
 @agent(reads=jobs, writes=results)
@@ -269,3 +288,50 @@ async def test_an_act_with_a_large_result_goes_on_and_what_is_too_large_to_undo_
         await team.answer(undoing, "by hand")
         assert (await undoing.result(UndoReport)).left == []
         assert world.booked == {}
+
+
+@agent(reads=jobs, writes=results)
+async def commuter(train: str, ctx: Context) -> str:
+    return str((await ctx.call(buy_ticket, int(train))).serial)
+
+
+async def test_no_act_is_taken_back_by_a_number_that_its_record_could_not_keep(
+    team_of: TeamOf, world: World
+) -> None:
+    async with team_of(commuter, tools=TOOLS, partitions=1) as team:
+        task = await real(team).submit(jobs, "7")
+
+        assert await task.result(str) == str(SERIAL)
+        (bought,) = (await team.client.undo(task.task, dry_run=True)).acts
+        assert "what return_ticket takes of it cannot be recorded as it is" in bought.cannot
+
+
+@tool(effect=Effect.UNSAFE, gives=Integrity.INTERNAL, undo="unmark")
+async def mark(number: int) -> str:
+    """Mark a number."""
+    WORLD.calls.append(f"mark {number}")
+    return "done"
+
+
+@tool(effect=Effect.UNSAFE)
+async def unmark(number: int) -> str:
+    """Take a mark back."""
+    return f"{number}"
+
+
+@agent(reads=jobs, writes=results)
+async def marker(number: str, ctx: Context) -> str:
+    return await ctx.call(mark, int(number))
+
+
+async def test_an_act_with_an_argument_that_no_record_keeps_goes_on_and_says_that_it_stays(
+    team_of: TeamOf, world: World
+) -> None:
+    async with team_of(marker, tools=[mark, unmark], partitions=1) as team:
+        team.allow(mark)
+        task = await team.submit(jobs, f"{SERIAL}")
+
+        assert await task.result(str) == "done"
+        (marked,) = (await team.client.undo(task.task, dry_run=True)).acts
+        assert "what unmark takes of it cannot be recorded as it is" in marked.cannot
+    assert world.calls == [f"mark {SERIAL}"]

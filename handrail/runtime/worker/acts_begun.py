@@ -7,6 +7,7 @@ result, it is told for certain in the transaction of that word. A handler that g
 again, under the same name.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
@@ -44,9 +45,14 @@ def too_large(undo: str, size_bytes: int, allowed: str = f"{KEPT_BYTES_MAX} byte
     return f"what {undo} takes of it is {size_bytes} bytes, more than {allowed}"
 
 
+def not_kept(undo: str, why: TypeError) -> str:
+    """Say why an act cannot be taken back of which no record keeps what would be needed."""
+    return f"what {undo} takes of it cannot be recorded as it is ({why})"
+
+
 def undo_fact(done: ActDone, within_s: float | None, gives: str | None) -> dict[str, object]:
     """Give what an intent says of an act that has not begun: as `done`, with its arguments."""
-    arguments, cannot = done.arguments, ""
+    arguments, cannot = done.arguments, done.cannot
     if (size_bytes := len(arguments.encode())) > INTENT_BYTES_MAX:
         arguments = "{}"
         cannot = too_large(done.undo, size_bytes, f"the {INTENT_BYTES_MAX} of an intent")
@@ -91,9 +97,12 @@ def surely_done(
     if fact is None:
         return None
     arguments: dict[str, Any] = orjson.loads(fact["arguments"])
-    given, got = kept_of(fact["takes"], arguments, orjson.loads(result))
-    kept = {"arguments": orjson.dumps(given).decode(), "result": orjson.dumps(got).decode()}
-    cannot = str(fact["cannot"])
+    given, got = kept_of(fact["takes"], arguments, json.loads(result))
+    kept, cannot = dict[str, str](), str(fact["cannot"])
+    try:
+        kept = {"arguments": orjson.dumps(given).decode(), "result": orjson.dumps(got).decode()}
+    except TypeError as error:
+        cannot = cannot or not_kept(fact["undo"], error)
     size_bytes = sum(len(one.encode()) for one in kept.values())
     if not cannot and size_bytes > KEPT_BYTES_MAX:
         cannot = too_large(fact["undo"], size_bytes)

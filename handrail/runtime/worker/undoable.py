@@ -8,6 +8,7 @@ cannot be undone and why. So does an act of which only a part happened, or nobod
 did: it is left to a person, with what is known of it.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Generic, TypeVar, cast
@@ -30,6 +31,7 @@ from handrail.models.port import JsonObject
 from handrail.runtime.worker.acts_begun import (
     KEPT_BYTES_MAX,
     left_to_a_person,
+    not_kept,
     too_large,
     undo_fact,
 )
@@ -153,8 +155,12 @@ class Telling(Generic[R]):
         if undo is None or tool.effect in LEAVES_NO_TRACE:
             return {}
         given, _ = kept_of(tool.undo_takes, cast("JsonObject", plain(self._read)), None)
-        kept = orjson.dumps(given).decode(), "null", str(self._before)
-        done = self._done(undo, kept, cannot="")
+        arguments, cannot = b"{}", ""
+        try:
+            arguments = orjson.dumps(given)
+        except TypeError as error:
+            cannot = not_kept(undo, error)
+        done = self._done(undo, (arguments.decode(), "null", str(self._before)), cannot=cannot)
         gives = None if tool.gives is None else str(tool.gives)
         return undo_fact(done, tool.terms.undo_within_s, gives)
 
@@ -193,9 +199,14 @@ class Telling(Generic[R]):
 
     def _done_with(self, undo: str, result: R, *, refused: bool) -> ActDone:
         tool = self._tool
-        whole = orjson.loads(tool.result_as_json(result))
+        # To the last digit: of a number that is cut another act would be taken back.
+        whole = json.loads(tool.result_as_json(result))
         given, got = kept_of(tool.undo_takes, cast("JsonObject", plain(self._read)), whole)
-        arguments, kept, cannot = orjson.dumps(given), orjson.dumps(got), ""
+        arguments, kept, cannot = b"{}", b"null", ""
+        try:
+            arguments, kept = orjson.dumps(given), orjson.dumps(got)
+        except TypeError as error:
+            cannot, got = not_kept(undo, error), None
         if (size_bytes := len(arguments) + len(kept)) > KEPT_BYTES_MAX or refused:
             allowed = "the broker takes" if refused else f"{KEPT_BYTES_MAX} bytes"
             cannot = too_large(undo, size_bytes, allowed)

@@ -260,6 +260,31 @@ def test_a_tool_that_asks_for_an_approval_needs_it_though_the_policy_permits() -
     assert isinstance(found, NeedsApproval)
 
 
+@tool(effect=Effect.UNSAFE, approval=Approval())
+async def pay(amount: float, note: Any = "") -> str:
+    """Pay."""
+    return f"{amount} {note}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"amount": float("nan")},
+        {"amount": float("-inf")},
+        {"amount": 1.0, "note": 2**64},
+        {"amount": 1.0, "note": {"deep": ["half \ud800"]}},
+    ],
+)
+def test_nobody_is_asked_to_approve_what_cannot_be_shown_to_the_letter(
+    arguments: dict[str, Any],
+) -> None:
+    found = judge(call(tool=pay, arguments=arguments), Rails())
+
+    assert isinstance(found, Stopped)
+    assert (found.stage, found.refused.state) == (Stage.CONTRACT, State.INVALID_INPUT)
+    assert "nobody can be shown its arguments as they are" in found.refused.detail
+
+
 def test_more_calls_than_the_rate_allows_are_told_when_to_come_again() -> None:
     rails = unconfined()
     for _ in range(3):
