@@ -150,6 +150,7 @@ from handrail.errors.team import (
     ProjectNotFound,
     SeveralAgentsInFile,
     SeveralAgentsOfOneName,
+    SeveralToolsOfOneName,
     TeamFileFailed,
     TeamFileMissing,
 )
@@ -296,6 +297,7 @@ __all__ = [
     "SettingsUnreadable",
     "SeveralAgentsInFile",
     "SeveralAgentsOfOneName",
+    "SeveralToolsOfOneName",
     "SpaceInvalid",
     "SpaceUnknown",
     "SpacesUndeclared",

@@ -89,3 +89,16 @@ class SeveralAgentsOfOneName(HandrailError):
     code: ClassVar[str] = "HR-LOAD-007"
     exit_code: ClassVar[int] = 2
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class SeveralToolsOfOneName(HandrailError):
+    """Two tools of this team are called {tool}: one in {first}, another in {file}.
+
+    Why: agents, models, rules and approvals know a tool by its name alone.
+    Do: rename one of the two functions, or give it @tool(..., name="ANOTHER"); what is meant to be
+        one tool is declared in one file, and the others import it from there
+    """
+
+    code: ClassVar[str] = "HR-LOAD-008"
+    exit_code: ClassVar[int] = 2
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

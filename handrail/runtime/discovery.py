@@ -26,6 +26,7 @@ from handrail.errors import (
     ProjectNotFound,
     SeveralAgentsInFile,
     SeveralAgentsOfOneName,
+    SeveralToolsOfOneName,
     TeamFileFailed,
     TeamFileMissing,
 )
@@ -85,9 +86,10 @@ def nearest_project(here: Path) -> Path:
 def load_team(project: Path) -> LoadedTeam:
     """Load everything that a project folder declares.
 
-    Raises ProjectNotFound, TeamFileFailed, NoAgentInFile or SeveralAgentsInFile, and what a
-    declaration itself raises, with the user's own traceback as the fact `traceback`. Whether the
-    parts fit one another is not checked here.
+    Raises ProjectNotFound, TeamFileFailed, NoAgentInFile, SeveralAgentsInFile, and
+    SeveralAgentsOfOneName or SeveralToolsOfOneName, and what a declaration itself raises, with the
+    user's own traceback as the fact `traceback`. Whether the parts fit one another is not checked
+    here.
     """
     project = project.resolve()
     files = _python_files(project / "agents")
@@ -142,7 +144,8 @@ def _team(
         if agent.name in by_name:
             raise SeveralAgentsOfOneName(agent=agent.name, file=_shown(folder, file))
         by_name[agent.name] = agent
-    tools = {value.name: value for value in values if _is_tool(value)}
+    tool_files: dict[str, Path] = {}
+    tools = _tools(folder, declared, tool_files)
     for taker, file in _undoers(tools):
         by_name.setdefault(taker.name, taker)
         agents = [*agents, (taker, file)]
@@ -157,19 +160,29 @@ def _team(
         files={agent.name: file for agent, file in agents},
         topics={name: topic for name, topic in topics.items() if not topic.is_open},
         tools=tools,
-        tool_files=ToolFiles(folder, _files_of_tools(tools, declared)),
+        tool_files=ToolFiles(folder, tool_files),
         spaces={value.name: value for value in values if is_memory(value)},
     )
 
 
-def _files_of_tools(
-    tools: Mapping[str, Tool[..., Any]], declared: Iterable[tuple[Any, Path]]
-) -> dict[str, Path]:
-    """Give the first file in which each tool stands: others have imported it."""
-    found: dict[str, Path] = {}
+def _tools(
+    folder: Path, declared: Iterable[tuple[Any, Path]], files: dict[str, Path]
+) -> dict[str, Tool[..., Any]]:
+    """Give the tools, and in `files` the first one in which each stands: others have imported it.
+
+    Raises SeveralToolsOfOneName.
+    """
+    found: dict[str, Tool[..., Any]] = {}
     for value, file in declared:
-        if _is_tool(value) and tools[value.name] is value:
-            found.setdefault(value.name, file)
+        if not _is_tool(value):
+            continue
+        if found.setdefault(value.name, value) is not value:
+            raise SeveralToolsOfOneName(
+                tool=value.name,
+                first=_shown(folder, files[value.name]),
+                file=_shown(folder, file),
+            )
+        files.setdefault(value.name, file)
     return found
 
 

@@ -15,6 +15,7 @@ from handrail.errors import (
     ProjectNotFound,
     SeveralAgentsInFile,
     SeveralAgentsOfOneName,
+    SeveralToolsOfOneName,
     TeamFileFailed,
     TeamFileMissing,
     TopicInvalid,
@@ -224,6 +225,33 @@ def test_each_file_of_agents_holds_exactly_one(tmp_path: Path) -> None:
         load_team(a_team(tmp_path / "two", agents__researcher=second))
     with pytest.raises(SeveralAgentsOfOneName):
         load_team(a_team(tmp_path / "same", agents__again=AGENT))
+
+
+REFUND = """
+    from handrail.contract.tool import tool
+
+    @tool
+    async def refund(order: str) -> str:
+        "Send money back."
+        return order
+"""
+
+
+def test_two_tools_of_one_name_are_refused_with_both_their_files(tmp_path: Path) -> None:
+    again = AGENT.replace("from desk", "from tools.refunds import refund\n    from desk")
+    one = load_team(a_team(tmp_path / "one", tools__refunds=REFUND, agents__researcher=again))
+    with pytest.raises(SeveralToolsOfOneName) as refused:
+        load_team(a_team(tmp_path / "two", tools__refunds=REFUND, tools__returns=REFUND))
+
+    assert list(one.tools) == ["refund"]
+    assert refused.value.facts["first"] == "tools/refunds.py"
+    assert refused.value.facts["file"] == "tools/returns.py"
+
+
+def test_a_remote_tool_that_two_files_declare_is_two(tmp_path: Path) -> None:
+    remote = "from handrail import remote_tool\nread = remote_tool('files', 'read_file')\n"
+    with pytest.raises(SeveralToolsOfOneName):
+        load_team(a_team(tmp_path, tools__one=remote, tools__two=remote))
 
 
 SINGLE = """
