@@ -9,7 +9,6 @@ from typing import Any
 import mcp_types as types
 import orjson
 import pytest
-from mcp import MCPError
 
 from handrail.contract.effect import Effect
 from handrail.contract.failure import State
@@ -20,7 +19,7 @@ from handrail.rails.mcp.server import McpServer, read_servers
 from handrail.rails.mcp.standing import Pin, Standing
 from handrail.rails.mcp.tools import McpTools, ServerTools
 from tests.mcp_servers import wayward as own
-from tests.mcp_servers.wayward import SCHEMA, Wayward, warm, weather
+from tests.mcp_servers.wayward import SCHEMA, Wayward, weather
 from tests.waiting import until
 
 CRUDE = Path(own.__file__).with_name("crude.py")
@@ -396,32 +395,3 @@ async def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
 
     assert answer.ending is Ending.AWAY
     assert "no-such-server" in answer.detail
-
-
-async def test_a_code_that_asks_for_another_header_sends_no_call_a_second_time(
-    sky: Wayward, tools: McpTools
-) -> None:
-    # Any tool may raise it, after it has acted: a server of the SDK hands on whatever it raises.
-    sky.answer = MCPError(code=types.HEADER_MISMATCH, message="Mcp-Param-City does not match")
-
-    answer = await tools.call(NAME, PARIS)
-
-    assert (answer.ending, answer.state) == (Ending.SERVER_FAILED, State.OUTCOME_UNKNOWN)
-    assert sky.calls == [{"city": "Paris"}]
-
-
-async def test_a_result_is_judged_in_bounded_time_by_a_pattern_of_its_server(
-    sky: Wayward, tmp_path: Path
-) -> None:
-    text = {"type": "string", "pattern": "^(a+)+$"}
-    promised = {"type": "object", "properties": {"text": text}}
-    sky.tools = [weather().model_copy(update={"output_schema": promised})]
-    sky.answer = warm().model_copy(update={"structured_content": {"text": "a" * 60 + "!"}})
-    server = declared(url=sky.url, timeout_s=20)
-    pins = {"sky": await approved(server, tmp_path)}
-
-    async with McpTools({"sky": server}, tmp_path, pins) as tools:
-        answer = await tools.call(NAME, PARIS)
-
-    assert answer.ending is Ending.MALFORMED
-    assert "does not match" in answer.detail
