@@ -247,12 +247,20 @@ def settled_by(events: Iterable[Event], letter: DeadId) -> Redriven | Discarded 
     return next((event for event in settling if is_about(event, letter)), None)
 
 
-def fate_of(events: Iterable[Event], letter: DeadId) -> tuple[Fate, str]:
+def refusals_of(events: Iterable[Event], letter: DeadId) -> int:
+    """Count how often a lane has refused to settle a dead letter."""
+    return sum(isinstance(event, RedriveRefused) and is_about(event, letter) for event in events)
+
+
+def fate_of(
+    events: Iterable[Event], letter: DeadId, *, refused_before: int = 0
+) -> tuple[Fate, str]:
     """Say what became of a dead letter by the events of its task, and why where that is known.
 
-    Of what waits for a person the words are what for.
+    Of what waits for a person the words are what for. Refusals are counted beyond `refused_before`,
+    those of earlier requests.
     """
-    fate, words, sent_back = Fate.ASKED, "", None
+    fate, words, sent_back, refused_count = Fate.ASKED, "", None, 0
     requests: dict[str, RequestKind] = {}  # that are open, of the handoff that was sent back
     for event in events:
         match event:
@@ -260,8 +268,10 @@ def fate_of(events: Iterable[Event], letter: DeadId) -> tuple[Fate, str]:
                 fate, words, sent_back = Fate.WORKING, "", event.invocation
             case Discarded() if is_about(event, letter):
                 fate, words = Fate.DISCARDED, event.why
-            case RedriveRefused() if is_about(event, letter) and fate is Fate.ASKED:
-                fate, words = Fate.REFUSED, event.sentence
+            case RedriveRefused() if is_about(event, letter):
+                refused_count += 1
+                if fate is Fate.ASKED and refused_count > refused_before:
+                    fate, words = Fate.REFUSED, event.sentence
             case DeadLettered(invocation=of, sentence=why) if of == sent_back:
                 fate, words = Fate.DIED, why
             case Rejected(ce_id=of, sentence=why) if of == sent_back:

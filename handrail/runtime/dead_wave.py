@@ -5,15 +5,22 @@ once, and those that were not reached are still open.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from handrail.bus.port import Bus
 from handrail.lane.wave import End, Halted, Pace, SendNext, Wave
+from handrail.ledger.event import Event
 from handrail.ledger.projection import Projection
 from handrail.ledger.queries import events
 from handrail.runtime.clock import Clock
-from handrail.runtime.dead_letters import Fate, FoundLetter, ask_to_settle, fate_of
+from handrail.runtime.dead_letters import (
+    Fate,
+    FoundLetter,
+    ask_to_settle,
+    fate_of,
+    refusals_of,
+)
 from handrail.runtime.follow import catch_up
 from handrail.wire.settling import Edited
 
@@ -47,6 +54,7 @@ class Sent:
     found: FoundLetter
     fate: Fate = Fate.ASKED
     words: str = ""  #: why it was refused or has died again, or what it waits for
+    refused_before: int = 0  #: how often it was refused before it was asked for this time
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +79,11 @@ async def run_wave(
         ends = {number: ENDS[one.fate] for number, one in enumerate(sent)}
         match wave.next(ends, ground.clock.now_ms() / 1000):
             case SendNext(count):
+                await catch_up(ground.bus, ground.namespace, ground.projection)
                 for found in letters[len(sent) : len(sent) + count]:
+                    refused_before = refusals_of(_told(ground, found), found.id)
                     await _ask(ground, found, settlement)
-                    sent.append(Sent(found))
+                    sent.append(Sent(found, refused_before=refused_before))
                 wave.sent(count, ground.clock.now_ms() / 1000)
                 await asyncio.sleep(LOOK_S)
             case halted:
@@ -99,5 +109,10 @@ async def _look(ground: Ground, sent: Sequence[Sent]) -> None:
     await catch_up(ground.bus, ground.namespace, ground.projection)
     for one in sent:
         if ENDS[one.fate] not in OVER:
-            told = (said.event for said in events(ground.projection, one.found.task))
-            one.fate, one.words = fate_of(told, one.found.id)
+            one.fate, one.words = fate_of(
+                _told(ground, one.found), one.found.id, refused_before=one.refused_before
+            )
+
+
+def _told(ground: Ground, found: FoundLetter) -> Iterator[Event]:
+    return (said.event for said in events(ground.projection, found.task))

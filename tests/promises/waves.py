@@ -14,6 +14,7 @@ from handrail.runtime.dead_wave import Ground, Sent, Settlement, run_wave
 from handrail.testing import Team
 from handrail.testing.letters import open_letters
 from handrail.testing.task import TeamTask
+from handrail.wire.settling import Edited
 from tests.promises.step_tools import jobs
 
 TeamOf = Callable[..., Team]
@@ -97,6 +98,29 @@ async def test_a_wave_sends_the_first_one_alone_and_then_all_others(
         assert world.done[0] == "a"
         for task in tasks:
             await task.until("completed")
+
+
+async def test_a_letter_that_was_refused_before_is_judged_by_what_comes_of_this_time(
+    team_of: TeamOf, world: World, tmp_path: Path
+) -> None:
+    async with team_of(clerk, tools=[look]) as team:
+        (task,) = await dead_ones(team, world, "a")
+        world.wrong.clear()
+        unfit = Edited(type=jobs.type_of("b"), message=b"7")
+        edited = Edited(type=jobs.type_of("b"), message=jobs.encode("b"))
+        first, _ = await wave(team, tmp_path, Settlement(by="ann", edited=unfit), Pace())
+        await team.kill(clerk)
+        again = asyncio.create_task(
+            wave(team, tmp_path, Settlement(by="ann", edited=edited), Pace())
+        )
+        await asyncio.wait({again}, timeout=0.5)
+        await team.restart(clerk)
+        sent, _ = await again
+
+        assert [one.fate for one in first] == [Fate.REFUSED]
+        assert [(one.fate, one.words) for one in sent] == [(Fate.ENDED, "")]
+        await task.until("completed")
+        assert world.done == ["b"]
 
 
 async def test_a_wave_whose_first_one_dies_again_sends_no_other(
