@@ -1,9 +1,8 @@
-"""Takes out of a view what has to go: versions that nobody can open, old ones, deleted words."""
+"""Takes out of a view what has to go: versions that nobody can open, old ones, its log."""
 
 from typing import Final
 
 from handrail.memory.opening import Opener, opened_or_none
-from handrail.memory.tables import PURGE
 from handrail.store.sqlite import Database, Row
 from handrail.wire.memory import StoredRecord
 
@@ -57,8 +56,7 @@ def drop_versions(database: Database, before_ms: int, count_max: int) -> int:
 
 
 def purged(database: Database) -> bool:
-    """Leave nothing of what was deleted in index and log; False when somebody reads from them."""
-    database.execute(PURGE)
+    """Leave nothing of what was deleted in the log; False when somebody reads from it."""
     if not _cut_log(database):
         return False
     # Noted last: whoever opens the file after a crash in between does it again.

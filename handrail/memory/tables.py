@@ -5,9 +5,7 @@ from typing import Final
 
 from handrail.store.sqlite import Database
 
-#: Empties the index of words at once, whatever is in it: row by row it takes 1 ms for each. What is
-#: deleted of it goes with `PURGE`: taken out with each change (FTS5's own `secure-delete`), it made
-#: a change of one record ten times as long.
+#: Empties the index of words at once, whatever is in it: row by row it takes 1 ms for each.
 WORDS_ANEW: Final = """
     DROP TABLE words;
     CREATE VIRTUAL TABLE words USING fts5 (
@@ -15,8 +13,9 @@ WORDS_ANEW: Final = """
     );
     INSERT INTO words (words, rank) VALUES ('hashsize', 16777216);
 """
-#: Writes the whole index anew, without what was deleted of it; nothing when nothing was.
-PURGE: Final = "INSERT INTO words (words) VALUES ('optimize')"
+#: Whether what is changed from now on leaves no deleted word behind in the index. What was changed
+#: before is written first, as it was set then (SQLite 3.54).
+CLEAN_WORDS: Final = "INSERT INTO words (words, rank) VALUES ('secure-delete', ?)"
 #: From how many pieces of the index on some are merged with each change; 0: they never are.
 MERGES: Final = "INSERT INTO words (words, rank) VALUES ('automerge', ?)"
 MERGES_FROM: Final = 4  #: as FTS5 has it by itself

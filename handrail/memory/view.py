@@ -2,8 +2,9 @@
 
 Rows, words, positions and the applied offsets of commands change in one SQLite transaction: after
 a crash the file is as it was after some batch, and folding goes on from there. Nothing but the
-topics flows in, so the file may be deleted at any time. What is deleted leaves no words behind: not
-in the file, not in its index and not in its write-ahead log, once `purge` has said so.
+topics flows in, so the file may be deleted at any time. What is deleted about a person leaves no
+words behind: not in the file, not in its index, and not in its write-ahead log once `purge` has
+said so.
 """
 
 import zlib
@@ -20,7 +21,7 @@ from handrail.memory.indexing import Indexing
 from handrail.memory.opening import Opener, never
 from handrail.memory.progress import Progress
 from handrail.memory.sealing import subject_of
-from handrail.memory.tables import LAYOUTS, TABLES, WORDS_ANEW, clean_deletes
+from handrail.memory.tables import CLEAN_WORDS, LAYOUTS, TABLES, WORDS_ANEW, clean_deletes
 from handrail.store.sqlite import Database, Value
 from handrail.wire.memory import (
     APPLIED_KEY,
@@ -115,9 +116,14 @@ class View:
 
     def _forget_topic(self, topic: str) -> None:
         space = self._space(topic)
-        self.database.execute(
-            "DELETE FROM words WHERE rowid IN (SELECT id FROM record WHERE space = ?)", (space,)
-        )
+        for of_person in (0, 1):
+            self.database.execute(CLEAN_WORDS, (of_person,))
+            self.database.execute(
+                "DELETE FROM words WHERE rowid IN"
+                " (SELECT id FROM record WHERE space = ? AND sealed = ?)",
+                (space, of_person),
+            )
+        self.database.execute(CLEAN_WORDS, (0,))
         self.database.execute("DELETE FROM record WHERE space = ?", (space,))
         for table in ("position", "hold"):
             self.database.execute(f"DELETE FROM {table} WHERE topic = ?", (topic,))  # noqa: S608  # names of our own
@@ -203,11 +209,11 @@ class View:
             return Indexing(self.database, self.opener).index_rest(count_max) > 0
 
     def is_purge_due(self) -> bool:
-        """Say whether something was forgotten whose words may still lie in the file or its log."""
+        """Say whether something was forgotten whose words may still lie in the log of the file."""
         return bool(self._state("purge_due"))
 
     def purge(self) -> bool:
-        """Take what was deleted out of index and write-ahead log; True once nothing of it is left.
+        """Take what was deleted out of the write-ahead log too; True once nothing of it is left.
 
         False when somebody reads for longer than a moment: following goes on meanwhile.
         """

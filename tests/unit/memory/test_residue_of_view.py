@@ -224,6 +224,31 @@ def test_as_long_as_a_word_is_left_the_file_says_that_it_has_to_go(
         one.close()
 
 
+@pytest.mark.parametrize("beside", ["", "river/"])
+def test_words_about_somebody_are_in_no_file_whatever_was_changed_before_and_in_between(
+    keys: Keys, folder: MemoryFolder, beside: str
+) -> None:
+    path = folder.claim()
+    topics = Written()
+    view = View(path, NAMESPACE, ["people"], keys.open)
+    for _ in range(4):  # a piece of the index each
+        for number in range(60):
+            personal(topics, keys, number, f"{number} lives by the river {CANARIES[number % 3]}")
+        view.take(topics.records(), view.beginning())
+    before = residue(folder.path)
+    keys.there = False
+
+    for number in range(60):
+        topics.remove("people", "", full=full_key(TENANT, f"profile/{number}", subject=SUBJECT))
+        topics.put("people", f"{beside}{number}", {"text": "a bridge"})
+        view.take(topics.records(), view.beginning())
+
+    assert before
+    assert view.purge()
+    assert residue(folder.path) == {}
+    view.close()
+
+
 @pytest.mark.parametrize("layout", range(1, len(LAYOUTS)))
 def test_a_file_of_an_earlier_layout_is_emptied_of_every_word(
     keys: Keys, folder: MemoryFolder, layout: int
