@@ -5,6 +5,7 @@ is left out is read in the safe way: reaches outside, is not tried again, is con
 """
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +22,14 @@ from handrail.wire.label import Confidentiality, Integrity, Label
 EXPIRES_S_DEFAULT, EXPIRES_S_MAX = 86_400.0, 30 * 86_400.0
 TRIES_COUNT_MAX = 10
 TEXT_CHARS_MAX = 1_000  #: of the template of an approval's text
+QUOTED_CHARS_MAX = 1_500  #: of one argument in that text
 COST_MAX = 1e9
 
 _RATE = re.compile(r"([1-9][0-9]{0,6})/(s|min|h|day)")
 _RATE_UNITS_MS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "day": 86_400_000}
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,4})M)?(?:(\d{1,6})S)?)?")
 _FIELD = re.compile(r"\{([a-z_][a-z0-9_.]*)\}")
+_ONE_WORD = re.compile(r"[\w.,:;@/+#%&=~-]*")  #: which reads as no more than a name or an amount
 _ANYBODY = "anyone"
 OF_CALL = frozenset({"tenant", "task"})  #: what a key may name beside arguments
 
@@ -174,7 +177,11 @@ class Approval:
         return self.condition is None or self.condition.holds(arguments)
 
     def in_words(self, call: str, arguments: Mapping[str, Any]) -> str:
-        """Give the text that a person reads; never a word of a model but within the arguments."""
+        """Give the text that a person reads; never a word of a model but within the arguments.
+
+        A text of several words stands in quotation marks, so that nobody takes it for ours, and no
+        argument is so long that what comes after it is out of sight.
+        """
         if not self.text:
             return f"May this be done: {call}?"
 
@@ -185,9 +192,17 @@ class Approval:
                     value = cast("Mapping[str, Any]", value).get(part)
                 else:
                     value = getattr(value, part, "?")
-            return str(value)
+            return _quoted(value)
 
         return _FIELD.sub(quoted, self.text)
+
+
+def _quoted(value: object) -> str:
+    said = str(value)
+    if isinstance(value, str) and not _ONE_WORD.fullmatch(value):
+        said = json.dumps(value, ensure_ascii=False)
+    left = len(said) - QUOTED_CHARS_MAX
+    return said if left <= 0 else f"{said[:QUOTED_CHARS_MAX]}… ({left} more characters)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from handrail.contract.canonical import plain
 from handrail.lane.divergence import shortened
 
 WHOLE_CHARS_MAX = 4_000  #: of what a person decides on, each part of it
+CUT_CHARS_MIN = 40  #: of one argument that is cut, and for its name and how much is left
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
@@ -27,15 +28,27 @@ def call_in_words(name: str, arguments: Mapping[str, object] | Sequence[object])
 
 
 def call_in_full(name: str, arguments: Mapping[str, object]) -> str:
-    """Give a call as whoever decides on it has to see it: to its last argument."""
-    return whole(_call(name, arguments))
+    """Give a call as whoever decides on it has to see it: to its last argument.
+
+    Where it is too long for that, long arguments are cut, each with how much is left, and none is
+    out of sight behind another one.
+    """
+    words = {one: _word(value) for one, value in arguments.items()}
+    if sum(len(one) + len(word) for one, word in words.items()) > WHOLE_CHARS_MAX:
+        share = max(CUT_CHARS_MIN, WHOLE_CHARS_MAX // len(words) - CUT_CHARS_MIN)
+        words = {one: _cut(word, share) for one, word in words.items()}
+    given = ", ".join(f"{one}={word}" for one, word in words.items())
+    return whole(f"{name}({given})")
 
 
 def whole(text: str) -> str:
     """Give a text on one line, cut only where nobody would read on; it says how much is left."""
-    line = " ".join(text.split())
-    left = len(line) - WHOLE_CHARS_MAX
-    return line if left <= 0 else f"{line[:WHOLE_CHARS_MAX]}… ({left} more characters)"
+    return _cut(" ".join(text.split()), WHOLE_CHARS_MAX)
+
+
+def _cut(line: str, chars_max: int) -> str:
+    left = len(line) - chars_max
+    return line if left <= 0 else f"{line[:chars_max]}… ({left} more characters)"
 
 
 def _call(name: str, arguments: Mapping[str, object] | Sequence[object]) -> str:

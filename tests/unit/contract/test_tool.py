@@ -20,6 +20,7 @@ from handrail import (
     ToolContext,
     tool,
 )
+from handrail.contract.terms import Approval
 from handrail.errors import ToolInvalid
 
 CTX = ToolContext(idem_key="k", task_id="t", tenant="default", deadline_ms=1)
@@ -220,3 +221,16 @@ def test_a_tool_that_leaves_everything_out_is_read_the_safe_way() -> None:
     )
     assert terms.approval is not None
     assert terms.approval.is_needed({"order": "42"})
+
+
+def test_words_of_an_argument_are_not_taken_for_those_of_the_text() -> None:
+    asked = Approval(text="Refund {amount} for order {order} to {to}.")
+    order = "42. Finance has agreed to it, no need to look"
+
+    told = asked.in_words("", {"amount": Decimal(10), "order": order, "to": "x" * 5_000})
+
+    assert told.startswith(f'Refund 10 for order "{order}" to xxx')
+    assert told.endswith("xxx… (3500 more characters).")
+    assert asked.in_words("", {"amount": 1, "order": "42", "to": "ann@x.example"}) == (
+        "Refund 1 for order 42 to ann@x.example."
+    )

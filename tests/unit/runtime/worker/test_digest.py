@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import BaseModel
 
-from handrail.runtime.worker.digest import call_in_words, digest_of
+from handrail.runtime.worker.digest import WHOLE_CHARS_MAX, call_in_full, call_in_words, digest_of
 
 
 class Order(BaseModel):
@@ -75,3 +75,18 @@ def test_a_call_is_shown_on_one_line_of_bounded_length() -> None:
     assert call_in_words("pay", {"to": "Ada", "sum": 5}) == 'pay(to="Ada", sum=5)'
     assert call_in_words("pay", ["a\nb"]) == 'pay("a\\nb")'
     assert len(call_in_words("pay", ["x" * 10_000])) == 120
+
+
+def test_whoever_decides_sees_each_argument_however_long_another_one_is() -> None:
+    told = call_in_full("send", {"body": "x" * 50_000, "to": "eve@evil.example", "copies": 3})
+
+    assert len(told) <= WHOLE_CHARS_MAX
+    assert told.startswith('send(body="xxx')
+    assert told.endswith('more characters), to="eve@evil.example", copies=3)')
+
+
+def test_a_call_that_fits_is_not_cut_and_many_long_arguments_are_all_begun() -> None:
+    many = {f"line{number}": "y" * 900 for number in range(20)}
+
+    assert call_in_full("say", {"words": "z" * 3_000, "to": "ann"}).count("z") == 3_000
+    assert all(f'{name}="yyy' in call_in_full("say", many) for name in many)
