@@ -20,6 +20,12 @@ DEFINITION_BYTES_MAX = 64 * 1024
 DEPTH_MAX = 24
 NAME = re.compile(r"[A-Za-z0-9_.\-/]{1,128}")
 _SEEN_CONTROLS = frozenset("\n\r\t")
+#: Letters and marks that Unicode has drawn as nothing (Default_Ignorable_Code_Point): fillers of
+#: Hangul, vowels of Khmer, and selectors, of which 256 write any text without a trace.
+_OF_EMOJI = frozenset("\ufe0e\ufe0f")
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0") | {
+    chr(number) for number in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +79,33 @@ def problem(found: Definition) -> str | None:
 
 def hidden_characters(text: str) -> str:
     """Name up to three characters of a text that are written and not seen."""
-    found = sorted({one for one in text if _is_hidden(one)})
+    found = sorted({one for before, one in _with_before(text) if _is_hidden(one, before)})
     return ", ".join(f"U+{ord(one):04X}" for one in found[:3])
 
 
 def without_hidden(text: str) -> str:
     """Give a text with what nobody sees in it taken out."""
-    return "".join(one for one in text if not _is_hidden(one))
+    return "".join(one for before, one in _with_before(text) if not _is_hidden(one, before))
 
 
-def _is_hidden(character: str) -> bool:
-    # Cf are marks of direction, joiners and tags; Cc controls; Co private use; Cn unassigned.
+def _with_before(text: str) -> Iterator[tuple[str, str]]:
+    return zip(f" {text}", text, strict=False)
+
+
+def _is_hidden(character: str, before: str) -> bool:
     if character.isascii():
         return not character.isprintable() and character not in _SEEN_CONTROLS
+    if character in _UNSEEN:
+        # One behind a sign says how that is drawn; any other may be a letter that is not seen.
+        return character not in _OF_EMOJI or not _is_drawn(before)
+    # Cf are marks of direction, joiners and tags; Cc controls; Co private use; Cn unassigned.
     return unicodedata.category(character) in {"Cf", "Cc", "Co", "Cn", "Cs"}
+
+
+def _is_drawn(sign: str) -> bool:
+    if sign.isascii():
+        return sign in "0123456789#*"
+    return unicodedata.category(sign) in {"So", "Sm", "Sk", "Po", "Pd"}
 
 
 def differences(before: Definition, after: Definition) -> list[str]:

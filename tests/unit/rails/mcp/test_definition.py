@@ -10,7 +10,7 @@ from handrail.contract.effect import Effect
 from handrail.contract.remote import engine_name
 from handrail.errors import McpLockUnreadable, SettingWrong
 from handrail.rails.mcp.answer import Answer, Ended, read_result, told
-from handrail.rails.mcp.definition import Definition, differences, problem
+from handrail.rails.mcp.definition import Definition, differences, problem, without_hidden
 from handrail.rails.mcp.ending import Ending
 from handrail.rails.mcp.lock import LOCK, read_pins, write_pins
 from handrail.rails.mcp.server import read_servers
@@ -265,3 +265,27 @@ def test_the_words_of_a_server_in_an_ending_are_cut_and_visible() -> None:
     assert "untrusted" in found.detail
     assert "\u202e" not in found.detail
     assert len(found.detail) < 700
+
+
+UNSEEN = [
+    *("\ufe0f\ufe01", "a\U000e0141\U000e0152", "\u3164", "x\u034f"),
+    *("\u115f", "a\ufe0f", "\u200b", "\u202e"),
+]
+
+
+@pytest.mark.parametrize("unseen", UNSEEN)
+def test_what_nobody_sees_makes_a_definition_unusable_and_is_taken_out_of_a_result(
+    unseen: str,
+) -> None:
+    found = replace(READ, description=f"Read a file.{unseen}")
+
+    assert "characters that nobody sees" in (problem(found) or "")
+    assert without_hidden(f"{unseen} b") in {" b", "a b", "x b"}
+
+
+@pytest.mark.parametrize(
+    "seen", ["\u26a0\ufe0f Careful", "1\ufe0f\u20e3 first", "\u2194\ufe0e", "caf\xe9", "\u6587"]
+)
+def test_a_sign_that_says_how_it_is_drawn_is_seen(seen: str) -> None:
+    assert problem(replace(READ, description=seen)) is None
+    assert without_hidden(seen) == seen
