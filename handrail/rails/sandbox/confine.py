@@ -22,16 +22,21 @@ from handrail.contract.confinement import Level, Limits
 from handrail.rails.sandbox import kernel, landlock, seccomp
 from handrail.rails.sandbox.means import Confinement
 
-#: Where programs, libraries, time zones and certificates lie. No configuration of services and
-#: nothing that belongs to a person.
+#: Where programs, libraries, time zones and certificates lie. No configuration of services, no key
+#: that belongs to a certificate, which root's own process could read, and nothing of a person's.
 SYSTEM_READS = (
     "/usr",
     "/bin",
     "/lib",
     "/lib64",
     "/etc/ld.so.cache",
-    "/etc/ssl",
-    "/etc/pki",
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/openssl.cnf",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/openssl.cnf",
     "/etc/ca-certificates",
     "/etc/localtime",
     "/etc/mime.types",

@@ -1,10 +1,12 @@
 """What a machine can confine with decides what is run there; the rest is refused with a cure."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from handrail.contract.confinement import MIB, Level, Limits
+from handrail.rails.sandbox.confine import SYSTEM_READS
 from handrail.rails.sandbox.means import Confinement, Machine, Unavailable, decide, holds
 
 ALL = Machine(linux=True, landlock_abi=7, seccomp=True, namespaces=True, root=False)
@@ -95,3 +97,10 @@ def test_every_level_holds_what_is_below_it() -> None:
 def test_a_bound_that_bounds_nothing_is_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Limits(**wrong)
+
+
+@pytest.mark.parametrize(
+    "key", ["/etc/ssl/private/house.key", "/etc/pki/tls/private/house.key", "/etc/ssh/id"]
+)
+def test_no_body_may_read_the_keys_of_the_machine_whoever_it_runs_as(key: str) -> None:
+    assert [one for one in SYSTEM_READS if Path(key).is_relative_to(one)] == []
