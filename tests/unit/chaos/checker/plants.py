@@ -247,8 +247,8 @@ def the_pointer_passes_what_is_live(patch: Patch) -> None:
 def _metadata(patch: Patch, fields: Mapping[str, int | None]) -> None:
     real = Lane.offset_metadata
 
-    def offset_metadata(lane: Lane, completing: Sequence[int]) -> tuple[int, str]:
-        low, text = real(lane, completing)
+    def offset_metadata(lane: Lane, completing: Sequence[int], answers: int = 0) -> tuple[int, str]:
+        low, text = real(lane, completing, answers)
         changes = {k: lane.journal_end if v is None else v for k, v in fields.items()}
         return low, replace(OffsetMetadata.decode(text), **changes).encode()
 
