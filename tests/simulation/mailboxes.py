@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from handrail.ledger.event import DeadLettered, Dropped, Event, Rejected
+from handrail.wire.dead_letter import Reason
 from handrail.wire.record import TopicPartition
 
 Waiting = Mapping[int, tuple[str, bytes]]  #: offset → id and key of what lies on an inbox
@@ -21,3 +23,10 @@ def out_of_order(
             if before is not None and before[1] > ended:
                 yield f"{where.topic}@{offset} ended before @{before[0]} of the same key {key!r}"
             last[key] = (offset, ended)
+
+
+def waits_for_no_turn(event: Event) -> bool:
+    """Say whether an end comes at once, whatever stands before it: a cancel's and a deadline's."""
+    if isinstance(event, DeadLettered | Rejected):
+        return event.reason == Reason.DEADLINE
+    return isinstance(event, Dropped)

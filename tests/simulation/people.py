@@ -35,6 +35,7 @@ ENDS = (
     b"handrail_finished.v1",
     b"handrail_dropped.v1",
     b"handrail_dead_lettered.v1",
+    b"handrail_rejected.v1",
     b"handrail_part_gathered.v1",
 )
 ASKED, REDRIVEN = b"handrail_person_asked.v1", b"handrail_redriven.v1"

@@ -22,6 +22,9 @@ OUTCOME_LOST = 0.06  #: share of schedules
 SHAPES = {Shape.ALONE: 45, Shape.ASKING: 15, Shape.APART: 25, Shape.TROUBLED: 15}
 HASTY, LATE = 0.4, 0.5  #: shares of what is taken apart in haste, and of its pieces that come late
 LATE_S_MAX = 4.0
+PRESSED = 0.3  #: share of schedules of one agent in which some orders have little time
+PRESSED_ORDER = 0.5  #: share of their orders
+WITHIN_S_MIN, WITHIN_S_MAX = 0.5, 8.0
 WORK_S = 3.0  #: within which everything is submitted and most faults happen
 
 AS_A_STEP_IS_TAKEN = (
@@ -108,6 +111,8 @@ class Plan:
         """Draw a schedule."""
         plan, rng = cls._of(seed), Random(f"haste {seed}")
         in_haste = plan.shape is Shape.APART and rng.random() < HASTY
+        if plan.shape is Shape.ALONE and Random(f"pressed {seed}").random() < PRESSED:
+            return _pressed(plan, Random(f"deadlines {seed}"))
         return _in_haste(plan, rng) if in_haste else plan
 
     @classmethod
@@ -176,6 +181,17 @@ def _order(rng: Random, number: int, shape: Shape) -> tuple[float, Order]:
     key = rng.choice(KEYS)
     urgent = rng.random() < URGENT
     return _early(rng), Order(number=number, key=key, steps=names, pieces=pieces, urgent=urgent)
+
+
+def _pressed(plan: Plan, rng: Random) -> Plan:
+    """Give some orders little time, so that they are over in the middle of what they do."""
+    orders = tuple(
+        (at_s, one.model_copy(update={"within_s": rng.uniform(WITHIN_S_MIN, WITHIN_S_MAX)}))
+        if rng.random() < PRESSED_ORDER
+        else (at_s, one)
+        for at_s, one in plan.orders
+    )
+    return replace(plan, orders=orders)
 
 
 def _in_haste(plan: Plan, rng: Random) -> Plan:

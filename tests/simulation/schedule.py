@@ -111,6 +111,7 @@ class Schedule:
         def submit() -> None:
             urgent = ", urgent" if order.urgent else ""
             self.tell(f"submits order {order.number}, key {order.key}{urgent}: {order.steps}")
+            self.weather.befell["little time"] += order.within_s is not None
             self.weather.befell["high priority"] += order.urgent and self.plan.two_inboxes
             record = submission(order, self.broker.now_ms, two_inboxes=self.plan.two_inboxes)
             self.broker.append(self.people.bus.place(record))
@@ -222,6 +223,7 @@ def submission(order: Order, now_ms: int, *, two_inboxes: bool = False) -> Outgo
         task_id=f"task-{order.number}",
         tenant="default",
         priority=priority.value if order.urgent else None,
+        deadline_ms=None if order.within_s is None else now_ms + int(order.within_s * 1000),
     )
     headers = encode_headers(envelope, JSON_TYPE)
     return Outgoing(f"{NAMESPACE}.{inbox}", order.key.encode(), topic.encode(order), headers)

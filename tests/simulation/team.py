@@ -40,6 +40,7 @@ class Order(BaseModel):
     pieces: list[str] = []
     late: list[int] = []  #: which pieces come late
     urgent: bool = False  #: its task is of high priority
+    within_s: float | None = None  #: after which its task's deadline passes
 
 
 class Piece(BaseModel):

@@ -10,7 +10,7 @@ PLANTED_COUNT_MAX = 3_000  #: within so many schedules each planted fault is fou
 SAME_COUNT = 200
 HARMS = ("kill", "freeze", "cut off", "no coordinator", "stop", "join", "compact", "lag")
 TROUBLES = ("cancel", "fall")
-MORE = ("high priority", "an outcome is lost")
+MORE = ("high priority", "little time", "an outcome is lost")
 
 
 def test_no_schedule_loses_doubles_tears_or_reorders_anything(schedules: seeds.Run) -> None:

@@ -12,6 +12,7 @@ from handrail.ledger.event import (
     Finished,
     PersonAsked,
     Redriven,
+    Rejected,
     RequestKind,
 )
 from handrail.wire.dead_letter import Reason
@@ -32,6 +33,7 @@ class TroubleBook:
     def __init__(self) -> None:
         """Know of nothing."""
         self.problems: list[str] = []
+        self.late: set[str] = set()  #: which have died of their deadline
         self._last_ends: dict[str, Finished | DeadLettered | Dropped] = {}
         self._canceled_s: dict[str, float] = {}  # task → when it was canceled
         self._requests: dict[bytes, bool] = {}  # key → is open
@@ -39,6 +41,8 @@ class TroubleBook:
 
     def take(self, event: Event, written: Written) -> None:
         """Take in one event of the ledger with the transaction that it belongs to."""
+        if isinstance(event, DeadLettered | Rejected) and event.reason == Reason.DEADLINE:
+            self.late.add(event.invocation if isinstance(event, DeadLettered) else event.ce_id)
         match event:
             case Finished(invocation=of) | DeadLettered(invocation=of) | Dropped(ce_id=of):
                 self._last_ends[of] = event
