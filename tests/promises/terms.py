@@ -216,3 +216,22 @@ async def test_a_secret_that_is_missing_is_a_refusal_that_says_where_it_belongs(
     assert told.startswith("precondition_failed: leaky was not called: its secret psp of default")
     assert "team.secret" in told
     assert Bank.calls == []
+
+
+async def test_what_would_have_been_tried_again_past_its_deadline_puts_nobody_in_doubt(
+    team_of: TeamOf,
+) -> None:
+    Bank.failures.append(Refused(State.RATE_LIMITED, "it is busy", retry_after_s=20))
+    async with team_of(payer, tools=[*TOOLS.values()], partitions=1) as team:
+        team.allow(pay)
+        task = await team.submit(jobs, "pay", deadline_s=10)
+        await until(lambda: Bank.calls == ["42"], what="the first try has failed")
+        await team.advance(seconds=12)
+        await task.until("failed")
+        (letter,) = await task.dead_letters()
+        assert letter.failure.reason == "deadline"
+        await team.redrive(task)
+
+        assert await task.result(str) == "paid 42"
+        assert Bank.calls == ["42", "42"]
+        assert not [one for one in await ledger(team) if isinstance(one, PersonAsked)]

@@ -8,7 +8,7 @@ act comes to is kept until its outcome was handed to a committer, or was sent to
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -165,6 +165,15 @@ class LicenceRanOut(Exception):
     """An act was to begin when its licence was too old, and has not begun."""
 
 
+class CutOffInPause(asyncio.CancelledError):
+    """An act was cut off in the pause before another try; what came of the last one is known."""
+
+    def __init__(self, known: ActEnd) -> None:
+        """Keep what came of it."""
+        super().__init__()
+        self.known = known
+
+
 class ApprovalEnded(Exception):
     """What an act was to go on by is worth nothing any more, and the act has not begun."""
 
@@ -173,7 +182,17 @@ async def _carry_out_in_time(act: "Act[Any]", begun: Begun, until_s: float, trie
     # The process may have been stopped since its clock was looked at, and be nobody's owner now.
     if time.monotonic() > until_s:
         raise LicenceRanOut
-    return await carry_out(act, begun, tries)
+    try:
+        return await carry_out(act, begun, tries)
+    except CutOffInPause as cut:
+        return cut.known
+
+
+async def cut_off(task: "asyncio.Task[ActEnd]") -> ActEnd | None:
+    """Cut an act off; give what came of it if that is known all the same."""
+    task.cancel()
+    await asyncio.wait({task})
+    return None if task.cancelled() or task.exception() is not None else task.result()
 
 
 async def carry_out(act: "Act[Any]", begun: Begun, tries: int) -> ActEnd:
@@ -198,6 +217,10 @@ async def carry_out(act: "Act[Any]", begun: Begun, tries: int) -> ActEnd:
         if isinstance(error, ValidationError | PydanticSerializationError):
             shown = Refused(State.OUTPUT_INVALID, f"{name}: its result cannot be recorded")
         shown = act.in_words(shown)
-        again = isinstance(error, Refused) and await act.again(error, tries)
         failed = StepFailure.of(shown, begun.effect, earlier=begun.earlier)
-        return ActEnd(encode_error(shown), error=shown, failed=failed, again=again)
+        ended = ActEnd(encode_error(shown), error=shown, failed=failed)
+        try:
+            again = isinstance(error, Refused) and await act.again(error, tries)
+        except asyncio.CancelledError:
+            raise CutOffInPause(ended) from None
+        return replace(ended, again=again)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from handrail.contract.effect import Queryable
-from handrail.lane.steps import Reconcile
+from handrail.errors.steps import StepInDoubt
+from handrail.lane.steps import Doubt, Reconcile
 from handrail.runtime.clock import Clock
 from handrail.runtime.worker.ground import Act
+from handrail.wire.codec import encode_time
 
 R = TypeVar("R")
 
@@ -33,6 +35,18 @@ class Unknown:
     """Nobody could say."""
 
     because: str
+
+
+def in_doubt(found: Doubt, task: str) -> StepInDoubt:
+    """Say in words of a step that nobody can know what came of it."""
+    return StepInDoubt(
+        path=found.path,
+        shown=found.shown,
+        since=encode_time(found.begun_ms),
+        effect=str(found.effect),
+        because=found.because,
+        task=task,
+    )
 
 
 async def reconcile(

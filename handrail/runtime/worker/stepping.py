@@ -37,11 +37,11 @@ from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.elsewhere import told
 from handrail.runtime.worker.ending import Suspended
-from handrail.runtime.worker.flights import ActEnd, LicenceRanOut, carry_out
+from handrail.runtime.worker.flights import ActEnd, LicenceRanOut, carry_out, cut_off
 from handrail.runtime.worker.ground import Act, LaneGround, outcome_item
 from handrail.runtime.worker.intent_facts import intent_facts
 from handrail.runtime.worker.reading_back import read_back
-from handrail.runtime.worker.reconciling import Unknown, reconcile
+from handrail.runtime.worker.reconciling import Unknown, in_doubt, reconcile
 from handrail.runtime.worker.recorded_error import as_recorded, decode_error, encode_error
 from handrail.runtime.worker.run_budget import RunBudget
 from handrail.runtime.worker.run_labels import RunLabels, label_facts
@@ -274,8 +274,7 @@ class Stepper:
             facts = intent_facts(asked, act.idem_key, attempt, begin.first_ms, more)
             entry = self._entry(Kind.INTENT, asked.path, facts)
             self._log.put(entry)
-            flight = self._invocation.id, asked, attempt, act.timeout_s
-            ground.flights.license(*flight, begun_in=entry.epoch)
+            ground.flights.license(self._invocation.id, asked, attempt, act.timeout_s, entry.epoch)
             beside += ground.saying.spending(self._invocation, self._envelope, self.budget)
             if begin.wasted and attempt == begin.attempt:
                 event = ground.saying.wasted(self._invocation, self._envelope, asked, attempt - 1)
@@ -317,18 +316,26 @@ class Stepper:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if not flights.letting_go:
-                task.cancel()
-                await asyncio.wait({task})
+            if not flights.letting_go and (known := await cut_off(task)) is not None:
+                self._hand_known(act, known)
             raise
 
+    def _hand_known(self, act: Act[Any], ended: ActEnd) -> None:
+        """Record what came of an act that was cut off, where it is known and fits."""
+        record = self._log.records.get(act.asked.path)
+        if ended.fatal is None and not needs_claim(ended.body) and record and record.intent:
+            self._hand_end(act, ended, int(str(record.intent.facts["attempt"])))
+
     def _hand_error(self, act: Act[Any], error: Refused, attempt: int) -> None:
-        asked = act.asked
-        begun = self._begun(asked, attempt)
+        begun = self._begun(act.asked, attempt)
         failed = StepFailure.of(error, begun.effect, earlier=begun.earlier)
-        facts = self._outcome_facts(act, attempt, failed)
-        self._hand(self._entry(Kind.OUTCOME, asked.path, facts, encode_error(error)), act)
-        self._failed(asked, error, failed)
+        self._hand_end(act, ActEnd(encode_error(error), error=error, failed=failed), attempt)
+
+    def _hand_end(self, act: Act[Any], ended: ActEnd, attempt: int) -> None:
+        facts = self._outcome_facts(act, attempt, ended.failed)
+        self._hand(self._entry(Kind.OUTCOME, act.asked.path, facts, ended.body), act)
+        if ended.error is not None and ended.failed is not None:
+            self._failed(act.asked, ended.error, ended.failed)
 
     def _outcome_facts(
         self, act: Act[Any], attempt: int, failed: StepFailure | None
@@ -365,14 +372,7 @@ class Stepper:
 
     def _stop(self, found: Doubt) -> StepInDoubt:
         self.doubts.append(found)
-        error = StepInDoubt(
-            path=found.path,
-            shown=found.shown,
-            since=encode_time(found.begun_ms),
-            effect=str(found.effect),
-            because=found.because,
-            task=self._envelope.task_id,
-        )
+        error = in_doubt(found, self._envelope.task_id)
         self.stopped = self.stopped or error
         return error
 
