@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from handrail import Context, Effect, Integrity, Reach, Refused, agent, remote_tool, results, tool
+from handrail.errors import AnswerRefused
 from handrail.rails.mcp.lock import LOCK, read_pins, write_pins
 from handrail.rails.mcp.server import read_servers
 from handrail.rails.mcp.standing import Pin
@@ -199,6 +200,29 @@ async def test_what_nobody_has_declared_waits_for_an_approval(
 
         assert await task.result(str) == "21.5 in Paris"
         assert sky.calls == [{"city": "Paris"}]
+
+
+#: Refers to a part of itself by the word of an older draft, and has a pattern that goes back.
+FOREIGN: dict[str, Any] = {
+    **SCHEMA,
+    "properties": {"city": {"$ref": "#/definitions/city"}},
+    "definitions": {"city": {"type": "string", "pattern": "^((a+)+b|a*!|[A-Z][a-z]+)$"}},
+}
+
+
+async def test_a_call_is_approved_with_other_arguments_by_the_schema_of_a_server(
+    team_of: TeamOf, sky: Wayward, tmp_path: Path
+) -> None:
+    sky.tools = [weather().model_copy(update={"input_schema": FOREIGN})]
+    async with running(team_of, forecaster, sky, tmp_path, effects={}) as team:
+        task = await team.submit(jobs, "a" * 60 + "!")
+        await task.until("auth_required")
+        with pytest.raises(AnswerRefused, match="does not match"):
+            await team.approve(task, by="ann", arguments={"city": "a" * 60 + "?"})
+        await team.approve(task, by="ann", arguments={"city": "Ulm"})
+
+        assert await task.result(str) == "21.5 in " + "a" * 60 + "!"
+    assert sky.calls == [{"city": "Ulm"}]
 
 
 async def test_an_operator_may_say_that_an_unsafe_tool_needs_nobody(
