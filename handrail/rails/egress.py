@@ -112,7 +112,10 @@ def _inner(address: Ip) -> Ip:
 async def resolved(host: str, port: int) -> list[str]:
     """Ask the system's resolver. Raises OSError."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # of a part that is empty or too long, below a listed domain
+        raise OSError(f"{host[:80]} is no name of a machine") from error
     return list(dict.fromkeys(str(one[4][0]).partition("%")[0] for one in found))
 
 

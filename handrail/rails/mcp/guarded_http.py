@@ -5,6 +5,7 @@ a redirect to another origin is not followed; no proxy of the environment is use
 request is noted for the call that it belongs to.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import cast
@@ -18,6 +19,9 @@ from handrail.rails.mcp.ending import Body, HttpAnswer
 from handrail.rails.mcp.exchange import current
 
 CONNECT_S, WRITE_S = 10.0, 30.0
+#: Between two streams of events, as the SDK leaves where a server asks for nothing else; and how
+#: long one waits at most, of many that are asked for at once.
+GET_S, GET_S_MAX = 1.0, 3.0
 EVENTS, JSON = "text/event-stream", "application/json"
 SESSION = "mcp-session-id"
 
@@ -89,9 +93,24 @@ class _Transport(httpx2.AsyncHTTPTransport):
             max_connections=16,
         )
         self._bytes_max = bytes_max
+        self._next_get_s = 0.0  # of the event loop's clock
+
+    async def _paced(self) -> None:
+        """Let time pass between two streams that are asked for.
+
+        A server may end its stream at once and ask to be asked again without a pause, as mcp 2.3
+        then does for ever.
+        """
+        loop = asyncio.get_running_loop()
+        wait_s = min(max(0.0, self._next_get_s - loop.time()), GET_S_MAX)
+        self._next_get_s = loop.time() + wait_s + GET_S
+        if wait_s:
+            await asyncio.sleep(wait_s)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request; a body that is no stream of events is counted."""
+        if request.method == "GET":
+            await self._paced()
         # A compressed body may be small on the wire and huge in memory.
         request.headers["Accept-Encoding"] = "identity"
         exchange = current()

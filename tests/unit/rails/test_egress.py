@@ -160,3 +160,9 @@ def test_a_contract_takes_the_same_entries_as_the_list_that_is_made_of_them(
     of_contract = ToolTerms(egress=(written,)).problem(frozenset()) is None
 
     assert (of_contract, of_list) == (is_one, is_one)
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example.test", ".example.test"])
+async def test_a_name_that_no_machine_can_have_has_no_address(host: str) -> None:
+    with pytest.raises(OSError, match="no name of a machine"):
+        await Egress.of(["*.example.test:443"]).addresses(host, 443)

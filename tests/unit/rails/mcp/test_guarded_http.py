@@ -1,7 +1,9 @@
 """A redirect is never followed by the client itself, not even to where it may connect to."""
 
+import asyncio
 import gzip
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,20 @@ async def test_what_is_compressed_unasked_is_not_unpacked() -> None:
             came = await client.post(raw.url, json={"id": 1, "method": "tools/call"})
 
     assert came.content == bomb
+
+
+async def test_a_stream_that_ends_at_once_is_asked_for_again_after_a_pause() -> None:
+    asked_s: list[float] = []
+
+    class Hasty(RawHttp):
+        def answer(self, head: str, body: bytes) -> bytes:
+            asked_s.append(asyncio.get_running_loop().time())
+            return response(b"retry: 0\n\n", "text/event-stream")
+
+    async with running(Hasty()) as raw:
+        egress = Egress.of([raw.url.removeprefix("http://").removesuffix("/mcp")])
+        async with guarded_client(egress, {}, read_s=20, bytes_max=10_000) as client:
+            for _ in range(3):
+                await client.get(raw.url)
+
+    assert [later - sooner > 0.9 for sooner, later in pairwise(asked_s)] == [True, True]
