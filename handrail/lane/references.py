@@ -38,9 +38,12 @@ class SeenReferences:
         """Begin with what `memory` knows; without one, with nothing, and forget nothing."""
         self._memory: Remembers = {} if memory is None else memory
 
-    def take(self, task_id: str, ce_id: str, time_ms: int) -> bool:
-        """False when this task was seen in another record within the last 24 hours."""
-        task, carried = digest(task_id), digest(ce_id)
+    def take(self, task_id: str, record: str, time_ms: int) -> bool:
+        """False when this task was seen in another record within the last 24 hours.
+
+        `record` names it by its id and its offset: written twice it is two, and carried out once.
+        """
+        task, carried = digest(task_id), digest(record)
         known = self._memory.get(task)
         if known is None or time_ms - known.time_ms >= REPEAT_WITHIN_MS:
             self._memory[task] = Sighting(time_ms, carried)

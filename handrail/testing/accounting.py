@@ -62,6 +62,9 @@ class Books:
                 self.ended[of] += 1
             case Dropped(reason=DropReason.REPEAT):
                 return
+            case Dropped(ce_id=of, reason=DropReason.COPY):
+                self.ended[of] = max(1, self.ended[of])  # it may be the same record once more
+                return
             case Rejected(ce_id=of) | Dropped(ce_id=of) | MarkerPassed(ce_id=of):
                 self.ended[of] += 1
             case Redriven(invocation=of):

@@ -22,6 +22,7 @@ TeamOf = Callable[..., Team]
 __all__ = [
     "test_a_question_that_is_asked_anew_while_its_agent_works_on_it_is_answered_once",
     "test_a_submission_that_lies_on_its_inbox_twice_keeps_what_it_has_recorded",
+    "test_a_submission_with_a_reference_whose_record_is_written_twice_is_carried_out_once",
 ]
 
 PATIENCE: list[asyncio.Timeout] = []
@@ -91,6 +92,29 @@ async def test_a_submission_that_lies_on_its_inbox_twice_keeps_what_it_has_recor
 
         assert await task.result(str) == "yes"
         assert acts.done == ["pay x"]
+
+
+async def test_a_submission_with_a_reference_whose_record_is_written_twice_is_carried_out_once(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(asked, tools=TOOLS, partitions=1) as team:
+        task = await real(team).submit(jobs, "x", reference="r")
+        await task.until("input_required")
+        await team.answer(task, "yes")
+        assert await task.result(str) == "yes"
+        (record,) = await read_all(team.bus, team.full("jobs"))
+        again = Outgoing(record.topic, record.key, record.value, record.headers, record.partition)
+        await team.kill(asked)
+        await team.restart(asked)
+        await team.bus.sender().send(again)
+
+        await until(lambda: copies(team), what="the other record is dropped")
+        assert acts.done == ["pay x"]
+
+
+async def copies(team: Team) -> list[Dropped]:
+    dropped = [one for one in await ledger(team) if isinstance(one, Dropped)]
+    return [one for one in dropped if one.reason is DropReason.COPY]
 
 
 async def two_repeats(team: Team) -> bool:

@@ -271,7 +271,8 @@ def _submission(
             return _forward(record, envelope, Priority.HIGH)
         if rules.home_of(envelope.task_id.encode()) != record.partition:
             return _forward(record, envelope, here)
-        if not seen.take(envelope.task_id, envelope.id, record.timestamp_ms):
+        this_one = f"{envelope.id}@{record.offset}"
+        if not seen.take(envelope.task_id, this_one, record.timestamp_ms):
             return Copy(envelope)
     if two and priority_of(envelope.priority) is not here:
         return _forward(record, envelope, priority_of(envelope.priority), REFERENCE_IS_NEW)

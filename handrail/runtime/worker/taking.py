@@ -81,7 +81,7 @@ class Taking:
         if not self._lane.progress.admit(record.offset):
             return
         self._worker.counts.taken += 1
-        if isinstance(verdict, Take | Refuse) and self._is_held(verdict.envelope.id):
+        if isinstance(verdict, Take | Copy | Refuse) and self._is_held(verdict.envelope.id):
             event = self._saying.copy(record, verdict.envelope, lives=True)
             self._handing.hand([], [event], [record.offset])
             return
