@@ -30,7 +30,8 @@ from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.memory_folder import MemoryFolder
 from handrail.runtime.memory_kept import Kept, kept_by
 from handrail.runtime.memory_log import ViewLog
-from handrail.wire.memory import FORGOTTEN_PREFIX, HISTORY, AppliedMark, space_topic
+from handrail.runtime.memory_quick import is_quick
+from handrail.wire.memory import HISTORY, AppliedMark, space_topic
 from handrail.wire.record import Record, TopicPartition
 
 log = structlog.get_logger("handrail.memory")
@@ -39,9 +40,6 @@ R = TypeVar("R")
 
 BATCH_RECORDS_MAX: Final = 2_000
 INDEXED_AT_ONCE_MAX: Final = 10_000
-#: What is folded in the event loop's own thread, in some ms at most. In another one, each statement
-#: waits until the loop's thread has a pause: ten times as long where that is busy.
-IN_PLACE_COUNT_MAX, IN_PLACE_BYTES_MAX = 50, 32_768
 POLL_S: Final = 0.25
 BARRIER_EVERY_S: Final = 30.0  #: how often the ends of the topics are asked for
 BEHIND_AFTER_S: Final = 10.0  #: without reaching the ends that were asked for
@@ -258,13 +256,8 @@ class Follower:
             await self._see_to_barrier(view, tail)
 
     def _is_quick(self, records: Sequence[Record]) -> bool:
-        """Say whether folding takes so little that nobody notices that the loop stands still."""
-        if self._settings.opener is not None and self._settings.opener_waits:
-            return False
-        if any((record.key or b"").startswith(FORGOTTEN_PREFIX) for record in records):
-            return False  # every version of somebody may have to go
-        size_bytes = sum(len(record.value or b"") for record in records)
-        return len(records) <= IN_PLACE_COUNT_MAX and size_bytes <= IN_PLACE_BYTES_MAX
+        asks_far = self._settings.opener is not None and self._settings.opener_waits
+        return not asks_far and is_quick(records)
 
     def _compare(
         self, view: View, records: Sequence[Record], places: dict[TopicPartition, Position]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from handrail.errors import StaleView
-from handrail.runtime.memory_follower import IN_PLACE_BYTES_MAX
+from handrail.runtime.memory_quick import IN_PLACE_BYTES_MAX, OF_PEOPLE_COUNT_MAX, is_quick
 from handrail.runtime.memory_view import Freshness, MemoryView, ViewSettings
 from handrail.wire.memory import (
     FORGOTTEN_PREFIX,
@@ -17,7 +17,7 @@ from handrail.wire.memory import (
     full_key,
     space_topic,
 )
-from handrail.wire.record import Outgoing
+from handrail.wire.record import Outgoing, Record
 from tests.promises.ground import Ground
 from tests.promises.memory_scribe import SPACES, TENANT, Scribe
 from tests.promises.memory_view import *  # noqa: F403 - every test of it is a test of this file
@@ -51,6 +51,15 @@ async def test_what_is_folded_in_no_time_does_not_wait_for_a_thread_and_all_else
             assert await view.get("facts", full_key(TENANT, "order/1"), wanted=wanted) is not None
 
     assert {one == threading.get_ident() for one in threads} == {in_place}
+
+
+def test_records_about_people_are_few_that_are_folded_in_no_time() -> None:
+    about = full_key(TENANT, "order/1", subject="d1").encode()
+    one = Record("ns.memory.facts", 0, 0, 0, about, b"{}")
+    other = Record("ns.memory.facts", 0, 0, 0, full_key(TENANT, "order/1").encode(), b"{}")
+
+    assert is_quick([one] * OF_PEOPLE_COUNT_MAX + [other] * OF_PEOPLE_COUNT_MAX)
+    assert not is_quick([one] * (OF_PEOPLE_COUNT_MAX + 1))
 
 
 async def test_what_takes_longer_to_fill_than_a_start_waits_is_neither_believed_nor_in_the_way(
