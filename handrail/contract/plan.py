@@ -55,7 +55,9 @@ class Within:
         """Say whether a value is within it."""
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
             return False
-        return Decimal(str(self.least)) <= Decimal(str(value)) <= Decimal(str(self.most))
+        number = Decimal(str(value)) if isinstance(value, float) else Decimal(value)
+        # What is no number compares with none.
+        return number.is_finite() and Decimal(str(self.least)) <= number <= Decimal(str(self.most))
 
 
 @dataclass(frozen=True, slots=True)

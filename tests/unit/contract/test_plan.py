@@ -1,6 +1,7 @@
 """A plan travels as it is, and whatever is done to it only makes it narrower."""
 
 import random
+from decimal import Decimal
 
 import pytest
 
@@ -116,3 +117,13 @@ def test_a_plan_names_arguments_that_there_are() -> None:
 def test_bounds_between_which_nothing_lies_are_refused(least: float, most: float) -> None:
     with pytest.raises(ValueError, match="bounds nothing"):
         Within(least, most)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), Decimal("NaN"), Decimal("sNaN")])
+def test_what_is_no_number_of_anybodys_lies_between_no_bounds(value: float) -> None:
+    assert not Within(0, 10).allows(value)
+
+
+def test_a_number_of_thousands_of_digits_lies_between_no_usual_bounds() -> None:
+    assert not Within(0, 10).allows(10**5_000)
+    assert not Within(0, 10).allows(-(10**5_000))
