@@ -19,7 +19,8 @@ from handrail.contract.json_schema import unusable
 DEFINITION_BYTES_MAX = 64 * 1024
 DEPTH_MAX = 24
 NAME = re.compile(r"[A-Za-z0-9_.\-/]{1,128}")
-_SEEN_CONTROLS = frozenset("\n\r\t")
+#: What has to be looked at: most texts of most servers have none of it.
+_ODD = re.compile(r"[^\x20-\x7e\n\r\t]")
 #: Letters and marks that Unicode has drawn as nothing (Default_Ignorable_Code_Point): fillers of
 #: Hangul, vowels of Khmer, and selectors, of which 256 write any text without a trace.
 _OF_EMOJI = frozenset("\ufe0e\ufe0f")
@@ -79,25 +80,20 @@ def problem(found: Definition) -> str | None:
 
 def hidden_characters(text: str) -> str:
     """Name up to three characters of a text that are written and not seen."""
-    found = sorted({one for before, one in _with_before(text) if _is_hidden(one, before)})
+    found = sorted({one[0] for one in _ODD.finditer(text) if _is_hidden(one)})
     return ", ".join(f"U+{ord(one):04X}" for one in found[:3])
 
 
 def without_hidden(text: str) -> str:
     """Give a text with what nobody sees in it taken out."""
-    return "".join(one for before, one in _with_before(text) if not _is_hidden(one, before))
+    return _ODD.sub(lambda one: "" if _is_hidden(one) else one[0], text)
 
 
-def _with_before(text: str) -> Iterator[tuple[str, str]]:
-    return zip(f" {text}", text, strict=False)
-
-
-def _is_hidden(character: str, before: str) -> bool:
-    if character.isascii():
-        return not character.isprintable() and character not in _SEEN_CONTROLS
+def _is_hidden(found: "re.Match[str]") -> bool:
+    character, at = found[0], found.start()
     if character in _UNSEEN:
         # One behind a sign says how that is drawn; any other may be a letter that is not seen.
-        return character not in _OF_EMOJI or not _is_drawn(before)
+        return character not in _OF_EMOJI or at == 0 or not _is_drawn(found.string[at - 1])
     # Cf are marks of direction, joiners and tags; Cc controls; Co private use; Cn unassigned.
     return unicodedata.category(character) in {"Cf", "Cc", "Co", "Cn", "Cs"}
 
