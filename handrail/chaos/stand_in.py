@@ -3,7 +3,8 @@
 A model's answer is made up to fit what was asked for. A tool that does anything but compute or
 look is not run at all: the provider keeps account of the call under the step's key, and the result
 is made up to fit what the tool promises. Tools declared `pure` or `read` run for real, and so does
-whatever a handler does by itself.
+whatever a handler does by itself. No key is made from arguments: tasks are made up as well, so many
+would have the same ones, and the account could not tell their acts apart.
 """
 
 import hashlib
@@ -42,6 +43,8 @@ def stand_in_for(tools: Iterable[Tool[..., Any]]) -> list[str]:
     """Put stand-ins in place of all tools that do something outside; give their names."""
     replaced: list[str] = []
     for tool in tools:
+        tool.terms = replace(tool.terms, idempotency=None)
+        tool.contract = replace(tool.contract, terms=tool.terms)
         if tool.effect in RUN_FOR_REAL:
             continue
         tool.function = _function(tool)
