@@ -1,6 +1,6 @@
 """What was forgotten is in no file of a view any more: no row, no index, no log, no snapshot."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -282,13 +282,23 @@ def test_a_damaged_file_is_never_set_aside_by_whoever_only_reads_it(folder: Memo
     path = folder.claim()
     path.write_bytes(b"lives by the river " * 1_000)
 
-    for look in (
+    def look_for_hold(path: Path) -> object:
+        return hold_on(path, SUBJECT)
+
+    def look_for_subject(path: Path) -> object:
+        return holds_of_subject(path, SUBJECT)
+
+    def copy(path: Path) -> object:
+        return take_snapshot(path, folder.snapshots, NAMESPACE)
+
+    looks: list[Callable[[Path], object]] = [
         Reader,
         every_version,
-        lambda path: hold_on(path, SUBJECT),
-        lambda path: holds_of_subject(path, SUBJECT),
-        lambda path: take_snapshot(path, folder.snapshots, NAMESPACE),
-    ):
+        look_for_hold,
+        look_for_subject,
+        copy,
+    ]
+    for look in looks:
         with pytest.raises(StoreDamaged):
             look(path)
 

@@ -10,9 +10,9 @@ from handrail.runtime.memory_quick import IN_PLACE_BYTES_MAX, OF_PEOPLE_COUNT_MA
 from handrail.runtime.memory_view import Freshness, MemoryView, ViewSettings
 from handrail.wire.memory import (
     FORGOTTEN_PREFIX,
-    NOTHING_WRITTEN,
     Command,
     Op,
+    Positions,
     StoredRecord,
     full_key,
     space_topic,
@@ -113,4 +113,4 @@ async def test_somebody_is_forgotten_beside_the_loop_however_little_says_so(
             await until(lambda: threads)
 
             assert threading.get_ident() not in threads
-            assert await view.history("facts", full, wanted=NOTHING_WRITTEN) == []
+            assert await view.history("facts", full, wanted=Positions({})) == []
