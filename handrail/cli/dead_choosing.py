@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from handrail.cli.message import given_text, message_of
+from handrail.cli.output import inert
 from handrail.cli.team import checked_team
 from handrail.errors import HandrailError, WireError
 from handrail.ledger.event import Event, Redriven
@@ -43,6 +44,21 @@ class Choice:
     reason: str | None = None
     task: str | None = None
     everything: bool = False
+
+    @property
+    def none_in_words(self) -> str:
+        """Say that none is open, and of what, since a name that was misspelt finds none either."""
+        of = [
+            f"{word} {inert(name)}"
+            for word, name in (
+                ("of group", self.group),
+                ("of agent", self.agent),
+                ("with reason", self.reason),
+                ("of task", self.task),
+            )
+            if name is not None
+        ]
+        return f"No dead letter {' '.join(of)} is open." if of else "No dead letter is open."
 
     def check(self) -> None:
         """Raise UsageError for a choice that is none."""

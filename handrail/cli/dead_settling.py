@@ -204,7 +204,8 @@ async def _settle(settings: "Settings", asked: _Asked, shape: Shape) -> int:
         )
         if asked.dry_run or not letters:
             rows = [_planned(one, settlement) for one in letters]
-            show_rows("settled", [*rows, *left], COLUMNS, shape, empty="No dead letter is open.")
+            empty = asked.choice.none_in_words
+            show_rows("settled", [*rows, *left], COLUMNS, shape, empty=empty)
             if letters:
                 note(f"Nothing was done. Without --dry-run {_in_words(len(letters), settlement)}.")
             return CONFLICT if left and not letters else 0

@@ -80,7 +80,7 @@ def message_of(topic: "Topic[Any, Any]", text: str, extra: dict[str, str] | None
             return topic.decode(None, candidate)
         except HandrailError as error:
             tried.append(error)
-    reason = tried[0].why or tried[0].what if tried else _wanted(topic)
+    reason = tried[0].why or tried[0].what if tried else _wanted(topic, text)
     raise MessageMisfit(topic=topic.name, carries=", ".join(topic.models), reason=reason)
 
 
@@ -145,6 +145,8 @@ def _json(text: str) -> Any:  # noqa: ANN401  # whatever JSON holds
         return None
 
 
-def _wanted(topic: "Topic[Any, Any]") -> str:
+def _wanted(topic: "Topic[Any, Any]", text: str) -> str:
     models = ", ".join(topic.models)
+    if text.lstrip().startswith(("{", "[")) and _json(text) is None:
+        return f"it begins like JSON and is none, and {models} is written as JSON."
     return f"a plain text does not say enough for {models}; write it as JSON."

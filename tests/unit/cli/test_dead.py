@@ -88,3 +88,10 @@ def test_what_waits_for_a_person_is_said_with_the_command_that_shows_it(kind: Re
     assert row.sentence.startswith("waits for ")
     assert "handrail people" in row.sentence
     assert _exit_code([Sent(letter(1), Fate.WAITING, str(kind))], Halted.DONE, unsent=0) == 6
+
+
+def test_where_none_is_open_what_was_looked_for_is_said() -> None:
+    chosen = Choice(agent="clark", reason="attempts")
+
+    assert Choice(everything=True).none_in_words == "No dead letter is open."
+    assert chosen.none_in_words == "No dead letter of agent clark with reason attempts is open."

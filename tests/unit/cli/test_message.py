@@ -90,6 +90,13 @@ def test_what_does_not_fit_is_refused_before_anything_is_sent(
     assert failure.value.exit_code == 2
 
 
+def test_what_begins_like_json_and_is_none_is_told_so() -> None:
+    with pytest.raises(MessageMisfit) as failure:
+        message_of(refunds, '{"order": "7", "amount"')
+
+    assert failure.value.why == "it begins like JSON and is none, and refund.v1 is written as JSON."
+
+
 @pytest.mark.parametrize("topic", [names, notes])
 def test_a_collection_for_a_topic_that_knows_none_is_refused_and_not_passed_over(
     topic: Topic,
