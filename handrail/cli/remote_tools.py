@@ -88,25 +88,33 @@ def pin(place: Place, name: str, by: str | None, yes: bool, shape: Shape) -> int
 @place_options
 @click.option("--reason", metavar="TEXT", required=True, help="Why; everybody sees it.")
 def quarantine(place: Place, name: str, reason: str) -> int:
-    """Forbid an approved tool of an MCP server until it is pinned again. Asks no server."""
+    """Forbid an approved tool of an MCP server until it is pinned again. Asks no server.
+
+    Where several are known by this name, each of them is forbidden.
+    """
     from handrail.contract.remote import engine_name
     from handrail.errors import McpToolUnknown
     from handrail.rails.mcp.lock import read_pins, write_pins
 
     folder = place.settings().project_dir
     pins = read_pins(folder)
-    for server, pinned in pins.items():
-        for tool, one in pinned.items():
-            if engine_name(server, tool) == name:
-                pinned[tool] = replace(one, held=reason)
-                path = write_pins(folder, pins)
-                note(
-                    f"{name} is in quarantine: processes that see this file refuse it from their"
-                    " next call on, and a call that has begun goes on. Images hold a copy of it."
-                )
-                note(f"Do:  git add {path.relative_to(folder)}")
-                return 0
-    raise McpToolUnknown(name=name, reason="no tool of this name is approved.")
+    meant = [
+        (pinned, tool)
+        for server, pinned in pins.items()
+        for tool in pinned
+        if engine_name(server, tool) == name
+    ]
+    if not meant:
+        raise McpToolUnknown(name=name, reason="no tool of this name is approved.")
+    for pinned, tool in meant:
+        pinned[tool] = replace(pinned[tool], held=reason)
+    path = write_pins(folder, pins)
+    note(
+        f"{name} is in quarantine: processes that see this file refuse it from their next call on,"
+        " and a call that has begun goes on. Images hold a copy of it."
+    )
+    note(f"Do:  git add {path.relative_to(folder)}")
+    return 0
 
 
 def _servers(settings: "Settings") -> "McpTools":

@@ -9,7 +9,9 @@ import pytest
 
 from handrail.cli.main import main
 from handrail.cli.output_schema import output_schema
-from handrail.rails.mcp.lock import LOCK, read_pins
+from handrail.rails.mcp.definition import Definition
+from handrail.rails.mcp.lock import LOCK, read_pins, write_pins
+from handrail.rails.mcp.standing import Pin
 
 CRUDE = Path(__file__).parents[2] / "mcp_servers" / "crude.py"
 
@@ -57,6 +59,17 @@ def test_what_is_approved_is_written_whole_and_may_be_put_in_quarantine(
     assert held["crude_echo"] == ("held", "quarantined: it shouts")
     assert "Say it again." in (project / LOCK).read_text()
     assert read_pins(project)["crude"]["echo"].by == "ada"
+
+
+def test_every_tool_that_is_known_by_a_name_is_put_in_quarantine_by_it(project: Path) -> None:
+    def pinned(tool: str) -> dict[str, Pin]:
+        return {tool: Pin(Definition(tool, None, "Pay.", {"type": "object"}, None, None), "a", "")}
+
+    write_pins(project, {"bank": pinned("new_pay"), "bank_new": pinned("pay")})
+    assert main(["tools", "quarantine", "bank_new_pay", "--reason", "it shouts"]) == 0
+
+    held = [one.held for tools in read_pins(project).values() for one in tools.values()]
+    assert held == ["it shouts", "it shouts"]
 
 
 @pytest.mark.usefixtures("project")
