@@ -45,6 +45,8 @@ async def slow(name: str, ctx: Context) -> Price:
 
 
 async def repeats(team: Team) -> list[Dropped]:
+    """Let a second pass, after which a lane looks for what may start; give what was dropped."""
+    await team.advance(seconds=1)
     dropped = [one for one in await ledger(team) if isinstance(one, Dropped)]
     return [one for one in dropped if one.reason is DropReason.REPEAT]
 
