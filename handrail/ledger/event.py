@@ -226,7 +226,7 @@ class StepWasted(AtLane):
     """A step that costs money was begun, and the outcome of that attempt was lost.
 
     Its process ended after it was begun and before the outcome was recorded: it is carried out
-    again, or its task was canceled meanwhile. Opens and closes nothing.
+    again, or its handoff died or its task was canceled meanwhile. Opens and closes nothing.
     """
 
     invocation: str

@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import Callable
 
 from handrail import Context, Effect, Topic, agent, results
+from handrail.ledger.event import StepWasted
 from handrail.testing import Team
 from handrail.testing.accounting import read_all
 from tests.promises.gate import Gate
 from tests.promises.redrives import Order, World, world
-from tests.promises.step_tools import TOOLS, jobs, pay, real
+from tests.promises.step_tools import TOOLS, jobs, ledger, pay, real, rent
 from tests.waiting import until
 
 TeamOf = Callable[..., Team]
 
 __all__ = [
+    "test_a_paid_call_under_way_when_its_handoff_dies_is_booked_with_that_death_and_once",
     "test_an_unsafe_act_that_goes_on_elsewhere_past_its_deadline_is_waited_for",
     "test_what_has_begun_and_is_found_past_its_deadline_ends_before_the_next_of_its_key_starts",
     "world",
@@ -100,3 +102,35 @@ def has_moved(team: Team) -> bool:
     """Say whether the process that was started last has an open lane with something in it."""
     runners = team.members[-1].process.lanes
     return any(one.takes_records and one.lane and one.lane.waiting_count for one in runners)
+
+
+async def test_a_paid_call_under_way_when_its_handoff_dies_is_booked_with_that_death_and_once(
+    team_of: TeamOf, world: World
+) -> None:
+    calls: list[str] = []
+
+    async def slow(text: str) -> str:
+        calls.append(text)
+        if len(calls) == 1:
+            await asyncio.Event().wait()
+        return world.does(text)
+
+    @agent(reads=jobs, writes=results)
+    async def renter(text: str, ctx: Context) -> str:
+        return await ctx.call(rent, text)
+
+    async with team_of(renter, tools=TOOLS, partitions=1) as team:
+        real(team).fake(rent, does=slow)
+        task = await team.submit(jobs, "x", deadline_s=20)
+        await until(lambda: calls == ["x"], what="it has begun")
+        await team.advance(seconds=22)
+        await task.until("failed")
+        assert [one.attempt for one in await wasted(team)] == [1]
+        await team.redrive(task)
+
+        assert await task.result(str) == "x done"
+        assert [one.attempt for one in await wasted(team)] == [1]
+
+
+async def wasted(team: Team) -> list[StepWasted]:
+    return [one for one in await ledger(team) if isinstance(one, StepWasted)]

@@ -23,6 +23,7 @@ from handrail.runtime.worker.outputs import Origin, marker
 from handrail.runtime.worker.packing import RENEWED_AFTER_MS
 from handrail.runtime.worker.replying import NoAnswer, failed_answer
 from handrail.runtime.worker.requests import all_closed
+from handrail.runtime.worker.wasting import paid_in_vain
 from handrail.wire.claim import Claim, is_claim
 from handrail.wire.dead_letter import (
     DeadLetter,
@@ -130,8 +131,10 @@ class Burial:
             wrote.append(said.wrote)
         because = f"the work ended without an answer: {buried.reason}"
         records += all_closed(self._ground, ended, because)
-        event = self._saying.dead(buried, invocation, wrote, keeping.acts)
-        return records, [event]
+        steps = self._ground.lane.steps.of(ended).records.values()
+        offset = buried.record.offset if invocation is None else invocation.offset
+        wasted = paid_in_vain(steps, ended, self._saying.here(buried.envelope, offset))
+        return records, [*wasted, self._saying.dead(buried, invocation, wrote, keeping.acts)]
 
     def _with_cost(self, buried: Buried, invocation: "Invocation | None") -> Buried:
         """Say what it has spent where no run has said so, and leave the rest to who is told."""

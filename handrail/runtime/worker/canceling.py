@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handrail.contract.effect import Effect
 from handrail.errors.steps import TaskStopped
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import tombstone
@@ -23,7 +22,6 @@ from handrail.ledger.event import (
     DropReason,
     Event,
     PersonAnswered,
-    StepWasted,
     Wrote,
 )
 from handrail.runtime.worker.acted import acted
@@ -33,6 +31,7 @@ from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.outputs import Origin, marker
 from handrail.runtime.worker.replying import NoAnswer, failure_of
 from handrail.runtime.worker.requests import all_closed
+from handrail.runtime.worker.wasting import paid_in_vain
 from handrail.wire.dead_letter import Reason
 from handrail.wire.envelope import Envelope
 from handrail.wire.marker import Marker, MarkerKind
@@ -136,28 +135,12 @@ class Canceling:
         because = f"its task was canceled by {canceled.cancel.by} while it was under way"
         begun = self._lane.steps.of(ended).records.values()
         events: list[Event] = [*perhaps_done(begun, envelope, now_ms, because)]
-        events += self._paid_in_vain(envelope, ended, offset)
+        events += paid_in_vain(begun, ended, self._here(envelope, offset))
         events.append(self._dropped(envelope, ended, offset, wrote))
         events += [
             self._closed(ended, canceled, doubt) for doubt in self._lane.steps.doubts(ended, now_ms)
         ]
         return records, events
-
-    def _paid_in_vain(self, envelope: Envelope, ended: str, offset: int) -> list[Event]:
-        """Book the steps that cost money and of which nobody knows what came of them."""
-        records = self._lane.steps.of(ended).records.values()
-        open_ones = [one.intent for one in records if one.intent and one.outcome is None]
-        return [
-            StepWasted(
-                **self._here(envelope, offset),
-                invocation=ended,
-                step=one.path,
-                attempt=int(str(one.facts["attempt"])),
-                text=str(one.facts["shown"]),
-            )
-            for one in open_ones
-            if one.facts.get("effect") == Effect.PAID and "void" not in one.facts
-        ]
 
     def _dropped(
         self, envelope: Envelope, ended: str, offset: int, wrote: Sequence[Wrote]

@@ -16,6 +16,7 @@ from handrail.lane.steps import StepLog, StepState
 from handrail.ledger.happened import Acted
 from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.acted import acted
+from handrail.runtime.worker.wasting import booked
 from handrail.wire.claim import Claim
 from handrail.wire.record import Record
 
@@ -118,7 +119,7 @@ class Keeping:
 
 def _entries(log: StepLog) -> list[Entry]:
     return [
-        entry
+        booked(entry) if entry.kind is Kind.INTENT and record.outcome is None else entry
         for record in log.records.values()
         for entry in (record.intent, record.outcome, record.in_doubt)
         if entry is not None and entry.kind in STEP_KINDS

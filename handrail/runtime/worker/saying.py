@@ -70,7 +70,7 @@ class Saying:
     def accepted(self, record: Record, envelope: Envelope) -> Event:
         """A task begins here."""
         return Accepted(
-            **self._lane(envelope, record.offset),
+            **self.here(envelope, record.offset),
             ce_id=envelope.id,
             reference=envelope.reference,
             deadline_ms=envelope.deadline_ms,
@@ -81,7 +81,7 @@ class Saying:
     def copy(self, record: Record, envelope: Envelope, *, lives: bool = False) -> Event:
         """A repeat was dropped: of a submission, or of the very handoff that `lives` here."""
         return Dropped(
-            **self._lane(envelope, record.offset),
+            **self.here(envelope, record.offset),
             ce_id=envelope.id,
             reason=DropReason.REPEAT if lives else DropReason.COPY,
             intake=envelope.causation_id is None,
@@ -93,7 +93,7 @@ class Saying:
         """A part of a fan-out has reached its gather."""
         header = envelope.fan_outs[-1]
         return PartGathered(
-            **self._lane(envelope, record.offset),
+            **self.here(envelope, record.offset),
             ce_id=envelope.id,
             fan_out=header.fan_out,
             part=header.part,
@@ -107,7 +107,7 @@ class Saying:
     def passed(self, record: Record, envelope: Envelope, wrote: Sequence[Wrote]) -> Event:
         """A marker went on to its gather."""
         return MarkerPassed(
-            **self._lane(envelope, record.offset), ce_id=envelope.id, wrote=tuple(wrote)
+            **self.here(envelope, record.offset), ce_id=envelope.id, wrote=tuple(wrote)
         )
 
     def finished(
@@ -118,7 +118,7 @@ class Saying:
         usage = ended.spent.usage
         started_ms = invocation.started_ms or now_ms
         return Finished(
-            **self._lane(ended.envelope, invocation.offset),
+            **self.here(ended.envelope, invocation.offset),
             invocation=invocation.id,
             run=invocation.run,
             started_ms=started_ms,
@@ -145,7 +145,7 @@ class Saying:
         envelope = buried.envelope
         sentence = in_full(buried.error)
         offset = buried.record.offset if invocation is None else invocation.offset
-        lane = self._lane(envelope, offset)
+        lane = self.here(envelope, offset)
         if buried.submission:
             return Rejected(
                 **lane,
@@ -201,7 +201,7 @@ class Saying:
     ) -> Event:
         """A step has asked another agent."""
         return QuestionAsked(
-            **self._lane(envelope, invocation.offset),
+            **self.here(envelope, invocation.offset),
             invocation=invocation.id,
             step=asked.path,
             wrote=(wrote,),
@@ -210,7 +210,7 @@ class Saying:
     def answer_dropped(self, envelope: Envelope, why: str) -> Event:
         """An answer came for which no step waits."""
         return AnswerDropped(
-            **self._lane(envelope, -1),
+            **self.here(envelope, -1),
             answer=envelope.id,
             question=envelope.answers or "",
             sentence=why,
@@ -230,7 +230,7 @@ class Saying:
     ) -> Event:
         """A step that costs money is carried out again."""
         return StepWasted(
-            **self._lane(envelope, invocation.offset),
+            **self.here(envelope, invocation.offset),
             invocation=invocation.id,
             step=asked.path,
             attempt=attempt,
@@ -265,7 +265,7 @@ class Saying:
     ) -> Event:
         """An invocation rests and goes on by itself."""
         return Rested(
-            **self._lane(envelope, invocation.offset),
+            **self.here(envelope, invocation.offset),
             invocation=invocation.id,
             why=why,
             failed_count=invocation.tries.total,
@@ -283,7 +283,7 @@ class Saying:
         invocation.said_provider = True
         return [
             Rested(
-                **self._lane(envelope, invocation.offset),
+                **self.here(envelope, invocation.offset),
                 invocation=invocation.id,
                 why=RestWhy.PROVIDER,
                 failed_count=invocation.tries.total,
@@ -297,7 +297,7 @@ class Saying:
     ) -> Event:
         """A dead letter was taken back."""
         return Redriven(
-            **self._lane(envelope, offset),
+            **self.here(envelope, offset),
             invocation=settled.invocation,
             by=settled.by,
             absorbed=settled.absorbed,
@@ -358,7 +358,8 @@ class Saying:
         """The error for a part that does not count."""
         return GatherMissed(inbox=self._worker.inbox_name, detail=words, task=envelope.task_id)
 
-    def _lane(self, envelope: Envelope, offset: int) -> dict[str, Any]:
+    def here(self, envelope: Envelope, offset: int) -> dict[str, Any]:
+        """Give what an event says of the lane and of the task."""
         return {**self._of_task(envelope.task_id, envelope.tenant, offset), "label": envelope.label}
 
     def _of_task(self, task_id: str, tenant: str, offset: int) -> dict[str, Any]:
