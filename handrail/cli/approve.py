@@ -98,20 +98,20 @@ def approve(
         further = further_calls(for_task if calls is None else calls)
         value = approval_of(request, arguments=arguments, for_task=further)
         if arguments is not None:
-            check_by_contract(place.settings().project_dir, request, arguments)
+            check_by_contract(place.settings(), request, arguments)
         return value
 
     return _decide(place, task, step, by, decision)
 
 
-def check_by_contract(project: Path, request: "Request", arguments: dict[str, Any]) -> None:
+def check_by_contract(settings: "Settings", request: "Request", arguments: dict[str, Any]) -> None:
     """Refuse changed arguments that the tool would refuse, where its contract is at hand."""
+    from handrail.cli.team import loaded_team
     from handrail.contract.failure import Refused
     from handrail.errors import AnswerRefused, ProjectNotFound
-    from handrail.runtime.discovery import load_team
 
     try:
-        tools = load_team(project).tools
+        tools = loaded_team(settings).tools
     except ProjectNotFound:
         return  # decided from elsewhere: the schema of the request is all that is known here
     tool = tools.get(str((request.act or {}).get("tool")))

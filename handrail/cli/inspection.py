@@ -73,10 +73,10 @@ async def last_records(
 
 def _say_schema(settings: "Settings", topic: str) -> None:
     """Show which messages the team declares for a topic, if there is a team here."""
-    from handrail.runtime.discovery import load_team
+    from handrail.cli.team import loaded_team
 
     try:
-        declared = load_team(settings.project_dir).topics.get(topic)
+        declared = loaded_team(settings).topics.get(topic)
     except ProjectNotFound:
         return
     except HandrailError as error:

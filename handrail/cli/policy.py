@@ -59,11 +59,11 @@ def check(place: Place, shape: Shape) -> int:
 
 def _be_a_team(place: Place) -> None:
     """Tell apart a team without rules and a folder that is no team. Raises ProjectNotFound."""
+    from handrail.cli.team import loaded_team
     from handrail.errors import HandrailError, ProjectNotFound
-    from handrail.runtime.discovery import load_team
 
     try:
-        load_team(place.settings().project_dir)
+        loaded_team(place.settings())
     except ProjectNotFound:
         raise
     except HandrailError as error:
@@ -77,17 +77,17 @@ def _warn(place: Place, rules: "Policy") -> None:
     if isinstance(rules, NoPolicy):
         return
     from handrail.cli.message import intake_of
+    from handrail.cli.team import loaded_team
     from handrail.contract.remote import RemoteTool
     from handrail.errors import HandrailError
     from handrail.rails.cedar import CedarPolicy
     from handrail.rails.mcp.server import read_servers
     from handrail.rails.unpermitted import strangers, unpermitted
-    from handrail.runtime.discovery import load_team
 
     assert isinstance(rules, CedarPolicy)
     settings = place.settings()
     try:
-        team = load_team(settings.project_dir).description(intake=settings.intake)
+        team = loaded_team(settings).description(intake=settings.intake)
         servers = read_servers(settings.mcp)
     except HandrailError as error:
         note(f"What the team does was not held against the rules: {inert(error.what)}")

@@ -37,16 +37,16 @@ def asked(
     """Give the question and, where it is about a call, the tool. Raises UsageError."""
     import orjson
 
+    from handrail.cli.team import loaded_team
     from handrail.rails.gateway import facts_of
     from handrail.rails.policy import Access
-    from handrail.runtime.discovery import load_team
 
     try:
         arguments: Any = orjson.loads(str(more["given"]))
     except orjson.JSONDecodeError as error:
         message = f"--with holds no JSON: {error}"
         raise click.UsageError(message) from error
-    team = load_team(settings.project_dir)
+    team = loaded_team(settings)
     tools = _tools(settings, team)
     _be_there(what, on, team, tools)
     tool = tools[on] if what == "tool.call" else None

@@ -34,17 +34,29 @@ def checked_team(settings: "Settings", file: Path | None = None) -> CheckedTeam:
 
     Raises the errors of `handrail.runtime.discovery`, and TeamInvalid.
     """
-    from handrail.runtime.discovery import load_single_file, load_team
-
-    if file is None and not _has_agents(settings):
-        file = _file_of_last_run(settings)
-    loaded = load_single_file(file) if file else load_team(settings.project_dir)
+    file = file or _alone(settings)
+    loaded = loaded_team(settings, file)
     # A file that stands alone need not have the intake of the project in whose folder it lies.
     inboxes = {agent.reads.name for agent in loaded.agents.values()}
     intake = settings.intake if file is None or settings.intake in inboxes else None
     description = loaded.description(intake=intake)
     description.check()
     return CheckedTeam(loaded, description)
+
+
+def loaded_team(settings: "Settings", file: Path | None = None) -> "LoadedTeam":
+    """Load the team of a project, or of the one file that was run last in a folder without.
+
+    Raises the errors of `handrail.runtime.discovery`.
+    """
+    from handrail.runtime.discovery import load_single_file, load_team
+
+    file = file or _alone(settings)
+    return load_single_file(file) if file else load_team(settings.project_dir)
+
+
+def _alone(settings: "Settings") -> Path | None:
+    return None if _has_agents(settings) else _file_of_last_run(settings)
 
 
 def has_team(settings: "Settings") -> bool:

@@ -45,9 +45,9 @@ def list_tools(place: Place, shape: Shape) -> int:
 
 def tool_rows(settings: "Settings") -> list[ToolRow]:
     """Give every tool of the team with what its contract leaves out. No server is asked."""
+    from handrail.cli.team import loaded_team
     from handrail.contract.derived import approval_in_words, missing
     from handrail.contract.remote import RemoteTool
-    from handrail.runtime.discovery import load_team
 
     return [
         _remote_row(settings, tool)
@@ -61,7 +61,7 @@ def tool_rows(settings: "Settings") -> list[ToolRow]:
             version=tool.version,
             missing=tuple(missing(tool)),
         )
-        for _, tool in sorted(load_team(settings.project_dir).tools.items())
+        for _, tool in sorted(loaded_team(settings).tools.items())
     ]
 
 
@@ -122,14 +122,14 @@ def show(place: Place, name: str) -> int:
 
     A tool of an MCP server is shown as it is approved and as its server offers it, as JSON.
     """
+    from handrail.cli.team import loaded_team
     from handrail.contract.derived import page
-    from handrail.runtime.discovery import load_team
 
     settings = place.settings()
     if any(name.startswith(f"{server}_") for server in settings.mcp):
         show_remote(settings, name)
         return 0
-    known = load_team(settings.project_dir).tools
+    known = loaded_team(settings).tools
     if name not in known:
         message = f"There is no tool {name}; the team has {', '.join(sorted(known)) or 'none'}."
         raise click.UsageError(message)

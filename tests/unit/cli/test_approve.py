@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from handrail import Approval, Context, Effect, Refused, Topic, agent, results, tool
 from handrail.bus.settings import Settings
+from handrail.bus.settings_file import load_settings
 from handrail.cli.approve import (
     SOMEBODY_WAS_FIRST,
     approve,
@@ -66,18 +67,18 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_changed_arguments_that_only_the_contract_refuses_are_not_sent(project: Path) -> None:
-    check_by_contract(project, request("send"), {"count": 2})
+    check_by_contract(load_settings(project, {}), request("send"), {"count": 2})
 
     with pytest.raises(AnswerRefused, match=r"the changed arguments: send: .*an even number"):
-        check_by_contract(project, request("send"), {"count": 3})
+        check_by_contract(load_settings(project, {}), request("send"), {"count": 3})
 
 
 def test_where_the_tool_is_not_at_hand_the_schema_is_all_that_is_checked(
     project: Path, tmp_path: Path
 ) -> None:
-    check_by_contract(project, request("tool_of_a_server"), {"count": 3})
+    check_by_contract(load_settings(project, {}), request("tool_of_a_server"), {"count": 3})
     (tmp_path / "empty").mkdir()
-    check_by_contract(tmp_path / "empty", request("send"), {"count": 3})
+    check_by_contract(load_settings(tmp_path / "empty", {}), request("send"), {"count": 3})
 
 
 DONE: list[str] = []

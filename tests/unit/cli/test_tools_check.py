@@ -11,6 +11,7 @@ from handrail.bus.settings_file import load_settings
 from handrail.cli.checks import State, checks
 from handrail.cli.main import main
 from handrail.cli.output_schema import output_schema
+from handrail.cli.team import remember_file
 
 ROOT = Path(__file__).parents[3]
 CRUDE = ROOT / "tests" / "mcp_servers" / "crude.py"
@@ -49,6 +50,16 @@ from handrail import remote_tool
 echo = remote_tool("crude", "echo")
 """
 MISSING = ("effect=", "failures=", "owner=", "examples=", "reach=", "permission=", "-> Model")
+
+
+ALONE = '''
+from handrail import Effect, tool
+
+@tool(effect=Effect.READ)
+async def lonely(word: str) -> str:
+    """Say it."""
+    return word
+'''
 
 
 @pytest.fixture
@@ -148,3 +159,18 @@ def test_the_shipped_team_passes(
 
     assert main(["tools", "check", "--offline"]) == 0
     assert "Every contract is complete." in capsys.readouterr().err
+
+
+def test_the_tools_of_a_file_that_stands_alone_are_known_where_it_was_run_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "alone.py"
+    file.write_text(f"{AGENT}\n{ALONE}")
+    monkeypatch.chdir(tmp_path)
+    remember_file(load_settings(tmp_path, {}), file)
+
+    assert main(["tools", "list"]) == 0
+    assert main(["tools", "show", "lonely"]) == 0
+    assert main(["can", "ben", "tool.call", "lonely"]) == 0
+
+    assert "# lonely" in capsys.readouterr().out
