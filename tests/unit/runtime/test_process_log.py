@@ -1,5 +1,6 @@
 """The log of a process stays bounded."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,34 @@ def test_the_last_lines_leave_out_blank_ones_and_overlong_ones_are_cut(tmp_path:
     log.close()
 
     assert log.last_lines(3) == ["one", "two", "x" * LINE_BYTES_MAX]
+
+
+def test_what_a_full_disk_has_no_room_for_is_counted_once_there_is_room(tmp_path: Path) -> None:
+    path = tmp_path / "greeter.log"
+    path.symlink_to("/dev/full")
+    log = ProcessLog(path, bytes_max=100)
+
+    for number in range(100):
+        log.write(b"line %03d" % number)
+    path.unlink()
+    log.write(b"room again")
+    log.close()
+
+    assert log.last_lines(2) == ["line 099", "room again"]
+    assert path.read_text() == (
+        "(100 lines were left out: [Errno 28] No space left on device)\nroom again\n"
+    )
+
+
+def test_a_log_whose_folder_is_gone_costs_its_lines_and_nothing_else(tmp_path: Path) -> None:
+    log = ProcessLog(tmp_path / "logs" / "greeter.log", bytes_max=100)
+    shutil.rmtree(tmp_path / "logs")
+
+    for number in range(100):
+        log.write(b"line %03d" % number)
+    log.close()
+
+    assert log.last_lines(1) == ["line 099"]
 
 
 @pytest.mark.parametrize(

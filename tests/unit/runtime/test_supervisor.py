@@ -37,6 +37,8 @@ STUBBORN = (
     "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nsay(ProcessState.READY)\n"
     "while True: signal.pause()"
 )
+#: More than a pipe holds, so that it stands still unless somebody reads.
+TALKATIVE = "for _ in range(5_000): print('x' * 100, flush=True)\n" + SERVE
 CRASH = "print('no such setting: port', flush=True)\nsys.exit(3)"
 
 
@@ -99,6 +101,21 @@ async def test_a_killed_child_is_reported_with_its_member_id_and_started_again(
     assert [note.members for note in watcher.deaths] == [{"group": f"m{first}"}]
     assert watcher.happened(What.DIED) == ["a"]
     assert "SIGKILL" in next(e.sentence for e in watcher.events if e.what is What.DIED)
+
+
+async def test_a_child_whose_words_cannot_be_kept_goes_on(tmp_path: Path) -> None:
+    watcher = Watcher()
+    full = tmp_path / ".handrail/logs/a.log"
+    full.parent.mkdir(parents=True)
+    full.symlink_to("/dev/full")
+    supervisor = Supervisor(tmp_path, [child("a", TALKATIVE)], watcher.hooks())
+    await supervisor.start()
+
+    await supervisor.all_ready()
+
+    await supervisor.stop(asyncio.Event())
+    assert watcher.happened(What.STOPPED) == ["a"]
+    assert watcher.deaths == []
 
 
 async def test_a_crash_loop_is_named_with_the_last_words(tmp_path: Path) -> None:
