@@ -248,7 +248,8 @@ class Context(Protocol):
         twice, and the text never takes more than the budget. The ledger is told which versions are
         in it, and what was left out and why, in the transaction that records the step; `handrail
         memory manifest` makes the text again. What a model of this run then only says again is no
-        news: memory refuses it as an echo. Raises what the reads of memory raise.
+        news: memory refuses it as an echo. A record that no model of its space reads is left out
+        and named in `dropped`. Raises what the reads of memory raise, for other records.
         """
         ...
 

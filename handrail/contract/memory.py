@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Generic, TypeGuard
+from typing import Any, Final, Generic, TypeGuard, overload
 
 from typing_extensions import TypeVar
 
@@ -20,6 +20,10 @@ from handrail.errors.memory import MemoryKeyInvalid, SpaceInvalid
 from handrail.wire.label import Integrity
 
 M = TypeVar("M")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
 
 NEW: Final = 0  #: in place of a version: the key must not be there yet
 
@@ -109,18 +113,77 @@ RULES: Final[Mapping[MemoryClass, ClassRules]] = {
 class Memory(Generic[M]):
     """One declared kind of shared memory, on a compacted topic of its own.
 
-    `carries` is a pydantic model or a JSON type; `keeps` its memory class. `ttl_s` lets records
+    `carries` is a pydantic model or a JSON type, or a tuple of them, as a topic has it: the older
+    models whose records are still to be read, and last the one that is written now. A record is
+    read as the very model that it was written as, never as another one, so readers are given
+    each of them. `keeps` is its memory class. `ttl_s` lets records
     expire. `access` says which agents may read and write it; without it all may. With
     `Access(personal=PersonalData.SUBJECT)` every record is sealed with the key of the subject that
     its writer names, so that the subject can be forgotten. The first line of the model's docstring
     says in words what the space is for. Raises SpaceInvalid with its cure.
     """
 
+    @overload
+    def __init__(
+        self: "Memory[A]",
+        name: str,
+        *,
+        carries: type[A],
+        keeps: MemoryClass,
+        ttl_s: float | None = None,
+        quota: Quota | None = None,
+        access: Access | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "Memory[A | B]",
+        name: str,
+        *,
+        carries: tuple[type[A], type[B]],
+        keeps: MemoryClass,
+        ttl_s: float | None = None,
+        quota: Quota | None = None,
+        access: Access | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "Memory[A | B | C]",
+        name: str,
+        *,
+        carries: tuple[type[A], type[B], type[C]],
+        keeps: MemoryClass,
+        ttl_s: float | None = None,
+        quota: Quota | None = None,
+        access: Access | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "Memory[A | B | C | D]",
+        name: str,
+        *,
+        carries: tuple[type[A], type[B], type[C], type[D]],
+        keeps: MemoryClass,
+        ttl_s: float | None = None,
+        quota: Quota | None = None,
+        access: Access | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "Memory[A]",
+        name: str,
+        *,
+        carries: tuple[type[A], ...],
+        keeps: MemoryClass,
+        ttl_s: float | None = None,
+        quota: Quota | None = None,
+        access: Access | None = None,
+    ) -> None: ...
+
     def __init__(
         self,
         name: str,
         *,
-        carries: type[M],
+        carries: Any,
         keeps: MemoryClass,
         ttl_s: float | None = None,
         quota: Quota | None = None,
@@ -156,8 +219,8 @@ class Memory(Generic[M]):
 
     @property
     def carries(self) -> Any:  # noqa: ANN401 - an annotation as a value
-        """The type of its values."""
-        return self._carrier.carries[0]
+        """The type of the values that are written now: the last that is declared."""
+        return self._carrier.carries[-1]
 
     @property
     def purpose(self) -> str:
@@ -183,8 +246,17 @@ class Memory(Generic[M]):
 
     @property
     def type_name(self) -> str:
-        """The name of its values' type on the wire, such as `fact.v1`."""
-        return next(iter(self._carrier.models))
+        """The name on the wire of the type that is written now, such as `fact.v2`."""
+        return self.type_names[-1]
+
+    @property
+    def type_names(self) -> tuple[str, ...]:
+        """The names of every type that is read, the one that is written now last."""
+        return tuple(self._carrier.models)
+
+    def type_of(self, value: M) -> str:
+        """Give the name on the wire of a value's type; raises NotSendable."""
+        return self._carrier.type_of(value)
 
     def encode(self, value: M) -> bytes:
         """Give the JSON of a value; raises NotSendable, TooLarge, TooDeep or MessageInvalid."""
@@ -241,11 +313,11 @@ class Memory(Generic[M]):
         return hash(self.name)
 
     def _said(self) -> tuple[object, ...]:
-        return (self.name, self.carries, self.keeps, self.ttl_s, self.quota, self.access)
+        return (self.name, self._carrier.carries, self.keeps, self.ttl_s, self.quota, self.access)
 
     def __repr__(self) -> str:
         """Show the name, the class and what is carried."""
-        return f"Memory({self.name!r}, carries={self.type_name}, keeps={self.keeps})"
+        return f"Memory({self.name!r}, carries={', '.join(self.type_names)}, keeps={self.keeps})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,10 @@ class MemoryHandle(Protocol[M]):
     handoffs led to it, is in the local view; it raises StaleView after 250 ms. What was read is
     recorded: a handler that is run again is given the same. Expired records are never given.
 
+    A record that no model of the space reads, since what it carries has changed, makes `get` and
+    `update` raise RecordUnreadable, whose `version` a `put` may then `expect`; `search` and
+    `history` go on without it. What they leave out counts as refused, for the reason `model`.
+
     A space with personal data wants `subject=`, whom a record is about; any other refuses it.
     Keys are those of the task's tenant, and of the task itself in a space of class `working`.
     Raises MemoryKeyInvalid for what is no key, and Refused (`denied_by_policy`, or
@@ -31,7 +35,7 @@ class MemoryHandle(Protocol[M]):
         ...
 
     def history(self, key: str, *, subject: str | None = None) -> Awaitable[list[Record[M]]]:
-        """Give every version that is still kept, oldest first."""
+        """Give every version that is still kept and can be read, oldest first."""
         ...
 
     def search(
@@ -64,10 +68,13 @@ class MemoryHandle(Protocol[M]):
         *,
         subject: str | None = None,
         derived_from: Sequence[str] = (),
+        replaces_unreadable: bool = False,
     ) -> Awaitable[Applied]:
         """Read, compute and put, at most three times; `fn` is pure. Raises NeedsMerge.
 
-        What the old value was derived from is not carried over: `fn` may have dropped it.
+        What the old value was derived from is not carried over: `fn` may have dropped it. With
+        `replaces_unreadable` a record that no model of the space reads is None to `fn`, and what
+        it gives takes that record's place; without, RecordUnreadable is raised and it stays.
         """
         ...
 

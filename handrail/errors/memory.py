@@ -153,6 +153,23 @@ class MemoryShrunk(HandrailError):
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
+class RecordUnreadable(HandrailError):
+    """Memory {space}/{key}@{version} cannot be read as {known}: {detail}
+
+    Why: it was written as {type}. What the space carries has changed since, and a value is never
+    read as another model than its own.
+    Do: let the space carry the older model too: Memory("{space}", carries=(Older, Newer), ...)
+    handrail memory put {space} {key} JSON    or remove, in place of put, takes it away
+    handrail runbook HR-MEM-013    what each of them means, and what else reads go on without
+    """
+
+    code: ClassVar[str] = "HR-MEM-013"
+    exit_code: ClassVar[int] = 4
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+    version: int  #: of the record, for a `put` that takes its place
+
+
 class NothingRemembered(HandrailError):
     """Memory holds nothing under {what}.
 

@@ -13,7 +13,7 @@ KEEPER: Final = "keeper"  #: in place of an agent's name, of a record that was r
 
 
 class Reason(StrEnum):
-    """Why a command was not carried out; refusals are counted by these words."""
+    """Why a command was not carried out, or a record left out; counted by these words."""
 
     UNREADABLE = "unreadable"  #: no command, or one of a later version
     UNKNOWN_SPACE = "unknown_space"
@@ -22,6 +22,7 @@ class Reason(StrEnum):
     APPROVAL = "approval"  #: only a person may
     SIZE = "size"
     SCHEMA = "schema"
+    MODEL = "model"  #: a read went on without it: no model that the space declares reads it
     OPERATION = "operation"  #: the operation does not fit what is there
     FUTURE = "future"  #: it names a version that does not exist yet
     FIXED = "fixed"  #: the class says that it never changes

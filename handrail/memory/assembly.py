@@ -34,6 +34,7 @@ class Dropped(StrEnum):
     REPEATED = "another slot has it already"
     SAME_TEXT = "another record says the very same"
     FLAGGED = "what it was derived from was taken back"
+    UNREADABLE = "no model that its space carries reads it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Slot:
     heading: str
     found: Sequence[Found]  #: best first
     tokens_max: int | None = None  #: of this slot, its heading included; None: what is left
+    unreadable: frozenset[str] = frozenset()  #: full keys of those that no model of the space reads
 
 
 def manifest_as_json(manifest: Manifest) -> bytes:
@@ -149,6 +151,8 @@ class _Filling:
             line = written(found.record)
             after = size + len(line.encode())
             dropped = self._refusal(found.record, over_budget=after > room, over_slot=after > own)
+            if found.record.key in slot.unreadable:
+                dropped = Dropped.UNREADABLE
             entries.append(_entry(found, line, dropped))
             if dropped is None:
                 lines.append(line)

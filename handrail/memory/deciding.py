@@ -36,7 +36,7 @@ from handrail.memory.gate import (
     refused_value,
 )
 from handrail.memory.likeness import is_opaque
-from handrail.memory.next_version import marked, removal, written
+from handrail.memory.next_version import marked, removal, type_after, written
 from handrail.memory.review import is_due
 from handrail.memory.rights import refused_key, refused_right
 from handrail.wire.label import OF_TEAM, label_of
@@ -143,7 +143,7 @@ def _written(asked: Asked, space: Memory[Any], seen: Seen, around: Surroundings)
             "write what is new under a key of its own",
         )
     refusal = (
-        refused_value(asked, space, value)
+        refused_value(asked, space, value, type_after(asked, space, seen))
         or refused_copy(command.key, command.derived_from, around.personal)
         or refused_origin(asked, space, seen.present)
     )

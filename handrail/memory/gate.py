@@ -27,8 +27,10 @@ SOURCES_COUNT_MAX, SOURCE_CHARS_MAX = 200, 500  #: of what a record is derived f
 _SHORT_LIVED: Final = frozenset({MemoryClass.WORKING})
 
 
-def refused_value(asked: Asked, space: Memory[Any], value: object) -> Refusal | None:
-    """Refuse what is too large, or not what the space holds; None for what is."""
+def refused_value(
+    asked: Asked, space: Memory[Any], value: object, type_name: str
+) -> Refusal | None:
+    """Refuse what is too large, or not of this type of the space; None for what is."""
     command = asked.command
     size = len(orjson.dumps(value))
     if size > VALUE_BYTES_MAX:
@@ -57,12 +59,13 @@ def refused_value(asked: Asked, space: Memory[Any], value: object) -> Refusal | 
     if command.sealed:
         return _refused_seal(value)
     try:
-        space.decode(command.type_name or space.type_name, orjson.dumps(value))
+        space.decode(type_name, orjson.dumps(value))
     except HandrailError as error:
+        held = " or ".join(space.type_names)
         return Refusal(
             Reason.SCHEMA,
             State.INVALID_INPUT,
-            f"space {space.name} holds {space.type_name}, and this is none: {error.what}",
+            f"space {space.name} holds {held}, and this is none: {error.what}",
             "correct the fields that are named and write it again",
         )
     return None

@@ -25,7 +25,7 @@ def written(
     hidden = not is_trusted(asked, space) or (goes_back and command.quarantined)
     return replace(
         _of(asked, seen.present, now_ms),
-        type_name=command.type_name or space.type_name,
+        type_name=type_after(asked, space, seen),
         value=value,
         tool_call=command.tool_call,
         model=command.model,
@@ -40,6 +40,16 @@ def written(
         quarantined=hidden,
         flagged=command.flagged if goes_back else None,
     )
+
+
+def type_after(asked: Asked, space: Memory[Any], seen: Seen) -> str:
+    """Give the name of the type of the value that a command makes."""
+    command, record = asked.command, seen.record
+    # What is added to a value of an older model does not make it one of a newer: the same field
+    # may mean something else there.
+    if command.op in COMMUTATIVE and record is not None and record.type_name in space.type_names:
+        return record.type_name
+    return command.type_name or space.type_name
 
 
 def removal(asked: Asked, present: Present, now_ms: int) -> StoredRecord:

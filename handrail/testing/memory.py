@@ -21,7 +21,7 @@ from handrail.memory.sealing import opened, sealed
 from handrail.runtime.keeper import keeper
 from handrail.runtime.memory_view import MemoryView, ViewSettings
 from handrail.runtime.single_writer import SingleWriter
-from handrail.runtime.worker.memory_reads import as_given, in_ms
+from handrail.runtime.worker.memory_reads import as_given, given_or_not, in_ms
 from handrail.runtime.worker.process_memory import KEYS_FILE
 from handrail.store.subject_keys import LocalKeys
 from handrail.testing.accounting import read_all
@@ -212,12 +212,12 @@ class TestedSpace(Generic[M]):
     async def history(
         self, key: str, *, subject: str | None = None, task: str | None = None
     ) -> list[Record[M]]:
-        """Give every version that is still kept, oldest first."""
+        """Give every version that is still kept and can be read, oldest first."""
         view, wanted = await self._memory.current()
         full = self._full(key, subject, task)
         found = await view.history(self._space.name, full, wanted=wanted)
-        given = [as_given(self._space, one, self._memory.keys()) for one in found]
-        return [one for one in given if one is not None]
+        given = [given_or_not(self._space, one, self._memory.keys()) for one in found]
+        return [one for one in given if isinstance(one, Record)]
 
     async def search(
         self, text: str, k: int = SEARCH_K, *, subject: str | None = None, task: str | None = None
@@ -226,8 +226,8 @@ class TestedSpace(Generic[M]):
         view, wanted = await self._memory.current()
         whose = self._full("", subject, task)
         found = await view.search(self._space.name, whose, text, k, wanted=wanted)
-        given = [(as_given(self._space, h.record, self._memory.keys()), h.score) for h in found]
-        return [Hit(record, score) for record, score in given if record is not None]
+        given = [(given_or_not(self._space, h.record, self._memory.keys()), h.score) for h in found]
+        return [Hit(record, score) for record, score in given if isinstance(record, Record)]
 
     async def put(
         self,
@@ -246,7 +246,7 @@ class TestedSpace(Generic[M]):
             space=self._space.name,
             key=self._full(key, subject, owner),
             by=TESTER,
-            type_name=self._space.type_name,
+            type_name=self._space.type_of(value),
             value=orjson.loads(self._space.encode(value)),
             expect=expect,
         )

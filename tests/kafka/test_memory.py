@@ -8,6 +8,7 @@ import pytest
 from handrail.testing import Team
 from tests.promises.memory import *  # noqa: F403 - every test of it is a test of this file
 from tests.promises.memory_between import *  # noqa: F403 - the same
+from tests.promises.memory_models import *  # noqa: F403 - the same
 from tests.promises.memory_recall import (
     test_a_model_that_says_only_what_memory_gave_it_is_refused_counted_and_told as echoes,
 )

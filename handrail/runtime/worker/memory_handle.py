@@ -17,7 +17,7 @@ from handrail.contract.failure import Refused, State
 from handrail.contract.memory import NEW, SEARCH_K, Applied, Hit, Record
 from handrail.contract.memory_reader import NEWEST, AsOf, Found, MemoryReader
 from handrail.errors import FailureClass
-from handrail.errors.memory import Conflict, NeedsMerge
+from handrail.errors.memory import Conflict, NeedsMerge, RecordUnreadable
 from handrail.errors.steps import StepInvalid
 from handrail.lane.failure_class import Failure
 from handrail.lane.steps import Asked
@@ -31,7 +31,7 @@ from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.memory_additions import Additions
 from handrail.runtime.worker.memory_reads import (
     WhatWasRead,
-    all_as_given,
+    all_given_or_not,
     aware,
     hear_records,
     in_ms,
@@ -74,6 +74,7 @@ class _Update(Generic[M]):
     fn: Callable[[M | None], M]
     subject: str | None
     derived_from: tuple[str, ...]
+    replaces_unreadable: bool
 
 
 class SpaceHandle(Additions[M]):
@@ -92,7 +93,7 @@ class SpaceHandle(Additions[M]):
         return self._numbered.step(shown, lambda: self._get(str(step), shown, key, subject, wanted))
 
     def history(self, key: str, *, subject: str | None = None) -> Step[list[Record[M]]]:
-        """Give every version that is still kept, oldest first."""
+        """Give every version that is still kept and can be read, oldest first."""
         self._refusals.check("history", Right.READ, subject, key)
         shown = self._shown("history", key)
         step = self._numbered.next_step(shown)
@@ -104,7 +105,10 @@ class SpaceHandle(Additions[M]):
 
         async def work() -> list[Record[M]]:
             asked = self._asked(str(step), "history", shown, {"key": key, "subject": subject})
-            return [record for record, _ in await self._read(asked, look, key)]
+            return [
+                record
+                for record, _ in self._readable("history", await self._read(asked, look, key))
+            ]
 
         return self._numbered.step(shown, work)
 
@@ -127,7 +131,7 @@ class SpaceHandle(Additions[M]):
         async def work() -> list[Hit[M]]:
             facts = {"text": text, "k": k, "subject": subject}
             found = await self._read(self._asked(str(step), "search", shown, facts), look)
-            return [Hit(record, score) for record, score in found]
+            return [Hit(record, score) for record, score in self._readable("search", found)]
 
         return self._numbered.step(shown, work)
 
@@ -159,13 +163,14 @@ class SpaceHandle(Additions[M]):
         *,
         subject: str | None = None,
         derived_from: Sequence[str] = (),
+        replaces_unreadable: bool = False,
     ) -> Step[Applied]:
         """Read, compute and put, at most three times; `fn` is pure. Raises NeedsMerge."""
         self._refusals.check("update", Right.READ, subject, key)
         self._refusals.check("update", Right.WRITE, subject, key)
         shown = self._shown("update", key)
         step = self._numbered.next_step(shown)
-        change = _Update(key, fn, subject, tuple(derived_from))
+        change = _Update(key, fn, subject, tuple(derived_from), replaces_unreadable)
         return self._numbered.step(shown, lambda: self._update(step, shown, change))
 
     # ---- inside: reading
@@ -187,7 +192,10 @@ class SpaceHandle(Additions[M]):
         found = await self._read(self._asked(path, "get", shown, facts), look, key)
         if as_of == NEWEST:
             self._steps.memory.read_at[self._space.name, key] = path
-        return next((record for record, _ in found), None)
+        given = next((record for record, _ in found), None)
+        if isinstance(given, RecordUnreadable):
+            raise given
+        return given
 
     def _asked(self, path: str, what: str, shown: str, facts: Mapping[str, object]) -> Asked:
         digest = digest_of({"space": self._space.name, **facts})
@@ -195,7 +203,7 @@ class SpaceHandle(Additions[M]):
 
     async def _read(
         self, asked: Asked, look: Look, key: str | None = None
-    ) -> list[tuple[Record[M], float]]:
+    ) -> list[tuple[Record[M] | RecordUnreadable, float]]:
         memory, keys = self._steps.memory, self._worker.memory.keys
 
         async def do() -> WhatWasRead:
@@ -223,13 +231,26 @@ class SpaceHandle(Additions[M]):
         denied = denied_memory(self._steps, self._asker, asked.path, Right.READ, where)
         read = await self._steps.carry_out(act if denied is None else refusing(act, denied))
         memory.see(read.positions)
-        given, stored = list[tuple[Record[M], float]](), [one.record for one in read.found]
-        records = await all_as_given(self._space, stored, keys)
+        stored = [one.record for one in read.found]
+        records = await all_given_or_not(self._space, stored, keys)
         hear_records(self._steps.labels, self._space, stored, records)
+        given = list[tuple[Record[M] | RecordUnreadable, float]]()
         for record, one in zip(records, read.found, strict=True):
             if record is not None:
-                memory.read_at.setdefault((self._space.name, record.key), asked.path)
+                memory.read_at.setdefault((self._space.name, str(record.key)), asked.path)
                 given.append((record, one.score))
+        return given
+
+    def _readable(
+        self, op: str, found: Sequence[tuple[Record[M] | RecordUnreadable, float]]
+    ) -> list[tuple[Record[M], float]]:
+        """Give the records that can be read; each other one is told and counted."""
+        given = list[tuple[Record[M], float]]()
+        for record, score in found:
+            if isinstance(record, RecordUnreadable):
+                self._refusals.leave_out(op, record)
+            else:
+                given.append((record, score))
         return given
 
     # ---- inside: writing
@@ -257,6 +278,7 @@ class SpaceHandle(Additions[M]):
         def make() -> Command:
             command = replace(
                 self._command(Op.PUT, change.key, plain, change.subject),
+                type_name=self._space.type_of(change.value),
                 expect=change.expect,
                 derived_from=change.derived_from,
                 confidence=change.confidence,
@@ -297,14 +319,23 @@ class SpaceHandle(Additions[M]):
                 steps.errors.fail(path, refused, never, Effect.ASK)
                 raise refused
 
+    async def _old(self, path: str, shown: str, wish: _Update[M]) -> tuple[M | None, int]:
+        """Give what an update begins with, and the version that it changes."""
+        try:
+            old = await self._get(path, shown, wish.key, wish.subject)
+        except RecordUnreadable as unreadable:
+            if not wish.replaces_unreadable:
+                raise
+            return None, unreadable.version
+        return (None, NEW) if old is None else (old.value, old.version)
+
     async def _update(self, step: int, shown: str, wish: _Update[M]) -> Applied:
         key, subject, sources = wish.key, wish.subject, wish.derived_from
         conflict: Conflict | None = None
         path = str(step)
         for count in range(ROUNDS_COUNT_MAX):
-            old = await self._get(f"{step}.{2 * count + 1}", shown, key, subject)
-            expect = NEW if old is None else old.version
-            value = wish.fn(None if old is None else old.value)
+            old, expect = await self._old(f"{step}.{2 * count + 1}", shown, wish)
+            value = wish.fn(old)
             change = _Change(key, value, expect, subject, sources)
             path = f"{step}.{2 * count + 2}"
             try:

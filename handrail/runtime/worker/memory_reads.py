@@ -14,6 +14,8 @@ import orjson
 
 from handrail.contract.memory import Memory, Provenance, Record
 from handrail.contract.memory_reader import NEWEST, AsOf, Found
+from handrail.errors.memory import RecordUnreadable
+from handrail.errors.root import HandrailError
 from handrail.errors.steps import StepInvalid
 from handrail.memory.asked import PERSON
 from handrail.memory.derivation import reference
@@ -70,12 +72,12 @@ def hear_records(
     labels: "RunLabels",
     space: Memory[Any],
     kept: Sequence[StoredRecord],
-    given: Sequence[Record[Any] | None],
+    given: Sequence[Record[Any] | RecordUnreadable | None],
 ) -> None:
     """Tell a run what it has read of memory; of what is trusted there, what it says as well."""
     labels.read(label_of_records(space, kept))
     for stored, record in zip(kept, given, strict=True):
-        if record is not None:
+        if isinstance(record, Record):
             labels.hear_record(record.value, label_of_records(space, [stored]))
 
 
@@ -89,14 +91,14 @@ def positions_of(records: Sequence[StoredRecord], partitions: Sequence[int]) -> 
 def as_given(space: Memory[M], kept: StoredRecord, keys: Finds | None) -> Record[M] | None:
     """Give a record as a handler sees it; None once its subject was forgotten.
 
-    Raises SealBroken, and what the space raises for an unfit value.
+    Raises SealBroken, and RecordUnreadable for what no model of the space reads.
     """
     stored = kept if keys is None else opened(kept, keys)
     if stored is None or stored.sealed:
         return None
     return Record(
         key=key_in_words(stored.key),
-        value=space.decode(stored.type_name, orjson.dumps(stored.value)),
+        value=_value_of(space, stored),
         version=stored.version,
         provenance=Provenance(
             agent=stored.agent,
@@ -117,15 +119,40 @@ def as_given(space: Memory[M], kept: StoredRecord, keys: Finds | None) -> Record
     )
 
 
-async def all_as_given(
-    space: Memory[M], kept: Sequence[StoredRecord], keys: "SubjectKeys | None"
-) -> list[Record[M] | None]:
-    """Give records as a handler sees them; None for each whose subject was forgotten.
+def _value_of(space: Memory[M], stored: StoredRecord) -> M:
+    try:
+        return space.decode(stored.type_name, orjson.dumps(stored.value))
+    except HandrailError as error:
+        detail = error.facts.get("detail", "no model of that name and version is declared")
+        raise RecordUnreadable(
+            space=space.name,
+            key=key_in_words(stored.key),
+            version=stored.version,
+            type=stored.type_name or "something without a name",
+            known=" or ".join(space.type_names),
+            detail=detail,
+        ) from error
 
-    Raises what `as_given` raises.
+
+def given_or_not(
+    space: Memory[M], kept: StoredRecord, keys: Finds | None
+) -> Record[M] | RecordUnreadable | None:
+    """Give a record as a handler sees it, or why no model of the space reads it.
+
+    None once its subject was forgotten. Raises SealBroken.
     """
+    try:
+        return as_given(space, kept, keys)
+    except RecordUnreadable as error:
+        return error
+
+
+async def all_given_or_not(
+    space: Memory[M], kept: Sequence[StoredRecord], keys: "SubjectKeys | None"
+) -> list[Record[M] | RecordUnreadable | None]:
+    """Give what `given_or_not` gives of each; raises what it raises."""
     once = None if keys is None else FoundOnce(keys)
-    return await beside_the_loop(keys, lambda: [as_given(space, one, once) for one in kept])
+    return await beside_the_loop(keys, lambda: [given_or_not(space, one, once) for one in kept])
 
 
 async def beside_the_loop(keys: "SubjectKeys | None", work: Callable[[], R]) -> R:

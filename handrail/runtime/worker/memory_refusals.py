@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from handrail.contract.failure import Refused, State
 from handrail.contract.memory import Memory
-from handrail.errors.memory import MemoryKeyInvalid
+from handrail.errors.memory import MemoryKeyInvalid, RecordUnreadable
 from handrail.errors.root import HandrailError
 from handrail.errors.wire import TooLarge
 from handrail.lane.invocation import RefusedUse
@@ -82,6 +82,12 @@ class Refusals:
                 raise Refused(
                     State.INVALID_INPUT, f"one handler writes at most {COLLECTED_COUNT_MAX} times"
                 )
+
+    def leave_out(self, op: str, unreadable: RecordUnreadable) -> None:
+        """Note a record that a read has gone on without, since no model of the space reads it."""
+        key = "" if self._space.is_personal else str(unreadable.key)
+        sentence = f"its version {unreadable.version} was written as {unreadable.type}"
+        self._note(op, key, Reason.MODEL, State.PRECONDITION_FAILED, sentence)
 
     @contextmanager
     def noting(self, op: str, key: str, reason: Reason) -> Generator[None]:

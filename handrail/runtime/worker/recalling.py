@@ -21,6 +21,7 @@ from handrail.contract.recall import (
     Recall,
     Recalled,
 )
+from handrail.errors.memory import RecordUnreadable
 from handrail.errors.steps import StepInvalid
 from handrail.lane.steps import Asked
 from handrail.ledger.memory_event import MemoryRecalled
@@ -33,6 +34,7 @@ from handrail.runtime.worker.ground import Act
 from handrail.runtime.worker.memory_reads import (
     as_given,
     beside_the_loop,
+    given_or_not,
     key_of,
     label_of_records,
     positions_of,
@@ -162,14 +164,13 @@ class Recalling:
         keys = self._worker.memory.keys
         once = None if keys is None else FoundOnce(keys)
 
-        def readable() -> list[list[Found]]:
-            return [_readable(found, once) for found in kept]
+        def slots() -> list[Slot]:
+            return [
+                _slot(part, _clear(found, once))
+                for part, found in zip(self._parts, kept, strict=True)
+            ]
 
-        slots = [
-            Slot(part.space.name, part.title, found, part.tokens_max)
-            for part, found in zip(self._parts, await beside_the_loop(keys, readable), strict=True)
-        ]
-        return assemble(self._budget, slots)
+        return assemble(self._budget, await beside_the_loop(keys, slots))
 
     def _given(self, stored: StoredRecord) -> Record[Any]:
         spaces: Mapping[str, Memory[Any]] = self._worker.memory.spaces
@@ -239,8 +240,17 @@ def _check_bounds(shown: str, parts: Sequence[Recall], budget_tokens: int) -> No
         raise StepInvalid(step=shown, detail=detail, cure="give headings of one line")
 
 
-def _readable(found: Sequence[Found], keys: Finds | None) -> list[Found]:
-    """Give what can still be read; whom was forgotten meanwhile is in no text."""
+def _slot(part: Recall, found: Sequence[Found]) -> Slot:
+    unreadable = frozenset(
+        one.record.key
+        for one in found
+        if isinstance(given_or_not(part.space, one.record, None), RecordUnreadable)
+    )
+    return Slot(part.space.name, part.title, found, part.tokens_max, unreadable)
+
+
+def _clear(found: Sequence[Found], keys: Finds | None) -> list[Found]:
+    """Give what can still be opened; whom was forgotten meanwhile is in no text."""
     clear = ((one.record if keys is None else opened(one.record, keys), one) for one in found)
     return [
         Found(record, one.score)

@@ -7,6 +7,7 @@ import pytest
 from handrail.testing import Team
 from tests.promises.memory import *  # noqa: F403 - every test of it is a test of this file
 from tests.promises.memory_between import *  # noqa: F403 - the same
+from tests.promises.memory_models import *  # noqa: F403 - the same
 from tests.promises.memory_origins import *  # noqa: F403 - the same
 from tests.promises.memory_recall import *  # noqa: F403 - the same
 from tests.promises.memory_refused import *  # noqa: F403 - the same
