@@ -93,7 +93,7 @@ class Presence:
         self._door = ground.worker.door
         self._on_record_count = on_record_count
         self._inside: dict[Invocation, _Inside] = {}
-        self._leaving: set[str] = set()
+        self._leaving: dict[str, asyncio.Future[None]] = {}  # done once its end has committed
 
     async def begin(self, invocation: Invocation, may: Callable[[], bool]) -> bool:
         """Wait until a handler may start, with what the journal must say committed; else False."""
@@ -107,8 +107,8 @@ class Presence:
         ground = self._ground
         inside = _Inside(f"{ground.place.transactional_id}/{invocation.id}", company)
         # One of before may be on its way out, until its end is committed.
-        while inside.who in self._leaving and may():
-            await ground.committer.flush()
+        while (gone := self._leaving.get(inside.who)) is not None and may():
+            await asyncio.wait([gone])
         if not await self._door.enter(inside.who, company, ground.worker.clock, may):
             return False
         self._inside[invocation] = inside
@@ -138,8 +138,8 @@ class Presence:
         if inside.company not in _SUSPECTED:
             self._door.leave(inside.who, self._now_ms())
             return
-        self._leaving.add(inside.who)
-        self._handing.aside(self._leave(inside.who))
+        self._leaving[inside.who] = gone = asyncio.get_running_loop().create_future()
+        self._handing.aside(self._leave(inside.who, gone))
 
     def close(self) -> None:
         """Let everybody out: the lane is let go."""
@@ -147,16 +147,18 @@ class Presence:
             if inside.trial is not None:
                 inside.trial.cancel()
             self._door.leave(inside.who, self._now_ms())
-        for who in self._leaving:
+        for who, gone in self._leaving.items():
             self._door.leave(who, self._now_ms())
+            gone.set_result(None)
         self._inside.clear()
         self._leaving.clear()
 
-    async def _leave(self, who: str) -> None:
+    async def _leave(self, who: str, gone: asyncio.Future[None]) -> None:
         await self._ground.committer.flush()
-        if who in self._leaving:
-            self._leaving.discard(who)
+        if self._leaving.get(who) is gone:
+            del self._leaving[who]
             self._door.leave(who, self._now_ms())
+            gone.set_result(None)
 
     async def _trial(self, invocation: Invocation, inside: _Inside) -> None:
         try:
