@@ -109,6 +109,9 @@ RULES: Final[Mapping[MemoryClass, ClassRules]] = {
     MemoryClass.DECISION: ClassRules(False, True, True, False, None, True, False),
 }
 
+#: What agents act by: nothing of an untrusted origin is kept as one, in quarantine either.
+_TRUSTED_ALONE: Final = frozenset({MemoryClass.PREFERENCE, MemoryClass.PROCEDURE})
+
 
 class Memory(Generic[M]):
     """One declared kind of shared memory, on a compacted topic of its own.
@@ -209,6 +212,13 @@ class Memory(Generic[M]):
                 space=name,
                 detail="what can never change can never be forgotten either",
                 cure="keep personal data in a space of another class and name its key here",
+            )
+        if keeps in _TRUSTED_ALONE and self.access.integrity is Integrity.UNTRUSTED:
+            raise SpaceInvalid(
+                space=name,
+                detail=f"a {keeps} never comes from untrusted input",
+                cure="leave it at Access(integrity=Integrity.INTERNAL), or keep facts, which lie in"
+                " quarantine until a person vouches for them",
             )
         try:
             self._carrier: Topic[M] = Topic(name, carries=carries)

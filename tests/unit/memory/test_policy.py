@@ -4,6 +4,7 @@ import pytest
 from pydantic import BaseModel
 
 from handrail.contract.memory import Access, Memory, MemoryClass, PersonalData, Quota
+from handrail.errors.memory import SpaceInvalid
 from handrail.memory.asked import Stored
 from handrail.memory.difference import difference
 from handrail.memory.policy import policy_of
@@ -52,8 +53,30 @@ ORIGINS = {
 }
 
 
-@pytest.mark.parametrize("integrity", list(Integrity))
-@pytest.mark.parametrize("keeps", list(MemoryClass))
+#: Of which what nobody vouches for is never kept, whatever a space says of itself.
+TRUSTED_ALONE = (MemoryClass.PREFERENCE, MemoryClass.PROCEDURE)
+
+
+@pytest.mark.parametrize("keeps", TRUSTED_ALONE)
+def test_a_space_of_what_is_trusted_alone_cannot_be_declared_to_take_untrusted_input(
+    keeps: MemoryClass,
+) -> None:
+    with pytest.raises(SpaceInvalid) as refused:
+        space_of(keeps, access=Access(integrity=Integrity.UNTRUSTED))
+
+    assert f"a {keeps} never comes from untrusted input" in refused.value.what
+    assert "Access(integrity=Integrity.INTERNAL)" in refused.value.do[0]
+
+
+@pytest.mark.parametrize(
+    ("keeps", "integrity"),
+    [
+        (keeps, integrity)
+        for keeps in MemoryClass
+        for integrity in Integrity
+        if (keeps not in TRUSTED_ALONE or integrity is not Integrity.UNTRUSTED)
+    ],
+)
 def test_what_is_said_of_an_origin_is_what_the_keeper_does_with_it(
     keeps: MemoryClass, integrity: Integrity
 ) -> None:
