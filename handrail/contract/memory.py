@@ -45,7 +45,7 @@ _RESERVED = frozenset({"commands", "history"})
 class MemoryClass(StrEnum):
     """What may happen to the records of a space."""
 
-    WORKING = "working"  #: scratch of one task; last write wins; gone a day after the task's time
+    WORKING = "working"  #: scratch of one task; last write wins; gone a day after its deadline
     FACT = "fact"  #: kept until superseded; changed by compare-and-set
     PREFERENCE = "preference"  #: kept until erased; reviewed after 180 days
     PROCEDURE = "procedure"  #: how something is done; written by people, reviewed after 90 days

@@ -51,7 +51,7 @@ _ORIGINS: Final = {
     Integrity.USER: "people",
 }
 _PERSISTS: Final = {
-    MemoryClass.WORKING: "while its task runs and a day longer",
+    MemoryClass.WORKING: "until a day after the deadline of its task, whenever that ends",
     MemoryClass.FACT: "until it is superseded",
     MemoryClass.PREFERENCE: "until it is erased",
     MemoryClass.PROCEDURE: "until it is revoked",

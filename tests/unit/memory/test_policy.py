@@ -3,14 +3,14 @@
 import pytest
 from pydantic import BaseModel
 
-from handrail.contract.memory import Access, Memory, MemoryClass, PersonalData, Quota
+from handrail.contract.memory import DAY_S, Access, Memory, MemoryClass, PersonalData, Quota
 from handrail.errors.memory import SpaceInvalid
 from handrail.memory.asked import Stored
 from handrail.memory.difference import difference
 from handrail.memory.policy import policy_of
 from handrail.wire.label import Integrity
 from handrail.wire.memory import Op
-from tests.unit.memory.asking import asked, decided, space_of, stored
+from tests.unit.memory.asking import NOW_MS, asked, decided, space_of, stored
 
 
 class Taste(BaseModel):
@@ -43,6 +43,19 @@ def test_every_class_has_its_words() -> None:
     assert "in quarantine until a person" in said[MemoryClass.FACT]
     assert "it may be removed" in said[MemoryClass.ARTIFACT]
     assert "whether or not what it points to is still there" in said[MemoryClass.ARTIFACT]
+
+
+def test_scratch_is_said_to_persist_for_as_long_as_it_does() -> None:
+    space = space_of(MemoryClass.WORKING)
+    deadline_ms = NOW_MS + 5_000_000
+
+    found = decided(space, asked(space, deadline_ms=deadline_ms))
+
+    assert isinstance(found, Stored)
+    assert found.record.expires_ms == deadline_ms + round(DAY_S * 1000)
+    assert "Persists until a day after the deadline of its task, whenever that ends." in words(
+        space
+    )
 
 
 #: Whoever writes with a label of this origin, and how the policy calls such an origin.
