@@ -4,6 +4,8 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 
+from pydantic import SecretStr
+
 from handrail.bus.local_broker import LocalBroker
 from handrail.bus.progress import Progress
 from handrail.bus.settings import BrokerSettings, Settings
@@ -61,8 +63,13 @@ def connection_for(settings: Settings, bootstrap: str) -> Connection:
         tls=_tls(broker) if broker.security.encrypted else None,
         mechanism=broker.sasl_mechanism.value if by_password else None,
         username=broker.sasl_username if by_password else None,
-        password=secret.get_secret_value() if secret else None,
+        password=_as_read(secret) if secret else None,
     )
+
+
+def _as_read(secret: SecretStr) -> str:
+    """Give a secret as it is meant: without the white space that files and copies end in."""
+    return secret.get_secret_value().rstrip()
 
 
 def _tls(broker: BrokerSettings) -> ssl.SSLContext:
@@ -74,7 +81,7 @@ def _tls(broker: BrokerSettings) -> ssl.SSLContext:
     if broker.tls_cert is not None:
         secret = broker.tls_key_password
         # Without a password of ours OpenSSL would ask on the terminal for that of a locked key.
-        password = secret.get_secret_value() if secret else ""
+        password = _as_read(secret) if secret else ""
         try:
             context.load_cert_chain(broker.tls_cert, broker.tls_key, password=password)
         except (ssl.SSLError, OSError) as error:

@@ -18,7 +18,7 @@ class ModelNeeded(HandrailError):
 
 
 class ModelKeyRefused(HandrailError):
-    """The provider of {model} refused the key.
+    """The key for {model} was refused.
 
     Why: {reason}
     Do: export ANTHROPIC_API_KEY=...    a key that is valid for this model and not used up

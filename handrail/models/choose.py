@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import cast
 
+from handrail.contract.cleared import as_read
 from handrail.errors import ModelNotInstalled
 from handrail.models.claude import MODEL_DEFAULT, ClaudeModel, ClaudeSettings
 from handrail.models.extractive import ExtractiveModel
@@ -34,11 +35,11 @@ def model_from_environment(
     named = environment.get(MODEL) or model or ""
     if ":" in named:
         return _own(named, importing)
-    if environment.get(KEY):
+    if key := as_read(environment.get(KEY, "")):
         return ClaudeModel(
             ClaudeSettings(
                 model=named or MODEL_DEFAULT,
-                api_key=environment[KEY],
+                api_key=key,
                 base_url=environment.get(ADDRESS) or None,
             )
         )

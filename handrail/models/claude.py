@@ -8,9 +8,11 @@ connections by itself, up to `retries_max` times, and never a stream that has be
 import asyncio
 import importlib
 import time
+import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from handrail.contract.cleared import cleared_words, unsendable
 from handrail.contract.effect import Effect
 from handrail.contract.retry_after import retry_after_s
 from handrail.errors import (
@@ -25,6 +27,7 @@ from handrail.errors import (
     ModelTimedOut,
     ModelUnreachable,
 )
+from handrail.models.claude_key import Credential, credential
 from handrail.models.claude_schema import enforceable
 from handrail.models.claude_turns import FULL, Incoming, asked_in_words, body
 from handrail.models.port import JsonObject, ModelReply, ModelRequest, Usage
@@ -87,11 +90,12 @@ class ClaudeModel:
     """
 
     def __init__(self, settings: ClaudeSettings, now_ms: "Callable[[], int] | None" = None) -> None:
-        """Keep the settings; nothing is loaded and nothing is connected yet.
+        """Keep the settings and the key; nothing is loaded and nothing is connected yet.
 
         `now_ms` gives the milliseconds since 1970: the provider may name a date to wait for.
         """
         self._settings = settings
+        self._key = credential(settings.api_key)
         self._now_ms = now_ms or _now_ms
         self._sdk: AsyncAnthropic | None = None
         self._prices = ListedPrices(PROVIDER, settings.model)
@@ -109,9 +113,10 @@ class ClaudeModel:
 
     async def respond(self, request: ModelRequest) -> ModelReply:
         """Give the next turn; a stream that breaks off gives an error and no part of a turn."""
+        self._check_key()
         sdk = await self._loaded()
         deadline = asyncio.get_running_loop().time() + request.timeout_s
-        attempts = _Attempts(self.name, deadline, self._now_ms)
+        attempts = _Attempts(self.name, deadline, self._now_ms, self._words)
         try:
             async with asyncio.timeout(request.timeout_s):
                 return await self._turn(sdk, request, attempts)
@@ -127,6 +132,17 @@ class ClaudeModel:
         sdk, self._sdk = self._sdk, None
         if sdk is not None:
             await sdk.close()
+
+    def _check_key(self) -> None:
+        """Refuse a key that cannot be sent: the HTTP client would show it in its own refusal."""
+        for name, value in self._key.secrets.items():
+            if why := unsendable(value):
+                reason = f"{name} {why}; nothing was sent"
+                raise ModelKeyRefused(model=self.name, status="none", attempts=0, reason=reason)
+
+    def _words(self, said: str) -> str:
+        """Give the words of the SDK or the provider without what nobody may read."""
+        return cleared_words(said, self._key.secrets)
 
     async def _turn(
         self, sdk: "AsyncAnthropic", request: ModelRequest, attempts: "_Attempts"
@@ -144,28 +160,47 @@ class ClaudeModel:
                 async for event in stream:
                     incoming.take(cast("JsonObject", event.to_dict(mode="json")))
         except anthropic.APIStatusError as error:
-            raise attempts.refused(error) from error
+            raise attempts.refused(error) from self._shown(error)
         except anthropic.APIConnectionError as error:
+            cause = error.__cause__
             # A time-out is one of them. Only what never got through was certainly not begun.
-            if isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout):
-                reason = str(error.__cause__) or repr(error.__cause__)
+            if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
+                reason = self._words(str(cause) or repr(cause))
                 address = f"{sdk.base_url.scheme}://{sdk.base_url.netloc.decode()}"
-                raise ModelUnreachable(model=self.name, address=address, reason=reason) from error
+                raise ModelUnreachable(
+                    model=self.name, address=address, reason=reason
+                ) from self._shown(error)
+            if isinstance(cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):
+                raise self._unsendable(cause) from self._shown(error)
             if isinstance(error, anthropic.APITimeoutError):
-                raise attempts.silent(self._settings.silence_timeout_s) from error
-            reason = repr(error.__cause__ or error)
-            raise ModelStreamCut(model=self.name, reason=reason) from error
+                raise attempts.silent(self._settings.silence_timeout_s) from self._shown(error)
+            raise self._cut(cause or error) from self._shown(error)
         except httpx2.ReadTimeout as error:
-            raise attempts.silent(self._settings.silence_timeout_s) from error
+            raise attempts.silent(self._settings.silence_timeout_s) from self._shown(error)
+        except UnicodeEncodeError as error:
+            raise self._unsendable(error) from self._shown(error)
         except (httpx2.HTTPError, ValueError) as error:
             # A half line of a broken stream is no JSON; the SDK lets the ValueError through.
-            raise ModelStreamCut(model=self.name, reason=repr(error)) from error
+            raise self._cut(error) from self._shown(error)
         if not incoming.ended:
             raise ModelStreamCut(model=self.name, reason="it closed before it said it was done")
         if incoming.is_full:
             # To ask again would add a turn to what is too long already.
             raise attempts.full()
         return incoming.reply()
+
+    def _cut(self, error: BaseException) -> HandrailError:
+        return ModelStreamCut(model=self.name, reason=self._words(repr(error)))
+
+    def _unsendable(self, error: BaseException) -> HandrailError:
+        """Name the error of a request that the HTTP client refuses, as it would the next time."""
+        reason = f"the HTTP client does not send it: {self._words(repr(error))}"
+        return ModelRequestRefused(model=self.name, status="none", reason=reason)
+
+    def _shown(self, error: BaseException) -> BaseException | None:
+        """Give an error as a cause, which logs print; None for one that says a secret."""
+        said = "".join(traceback.format_exception(error))
+        return error if self._words(said) == said else None
 
     async def _loaded(self) -> "AsyncAnthropic":
         async with self._loading:
@@ -177,15 +212,22 @@ class ClaudeModel:
                     raise ModelNotInstalled(
                         model=self.name, reason=str(error), cure="pip install 'handrail[claude]'"
                     ) from error
-                self._sdk = _client(self._settings)
+                self._sdk = _client(self._settings, self._key)
             return self._sdk
 
 
 class _Attempts:
     """What became of the attempts of one turn; the SDK tells nobody but its middleware."""
 
-    def __init__(self, model: str, deadline: float, now_ms: "Callable[[], int]") -> None:
+    def __init__(
+        self,
+        model: str,
+        deadline: float,
+        now_ms: "Callable[[], int]",
+        words: "Callable[[str], str]",
+    ) -> None:
         self._model = model
+        self._words = words  # takes out what nobody may read
         self._deadline = deadline  # on the clock of the event loop
         self._now_ms = now_ms
         self._count = 0
@@ -220,7 +262,8 @@ class _Attempts:
             failed = error.status_code >= STATUS_SERVER_MIN or error.status_code == STATUS_OK
             known = ModelFailed if failed else ModelRequestRefused
         wait_s = retry_after_s(error.response.headers.get("retry-after"), self._now_ms())
-        reason = (error.api_message or error.message)[:REASON_CHARS_MAX]
+        # What is cut off before it is cleared may be a part of a secret.
+        reason = self._words(error.api_message or error.message)[:REASON_CHARS_MAX]
         if known is ModelRequestRefused and any(words in reason for words in TOO_LONG):
             known = ModelContextFull
         status = (
@@ -259,11 +302,12 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _client(settings: ClaudeSettings) -> "AsyncAnthropic":
+def _client(settings: ClaudeSettings, key: Credential) -> "AsyncAnthropic":
     import anthropic
 
     return anthropic.AsyncAnthropic(
-        api_key=settings.api_key,
+        api_key=key.api_key,
+        auth_token=key.auth_token,
         base_url=settings.base_url,
         max_retries=settings.retries_max,
         timeout=anthropic.Timeout(settings.silence_timeout_s, connect=CONNECT_TIMEOUT_S),

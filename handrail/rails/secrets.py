@@ -5,8 +5,6 @@ back or raises is cleared of its words before anybody records it; one that is mi
 before the body runs, with the place where it was looked for.
 """
 
-import base64
-import json
 import os
 import re
 import traceback
@@ -14,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import quote, quote_plus
 
+from handrail.contract.cleared import CHARS_MIN, as_read, cleared, forms
 from handrail.contract.failure import Refused, State
 from handrail.contract.tool import Tool
 
@@ -24,7 +22,6 @@ R = TypeVar("R")
 SECRET_BYTES_MAX: Final = 64 * 1024
 _PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _FORM: Final = re.compile(r"secret://([^/]+)/([^/]+)")
-CHARS_MIN: Final = 4  #: a shorter one is a word like others, and is not looked for in results
 
 
 class SecretStore(Protocol):
@@ -51,8 +48,8 @@ class EnvironmentSecrets:
         self._environment = environment
 
     def read(self, tenant: str, name: str) -> str | None:
-        """Give one; None when there is none."""
-        return self._environment.get(self._variable(tenant, name))
+        """Give one without the white space at its end; None when there is none."""
+        return as_read(self._environment.get(self._variable(tenant, name), "")) or None
 
     def place(self, tenant: str, name: str) -> str:
         """Name its variable."""
@@ -74,10 +71,10 @@ class FolderSecrets:
         self._folder = folder
 
     def read(self, tenant: str, name: str) -> str | None:
-        """Give one without the line end that editors leave; None when there is none."""
+        """Give one without the white space at its end; None when there is none."""
         try:
             with (self._folder / tenant / name).open("rb") as file:
-                return file.read(SECRET_BYTES_MAX).decode().removesuffix("\n")
+                return as_read(file.read(SECRET_BYTES_MAX).decode()) or None
         except (OSError, UnicodeDecodeError):
             return None
 
@@ -99,7 +96,7 @@ def resolved(tool: Tool[..., Any], tenant: str, store: SecretStore) -> dict[str,
     """Give what a tool declares, by name. Raises Refused (`precondition_failed`)."""
     found: dict[str, str] = {}
     for whose, name in _named(tool, tenant):
-        value = store.read(whose, name)
+        value = as_read(store.read(whose, name) or "")
         if not value:
             where = store.place(whose, name)
             raise Refused(
@@ -117,7 +114,7 @@ def lacking(tool: Tool[..., Any], tenant: str, store: SecretStore) -> list[Lacki
     return [
         Lacking(whose, name, store.place(whose, name))
         for whose, name in named
-        if not store.read(whose, name)
+        if not as_read(store.read(whose, name) or "")
     ]
 
 
@@ -132,22 +129,9 @@ def _named(tool: Tool[..., Any], tenant: str) -> Iterator[tuple[str, str]]:
         yield whose, name
 
 
-def cleared(text: str, secrets: Mapping[str, str]) -> str:
-    """Give a text with every secret in it replaced by its name, also as it is written elsewhere.
-
-    Found are the secret itself, as JSON, Python, a URL and base64 write it, also within a longer
-    text in base64. Not found is what a program makes of it in any other way.
-    """
-    forms = ((form, name) for name, value in secrets.items() for form in _forms(value))
-    # The longest first: one secret may be the beginning of another.
-    for form, name in sorted(forms, key=lambda one: len(one[0]), reverse=True):
-        text = text.replace(form, f"[secret {name}]")
-    return text
-
-
 def longest_form(secrets: Mapping[str, str]) -> int:
     """Give how many bytes the longest way takes in which one of these secrets may be written."""
-    return max((len(form.encode()) for one in secrets.values() for form in _forms(one)), default=0)
+    return max((len(form.encode()) for one in secrets.values() for form in forms(one)), default=0)
 
 
 def cleared_end(said: bytes, secrets: Mapping[str, str], bytes_max: int) -> str:
@@ -157,18 +141,18 @@ def cleared_end(said: bytes, secrets: Mapping[str, str], bytes_max: int) -> str:
     `said` is all of it, or its last `bytes_max` bytes and `longest_form` before them.
     """
     begin = max(0, len(said) - bytes_max)
-    forms = [(form, name) for name, value in secrets.items() for form in _forms(value)]
-    text = cleared(said[_behind(begin, said, forms) :].decode("utf-8", "replace"), secrets)
-    ends = [(at, name) for form, name in forms if (at := _begun(form, text)) is not None]
+    written = [(form, name) for name, value in secrets.items() for form in forms(value)]
+    text = cleared(said[_behind(begin, said, written) :].decode("utf-8", "replace"), secrets)
+    ends = [(at, name) for form, name in written if (at := _begun(form, text)) is not None]
     if ends:
         at, name = min(ends)
         text = f"{text[:at]}[secret {name}]"
     return text[-bytes_max:]
 
 
-def _behind(begin: int, said: bytes, forms: Sequence[tuple[str, str]]) -> int:
+def _behind(begin: int, said: bytes, written: Sequence[tuple[str, str]]) -> int:
     """Give the first place from `begin` on that lies in no secret."""
-    encoded = [form.encode() for form, _ in forms]
+    encoded = [form.encode() for form, _ in written]
     while True:
         ends = [
             at + len(form)
@@ -189,20 +173,6 @@ def _begun(form: str, text: str) -> int | None:
     return at if at >= 0 else None
 
 
-def _forms(value: str) -> Iterator[str]:
-    """Give the ways in which a secret may be written; one that is too short has none."""
-    if len(value) < CHARS_MIN:
-        return
-    yield from {value, _in_json(value), repr(value)[1:-1], quote(value, safe=""), quote_plus(value)}
-    body = value.encode()
-    for ahead in range(3):  # bytes before it in its group of three
-        whole = base64.b64encode(bytes(ahead) + body).rstrip(b"=").decode()
-        # What its neighbours have a part in is left out.
-        own = whole[(0, 2, 3)[ahead] : len(whole) - bool((ahead + len(body)) % 3)]
-        if len(own) >= CHARS_MIN:
-            yield from {own, own.replace("+", "-").replace("/", "_")}
-
-
 def result_without(tool: Tool[..., R], result: R, secrets: Mapping[str, str]) -> R:
     """Give a result that holds no secret, as the same type; raises Refused (`output_invalid`)."""
     written = tool.as_record(result)
@@ -216,11 +186,6 @@ def result_without(tool: Tool[..., R], result: R, secrets: Mapping[str, str]) ->
         named = ", ".join(sorted(secrets))
         said = f"{tool.name}: what it gave back holds a secret ({named}) and was not kept"
         raise Refused(State.OUTPUT_INVALID, said) from error
-
-
-def _in_json(value: str) -> str:
-    """Give a text as it stands within JSON."""
-    return json.dumps(value, ensure_ascii=False)[1:-1]
 
 
 def error_without(name: str, error: Exception, secrets: Mapping[str, str]) -> Exception:

@@ -1,6 +1,7 @@
 """A team's secrets on a real Kafka: in no topic, log or file, and in no words of a command."""
 
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +13,14 @@ from handrail.bus.where import Connection
 from handrail.testing.accounting import read_all
 from handrail.testing.mortal_bus import MortalBus
 from tests.kafka.test_team_up import Project
+from tests.mcp_servers import crude
 from tests.waiting import until_now
 
 AGENT = """
-from handrail import Context, Effect, Refused, State, ToolContext, Topic, agent, results, tool
+from handrail import Context, Effect, Refused, State, ToolContext, Topic, agent, remote_tool
+from handrail import results, tool
 
+ask_den = remote_tool("den", "echo", returns=list)
 orders = Topic("orders", carries=str)
 WORDS = "no-login-for"
 
@@ -35,16 +39,28 @@ async def charge(ctx: ToolContext, how: str) -> str:
 
 @agent(reads=orders, writes=results)
 async def clerk(how: str, ctx: Context) -> str:
+    if how == "model":
+        return await ctx.model("What does this mean?", returns=str)
+    if how == "remote":
+        return str(await ctx.call(ask_den, text="DEN_KEY"))
     return await ctx.call(charge, how=how)
 """
 WORDS = b"no-login-for"
 CANARIES = {
     "HANDRAIL_SECRET_DEFAULT__PSP": f"canary-{uuid.uuid4().hex}",
-    "ANTHROPIC_API_KEY": f"canary-{uuid.uuid4().hex}",
+    #: No HTTP header can hold it, and an HTTP client says so with the whole of it.
+    "ANTHROPIC_API_KEY": f"canary-{uuid.uuid4().hex}\ncanary-{uuid.uuid4().hex}",
+    "DEN_KEY": f"canary-{uuid.uuid4().hex}",
     "HANDRAIL_BROKER_TLS_KEY_PASSWORD": f"canary-{uuid.uuid4().hex}",
 }
 IN_THE_FILE = f"canary-{uuid.uuid4().hex}"
-EVERY = [value.encode() for value in (*CANARIES.values(), IN_THE_FILE)]
+EVERY = [one.encode() for value in (*CANARIES.values(), IN_THE_FILE) for one in value.split()]
+SERVER = f"""
+[mcp.den]
+command = ["{sys.executable}", "-S", "{crude.__file__}", "tells"]
+env = ["DEN_KEY"]
+effects = {{ echo = "read" }}
+"""
 
 
 @pytest.fixture
@@ -52,7 +68,7 @@ def project(tmp_path: Path, broker: str) -> Iterator[Project]:
     """A team whose every secret is a canary; whatever it started is ended."""
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "clerk.py").write_text(AGENT)
-    (tmp_path / "handrail.toml").write_text(f'[broker]\nsasl_password = "{IN_THE_FILE}"\n')
+    (tmp_path / "handrail.toml").write_text(f'[broker]\nsasl_password = "{IN_THE_FILE}"\n{SERVER}')
     environment = {
         **os.environ,
         **CANARIES,
@@ -97,10 +113,12 @@ def in_files(folder: Path) -> dict[str, bytes]:
 async def test_no_secret_of_a_team_is_in_anything_that_it_leaves_behind(
     project: Project, broker: str
 ) -> None:
+    pinned = project.run("tools", "pin", "den", "--yes")
+    assert pinned.returncode == 0, pinned.stderr
     up = project.start("up")
     until_now(lambda: len(project.ready()) == 2, within_s=120, what="the team is ready")
-    said: list[str] = []
-    for how in ("return", "refuse", "raise"):
+    said = [pinned.stdout, pinned.stderr]
+    for how in ("return", "refuse", "raise", "model", "remote"):
         done = project.run("submit", how, "--wait", "--reference", how)
         said += [done.stdout, done.stderr]
     for command in (*(("show", "raise"), ("dead", "list"), ("config", "show")),):
@@ -118,5 +136,7 @@ async def test_no_secret_of_a_team_is_in_anything_that_it_leaves_behind(
     namespace = project.environment["HANDRAIL_NAMESPACE"]
     where = (f"{namespace}.{name}" for name in ("results", "ledger", "clerk.journal", "clerk.dead"))
     assert [name for name in (*where, "said") if WORDS not in left[name]] == []
+    assert b"ANTHROPIC_API_KEY holds a line break" in left["said"]
+    assert b"beside [secret DEN_KEY]" in left["said"]
     assert any(name.endswith(".log") for name in left)
     assert any(name.startswith(".handrail/run/") for name in left)

@@ -45,6 +45,9 @@ def call(mood: str, number: int, arguments: dict[str, str]) -> None:
         case "environment":
             text = " ".join(sorted(os.environ))
             say(number, {"content": [{"type": "text", "text": text}]})
+        case "tells":
+            text = f"beside {os.environ.get(arguments['text'])}"
+            say(number, {"content": [{"type": "text", "text": text}]})
         case _:
             say(number, {"content": [{"type": "text", "text": arguments.get("text", "")}]})
 
@@ -74,4 +77,5 @@ def main() -> None:
         signal.pause()  # its input has ended, and it does not care
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -4,19 +4,27 @@ Each place is looked into by a test that a planted leak into that very place tur
 are kept, so that a place that nobody looks into any more is found.
 """
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import ClassVar
 
+import mcp_types as types
 import pytest
 import structlog
+from mcp import MCPError
 
-from handrail import Context, Effect, Refused, State, ToolContext, agent, results, tool
+from handrail import Context, Effect, Refused, State, ToolContext, agent, remote_tool, results, tool
+from handrail.contract.cleared import cleared
 from handrail.errors import TaskFailed
-from handrail.rails.secrets import cleared
+from handrail.runtime.remote_tools import remote_tools
 from handrail.testing import Team, says
 from handrail.testing.accounting import read_all
 from handrail.wire.record import Record
 from tests.captured_lines import captured_lines
+from tests.mcp_servers import crude
+from tests.mcp_servers.wayward import Wayward, warm, weather
+from tests.promises.remote_tools import approve_all, sky  # noqa: F401 - a fixture of every test
 from tests.promises.step_tools import jobs
 
 TeamOf = Callable[..., Team]
@@ -99,6 +107,11 @@ async def left_by(team: Team) -> dict[str, str]:
                     await task.result(str)
             else:
                 await task.result(str)
+    return await seen(team, lines)
+
+
+async def seen(team: Team, lines: Sequence[object]) -> dict[str, str]:
+    """Give all that a team has left behind, by the place where it lies."""
     names = [one for one in await team.bus.admin.topics() if one.startswith(team.full(""))]
     texts = {
         name.removeprefix(team.full("")): "\n".join(map(as_text, await read_all(team.bus, name)))
@@ -137,3 +150,67 @@ async def test_a_secret_that_is_leaked_into_a_place_is_found_there(
     assert place in leaks(left)
     # The ledger is told of an error by its words, and so is the dead letter.
     assert leaks(left) <= {place} | ({"topics", "logs"} if place == "ledger" else set())
+
+
+#: Tools of two servers: one is reached with a token, one is started with a variable.
+ask_sky = remote_tool("sky", "getWeather", returns=object)
+ask_den = remote_tool("den", "echo", returns=object)
+
+
+@agent(reads=jobs, writes=results)
+async def traveller(how: str, ctx: Context) -> str:
+    """Ask both servers, tell a model and a log what came of it, and hand it on."""
+    try:
+        said = str(await ctx.call(ask_sky, city="Paris"))
+    except Refused as no:
+        said = f"{no.title} {no.detail} {no.remedy}"
+    said = f"{said} {await ctx.call(ask_den, text='DEN_KEY')}"
+    log.info("asked", said=said)
+    await ctx.model(f"What does this mean? {said}", returns=str)
+    if how == "die":
+        raise RuntimeError(said)
+    return said
+
+
+async def test_what_a_server_was_given_to_keep_is_in_nothing_though_it_says_it(
+    team_of: TeamOf,
+    sky: Wayward,  # noqa: F811 - the fixture
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SKY_TOKEN", f"{CANARY}\n")
+    monkeypatch.setenv("DEN_KEY", CANARY)
+    command = [sys.executable, "-S", crude.__file__, "tells"]
+    effects = {"getWeather": "read", "echo": "read"}
+    tables = {
+        "sky": {"url": sky.url, "token_env": "SKY_TOKEN", "effects": effects},
+        "den": {"command": command, "env": ["DEN_KEY"], "effects": effects},
+    }
+    sky.tools = [weather().model_copy(update={"output_schema": None})]
+    await approve_all(tables, tmp_path)
+    said = types.TextContent(type="text", text=f"{BESIDE} {CANARY}")
+    told = warm().model_copy(update={"content": [said], "structured_content": None})
+    async with (
+        remote_tools(tables, tmp_path, [ask_sky, ask_den]),
+        team_of(traveller, tools=[ask_sky, ask_den], partitions=1) as team,
+    ):
+        team.allow(ask_sky)
+        team.allow(ask_den)
+        team.model.script(*(says("nothing much") for _ in range(3)))
+        with captured_lines() as lines:
+            for how, answer in (
+                ("return", told),
+                ("refuse", MCPError(code=-32000, message=f"{BESIDE} {CANARY}")),
+                ("die", told.model_copy(update={"is_error": True})),
+            ):
+                sky.answer = answer
+                task = await team.submit(jobs, how)
+                if how == "die":
+                    with pytest.raises(TaskFailed):
+                        await task.result(str)
+                else:
+                    await task.result(str)
+        left = await seen(team, lines)
+
+    assert leaks(left) == set()
+    assert {place for place, text in left.items() if BESIDE in text} == set(PLACES)

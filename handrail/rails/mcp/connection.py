@@ -18,6 +18,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, Implementation, ListToolsResult
 from pydantic import ValidationError
 
+from handrail.contract.cleared import cleared_values, cleared_words, unsendable
 from handrail.errors.egress import EgressRefused
 from handrail.errors.mcp import McpServerAway, McpToolsInvalid
 from handrail.rails.mcp.answer import Ended
@@ -26,6 +27,7 @@ from handrail.rails.mcp.definition import Definition
 from handrail.rails.mcp.ending import CLIENT_ERROR_MIN, Ending, ending_of
 from handrail.rails.mcp.exchange import Exchange, context_of
 from handrail.rails.mcp.guarded_http import guarded_client
+from handrail.rails.mcp.held import secrets_of, token_of
 from handrail.rails.mcp.server import McpServer
 
 R = TypeVar("R")
@@ -69,7 +71,10 @@ class Met:
 
 
 class Connection:
-    """A server that is connected, or tried to be."""
+    """A server that is connected, or tried to be.
+
+    Nothing that it gives or raises says what the server was given to keep, as `held` names it.
+    """
 
     def __init__(
         self,
@@ -87,6 +92,7 @@ class Connection:
         self._start = started
         self._end_s = end_s
         self._server = server
+        self._secrets = secrets_of(server)
         self._project = project
         self._client: Client | None = None
         self._stop = asyncio.Event()
@@ -135,9 +141,12 @@ class Connection:
             if not opened.done():
                 opened.cancel()
             raise
+        except McpServerAway as error:
+            if not opened.done():
+                opened.set_exception(error)
         except BaseException as error:  # noqa: BLE001  told to whoever waits, in one sentence
             if not opened.done():
-                said = f"{_in_words(error)}."
+                said = f"{_in_words(error, self._secrets)}."
                 opened.set_exception(McpServerAway(server=self._server.name, reason=said))
         finally:
             self._client = None
@@ -151,7 +160,11 @@ class Connection:
                 server.name, server.command, environment, self._project, line_max, self._over
             )
             return self._start(started)
-        token = os.environ.get(server.token_env or "")
+        token = token_of(server)
+        if token and (why := unsendable(token)):
+            # The HTTP client would refuse it too, and show it in its refusal.
+            reason = f"{server.token_env} {why}; nothing was sent."
+            raise McpServerAway(server=server.name, reason=reason)
         client = await stack.enter_async_context(
             guarded_client(
                 server.allowed,
@@ -184,7 +197,7 @@ class Connection:
                 page = await self._asked(_list_at(cursor), max(0.0, over_s - loop.time()))
             except Ended as error:
                 raise self._unlisted(error) from error
-            found += [_definition(tool) for tool in page.tools]
+            found += [_definition(tool, self._secrets) for tool in page.tools]
             if len(found) > TOOLS_MAX:
                 break
             cursor = page.next_cursor
@@ -217,9 +230,20 @@ class Connection:
 
         answered = await self._asked(ask, self._server.timeout_s)
         raw: dict[str, Any] = answered.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return raw
+        # It may be long, and nobody else waits for it.
+        return cast("dict[str, Any]", await asyncio.to_thread(cleared_values, raw, self._secrets))
 
     async def _asked(self, ask: Callable[[Client], Coroutine[Any, Any, R]], within_s: float) -> R:
+        try:
+            return await self._sent(ask, within_s)
+        except Ended as ended:
+            fact = cleared_words(str(ended.fact), self._secrets)
+            if fact == str(ended.fact):
+                raise
+            # Its cause says the same, and logs print causes.
+            raise Ended(ended.ending, fact, ended.retry_after_s) from None
+
+    async def _sent(self, ask: Callable[[Client], Coroutine[Any, Any, R]], within_s: float) -> R:
         client, holder = self._client, self._task
         if client is None or holder is None or not self.alive:
             raise Ended(Ending.AWAY, ENDED)
@@ -306,25 +330,27 @@ def _list_at(cursor: str | None) -> Callable[[Client], Coroutine[Any, Any, ListT
     return lambda client: client.list_tools(cursor=cursor)
 
 
-def _definition(tool: Any) -> Definition:  # noqa: ANN401  a model of the SDK
+def _definition(tool: Any, secrets: Mapping[str, str]) -> Definition:  # noqa: ANN401  a model of the SDK
     annotations = tool.annotations
-    return Definition(
-        name=tool.name,
-        title=tool.title,
-        description=tool.description or "",
-        input_schema=tool.input_schema,
-        output_schema=tool.output_schema,
-        annotations=None
+    offered = {
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description or "",
+        "input_schema": tool.input_schema,
+        "output_schema": tool.output_schema,
+        "annotations": None
         if annotations is None
         else annotations.model_dump(mode="json", by_alias=True, exclude_none=True),
-    )
+    }
+    return Definition(**cleared_values(offered, secrets))
 
 
-def _in_words(error: BaseException) -> str:
-    """Give the innermost reason of a group of errors."""
+def _in_words(error: BaseException, secrets: Mapping[str, str]) -> str:
+    """Give the innermost reason of a group of errors, cleared of these secrets."""
     while isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         error = group.exceptions[0]
     if isinstance(error, EgressRefused):
         return f"{error.what} {error.why}".rstrip(".")
-    return f"{type(error).__name__}: {str(error)[:300]}".rstrip(".: ")
+    # What is cut off before it is cleared may be a part of a secret.
+    return f"{type(error).__name__}: {cleared_words(str(error), secrets)[:300]}".rstrip(".: ")

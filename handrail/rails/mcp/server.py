@@ -40,6 +40,9 @@ class McpServer(BaseModel):
     url: Text | None = None  #: reached over streamable HTTP
     spec: Spec = "auto"
     env: tuple[Text, ...] = ()  #: names of our variables that a started server gets
+    env_shown: tuple[
+        Text, ...
+    ] = ()  #: those of `env` that are no secrets, and may be read in results
     token_env: Text | None = None  #: name of the variable that holds a bearer token for the URL
     egress: tuple[Text, ...] = ()  #: what the URL may lead to; by default its own host and port
     #: What each tool does to the world. A server's own hints are advice that nobody follows.
@@ -66,6 +69,8 @@ class McpServer(BaseModel):
                 raise ValueError("`env` is for servers that are started by `command`")
         elif self.token_env or self.egress:
             raise ValueError("`token_env` and `egress` are for servers that are reached by `url`")
+        if unknown := [name for name in self.env_shown if name not in self.env]:
+            raise ValueError(f"`env_shown` names {unknown[0]}, which `env` does not")
         wrong = [name for name, effect in self.effects.items() if effect in _NEEDS_MORE]
         if wrong:
             raise ValueError(f"effects.{wrong[0]}: use read, paid or unsafe")

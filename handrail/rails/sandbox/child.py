@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn, Protocol
 
+from handrail.contract.cleared import cleared
 from handrail.contract.confinement import Level, Limits
 from handrail.contract.failure import Refused
 from handrail.rails.sandbox import frames
@@ -19,7 +20,6 @@ from handrail.rails.sandbox.confine import (
     network_of_its_own,
 )
 from handrail.rails.sandbox.means import Confinement
-from handrail.rails.secrets import cleared
 
 CALL_BYTES_MAX = 16 << 20
 DETAIL_CHARS_MAX = 2_000

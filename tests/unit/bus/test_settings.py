@@ -201,7 +201,7 @@ def test_a_client_is_given_what_it_needs_to_connect_and_nothing_for_the_local_br
     tmp_path: Path,
 ) -> None:
     folder = in_project(tmp_path, WHOLE)
-    settings = load_settings(folder, {}, {"SHOP_PASSWORD": "s3cret"})
+    settings = load_settings(folder, {}, {"SHOP_PASSWORD": "s3cret\n"})  # as of a mounted file
     local = load_settings(None, {}, {})
 
     secured = connection_for(settings, "one:9092")

@@ -8,12 +8,12 @@ from urllib.parse import quote
 import pytest
 
 from handrail import Effect, Refused, State, tool
+from handrail.contract.cleared import cleared
 from handrail.contract.failure import RetryClass
 from handrail.rails.secrets import (
     EnvironmentSecrets,
     FolderSecrets,
     SecretStore,
-    cleared,
     cleared_end,
     error_without,
     longest_form,
@@ -46,6 +46,20 @@ def test_secrets_are_files_of_a_folder(tmp_path: Path) -> None:
     found = resolved(uses, "acme", FolderSecrets(tmp_path))
 
     assert found == {"psp": "three", "mail-key": "three"}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \n\n"])
+def test_the_white_space_at_the_end_of_a_secret_is_no_part_of_it(tmp_path: Path, end: str) -> None:
+    for name in ("acme/psp", "shared/mail-key"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(f"three{end}".encode())
+    variables = {name: f"{value}{end}" for name, value in ENVIRONMENT.items()}
+
+    of_files = resolved(uses, "acme", FolderSecrets(tmp_path))
+    of_variables = resolved(uses, "acme", EnvironmentSecrets(variables))
+
+    assert set(of_files.values()) == {"three"}
+    assert of_variables == {"psp": "one", "mail-key": "two"}
 
 
 @pytest.mark.parametrize(
