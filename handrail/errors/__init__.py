@@ -143,6 +143,7 @@ from handrail.errors.supervision import (
     CrashLoop,
     NeverReady,
     ScaleWrong,
+    StoodStill,
     WillNotStop,
 )
 from handrail.errors.team import (
@@ -309,6 +310,7 @@ __all__ = [
     "StepInDoubt",
     "StepInvalid",
     "StillRunning",
+    "StoodStill",
     "StoreDamaged",
     "StoreTooNew",
     "StoreUnusable",

@@ -64,3 +64,16 @@ class ScaleWrong(HandrailError):
     code: ClassVar[str] = "HR-UP-005"
     exit_code: ClassVar[int] = 2
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class StoodStill(HandrailError):
+    """This process stood still for {for_s} s and was ended.
+
+    Why: {where} computes or waits without giving way; nothing else of its process runs meanwhile.
+    Do: await asyncio.to_thread(function, ...)    for code that waits or computes for long
+    handrail dead list    a handoff that does so again and again is set aside
+    """
+
+    code: ClassVar[str] = "HR-UP-006"
+    exit_code: ClassVar[int] = 6
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

@@ -42,6 +42,7 @@ from handrail.runtime.keeper import KEEPER, keeper
 from handrail.runtime.note import ProcessNote, ProcessState, note_path, read_note, write_note
 from handrail.runtime.registrar import registrar
 from handrail.runtime.single_writer import SingleWriter
+from handrail.runtime.standstill import LoopWatch
 from handrail.runtime.team_imports import import_named
 from handrail.runtime.worker.place import Limits
 from handrail.runtime.worker.process import AgentProcess, ProcessSettings
@@ -323,7 +324,10 @@ def _calm_the_collector() -> None:
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine on the fastest event loop there is; a second Ctrl-C ends it quietly."""
+    """Run a coroutine on the fastest event loop there is; a second Ctrl-C ends it quietly.
+
+    A loop that stands still for ten minutes ends the process.
+    """
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if sys.platform != "win32":
         import uvloop  # noqa: PLC0415  # it is not there on Windows
@@ -334,4 +338,13 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
         contextlib.suppress(asyncio.CancelledError),
         asyncio.Runner(loop_factory=factory) as runner,
     ):
-        runner.run(main)
+        runner.run(_watched(main))
+
+
+async def _watched(main: Coroutine[Any, Any, None]) -> None:
+    watch = LoopWatch()
+    watch.start()
+    try:
+        await main
+    finally:
+        watch.stop()

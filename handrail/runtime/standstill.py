@@ -1,0 +1,108 @@
+"""Ends a process whose event loop stands still for good, and says where it stands.
+
+Code that computes or waits without giving way stops all of its process: commits, heartbeats, the
+other handlers, and the order to end. Its partitions go to the next process, which may meet the same
+handoff and stand still as well. A process that ends instead is started again, its end counts as
+unclean, and a handoff that does so again and again is set aside as poison. Nothing is lost or
+doubled by it; that is what the lanes are for.
+
+A thread watches. It counts its own turns and no time, so that a process that was frozen, or a
+machine that slept, has not stood still. Code of C that keeps the interpreter to itself, such as a
+regular expression, leaves no turn to a thread: then the interpreter's own watchdog ends the process
+somewhat later, and shows all stacks, but no words of ours.
+"""
+
+import asyncio
+import faulthandler
+import os
+import sys
+import sysconfig
+import threading
+import traceback
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+import structlog
+
+from handrail.errors.supervision import StoodStill
+
+log = structlog.get_logger("handrail.process")
+
+TURN_S: Final = 1.0
+TOLD_TURNS: Final = 30
+ENDED_TURNS: Final = 600
+LEFT_TO_C_S: Final = 660.0  #: after the loop's last turn
+
+_LIBRARY: Final = (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
+
+
+def leave_to_c(seconds: float | None) -> None:
+    """Have the interpreter end the process in so long, whatever holds it; None: not any more."""
+    if seconds is None:
+        faulthandler.cancel_dump_traceback_later()
+    else:
+        faulthandler.dump_traceback_later(seconds, exit=True)
+
+
+class LoopWatch:
+    """Watches the loop that it is started in. Start and stop it in that loop's thread."""
+
+    def __init__(
+        self,
+        *,
+        turn_s: float = TURN_S,
+        end: Callable[[int], object] = os._exit,
+        later: Callable[[float | None], None] = leave_to_c,
+    ) -> None:
+        """Watch in turns of so many seconds; `end` is called with the exit code."""
+        self._turn_s = turn_s
+        self._end = end
+        self._later = later
+        self._beats = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._watched = threading.get_ident()
+        self._over = threading.Event()
+
+    def start(self) -> None:
+        """Watch from now on."""
+        self._watched = threading.get_ident()
+        self._beat()
+        threading.Thread(target=self._watch, name="loop-watch", daemon=True).start()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._over.set()
+        self._later(None)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _beat(self) -> None:
+        self._beats += 1
+        self._later(LEFT_TO_C_S)
+        self._timer = asyncio.get_running_loop().call_later(self._turn_s, self._beat)
+
+    def _watch(self) -> None:
+        beats, turns = self._beats, 0
+        while not self._over.wait(self._turn_s):
+            beats, turns = self._beats, turns + 1 if self._beats == beats else 0
+            if turns == TOLD_TURNS:
+                log.warning("the event loop stands still", turns=turns, where=self._where())
+            if turns >= ENDED_TURNS:
+                stack = "".join(traceback.format_stack(self._frame()))
+                told = StoodStill(for_s=round(turns * self._turn_s), where=self._where())
+                sys.stderr.write(f"{stack}{told}\n")
+                sys.stderr.flush()
+                self._end(StoodStill.exit_code)
+                return
+
+    def _where(self) -> str:
+        """Name the innermost place that is no library's."""
+        stack = traceback.extract_stack(self._frame())
+        own = [one for one in stack if not one.filename.startswith(_LIBRARY)]
+        at = (own or stack)[-1]
+        return f"{at.filename}:{at.lineno} in {at.name}"
+
+    def _frame(self) -> FrameType | None:
+        # Documented for debuggers, and the only way to see the stack of another thread.
+        return sys._current_frames().get(self._watched)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
