@@ -150,7 +150,8 @@ def _written(asked: Asked, space: Memory[Any], seen: Seen, around: Surroundings)
     if refusal is None and not command.sealed and command.rollback_of is None:
         # What is added to a record is judged for itself: the rest was there before.
         adds = command.op in COMMUTATIVE
-        is_change = not adds and seen.present.record is not None
+        replaces = not adds or command.op is Op.MERGE
+        is_change = replaces and seen.present.record is not None
         said = command.value if adds else value
         refusal = refused_echo(space, said, command.seen, is_change=is_change)
         refusal = refusal or refused_text(space, value)

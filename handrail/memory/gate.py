@@ -112,7 +112,7 @@ def refused_echo(
 ) -> Refusal | None:
     """Refuse a value that says only what its writer had just been told; None when all is well.
 
-    `seen` are the shingles of that. With `is_change` the value takes the place of another one of
+    `seen` are digests of that. With `is_change` the value takes the place of another one of
     the same key, and so is no mere echo.
     """
     if is_change or space.keeps in _SHORT_LIVED or not is_echo(value, seen):

@@ -1,46 +1,43 @@
-"""Says how alike two texts are, and what must never be taken for the same.
+"""Says which texts are the same, which are alike, and what must never be taken for the same.
 
-Two texts that differ in a number, a date or a negation are different, however alike their words
-are. Pure; linear in the length of what it is given.
+Guarantee: what is called the same, or an echo, is the same word for word: only white space within
+a line, the form of quotation marks, the full stop at the end of an echo and a word or two that
+merely introduce one may differ. Which single words turn a statement into another nobody can list.
+Pure; linear in the length of what it is given.
 """
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
 from typing import Final, cast
 
-import orjson
+from handrail.memory.telling_words import is_telling
 
-SHINGLE_WORDS = 5  #: of which an echo is made up
-ECHO_SHARE = 0.8  #: of its shingles: from here on a text is what its writer had just been told
-SEEN_COUNT_MAX = 20_000  #: shingles of one text that are looked at
+ECHO_WORDS_COUNT_MIN = 5  #: what is said in fewer, such as that it is paid, is said of many things
+TOLD_COUNT_MAX = 20_000  #: texts of one value that are looked at
 SKETCH_WORDS, SKETCH_COUNT = 2, 24  #: of a text's word pairs, the smallest digests
 NEAR_SHARE = 0.7  #: of their sketches: from here on two texts are nearly the same
 WORDS_COUNT_MIN = 6  #: shorter texts are compared as a whole only
 WORDS_COUNT_MAX = 20_000  #: of one value that are looked at
 
-_WORD: Final = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
-#: English and German; what turns a sentence into its opposite.
-NEGATIONS: Final = frozenset(
-    "no not never none nobody nothing nowhere neither nor without"
-    " nicht kein keine keinen keinem keiner keines nie niemals niemand nichts ohne weder".split()
-)
-_MONTHS: Final = frozenset(
-    "january february march april may june july august september october november december"
-    " januar februar märz mai juni juli oktober dezember"
-    " monday tuesday wednesday thursday friday saturday sunday"
-    " montag dienstag mittwoch donnerstag freitag samstag sonntag"
-    " today tomorrow yesterday heute morgen gestern".split()
-)
-_NUMBERS: Final = frozenset(
-    "zero one two three four five six seven eight nine ten eleven twelve hundred thousand million"
-    " null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf hundert tausend".split()
+_WORD: Final = re.compile(
+    r"(?:(?<![\w)\]])[+\-\u2212])?\d+(?:[.,:/-]\d+)*"  # a number with its sign, a date, a time
+    r"|[^\W\d_]+(?:['\u2019][^\W\d_]+)*"
+    r"|[<>=\u2260\u2264\u2265\u00b1~%\u2030$\u20ac\u00a3\u00a5\u00b0]"
 )
 _IN_FULL: Final = {"can't": "can not", "cannot": "can not", "won't": "will not"}
-_IRREGULAR: Final = re.compile(r"\b(?:can't|cannot|won't)\b")
-_SHORTENED: Final = re.compile(r"(?<=[a-z])n't\b")
-_INSERTED: Final = sorted(NEGATIONS)
+_IRREGULAR: Final = re.compile(r"\b(?:can't|cannot|won't)\b", re.IGNORECASE)
+_SHORTENED: Final = re.compile(r"(?<=[a-z])n't\b", re.IGNORECASE)
+_QUOTES: Final = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"'}
+)
+#: What may stand before a text that is only said once more. Nothing of it says anything by itself.
+_INTRODUCED: Final = re.compile(
+    r"\A(?:well|indeed|note|in short|as remembered|from memory|according to memory)[,:]\s+",
+    re.IGNORECASE,
+)
 _OPAQUE: Final = re.compile(r"[0-9a-f]{16,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -62,20 +59,22 @@ def _leaves(value: object) -> Iterable[str]:
 
 
 def words_of(text: str) -> list[str]:
-    """Give the words and numbers of a text in one spelling, at most 20,000."""
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    """Give the words and numbers of a text in one spelling, at most 20,000.
+
+    The word behind a number is spelt as it is: 5 mW are not 5 MW.
+    """
+    plain = unicodedata.normalize("NFC", text).translate(_QUOTES)
     # A negation is a word of its own, so that its coming and going is one of a word.
     spelt = _SHORTENED.sub(r" not", _IRREGULAR.sub(_in_full, plain))
-    return _WORD.findall(spelt)[:WORDS_COUNT_MAX]
+    words = _WORD.findall(spelt)[:WORDS_COUNT_MAX]
+    return [
+        word if at and words[at - 1][-1].isdigit() else word.casefold()
+        for at, word in enumerate(words)
+    ]
 
 
 def _in_full(found: re.Match[str]) -> str:
-    return _IN_FULL[found[0]]
-
-
-def is_guarded(word: str) -> bool:
-    """Say whether a word alone makes another statement: a number, a date or a negation."""
-    return word[0].isdigit() or word in NEGATIONS or word in _MONTHS or word in _NUMBERS
+    return _IN_FULL[found[0].casefold()]
 
 
 def is_opaque(key: str) -> bool:
@@ -84,13 +83,18 @@ def is_opaque(key: str) -> bool:
 
 
 def same_digest(value: object) -> bytes:
-    """Give what two values share exactly when they differ in spelling at most."""
-    return _digest(orjson.dumps(_spelt(value), option=orjson.OPT_SORT_KEYS), 16)
+    """Give what two values share exactly when they are the same, word for word."""
+    return _digest(_as_said(value), 16)
+
+
+def _as_said(value: object) -> bytes:
+    # Whole numbers of any size and halves of characters have a form here; orjson refuses both.
+    return json.dumps(_spelt(value), sort_keys=True).encode()
 
 
 def _spelt(value: object) -> object:
     if isinstance(value, str):
-        return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+        return _one_spelling(value)
     if isinstance(value, dict):
         return {k: _spelt(v) for k, v in cast("dict[str, object]", value).items()}
     if isinstance(value, list | tuple):
@@ -98,9 +102,28 @@ def _spelt(value: object) -> object:
     return value
 
 
+def _one_spelling(text: str) -> str:
+    # Lines and what they begin with stay: in code and in lists they say what belongs to what.
+    plain = unicodedata.normalize("NFC", text).translate(_QUOTES)
+    lines = (_indent(line) + " ".join(line.split()) for line in plain.splitlines())
+    return "\n".join(lines).strip()
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
 def guard_digest(value: object) -> bytes:
-    """Give what two values share when their numbers, dates and negations are the same, in order."""
-    kept = [word for word in words_of(text_of(value)) if is_guarded(word)]
+    """Give what two values share when what tells likenesses apart is the same in both, in order.
+
+    That are numbers with their signs and units, dates, negations and the like.
+    """
+    words = words_of(text_of(value))
+    kept = [
+        word
+        for at, word in enumerate(words)
+        if is_telling(word) or (at and words[at - 1][-1].isdigit())
+    ]
     return _digest("\0".join(kept).encode(), 8)
 
 
@@ -120,55 +143,56 @@ def shared(one: Collection[int], other: Collection[int]) -> float:
     return sum(number in both for number in smallest) / len(smallest) if smallest else 0.0
 
 
-def shingle_digests(*texts: str) -> tuple[str, ...]:
-    """Give the digests of the shingles of texts that are put before a writer, at most 20,000."""
+def told_digests(*values: object) -> tuple[str, ...]:
+    """Give the digests of what values tell a writer: each as a whole, and each text in them."""
     found: dict[str, None] = {}
-    for text in texts:
-        for shingle in _shingles(words_of(text)):
-            found[shingle] = None
-            if len(found) >= SEEN_COUNT_MAX:
+    for value in values:
+        for said in (value, *_texts(value)):
+            digest = _echo_digest(said)
+            if digest is not None:
+                found[digest] = None
+            if len(found) >= TOLD_COUNT_MAX:
                 return tuple(found)
     return tuple(found)
 
 
-def is_echo(value: object, seen: Collection[str]) -> bool:
-    """Say whether a value says nothing but what its writer had just been told.
+def is_echo(value: object, told: Collection[str]) -> bool:
+    """Say whether a value is the same, word for word, as one that its writer had been told.
 
-    Never for one in which a number, a date or a negation was put in, changed or left out.
+    A value that holds nothing but one text is that text, whatever its field is called. With more
+    in it, it has to have been told as a whole: the rest may be the news.
     """
-    if not seen:
-        return False
-    words = words_of(text_of(value))
-    shingles = _shingles(words)
-    if not shingles:
-        return False
-    told = frozenset(seen)
-    fresh = [at for at, shingle in enumerate(shingles) if shingle not in told]
-    if len(fresh) > (1 - ECHO_SHARE) * len(shingles):
-        return False
-    if any(is_guarded(word) for at in fresh for word in words[at : at + SHINGLE_WORDS]):
-        return False
-    return not any(_was_negated(words, at, told) for at in fresh)
+    return bool(told) and _echo_digest(value) in told
 
 
-def _was_negated(words: list[str], at: int, told: Collection[str]) -> bool:
-    """Say whether a shingle that is new was told with a negation that is now left out."""
-    piece = words[at : at + SHINGLE_WORDS]
-    for place in range(1, SHINGLE_WORDS):
-        for negation in _INSERTED:
-            before = [*piece[:place], negation, *piece[place:]][:SHINGLE_WORDS]
-            if _shingle(before) in told:
-                return True
-    return False
+def echo_of(value: object, told: Collection[str]) -> tuple[str, ...]:
+    """Give the digest by which a value is an echo of what was told; nothing for one that is none.
+
+    Whoever has it knows no more than whoever has the value.
+    """
+    digest = _echo_digest(value)
+    return (digest,) if digest is not None and digest in told else ()
 
 
-def _shingles(words: list[str]) -> list[str]:
-    last = len(words) - SHINGLE_WORDS + 1
-    return [_shingle(words[at : at + SHINGLE_WORDS]) for at in range(last)]
+def _echo_digest(value: object) -> str | None:
+    leaves = [leaf for leaf in _leaves(value) if leaf]
+    if max((len(leaf.split()) for leaf in leaves), default=0) < ECHO_WORDS_COUNT_MIN:
+        return None
+    said = value
+    if len(leaves) == 1:
+        said = _INTRODUCED.sub("", _one_spelling(leaves[0]), count=1).removesuffix(".")
+    return _digest(_as_said(said), 8).hex()
 
 
-def _shingle(words: list[str]) -> str:
-    return _digest(" ".join(words).encode(), 5).hex()
+def _texts(value: object) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in cast("dict[str, object]", value).values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in cast("list[object]", value):
+            yield from _texts(item)
 
 
 def _number(words: list[str]) -> int:

@@ -100,8 +100,8 @@ async def test_a_model_that_says_only_what_memory_gave_it_is_refused_counted_and
     async with team_of(teller, scribe, tools=[note], memory=[lore, log]) as team:
         team.allow(note)
         team.model.script(says(f"Well: {BRIDGE}.", when="one"))
-        team.model.script(says(f"They said: {BRIDGE}.", when="two"))
-        team.model.script(says(f"{BRIDGE.replace('March', 'June')}.", when="three"))
+        team.model.script(says(f"From memory: {BRIDGE}.", when="two"))
+        team.model.script(says(f"{BRIDGE.replace('March', 'Sept')}.", when="three"))
 
         for wish in ("one bridge", "two bridge"):
             assert await (await team.submit(jobs, wish)).result(str)
@@ -121,7 +121,7 @@ async def test_a_model_that_says_only_what_memory_gave_it_is_refused_counted_and
         assert await (await team.submit(jobs, "three bridge")).result(str)
         kept = await team.memory(lore).get("said")
         assert kept is not None
-        assert "June" in kept.value
+        assert "Sept" in kept.value
         assert kept.derived_from == ("lore/default/-/bridge@1",)
 
 

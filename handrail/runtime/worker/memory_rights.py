@@ -83,7 +83,7 @@ class Content:
     value: object
     full: str  #: the key, as topics have it
     derived_from: Sequence[str] = ()
-    seen: Collection[str] = ()  #: shingles that a model was just given, if it says nothing else
+    seen: Collection[str] = ()  #: its own digest, if a model was just told the very same
     is_change: bool = False  #: whether it takes the place of another value
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from handrail.lane.invocation import RefusedUse
-from handrail.memory.likeness import is_echo, shingle_digests, text_of
+from handrail.memory.likeness import echo_of, told_digests
 from handrail.runtime.worker.outputs import Origin
 from handrail.runtime.worker.place import TeamPlace
 from handrail.wire.codec import encode_headers
@@ -20,7 +20,7 @@ from handrail.wire.record import Outgoing
 COLLECTED_PATH = "memory"  #: in place of a step's path, of what is written when a handler ends
 COLLECTED_COUNT_MAX = 1_000  #: commands of one run
 REFUSED_COUNT_MAX = 100  #: refusals of one run that the ledger is told of
-TOLD_COUNT_MAX = 50_000  #: shingles of what models were given in one run
+TOLD_COUNT_MAX = 50_000  #: texts that models were given in one run
 
 
 class RunMemory:
@@ -29,7 +29,7 @@ class RunMemory:
     def __init__(self, header: str | None) -> None:
         """Begin with what the handoff says of those before it."""
         self.positions = Positions.of(header)
-        self._told: dict[str, None] = {}  # shingles of what a model of this run was given
+        self._told: dict[str, None] = {}  # digests of what a model of this run was given
         self.collected: list[Command] = []  #: to be written when the handler ends
         #: (space, key) → the no to writing it when the handler ends, as recorded; empty for a yes
         self.told_of_writes: dict[tuple[str, str], str] = {}
@@ -51,17 +51,15 @@ class RunMemory:
         """Remember what a model is given: what it only says again is nothing new."""
         room = TOLD_COUNT_MAX - len(self._told)
         if room > 0:
-            self._told.update(dict.fromkeys(shingle_digests(*map(text_of, texts))[:room]))
+            self._told.update(dict.fromkeys(told_digests(*texts)[:room]))
 
     def echoed(self, value: object) -> tuple[str, ...]:
-        """Give the told shingles that a value consists of, if it says nothing else; else none.
+        """Give the digest of a value that was told, word for word; else none.
 
-        They alone go with its command: a digest of what it does not say itself would tell others
+        It alone goes with its command: a digest of what that does not say itself would tell others
         what else its writer has read.
         """
-        if not self._told or not is_echo(value, self._told):
-            return ()
-        return tuple(one for one in shingle_digests(text_of(value)) if one in self._told)
+        return echo_of(value, self._told)
 
     @property
     def header(self) -> str | None:

@@ -18,7 +18,7 @@ from handrail.memory.asked import (
 )
 from handrail.memory.deciding import digest_of
 from handrail.memory.gate import VALUE_BYTES_MAX
-from handrail.memory.likeness import shingle_digests
+from handrail.memory.likeness import told_digests
 from handrail.wire.label import Integrity
 from handrail.wire.memory import Op, full_key
 from tests.unit.memory.asking import (
@@ -334,13 +334,23 @@ def test_a_legal_hold_keeps_a_record_from_being_removed() -> None:
 
 def test_an_echo_of_what_was_just_read_is_refused_and_an_update_is_not() -> None:
     text = "The order of the third of May was paid by invoice and sent to the warehouse in Bern"
-    seen = shingle_digests(text)
+    seen = told_digests(text)
     echo = asked(FACT, value={"text": text}, expect=0, seen=seen)
     update = asked(FACT, value={"text": text.replace("was paid", "was not paid")}, seen=seen)
 
     assert word(decided(FACT, echo)) == "echo"
     assert word(decided(FACT, update)) == "v1"
     assert word(decided(FACT, asked(FACT, value={"text": text}))) == "v1"
+
+
+def test_what_takes_the_place_of_another_value_is_no_echo() -> None:
+    text = "The order of the third of May was paid by invoice and sent to the warehouse in Bern"
+    seen, present = told_digests(text), stored(FACT)
+    put = asked(FACT, value={"text": text}, expect=1, seen=seen)
+    merge = asked(FACT, Op.MERGE, {"text": text}, seen=seen)
+
+    assert word(decided(FACT, put, present)) == "v2"
+    assert word(decided(FACT, merge, present)) == "v2"
 
 
 def test_the_same_value_under_a_key_that_says_something_is_kept_and_linked() -> None:
