@@ -109,7 +109,8 @@ class People:
             case PersonAsked(kind=RequestKind.DOUBT, request=request) as doubt:
                 if self._drawn(request).random() < self.settles:
                     self._do("settle", request, lambda: self._happened(doubt))
-            case Accepted(task_id=task):
+            # What is to be sent back has to end well; a canceled task may not be sent back.
+            case Accepted(task_id=task) if task not in self.dying:
                 if self._drawn(task).random() < self.cancels:
                     self._do("cancel", task, lambda: client.cancel(task, "chaos has no use for it"))
             case _:

@@ -107,6 +107,19 @@ async def test_a_task_is_canceled() -> None:
         await ended(team, task, TaskState.CANCELED)
 
 
+async def test_nobody_cancels_what_is_to_die_and_be_sent_back() -> None:
+    async with Team(taker, giver) as team:
+        task = await team.submit(orders, Order(number=1, customer="ada"))
+        await task.until("input_required")
+        fickle = people(team, cancels=1.0)
+        fickle.dying = {task.id: 1}
+
+        await looked(team, fickle)
+
+        assert fickle.done == {}
+        assert await task.state() == "input_required"
+
+
 async def test_a_doubt_is_settled_and_the_step_is_not_taken_again() -> None:
     async with Shop() as shop:
         task = await shop.dies(cashier, "after_act/pay", lambda: shop.order(1, pays=True))
