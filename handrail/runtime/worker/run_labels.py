@@ -93,6 +93,8 @@ class RunLabels:
 
     def endorse(self, value: object, allowed: Allowed) -> None:
         """Take in a value in which nothing is free. Raises Refused."""
+        # A text is one value, not a collection of its letters.
+        allowed = {name: [v] if isinstance(v, str) else v for name, v in allowed.items()}
         why = not_endorsable(value, allowed)
         if why is None and not self.label.is_trusted:
             unsaid = [name for name, listed in allowed.items() if not self.words.said([*listed])]
