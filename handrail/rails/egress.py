@@ -83,7 +83,9 @@ def forbidden(address: Ip, *, private: bool) -> str | None:
     address = _inner(address)
     if address.is_link_local:
         return "is link-local, where machines keep their own credentials."
-    if address.is_multicast or address.is_unspecified or address.is_reserved:
+    # Python counts ::1 as reserved too; it is this machine, as 127.0.0.1 is.
+    reserved = address.is_reserved and not address.is_loopback
+    if address.is_multicast or address.is_unspecified or reserved:
         return "is no address of one machine."
     if address in _RELAYS:
         return "is a relay, behind which any address may lie."

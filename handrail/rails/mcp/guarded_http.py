@@ -6,6 +6,7 @@ request is noted for the call that it belongs to.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import cast
@@ -30,13 +31,15 @@ class ResponseTooLarge(httpx2.TransportError):
     """A server sent more than it may."""
 
 
-class _Guarded(httpcore2.AsyncNetworkBackend):
-    """Connects to addresses that the guard gives."""
+class Guarded(httpcore2.AsyncNetworkBackend):
+    """Connects to the first address that answers of those that the guard gives."""
 
-    def __init__(self, egress: Egress) -> None:
+    def __init__(self, egress: Egress, onward: httpcore2.AsyncNetworkBackend | None = None) -> None:
+        """Ask this guard; `onward` is the network behind it."""
         self._egress = egress
         # httpcore2 2.16 exports a class whose types it hides from checkers.
-        self._onward = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
+        own = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
+        self._onward = onward or own
 
     async def connect_tcp(
         self,
@@ -46,10 +49,21 @@ class _Guarded(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
+        """Connect. Raises EgressRefused, OSError, and what the last address has raised."""
         addresses = await self._egress.addresses(host, port)
-        return await self._onward.connect_tcp(
-            addresses[0], port, timeout, local_address, socket_options
-        )
+        until_s = None if timeout is None else time.monotonic() + timeout
+        for n in range(len(addresses)):
+            # One that never answers must not take the time of the others.
+            left = len(addresses) - n
+            share = None if until_s is None else max(0.0, until_s - time.monotonic()) / left
+            try:
+                return await self._onward.connect_tcp(
+                    addresses[n], port, share, local_address, socket_options
+                )
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                if left == 1:
+                    raise
+        raise httpcore2.ConnectError(f"{host} has no address")
 
     async def connect_unix_socket(
         self,
@@ -57,9 +71,11 @@ class _Guarded(httpcore2.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ARG002, ASYNC109  the signature is httpcore's
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,  # noqa: ARG002
     ) -> httpcore2.AsyncNetworkStream:
+        """Refuse: nobody has said that a local socket may be reached."""
         raise httpcore2.ConnectError(f"{path}: no server is reached over a local socket")
 
     async def sleep(self, seconds: float) -> None:
+        """Wait."""
         await self._onward.sleep(seconds)
 
 
@@ -89,7 +105,7 @@ class _Transport(httpx2.AsyncHTTPTransport):
         # httpx2 2.16 takes no network backend itself; the pool that it would make does.
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=httpx2.create_ssl_context(trust_env=False),
-            network_backend=_Guarded(egress),
+            network_backend=Guarded(egress),
             max_connections=16,
         )
         self._bytes_max = bytes_max

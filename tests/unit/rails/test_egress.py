@@ -109,6 +109,23 @@ async def test_a_private_name_is_reached_where_the_list_says_so() -> None:
     assert await allowed.addresses("billing.internal", 443, answering("10.0.0.1")) == ["10.0.0.1"]
 
 
+async def test_this_machine_is_reached_by_either_of_its_addresses_where_the_list_says_so() -> None:
+    both = answering("127.0.0.1", "::1")
+
+    by_name = await Egress.of(["private:localhost:8000"]).addresses("localhost", 8000, both)
+    by_address = await Egress.of(["[::1]:8000"]).addresses("[::1]", 8000, answering("::1"))
+
+    assert by_name == ["127.0.0.1", "::1"]
+    assert by_address == ["::1"]
+    with pytest.raises(EgressRefused, match="lies in a private network"):
+        await Egress.of(["localhost:8000"]).addresses("localhost", 8000, answering("::1"))
+
+
+@pytest.mark.parametrize("address", ["::", "::2", "::7f00:1", "::a00:1", "240.0.0.1", "ff02::1"])
+def test_what_no_machine_has_is_refused_even_where_private_is_meant(address: str) -> None:
+    assert forbidden(ipaddress.ip_address(address), private=True)
+
+
 @pytest.mark.parametrize(
     "written",
     [

@@ -3,14 +3,17 @@
 import asyncio
 import gzip
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import httpcore2
 import pytest
 
-from handrail.rails.egress import Egress
+from handrail.rails.egress import Egress, Resolve
 from handrail.rails.mcp.answer import Ending
-from handrail.rails.mcp.guarded_http import guarded_client
+from handrail.rails.mcp.guarded_http import Guarded, guarded_client
 from handrail.rails.mcp.server import read_servers
 from handrail.rails.mcp.tools import McpTools
 from tests.mcp_servers import wayward as own
@@ -61,6 +64,56 @@ async def test_a_server_that_redirects_to_another_listed_one_is_away(
     assert answer.ending is Ending.AWAY
     assert moved.requests_count > 0
     assert target.requests_count == 0
+
+
+class Leading(Egress):
+    """Leads every name to these addresses, as a name of two networks does."""
+
+    async def addresses(self, host: str, port: int, resolve: Resolve | None = None) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+
+async def test_a_server_whose_first_address_is_dead_is_reached_by_its_next_one(
+    target: Wayward,
+) -> None:
+    async with guarded_client(Leading(), {}, read_s=20, bytes_max=10_000) as client:
+        came = await client.get(target.url.replace("127.0.0.1", "sky.example") + "/nothing")
+
+    assert came.status_code == 404
+
+
+@dataclass
+class Silent(httpcore2.AsyncNetworkBackend):
+    """A network in which only the last address answers; it notes how long each may take."""
+
+    answers: str = "127.0.0.1"
+    tried: list[tuple[str, float | None]] = field(default_factory=list)
+
+    async def connect_tcp(self, host: str, port: int, timeout: Any = None, *more: Any) -> Any:  # noqa: ASYNC109  httpcore's
+        self.tried.append((host, timeout))
+        if host != self.answers:
+            raise httpcore2.ConnectTimeout(host)
+        return host
+
+
+async def test_an_address_that_never_answers_leaves_time_for_the_next_one() -> None:
+    network = Silent()
+
+    reached = await Guarded(Leading(), network).connect_tcp("sky.example", 443, 10.0)
+
+    (first, first_s), (last, last_s) = network.tried
+    assert (first, last, reached) == ("127.0.0.2", "127.0.0.1", "127.0.0.1")
+    assert first_s == pytest.approx(5.0, abs=1.0)
+    assert last_s == pytest.approx(10.0, abs=1.0)
+
+
+async def test_a_server_that_no_address_reaches_is_told_by_the_last_of_them() -> None:
+    network = Silent(answers="nobody")
+
+    with pytest.raises(httpcore2.ConnectTimeout, match=r"127\.0\.0\.1"):
+        await Guarded(Leading(), network).connect_tcp("sky.example", 443, None)
+
+    assert network.tried == [("127.0.0.2", None), ("127.0.0.1", None)]
 
 
 async def test_what_is_compressed_unasked_is_not_unpacked() -> None:
