@@ -1,10 +1,10 @@
 """Tests that follow from a tool's contract: `assert await contract_problems(refund, world) == []`.
 
-They are made from what the contract says: its schema is fuzzed, each example is called and gives
-what it says, the same key a second time has no second effect, the undo gives back what was before,
-and every declared failure is reached by an example or by what the test arranges. What a tool
-changes is seen by `World.look` alone: a tool that acts and is not seen to change anything has a
-problem.
+They are made from what the contract says: its schema is fuzzed and held against the reading, each
+example is called and gives what it says, the same key a second time has no second effect, the undo
+gives back what was before, and every declared failure is reached by an example or by what the test
+arranges. What a tool changes is seen by `World.look` alone: a tool that acts and is not seen to
+change anything has a problem, and so has one of which no example succeeds.
 """
 
 import random
@@ -13,10 +13,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from pydantic import ValidationError
+
 from handrail.contract.canonical import plain
 from handrail.contract.derived import missing
 from handrail.contract.effect import Effect
 from handrail.contract.failure import Refused, State
+from handrail.contract.json_schema import misfit
 from handrail.contract.terms import Example
 from handrail.contract.tool import Tool, ToolContext
 from handrail.contract.undo import undo_arguments
@@ -25,6 +28,14 @@ FUZZ_COUNT = 500
 DEPTH_MAX = 3
 READS = frozenset({Effect.READ, Effect.PURE})
 KNOWS_KEY = frozenset({Effect.IDEMPOTENT, Effect.QUERYABLE}) | READS
+#: What pydantic 2.14 calls a value that has not the form which its schema names.
+OF_FORM = frozenset(
+    {
+        *("missing", "extra_forbidden", "none_required", "literal_error", "enum"),
+        *("string_type", "int_type", "float_type", "bool_type"),
+        *("list_type", "dict_type", "model_type"),
+    }
+)
 NOBODY_LOOKED = (
     "nobody looked at what it changes: it acts, and World(look=...) gives the same before and"
     " after; give a copy of what it changes"
@@ -63,14 +74,22 @@ async def contract_problems(tool: Tool[..., Any], world: World | None = None) ->
         if example.fails is None
     ]
     found += [words for one in tried for words in one.found]
+    if not tried and tool.effect not in READS:
+        found += _untried(tool)
     if tried and tool.effect not in READS and not any(one.has_changed for one in tried):
         found.append(NOBODY_LOOKED)
     found += [problem async for problem in _failures(tool, world)]
     return found
 
 
+def _untried(tool: Tool[..., Any]) -> Iterator[str]:
+    yield "no example of it succeeds, so that nobody has tried what it does"
+    if tool.terms.undo is not None:
+        yield f"nobody has tried its undo {tool.terms.undo}"
+
+
 def _fuzzed(tool: Tool[..., Any]) -> Iterator[str]:
-    """Every JSON value is either read as arguments or refused in words."""
+    """Every JSON value is either read as arguments or refused in words, as its schema says."""
     draw = random.Random(tool.name)  # noqa: S311 - repeatable, not secret
     names = [*tool.contract.fields.values(), "surplus"]
     for _ in range(FUZZ_COUNT):
@@ -81,8 +100,21 @@ def _fuzzed(tool: Tool[..., Any]) -> Iterator[str]:
         except Refused as refused:
             if refused.state is not State.INVALID_INPUT:
                 yield f"arguments {arguments!r:.200} are refused as {refused.state}"
+            elif _is_of_form(refused) and misfit(tool.args_schema, (), arguments) is None:
+                yield f"arguments {arguments!r:.200} fit its schema and are refused: {refused}"
         except Exception as error:  # noqa: BLE001 - just what is looked for
             yield f"arguments {arguments!r:.200} break it: {error!r:.200}"
+
+
+def _is_of_form(refused: Refused) -> bool:
+    """Say whether arguments were refused for nothing but what every schema can say.
+
+    What a type makes of a text, and what a validator of the team's own asks for, no schema says.
+    """
+    error = refused.__cause__
+    return isinstance(error, ValidationError) and all(
+        one["type"] in OF_FORM for one in error.errors(include_url=False, include_input=False)
+    )
 
 
 async def _example(tool: Tool[..., Any], example: Example, world: World, number: int) -> _Tried:

@@ -1,16 +1,30 @@
-"""What follows from a contract: hints for MCP, a page, the words it lacks, keys, conditions."""
+"""What follows from a contract: a page, the words it lacks, keys, conditions."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from handrail import Approval, Effect, Example, Idempotent, Key, Limit, Reach, Retry, State, tool
+from handrail import (
+    Approval,
+    Effect,
+    Example,
+    Idempotent,
+    Key,
+    Level,
+    Limit,
+    Reach,
+    Retry,
+    State,
+    tool,
+)
 from handrail.contract.condition import Condition
 from handrail.contract.derived import missing, output_schema, page
 from handrail.contract.terms import Cost, duration_s
 from handrail.errors import ToolInvalid
 from handrail.wire.label import Integrity
+from tests.unit.contract.late_annotations import gives_none
 
 
 class Receipt(BaseModel):
@@ -69,6 +83,38 @@ def test_the_page_says_what_the_contract_says() -> None:
     assert output_schema(refund)["properties"]["id"]["type"] == "string"
 
 
+def test_the_page_says_every_term_of_a_contract() -> None:
+    @tool(
+        effect=Idempotent(ttl_s=60),
+        idempotency=Key("tenant", "order"),
+        undo="recharge",
+        undo_within="PT1H",
+        limit=Limit(per_tenant=2, rate="10/min"),
+        cost=Cost(0.02),
+        secrets=["secret://{tenant}/psp"],
+        reach=Reach.TENANT,
+        inert=["note"],
+        examples=[Example({"order": "42"}, "r"), Example({"order": ""}, fails=State.NOT_FOUND)],
+    )
+    async def charge(order: str, note: str = "") -> str:
+        """Charge somebody."""
+        return order
+
+    shown = page(charge)
+
+    for words in (
+        "| taken back by | recharge, within 3600 s |",
+        "| at most | 2 at once for a tenant, 10/min |",
+        "| costs at most | 0.02 of the budget's currency |",
+        "| is given | secret://{tenant}/psp |",
+        "| one act by | tenant, order |",
+        "| only kept for people | note |",
+        '- `{"order": "42"}` gives `"r"`',
+        '- `{"order": ""}` fails as not_found',
+    ):
+        assert words in shown
+
+
 async def double(amount: int) -> int:
     """Double a number."""
     return 2 * amount
@@ -83,6 +129,85 @@ def test_a_tool_that_says_it_fails_in_no_way_has_said_how_it_may_fail() -> None:
     assert missing(unsaid(double)) == ["failures=, the states in which it may fail"]
     assert "| may fail as | not said |" in page(unsaid(double))
     assert said(double).version == unsaid(double).version
+
+
+async def gives_any(order: str) -> Any:
+    """Give whatever there is."""
+
+
+async def gives_dict(order: str) -> dict:  # type: ignore[type-arg]  # what is looked for
+    """Give whatever there is."""
+
+
+async def gives_dict_of_any(order: str) -> dict[str, Any]:
+    """Give whatever there is."""
+
+
+async def gives_list(order: str) -> list:  # type: ignore[type-arg]  # what is looked for
+    """Give whatever there is."""
+
+
+async def gives_object(order: str) -> object:
+    """Give whatever there is."""
+
+
+async def gives_maybe(order: str) -> Receipt | Any:
+    """Give a receipt or whatever there is."""
+
+
+@pytest.mark.parametrize(
+    "function",
+    [gives_any, gives_dict, gives_dict_of_any, gives_list, gives_object, gives_maybe, gives_none],
+)
+def test_a_result_that_nobody_can_check_is_missing(function: Any) -> None:
+    assert "-> Model, a result that can be checked" in missing(tool(function))
+
+
+async def gives_text(order: str) -> str:
+    """Give a text."""
+    return order
+
+
+async def gives_table(order: str) -> dict[str, list[int]]:
+    """Give numbers."""
+    return {order: [1]}
+
+
+async def gives_one_or_none(order: str) -> Receipt | None:
+    """Give a receipt, if there is one."""
+
+
+@pytest.mark.parametrize("function", [gives_text, gives_table, gives_one_or_none])
+def test_a_result_that_can_be_checked_is_not_missing(function: Any) -> None:
+    assert "-> Model, a result that can be checked" not in missing(tool(function))
+
+
+def test_no_example_at_all_is_no_example_and_one_that_only_fails_shows_no_act() -> None:
+    async def act(order: str) -> str:
+        """Do something."""
+        return order
+
+    failing = [Example({"order": ""}, fails=State.NOT_FOUND)]
+    none = tool(effect=Effect.UNSAFE, examples=[])(act)
+    fails = tool(effect=Effect.UNSAFE, examples=failing)(act)
+
+    for one in (none, fails):
+        assert "examples=, one call with what it gives" in missing(one)
+
+
+@pytest.mark.parametrize(("level", "is_held"), [(Level.NONE, False), (Level.STANDARD, True)])
+def test_a_list_of_whom_it_may_reach_is_held_by_a_sandbox_alone(
+    level: Level, *, is_held: bool
+) -> None:
+    async def act(order: str) -> str:
+        """Do something."""
+        return order
+
+    declared = tool(effect=Effect.READ, sandbox=level, egress=["api.example:443"])(act)
+
+    said = [words for words in missing(declared) if words.startswith("sandbox=")]
+    assert said == ([] if is_held else ["sandbox=, without which nothing holds its egress="])
+    assert ("held by nothing without sandbox=" in page(declared)) is not is_held
 
 
 def test_another_contract_is_another_version() -> None:

@@ -1,9 +1,11 @@
 """The contract tests find what they look for: each fault is planted once."""
 
 from contextlib import nullcontext
-from typing import Any
+from decimal import Decimal
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel, Field, WithJsonSchema, field_validator
 
 from handrail import (
     Effect,
@@ -173,6 +175,64 @@ async def test_an_undo_that_acts_twice_under_its_key_is_found() -> None:
     found = await contract_problems(good(), World(look=lambda: dict(BOOK), undo=forgetful))
 
     assert any("lets strike have a second effect" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    "examples", [[], [Example({"name": ""}, fails=State.NOT_FOUND)]], ids=["none", "failures only"]
+)
+async def test_an_act_of_which_no_example_succeeds_has_been_tested_by_nobody(
+    examples: list[Example],
+) -> None:
+    terms: Terms = {**COMPLETE, "examples": examples, "undo": "strike"}
+
+    @tool(effect=Effect.UNSAFE, failures=[State.NOT_FOUND], **terms)
+    async def book(name: str) -> str:
+        """Book somebody."""
+        if not name:
+            raise Refused(State.NOT_FOUND)
+        BOOK["once"] = name
+        return name
+
+    found = await contract_problems(book, WORLD)
+
+    assert any("no example of it succeeds" in one for one in found)
+    assert any("nobody has tried its undo strike" in one for one in found)
+
+
+class Even(BaseModel):
+    """Holds an even number."""
+
+    number: int = Field(ge=0)
+
+    @field_validator("number")
+    @classmethod
+    def _is_even(cls, value: int) -> int:
+        assert value % 2 == 0, "odd"
+        return value
+
+
+async def test_what_fits_the_schema_and_is_refused_for_its_form_is_found() -> None:
+    @tool(effect=Effect.PURE, failures=[], owner="x", examples=[Example({"n": 1}, 1)])
+    async def promises(n: Annotated[int, WithJsonSchema({})]) -> int:
+        """Give a number back, of which its schema does not say that it is one."""
+        return n
+
+    found = await contract_problems(promises)
+
+    assert any("fit its schema and are refused" in one for one in found)
+
+
+async def test_a_reading_that_asks_for_more_than_a_schema_can_say_is_no_problem() -> None:
+    @tool(
+        effect=Effect.PURE, failures=[], owner="x", examples=[Example({"even": {"number": 2}}, 2)]
+    )
+    async def reads_less(
+        even: Even, names: list[str] | None = None, at: Decimal | None = None
+    ) -> int:
+        """Give a number back."""
+        return even.number
+
+    assert await contract_problems(reads_less) == []
 
 
 async def test_a_failure_that_is_never_reached_or_is_another_one_is_found() -> None:
