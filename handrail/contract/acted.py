@@ -13,6 +13,37 @@ LEAVES_NO_TRACE: Final = frozenset({Effect.PURE, Effect.READ, Effect.PAID})
 LOOK_FIRST: Final = (
     "It has acted: look at the other side what it has done, before anything like it is asked for."
 )
+#: What a tool's body cannot know: whether its call was let through, who was asked, what is left of
+#: a budget, whether its task goes on.
+OF_ENGINE: Final = frozenset(
+    {
+        State.DENIED_BY_POLICY,
+        State.TAINTED_INPUT,
+        State.NEEDS_APPROVAL,
+        State.APPROVAL_REJECTED,
+        State.APPROVAL_EXPIRED,
+        State.BUDGET_EXHAUSTED,
+        State.SANDBOX_UNAVAILABLE,
+        State.CANCELLED,
+    }
+)
+
+
+def of_body(refused: Refused, tool: str, effect: Effect) -> Refused:
+    """Give a refusal of a tool's body as it may be told: what only the engine knows is a defect.
+
+    Nobody was asked and nothing was refused: such a tool has failed, and may have acted before.
+    """
+    if refused.state not in OF_ENGINE:
+        return refused
+    harmless = effect in LEAVES_NO_TRACE
+    acted = "" if harmless else "; it may have acted before"
+    told = Refused(
+        State.INTERNAL if harmless else State.OUTCOME_UNKNOWN,
+        f"{tool} ended as {refused.state}, which only the engine can say of a call{acted}",
+    )
+    told.__cause__ = refused
+    return told
 
 
 def after_act(refused: Refused, effect: Effect) -> Refused:

@@ -25,6 +25,7 @@ from typing import (
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
+from handrail.contract.acted import OF_ENGINE, of_body
 from handrail.contract.annotation import annotations_of
 from handrail.contract.effect import (
     Effect,
@@ -115,12 +116,16 @@ class Tool(Generic[P, R]):
     async def run(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> R:
         """Carry the tool out once and check its result; raises Refused (`output_invalid`).
 
-        Applies no rail: the engine comes through here after every check has passed.
+        Applies no rail: the engine comes through here after every check has passed. A state that
+        only the engine can know is told as a defect of the tool.
         """
-        if self.contract.wants_context:
-            result = await self.function(ctx, **arguments)
-        else:
-            result = await self.function(**arguments)
+        given = (ctx,) if self.contract.wants_context else ()
+        try:
+            result = await self.function(*given, **arguments)
+        except Refused as refused:
+            if (told := of_body(refused, self.name, self.effect)) is refused:
+                raise
+            raise told from refused
         return self.result_of(result)
 
     def result_of(self, value: object) -> R:
@@ -263,7 +268,7 @@ def _contract(
     terms: ToolTerms,
 ) -> ToolContract:
     description = inspect.getdoc(function) or ""
-    problem = _problem(function, tool_name, description, effect, timeout_s)
+    problem = _problem(function, tool_name, description, effect, timeout_s, failures)
     if problem:
         raise ToolInvalid(tool=tool_name, detail=problem[0], cure=problem[1])
     hints = annotations_of(function, _refuse(tool_name), with_bounds=True)
@@ -304,7 +309,12 @@ def _contract(
 
 
 def _problem(
-    function: object, name: str, description: str, effect: object, timeout_s: float
+    function: object,
+    name: str,
+    description: str,
+    effect: object,
+    timeout_s: float,
+    failing: frozenset[State],
 ) -> tuple[str, str] | None:
     """Say what is wrong with what `@tool` was given, and its cure."""
     if not inspect.iscoroutinefunction(function):
@@ -328,6 +338,11 @@ def _problem(
         return (
             f"effect {effect.value} leaves out what it depends on",
             "write effect=Idempotent(ttl_s=...), or effect=Queryable(reconcile=...)",
+        )
+    if knows_too_much := sorted(failing & OF_ENGINE):
+        return (
+            f"failures= names {knows_too_much[0]}, which only the engine can say of a call",
+            "leave it out; a tool whose other side refuses says precondition_failed",
         )
     if not 0 < timeout_s <= TOOL_TIMEOUT_S_MAX or math.isnan(timeout_s):
         return f"timeout_s={timeout_s} is out of bounds", f"use up to {TOOL_TIMEOUT_S_MAX:.0f} s"

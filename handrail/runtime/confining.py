@@ -14,7 +14,7 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
-from handrail.contract.acted import LEAVES_NO_TRACE
+from handrail.contract.acted import LEAVES_NO_TRACE, of_body
 from handrail.contract.canonical import plain
 from handrail.contract.confinement import Level, Limits
 from handrail.contract.failure import Refused, State
@@ -144,7 +144,7 @@ def _result(tool: Tool[Any, R], outcome: Outcome) -> R:
     refused, remedy = outcome.ending is Ending.REFUSED, outcome.remedy
     if outcome.ending is Ending.OUTPUT_TOO_LARGE and tool.effect not in LEAVES_NO_TRACE:
         remedy = "Let the tool's owner have it give back less."  # asking for less is another act
-    raise Refused(
+    told = Refused(
         state,
         outcome.detail if refused else f"{tool.name}: {outcome.detail}",
         title=outcome.title,
@@ -152,6 +152,8 @@ def _result(tool: Tool[Any, R], outcome: Outcome) -> R:
         retry_after_s=outcome.retry_after_s,
         retry=outcome.retry,
     )
+    # What comes out of a sandbox may be anything, whatever runs within.
+    raise of_body(told, tool.name, tool.effect) if refused else told
 
 
 @contextlib.asynccontextmanager

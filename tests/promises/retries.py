@@ -277,7 +277,7 @@ async def test_an_idempotent_step_is_done_again_under_the_same_key(
 
 
 async def test_a_final_refusal_is_a_dead_letter_at_once(team_of: TeamOf, world: World) -> None:
-    world.errors = [Refused(State.DENIED_BY_POLICY, "not here")]
+    world.errors = [Refused(State.PRECONDITION_FAILED, "not here")]
     async with team_of(booker, tools=TOOLS) as team:
         real(team)
         task = await team.submit(jobs, "x")

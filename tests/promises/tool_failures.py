@@ -19,7 +19,7 @@ from handrail import (
     results,
     tool,
 )
-from handrail.contract.acted import LOOK_FIRST
+from handrail.contract.acted import LOOK_FIRST, OF_ENGINE
 from handrail.contract.failure import RetryClass
 from handrail.contract.tool import Tool
 from handrail.testing import Team, calls, says
@@ -234,3 +234,18 @@ async def test_half_a_character_in_the_words_of_a_refusal_is_shown_and_leaves_no
 
     assert told.startswith("not_found: there is no file a\\udcff.txt")
     assert bank.paid == ["ann"]
+
+
+@pytest.mark.parametrize("state", sorted(OF_ENGINE))
+async def test_a_tool_that_says_what_only_the_engine_can_know_is_told_to_have_broken(
+    team_of: TeamOf, bank: type[Bank], state: State
+) -> None:
+    bank.after = [Refused(state, "nobody was asked"), Refused(state, "nobody was asked")]
+    async with team_of(caller, tools=TOOLS.values(), partitions=1) as team:
+        real(team)
+        looked = await (await team.submit(jobs, "look")).result(str)
+        paid = await (await team.submit(jobs, "pay")).result(str)
+
+    assert looked.startswith(f"internal: look ended as {state}, which only the engine can say")
+    assert paid.startswith(f"outcome_unknown: pay ended as {state}, which only the engine can say")
+    assert not any(state.remedy in said for said in (looked, paid))

@@ -20,6 +20,7 @@ from handrail import (
     ToolContext,
     tool,
 )
+from handrail.contract.acted import OF_ENGINE
 from handrail.contract.terms import Approval
 from handrail.errors import ToolInvalid
 
@@ -234,3 +235,13 @@ def test_words_of_an_argument_are_not_taken_for_those_of_the_text() -> None:
     assert asked.in_words("", {"amount": 1, "order": "42", "to": "ann@x.example"}) == (
         "Refund 1 for order 42 to ann@x.example."
     )
+
+
+@pytest.mark.parametrize("state", sorted(OF_ENGINE))
+def test_a_state_that_only_the_engine_can_know_is_no_failure_of_a_tool(state: State) -> None:
+    async def act(order: str) -> str:
+        """Do something."""
+        return order
+
+    with pytest.raises(ToolInvalid, match=f"failures= names {state}, which only the engine"):
+        tool(effect=Effect.READ, failures=[state])(act)
