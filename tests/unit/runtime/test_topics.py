@@ -7,6 +7,7 @@ import pytest
 
 from handrail.bus.port import TopicSpec
 from handrail.contract.agent import agent
+from handrail.contract.memory import Memory, MemoryClass
 from handrail.contract.parts import Parts
 from handrail.contract.team import TeamDescription
 from handrail.contract.topic import Topic, results
@@ -102,6 +103,37 @@ def test_a_journal_is_compacted_late_and_forgets_late() -> None:
     assert journal["max.compaction.lag.ms"] == "21600000"
     assert journal["segment.ms"] == "3600000"
     assert journal["delete.retention.ms"] == "604800000"
+
+
+def test_a_space_of_memory_is_compacted_within_a_day_and_tells_of_deletions_for_a_week() -> None:
+    spaces = [Memory("facts", carries=str, keeps=MemoryClass.FACT)]
+    team = TeamDescription([planner, researcher, writer], spaces=spaces)
+    found = {topic.spec.name: topic.spec for topic in needed(team, LAYOUT)}
+
+    assert found["desk.memory.facts"].settings == {
+        "cleanup.policy": "compact",
+        "min.compaction.lag.ms": "60000",  # each version is there for whoever reads along
+        "max.compaction.lag.ms": "86400000",  # what was deleted is gone by then
+        "segment.ms": "21600000",
+        "min.cleanable.dirty.ratio": "0.1",
+        "delete.retention.ms": "604800000",
+        "max.message.bytes": "1048588",
+    }
+
+
+def test_the_history_of_memory_is_kept_for_a_year_and_its_commands_for_a_week() -> None:
+    spaces = [Memory("facts", carries=str, keeps=MemoryClass.FACT)]
+    team = TeamDescription([planner, researcher, writer], spaces=spaces)
+    found = {topic.spec.name: topic.spec for topic in needed(team, LAYOUT)}
+
+    kept = {
+        name: (found[name].settings["cleanup.policy"], found[name].settings["retention.ms"])
+        for name in ("desk.memory.history", "desk.memory.commands")
+    }
+    assert kept == {
+        "desk.memory.history": ("delete", str(365 * 86_400_000)),
+        "desk.memory.commands": ("delete", str(7 * 86_400_000)),
+    }
 
 
 def test_a_blob_outlives_every_dead_letter_that_names_it() -> None:
