@@ -172,6 +172,8 @@ class Replica:
     file: str
     read: tuple[tuple[str, int, int], ...] = ()  #: (full topic, partition, next offset)
     rows: tuple[tuple[str, str, str], ...] = ()  #: (space, full key, SHA-256 of the record)
+    #: (space, full key, offset, SHA-256 of the record); None: they were not taken down
+    versions: tuple[tuple[str, str, int, str], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

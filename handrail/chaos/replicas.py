@@ -23,6 +23,7 @@ def replica(file: Path) -> Replica:
     try:
         read = database.rows('SELECT topic, partition, "next" FROM position')
         rows = database.rows('SELECT space, "key", body FROM record')
+        versions = database.rows('SELECT space, "key", "offset", body FROM version')
     finally:
         database.close()
     return Replica(
@@ -32,6 +33,13 @@ def replica(file: Path) -> Replica:
             sorted(
                 (str(space), str(key), hashlib.sha256(body).hexdigest())
                 for space, key, body in rows
+                if isinstance(body, bytes)
+            )
+        ),
+        versions=tuple(
+            sorted(
+                (str(space), str(key), int(str(offset)), hashlib.sha256(body).hexdigest())
+                for space, key, offset, body in versions
                 if isinstance(body, bytes)
             )
         ),

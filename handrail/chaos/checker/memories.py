@@ -50,6 +50,7 @@ def memory_is_the_fold_of_its_log(history: History) -> Iterable[Violation]:
     yield from _counters_are_exact(here)
     for one in history.replicas:
         yield from _replica_is_a_fold(here, one)
+        yield from _replica_holds_the_history(here, one)
 
 
 @dataclass(slots=True)
@@ -244,6 +245,43 @@ def _replica_is_a_fold(here: _Memory, replica: Replica) -> Iterator[Violation]:
             name = f"{one[0]}/{key_in_words(one[1])}"
             sentence = f"{replica.file} holds another {name} than its topic"
             yield Violation(NAME, sentence)
+
+
+def _replica_holds_the_history(here: _Memory, replica: Replica) -> Iterator[Violation]:
+    """Judge versions, each once: what `as_of` and `history` say of a key."""
+    if replica.versions is None:
+        return
+    topic = here.history.full(HISTORY)
+    ends = {partition: end for name, partition, end in replica.read if name == topic}
+    forgotten = _forgotten(here)
+    there = Counter((space, key, offset, sha) for space, key, offset, sha in replica.versions)
+    for (space, key), versions in here.versions.items():
+        read = [one for one in versions if one[0].offset < ends.get(one[0].partition, 0)]
+        removed = max((record.offset for record, one in read if one.removed), default=-1)
+        for record, stored in read:
+            count = there.pop((space, key, record.offset, _digest(record.value) or ""), 0)
+            # Nobody can open it any more, so it was let go.
+            may_lack = stored.sealed and (
+                record.offset < removed or key.rpartition("/")[0] in forgotten
+            )
+            if count > 1 or (count == 0 and not may_lack):
+                name = f"{space}/{key_in_words(key)}@{stored.version}"
+                sentence = f"{replica.file} holds {name} {count} times, and its history once"
+                yield Violation(NAME, sentence, at(record))
+    for space, key, offset, _ in there:
+        sentence = f"{replica.file} holds a version of {space}/{key_in_words(key)} at {offset}"
+        yield Violation(NAME, f"{sentence} that is not in its history")
+
+
+def _forgotten(here: _Memory) -> frozenset[str]:
+    """Name the subjects that were forgotten, as full keys begin: tenant, slash, digest."""
+    return frozenset(
+        (record.key or b"").removeprefix(FORGOTTEN_PREFIX).decode()
+        for topic in here.history.topics()
+        if topic.startswith(space_topic(""))
+        for record in here.history.committed(topic)
+        if (record.key or b"").startswith(FORGOTTEN_PREFIX)
+    )
 
 
 def _is_a_record(record: Record) -> bool:

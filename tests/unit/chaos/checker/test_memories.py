@@ -45,6 +45,7 @@ def judged(history: History) -> list[str]:
 def test_the_unharmed_product_breaks_no_promise(day: History) -> None:
     assert judged(day) == []
     assert len(day.replicas[0].rows) == 4 + 3
+    assert len(day.replicas[0].versions or ()) == len(day.committed(HISTORY))
     assert len(day.committed(COMMANDS)) == 12
 
 
@@ -131,6 +132,24 @@ def a_replica_holds_another_value(day: History) -> History:
     return replace(day, replicas=[replace(one, rows=((space, key, "0" * 64), *one.rows[1:]))])
 
 
+def a_replica_lacks_a_version(day: History) -> History:
+    one = day.replicas[0]
+    return replace(day, replicas=[replace(one, versions=(one.versions or ())[1:])])
+
+
+def a_replica_holds_a_version_twice(day: History) -> History:
+    one = day.replicas[0]
+    versions = one.versions or ()
+    return replace(day, replicas=[replace(one, versions=(versions[0], *versions))])
+
+
+def a_replica_holds_another_version(day: History) -> History:
+    one = day.replicas[0]
+    (space, key, offset, _), *others = one.versions or ()
+    wrong = (space, key, offset, "0" * 64)
+    return replace(day, replicas=[replace(one, versions=(wrong, *others))])
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -148,6 +167,9 @@ def a_replica_holds_another_value(day: History) -> History:
         (an_end_was_not_counted, "invocations of clerk ended"),
         (a_replica_is_behind_its_own_position, "than its topic"),
         (a_replica_holds_another_value, "than its topic"),
+        (a_replica_lacks_a_version, "0 times, and its history once"),
+        (a_replica_holds_a_version_twice, "2 times, and its history once"),
+        (a_replica_holds_another_version, "that is not in its history"),
     ],
 )
 def test_a_change_is_found(day: History, change: Callable[[History], History], words: str) -> None:
@@ -199,6 +221,28 @@ def a_view_takes_only_what_is_new(patch: Patch) -> None:
     patch.setattr(views._Fold, "_record", record)
 
 
+def a_view_passes_versions_over(patch: Patch) -> None:
+    real = views._Fold._version
+
+    def version(fold: Any, one: Record) -> int:
+        stored = StoredRecord.decode(one.value)
+        return stored.applied if stored.version == 2 else real(fold, one)
+
+    patch.setattr(views._Fold, "_version", version)
+
+
+def a_view_takes_a_version_for_the_one_before(patch: Patch) -> None:
+    real, before = views._Fold._version, list[Record]()
+
+    def version(fold: Any, one: Record) -> int:
+        before.append(one)
+        old = before[-2:][0]
+        real(fold, one if old.key != one.key else replace(one, value=old.value))
+        return StoredRecord.decode(one.value).applied
+
+    patch.setattr(views._Fold, "_version", version)
+
+
 @pytest.mark.parametrize(
     "plant",
     [
@@ -206,6 +250,8 @@ def a_view_takes_only_what_is_new(patch: Patch) -> None:
         an_addition_is_lost,
         commands_are_sent_twice,
         a_view_takes_only_what_is_new,
+        a_view_passes_versions_over,
+        a_view_takes_a_version_for_the_one_before,
     ],
 )
 async def test_a_planted_bug_is_found(plant: Callable[[Patch], None], monkeypatch: Patch) -> None:
