@@ -225,7 +225,7 @@ async def _offer(acts: "MemoryActs", plan: "Plan", shape: Shape, wish: Wish, not
 async def _forget(settings: "Settings", subject: str, shape: Shape, wish: Wish) -> int:
     async with opened_memory(settings, wish.tenant) as memory:
         acts = _acts(memory, wish, "")
-        acts.check_not_held(subject)
+        await acts.check_not_held(subject)
         plan = await acts.forgetting(subject)
         digest = memory.keys.digest(wish.tenant, subject)
         if plan.is_empty and memory.keys.find(digest) is None:

@@ -12,6 +12,8 @@ from handrail.cli.remembered_rows import MemoryManifestRow, MemoryRefusedRow
 from handrail.errors import NothingRemembered
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from handrail.bus.settings import Settings
     from handrail.ledger.memory_event import MemoryRecalled
 
@@ -93,7 +95,11 @@ async def _manifest(
             raise NothingRemembered(what=f"prompt {number} of task {facts.task_id}", detail=detail)
         event = given[number - 1]
         async with memory_on(bus, settings, tenant) as memory:
-            text = rebuilt(event.manifest, memory.view.file, event.time_ms, memory.keys)
+
+            async def made_again(file: "Path") -> str:
+                return rebuilt(event.manifest, file, event.time_ms, memory.keys)
+
+            text = await memory.view.of_file(made_again)
         size = len(text.encode())
         note(f"{inert(event.agent)}, step {event.step}: {size} bytes, the very same as then.")
         click.echo(text, nl=False)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from handrail.memory.opening import Opener, opened_or_none
+from handrail.memory.rows import record_of
 from handrail.store.sqlite import Database, Row
 from handrail.wire.memory import StoredRecord
 
@@ -16,7 +17,7 @@ _OF_SUBJECT: Final = """
         SELECT (SELECT min(space) FROM version WHERE space > spaces.space) FROM spaces
         WHERE spaces.space IS NOT NULL
     )
-    SELECT v.id, v.body FROM spaces JOIN version v ON v.space = spaces.space
+    SELECT v.id, v.crc, v.body FROM spaces JOIN version v ON v.space = spaces.space
     WHERE v."key" >= ?1 AND v."key" < ?2 AND v.sealed = 1
 """
 
@@ -28,7 +29,7 @@ def forget_closed(database: Database, opener: Opener, removed: StoredRecord) -> 
     still there, keeps its versions, so that the removal can be taken back.
     """
     rows = database.rows(
-        'SELECT id, body FROM version WHERE space = ? AND "key" = ? AND sealed = 1',
+        'SELECT id, crc, body FROM version WHERE space = ? AND "key" = ? AND sealed = 1',
         (removed.space, removed.key),
     )
     return _delete_closed(database, opener, rows)
@@ -73,8 +74,8 @@ def _cut_log(database: Database) -> bool:
 def _delete_closed(database: Database, opener: Opener, rows: list[Row]) -> bool:
     closed = [
         (number,)
-        for number, body in rows
-        if isinstance(body, bytes) and opened_or_none(StoredRecord.decode(body), opener) is None
+        for number, *kept in rows
+        if opened_or_none(record_of(kept, database.path), opener) is None
     ]
     database.execute_many("DELETE FROM version WHERE id = ?", closed)
     return bool(closed)

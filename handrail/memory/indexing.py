@@ -14,6 +14,7 @@ from typing import Final
 import orjson
 
 from handrail.memory.opening import Opener, opened_or_none
+from handrail.memory.rows import body_of
 from handrail.memory.sealing import subject_of
 from handrail.memory.tables import CLEAN_WORDS, MERGES, MERGES_FROM
 from handrail.memory.words import (
@@ -79,7 +80,7 @@ class Indexing:
         waiting, self._waiting = self._waiting, {}
         for (space, key), old in self._old(waiting).items():
             stored = waiting[space, key][0]
-            if old != (source_of(stored), int(_is_found(stored))):
+            if old != (source_of(stored), int(is_found(stored))):
                 self._database.execute(_AROUND, (space, old[0], place_of(key)))
         self._database.execute_many(_PUT, [self._row(*one) for one in waiting.values()])
 
@@ -106,7 +107,7 @@ class Indexing:
             source_of(stored),
             place_of(stored.key),
             NEVER_MS if stored.expires_ms is None else stored.expires_ms,
-            int(_is_found(stored)),
+            int(is_found(stored)),
             int(stored.sealed),
             zlib.crc32(body),
             body,
@@ -232,15 +233,14 @@ class Indexing:
         What is beside a record belongs to the same owner.
         """
         rows = self._database.rows(
-            'SELECT id, "key", sealed, body FROM record'
+            'SELECT id, "key", sealed, crc, body FROM record'
             " WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(ids)),),
         )
         found: dict[Value, str | None] = {}
         personal: set[Value] = set()
-        for number, key, sealed, body in rows:
-            assert isinstance(body, bytes)
-            found[number] = self._text(body)
+        for number, key, sealed, *kept in rows:
+            found[number] = self._text(body_of(kept, self._database.path))
             if sealed or subject_of(str(key)) is not None:
                 personal.add(number)
         return found, personal
@@ -253,7 +253,8 @@ class Indexing:
         return None if clear is None else text_of(clear.key, clear.value)
 
 
-def _is_found(stored: StoredRecord) -> bool:
+def is_found(stored: StoredRecord) -> bool:
+    """Say whether a search may give a record."""
     return not stored.quarantined and stored.flagged is None
 
 

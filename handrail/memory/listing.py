@@ -53,6 +53,17 @@ class Within:
         bounds = (space, max(after, whose), last, now_ms, self._tenant_chars, self.begins)
         return database.rows(_PAGE, (*bounds, int(not self.only_marked), PAGE_COUNT))
 
+    def has(self, record: StoredRecord, after: str) -> bool:
+        """Say whether a record is meant that has not expired, and comes after a full key."""
+        whose = self._whose
+        words = record.key[self._tenant_chars :].partition("/")[2]
+        marked = record.quarantined or record.flagged is not None
+        return (
+            max(after, whose) < record.key < f"{whose[:-1]}0"
+            and words.startswith(self.begins)
+            and (marked or not self.only_marked)
+        )
+
     def count(self, database: Database, space: str, now_ms: int) -> int:
         """Count the records of whom it is about that have not expired, whatever their keys."""
         whose = self._whose

@@ -1,17 +1,18 @@
 """Answers questions from a view: the present, an earlier time, every version, what matches words.
 
-Never given are records that have expired, and records in quarantine except to people. Each row is
-compared with its checksum, so that damage of the file is an error and never another value.
+Never given are records that have expired, and records in quarantine except to people. Each record
+is compared with its checksum and with what was asked for, so that damage of the file is an error
+and never another value.
 """
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from handrail.contract.memory_reader import NEWEST, AsOf, Found
-from handrail.errors.store import StoreDamaged
+from handrail.memory.indexing import is_found
 from handrail.memory.listing import Within
+from handrail.memory.rows import expected, record_of
 from handrail.memory.search import Search
 from handrail.memory.tables import opened_beside
 from handrail.store.sqlite import Row
@@ -65,7 +66,12 @@ class Reader:
             )
         else:
             row = None
-        stored = self._present(space, key, as_of) if row is None else self._checked(row)
+        if row is None:
+            stored = self._present(space, key, as_of)
+        else:
+            stored = self._of(row, space, key)
+            self._expect(as_of.version in {None, stored.version})
+            self._expect(as_of.at_ms is None or stored.written_ms <= as_of.at_ms)
         return stored if stored is not None and asker.may_see(stored) else None
 
     def _present(self, space: str, key: str, as_of: AsOf) -> StoredRecord | None:
@@ -73,7 +79,7 @@ class Reader:
         row = self._database.first(
             'SELECT crc, body FROM record WHERE space = ? AND "key" = ?', (space, key)
         )
-        stored = None if row is None else self._checked(row)
+        stored = None if row is None else self._of(row, space, key)
         if stored is None or (as_of.version is not None and as_of.version != stored.version):
             return None
         return None if as_of.at_ms is not None and as_of.at_ms < stored.written_ms else stored
@@ -83,7 +89,7 @@ class Reader:
         rows = self._database.rows(
             f'{_VERSION} ORDER BY "offset" DESC LIMIT ?', (space, key, VERSIONS_COUNT_MAX)
         )
-        versions = [self._checked(row) for row in reversed(rows)]
+        versions = [self._of(row, space, key) for row in reversed(rows)]
         return [
             stored
             for stored in versions
@@ -100,23 +106,35 @@ class Reader:
         if count < 1:
             return []
         rows = self._search.ranked(space, prefix, text, count, asker.now_ms)
-        return [
-            Found(stored, row[2])
-            for row in rows
-            if isinstance(row[2], float) and asker.may_see(stored := self._checked(row))
-        ]
+        found: list[Found] = []
+        for row in rows:
+            stored = self._checked(row)
+            self._expect(stored.space == space and stored.key.startswith(prefix))
+            self._expect(is_found(stored))
+            if isinstance(row[2], float) and asker.may_see(stored):
+                found.append(Found(stored, row[2]))
+        return found
 
     def page(self, space: str, within: Within, after: str, now_ms: int) -> list[StoredRecord]:
         """Give the next present records after a full key, as people see them; none at the end."""
         rows = within.page(self._database, space, after, now_ms)
-        return [self._checked(row) for row in rows]
+        found = [self._checked(row) for row in rows]
+        for stored in found:
+            self._expect(stored.space == space and within.has(stored, after))
+            self._expect(stored.expires_ms is None or stored.expires_ms > now_ms)
+        return found
 
     def count(self, space: str, within: Within, now_ms: int) -> int:
         """Count the records that are there, as people see them."""
         return within.count(self._database, space, now_ms)
 
+    def _of(self, row: Row, space: str, key: str) -> StoredRecord:
+        stored = self._checked(row)
+        self._expect((stored.space, stored.key) == (space, key))
+        return stored
+
     def _checked(self, row: Row) -> StoredRecord:
-        crc, body = row[0], row[1]
-        if not isinstance(body, bytes) or zlib.crc32(body) != crc:
-            raise StoreDamaged(path=self._database.path, reason="a record is not as it was written")
-        return StoredRecord.decode(body)
+        return record_of(row, self._database.path)
+
+    def _expect(self, what: bool) -> None:  # noqa: FBT001  # reads as an assertion
+        expected(what, self._database.path)

@@ -93,7 +93,7 @@ def opened_beside(path: Path) -> Database:
 
     One that is damaged is left to them: set aside, it would lie where no forgetting reaches it.
     """
-    return Database.open(path, LAYOUTS, is_precious=True)
+    return Database.open(path, LAYOUTS, is_precious=True, checks_pages=True)
 
 
 def clean_deletes(database: Database) -> Database:

@@ -1,10 +1,9 @@
 """Reads out of a view's file what plans want to know: every version, and what is on hold."""
 
-import zlib
 from pathlib import Path
 
-from handrail.errors.store import StoreDamaged
 from handrail.memory.derivation import Name, name_of
+from handrail.memory.rows import record_of
 from handrail.memory.tables import opened_beside
 from handrail.store.subject_keys import Hold
 from handrail.wire.memory import StoredRecord
@@ -19,10 +18,8 @@ def every_version(path: Path) -> list[StoredRecord]:
     found: dict[Name, StoredRecord] = {}
     try:
         for table in ("version", "record"):
-            for crc, body in database.rows(f"SELECT crc, body FROM {table} ORDER BY id"):  # noqa: S608  # our own names
-                if not isinstance(body, bytes) or zlib.crc32(body) != crc:
-                    raise StoreDamaged(path=path, reason="a record is not as it was written")
-                stored = StoredRecord.decode(body)
+            for row in database.rows(f"SELECT crc, body FROM {table} ORDER BY id"):  # noqa: S608  # our own names
+                stored = record_of(row, path)
                 found.setdefault(name_of(stored), stored)
     finally:
         database.close()

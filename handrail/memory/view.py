@@ -20,6 +20,7 @@ from handrail.memory.forgetting import forget_closed, forget_closed_of, purged
 from handrail.memory.indexing import Indexing
 from handrail.memory.opening import Opener, never
 from handrail.memory.progress import Progress
+from handrail.memory.rows import mark_of_commands
 from handrail.memory.sealing import subject_of
 from handrail.memory.tables import CLEAN_WORDS, LAYOUTS, TABLES, WORDS_ANEW, clean_deletes
 from handrail.store.sqlite import Database, Value
@@ -77,9 +78,14 @@ class View:
         self.topics: Final = frozenset([HISTORY, *map(space_topic, spaces)])
         self.opener = opener or never
         self.database = _opened(path)
-        self.database.leave_log()
-        self.progress = Progress()
-        self._begin()
+        try:
+            self.database.check_log()
+            self.database.leave_log()
+            self.progress = Progress()
+            self._begin()
+        except BaseException:
+            self.database.close()
+            raise
 
     def _begin(self) -> None:
         row = self.database.first("SELECT namespace FROM beginning")
@@ -237,17 +243,20 @@ class View:
         )
 
     def _read_progress(self) -> Progress:
-        marks = self.database.rows("SELECT partition, body FROM taken")
+        marks = self.database.rows("SELECT partition, applied, body FROM taken")
         seen = self.database.rows("SELECT topic, partition, applied FROM seen")
         return Progress(
-            {_int(partition): AppliedMark.decode(_bytes(body)) for partition, body in marks},
+            {
+                _int(partition): mark_of_commands(applied, body, self.path)
+                for partition, applied, body in marks
+            },
             {(str(topic), _int(partition)): _int(applied) for topic, partition, applied in seen},
             self.topics,
         )
 
 
 def _opened(path: Path) -> Database:
-    database = clean_deletes(Database.open(path, LAYOUTS))
+    database = clean_deletes(Database.open(path, LAYOUTS, checks_pages=True))
     aside = database.moved_aside
     if aside is not None:
         # It can be read from the topics again, and may hold words that are forgotten later.
@@ -383,9 +392,4 @@ class _Fold:
 
 def _int(value: Value) -> int:
     assert isinstance(value, int)
-    return value
-
-
-def _bytes(value: Value) -> bytes:
-    assert isinstance(value, bytes)
     return value

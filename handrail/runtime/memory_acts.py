@@ -113,7 +113,11 @@ class MemoryActs:
     async def versions(self) -> list[StoredRecord]:
         """Read every version of the tenant's records that is kept, removals too."""
         own = f"{tenant_part(self._ground.sender.tenant)}/"
-        found = await asyncio.to_thread(every_version, self._ground.view.file)
+
+        async def every(file: Path) -> list[StoredRecord]:
+            return await asyncio.to_thread(every_version, file)
+
+        found = await self._ground.view.of_file(every)
         return [one for one in found if one.key.startswith(own)]
 
     async def carry_out(self, changes: Sequence[Change]) -> list[Done]:
@@ -159,13 +163,13 @@ class MemoryActs:
 
     # ---- forgetting
 
-    def check_not_held(self, subject: str) -> None:
+    async def check_not_held(self, subject: str) -> None:
         """Raise SubjectHeld when nothing about a subject may be removed.
 
         The keeper's word counts as much as that of the keys, whose file may be an older copy.
         """
         digest = self._digest(subject)
-        hold = self._ground.keys.held(digest) or self._held_by_keeper(digest)
+        hold = self._ground.keys.held(digest) or await self._held_by_keeper(digest)
         if hold is not None:
             raise SubjectHeld(
                 subject=subject, by=hold.by, since=rfc3339(hold.since_ms), reason=hold.reason
@@ -183,7 +187,7 @@ class MemoryActs:
         KeeperRefused when the key is destroyed and the records stay, and ErasureUnfinished when
         old bytes of the key are still to be cleared.
         """
-        self.check_not_held(subject)
+        await self.check_not_held(subject)
         ground, digest = self._ground, self._digest(subject)
         key = ground.keys.find(digest)
         # The names of keys that an earlier attempt has destroyed stand where it was broken off.
@@ -223,13 +227,17 @@ class MemoryActs:
     async def release(self, subject: str) -> bool:
         """Allow it again; False when nothing forbade it. Raises KeeperRefused."""
         digest = self._digest(subject)
-        was_held = self._held_by_keeper(digest) is not None
+        was_held = await self._held_by_keeper(digest) is not None
         await self._tell(Op.RELEASE, subject)
         return self._ground.keys.release(digest) or was_held
 
-    def _held_by_keeper(self, digest: str) -> Hold | None:
+    async def _held_by_keeper(self, digest: str) -> Hold | None:
         owner = f"{tenant_part(self._ground.sender.tenant)}/{SUBJECT_MARK}{digest}"
-        return hold_on(self._ground.view.file, owner)
+
+        async def held(file: Path) -> Hold | None:
+            return hold_on(file, owner)
+
+        return await self._ground.view.of_file(held)
 
     async def _tell(self, op: Op, subject: str, names: Collection[str] = ()) -> Sent:
         """Have the keeper act on a subject, and the view show it; one refusal is a refusal."""

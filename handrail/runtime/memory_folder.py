@@ -33,6 +33,7 @@ class MemoryFolder:
         self.snapshots = self.path / "snapshots"
         self._held = contextlib.ExitStack()
         self._number: int | None = None
+        self._is_restored = False  #: whether our file began with a snapshot
 
     def claim(self) -> Path:
         """Hold the lowest file that nobody holds. Raises StoreUnusable."""
@@ -68,11 +69,19 @@ class MemoryFolder:
         except FileNotFoundError:  # removed by another process meanwhile
             return False
         copy.replace(file)
+        self._is_restored = True
         return True
 
     def remove(self) -> None:
         """Remove our file and what lies beside it, damaged predecessors too."""
         _remove(self.claim())
+        self._is_restored = False
+
+    def remove_damaged(self) -> None:
+        """Remove our file, and all snapshots if it began with one: they may hold the damage too."""
+        if self._is_restored:
+            remove_snapshots(self.snapshots)
+        self.remove()
 
     def remove_unheld(self) -> None:
         """Remove every snapshot, every view that no process holds, and what lies beside our own."""

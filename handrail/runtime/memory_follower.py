@@ -163,7 +163,7 @@ class Follower:
             self.become(Freshness.LOADING)
             await self._log.settled()
             self._shut()
-            self._folder.remove()
+            self._folder.remove_damaged()
         except BrokerUnreachable as error:
             log.warning("memory is not read", why=str(error).partition("\n")[0])
             if self.freshness is Freshness.CURRENT:
@@ -368,6 +368,8 @@ class Follower:
             await in_thread(partial(take_snapshot, self.path, folder, namespace))
         except (StoreDamaged, StoreUnusable, OSError) as error:
             log.warning("no snapshot of memory", why=str(error))
+            if isinstance(error, StoreDamaged):
+                self.damaged(error)
 
     def _saved(self, task: asyncio.Task[None]) -> None:
         del task

@@ -6,7 +6,7 @@ Implements `MemoryReader`, and `Pages`.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -70,6 +70,19 @@ class MemoryView:
         view = self._follower.view
         assert view is not None, "a view that was started has a file"
         return view.path
+
+    async def of_file(self, question: Callable[[Path], Awaitable[R]]) -> R:
+        """Ask something of all of the file; where it is damaged, once more of what is filled anew.
+
+        Filling it is waited for, however long that takes. Raises StoreDamaged where that one is
+        damaged too, and what ends the following.
+        """
+        try:
+            return await question(self.file)
+        except StoreDamaged as damage:
+            self._follower.damaged(damage)
+        await self.until_current()
+        return await question(self.file)
 
     def check_alive(self) -> None:
         """Raise what ended the following, if anything has."""

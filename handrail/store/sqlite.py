@@ -3,7 +3,8 @@
 Readers never wait for a writer (write-ahead log); writers wait for each other. A transaction is
 written whole or not at all, through a crash too. A file that is found damaged when it is opened is
 moved aside, never deleted, and an empty one takes its place: whoever keeps something here can
-make it anew from Kafka. One that is called precious is left where it is.
+make it anew from Kafka. One that is called precious is left where it is. Where pages are checked,
+one that is not as it was written is damage, whenever it is read.
 """
 
 import contextlib
@@ -16,6 +17,13 @@ import apsw
 import structlog
 
 from handrail.errors.store import StoreDamaged, StoreTooNew, StoreUnusable
+from handrail.store.page_checksums import (
+    IS_COMPARED,
+    RESERVED_BYTES,
+    VFS,
+    commits_in_log,
+    load_checksums,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +50,16 @@ class _Connection(Protocol):
         self, statements: str, sequenceofbindings: Iterable[Sequence[Value]]
     ) -> Iterable[Row]:
         """Run a statement for each row of values."""
+        ...
+
+    def reserve_bytes(self, schema: str | None = None, reserve: int = -1) -> int:
+        """Set bytes of each page aside, in a file that is empty yet."""
+        ...
+
+    def backup(
+        self, databasename: str, sourceconnection: "_Connection", sourcedatabasename: str
+    ) -> "apsw.Backup":
+        """Begin to write another one's pages over all that is here."""
         ...
 
     def set_busy_timeout(self, milliseconds: int) -> None:
@@ -71,6 +89,7 @@ class Database:
         self.path = path  #: None for a scratch database
         self._border = _Border(path)
         self._busy_wait_ms = BUSY_WAIT_MS
+        self._checks_pages = False
         self.moved_aside: Path | None = None  #: where a damaged predecessor lies now
         self.log_pages = 0  #: in the log by the last commit; counted once `leave_log` was called
 
@@ -82,38 +101,49 @@ class Database:
         *,
         busy_wait_ms: int = BUSY_WAIT_MS,
         is_precious: bool = False,
+        checks_pages: bool = False,
     ) -> "Database":
         """Open a file, made if it is not there, and bring its layout up to date.
 
         The layout's number is how many of `migrations` were applied; those missing are applied
         in order, each whole. Raises `StoreTooNew` when the file knows more of them, and
-        `StoreDamaged` when a precious one is damaged.
+        `StoreDamaged` when a precious one is damaged. Whoever opens a file that `checks_pages` has
+        to say so each time; one that was begun without is taken for damaged.
         """
         _make_folder(path)
         file = _file_number(path)
         try:
-            return cls._opened(path, migrations, busy_wait_ms)
+            return cls._opened(path, migrations, busy_wait_ms, checks_pages=checks_pages)
         except StoreDamaged as damage:
             if is_precious:
                 raise
             # Another process may have found the same and put a new file in its place already.
             aside = _move_aside(path) if _file_number(path) == file else None
             log.warning("damaged file moved aside", file=str(path), to=str(aside), why=damage.why)
-        database = cls._opened(path, migrations, busy_wait_ms)
+        database = cls._opened(path, migrations, busy_wait_ms, checks_pages=checks_pages)
         database.moved_aside = aside
         return database
 
     @classmethod
-    def _opened(cls, path: Path, migrations: Sequence[str], busy_wait_ms: int) -> "Database":
+    def _opened(
+        cls, path: Path, migrations: Sequence[str], busy_wait_ms: int, *, checks_pages: bool
+    ) -> "Database":
         with _Border(path):
-            connection = cast("_Connection", apsw.Connection(str(path)))
+            if checks_pages:
+                load_checksums(path)
+            vfs = VFS if checks_pages else None
+            connection = cast("_Connection", apsw.Connection(str(path), vfs=vfs))
         database = cls(connection, path)
         database._busy_wait_ms = busy_wait_ms
+        database._checks_pages = checks_pages
         try:
             with _Border(path):
                 connection.set_busy_timeout(busy_wait_ms)
+                if checks_pages:
+                    connection.reserve_bytes("main", RESERVED_BYTES)
                 connection.execute("PRAGMA journal_mode = wal")
                 connection.execute("PRAGMA synchronous = normal")
+            database._check_pages()
             database._migrate(migrations)
         except BaseException:
             connection.close(force=True)
@@ -176,12 +206,14 @@ class Database:
             self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._check_pages()
             with self._border:
                 self._connection.execute("COMMIT")
         except BaseException:
             # SQLite rolls back by itself after some errors; a second one would be another error.
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+                with contextlib.suppress(apsw.Error):  # what went wrong first is what is told
+                    self._connection.execute("ROLLBACK")
             raise
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> None:
@@ -199,12 +231,55 @@ class Database:
     def rows(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Give all rows of a query; the query says its own limit."""
         with self._border:
-            return list(self._connection.execute(sql, values or None))
+            found = list(self._connection.execute(sql, values or None))
+        self._check_pages()
+        return found
 
     def first(self, sql: str, values: Sequence[Value] = ()) -> Row | None:
         """Give the first row of a query, or None."""
         # All of them are fetched: an unfinished query would hold its snapshot open.
         return next(iter(self.rows(sql, values)), None)
+
+    def _check_pages(self) -> None:
+        """Raise StoreDamaged where checksums are not compared: the head of the file may be damaged.
+
+        Asked after each statement: the head is read again whenever somebody else has written.
+        """
+        if not self._checks_pages:
+            return
+        with self._border:
+            compared = list(self._connection.execute(IS_COMPARED))
+        if compared != [("1",)]:
+            raise StoreDamaged(path=self.path, reason="its pages have no checksums")
+
+    def check_log(self) -> None:
+        """Raise StoreDamaged where the log holds commits behind a page that cannot be read.
+
+        Some of what they have written may be in the file already, and some not. For whoever has
+        just opened a file, before anybody writes.
+        """
+        assert self.path is not None, "a scratch database has no log"
+        pages, page_bytes = (
+            self.rows("PRAGMA wal_checkpoint(NOOP)")[0][1],
+            self.rows("PRAGMA page_size")[0][0],
+        )
+        assert isinstance(pages, int)
+        assert isinstance(page_bytes, int)
+        if commits_in_log(self.path, page_bytes) > max(pages, 0):
+            raise StoreDamaged(path=self.path, reason="its log is not as it was written")
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the file page by page as it is now, whoever writes meanwhile, into one not there."""
+        to = Database.open(path, (), checks_pages=self._checks_pages)
+        try:
+            # SQLite 3.54: pages get checksums once a first one has said so. Those that lie in
+            # memory have none, and a copy is written in no order.
+            to.execute("PRAGMA journal_mode = delete")
+            to.execute("PRAGMA user_version = 1")
+            with self._border, to._connection.backup("main", self._connection, "main") as copy:  # noqa: SLF001  # it is one of these
+                copy.step(-1)
+        finally:
+            to.close()
 
     def leave_log(self) -> None:
         """Bring no commit's log into the file any more, and count it; see `bring_log_in`."""
@@ -257,7 +332,8 @@ class _Border:
         if error is None:
             return
         path = self._path
-        if isinstance(error, _DAMAGE):
+        is_other = getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA
+        if isinstance(error, _DAMAGE) or is_other:
             raise StoreDamaged(path=path, reason=str(error)) from error
         if isinstance(error, apsw.Error):
             reason = _REASONS.get(type(error), str(error))

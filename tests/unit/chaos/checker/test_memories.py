@@ -139,13 +139,15 @@ def a_replica_lacks_a_version(day: History) -> History:
 
 def a_replica_holds_a_version_twice(day: History) -> History:
     one = day.replicas[0]
-    versions = one.versions or ()
+    versions = one.versions
+    assert versions
     return replace(day, replicas=[replace(one, versions=(versions[0], *versions))])
 
 
 def a_replica_holds_another_version(day: History) -> History:
     one = day.replicas[0]
-    (space, key, offset, _), *others = one.versions or ()
+    assert one.versions
+    (space, key, offset, _), *others = one.versions
     wrong = (space, key, offset, "0" * 64)
     return replace(day, replicas=[replace(one, versions=(wrong, *others))])
 
