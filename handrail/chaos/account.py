@@ -114,6 +114,12 @@ class Round:
         """Whether nothing was found that is promised never to happen."""
         return not any(self.found.get(one, 0) for one in Figure if one.is_promised)
 
+    @property
+    def has_tried(self) -> bool:
+        """Whether any handler ran: of tasks that are all refused nothing is said by it."""
+        ran = (Against.STEPS, Against.ACTS, Against.REPEATED)
+        return any(self.counts.get(one, 0) for one in ran)
+
 
 def counted(history: History) -> dict[str, int]:
     """Count what the figures of a round are out of, as far as its history says."""

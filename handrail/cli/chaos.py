@@ -126,7 +126,7 @@ def chaos(context: click.Context, /, place: Place, shape: Shape, **given: object
     third one takes about four. In each, a fresh local Kafka and all processes are started, tasks
     are handed in, and processes, broker, network and provider fail as the seed says. Then
     everything is left in peace until nothing moves, and every topic is read and judged. Ends with
-    code 9 if anything was found that is promised never to happen.
+    code 9 if anything was found that is promised never to happen, or if no task was carried out.
 
     Your own team runs as a copy of your project folder. Its agents are your files, as processes of
     their own. Your cluster is not touched. Models are not asked: answers are made up to fit what
@@ -305,6 +305,8 @@ async def _play(plan: "ProofPlan") -> "list[Round]":
         played.append(one)
         found = sum(one.found[what] for what in Figure if what.is_promised)
         verdict = f"{found} promises broken" if not one.is_clean else "nothing was broken"
+        if one.is_clean and not one.has_tried:
+            verdict = "no handler ran, so that nothing was tried"
         back = one.counts.get(Against.SENT_BACK, 0)
         which = f"{one.counts['tasks']} tasks, {back} dead letters sent back"
         note(f"  {which}, {sum(one.faults.values())} faults: {verdict}.")
@@ -319,5 +321,9 @@ def _say_verdict(played: "Sequence[Round]") -> int:
             note(f"  {inert(finding)}")
     if broken:
         note("Play one of them again: handrail chaos --seed SEED --minutes 2")
+        return VERIFICATION_FAILED
+    if played and not any(one.has_tried for one in played):
+        note("No task was carried out. With rules in policy/, whoever asks here is `anonymous`:")
+        note("permit it what your intake needs, or play a copy of the folder without them.")
         return VERIFICATION_FAILED
     return 0

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from handrail.chaos.account import Against, Figure, Round
 from handrail.chaos.rounds import added_up, append, read
 
@@ -86,3 +88,9 @@ def test_the_account_of_the_proof_names_no_place_on_a_machine() -> None:
     assert rounds
     assert broken == 0
     assert [one.history for one in rounds if one.history and one.history.startswith("/")] == []
+
+
+@pytest.mark.parametrize("what", [Against.STEPS, Against.ACTS, Against.REPEATED])
+def test_a_round_in_which_a_handler_ran_has_tried_something(what: Against) -> None:
+    assert not replace(CLEAN, counts={Against.TASKS: 80}).has_tried
+    assert replace(CLEAN, counts={Against.TASKS: 80, what: 1}).has_tried
