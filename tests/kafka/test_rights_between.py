@@ -1,0 +1,14 @@
+"""Whose rights count behind an agent, on a real Kafka."""
+
+import functools
+from collections.abc import Callable
+
+import pytest
+
+from handrail.testing import Team
+from tests.promises.rights_between import *  # noqa: F403 - every test of it is a test of this file
+
+
+@pytest.fixture
+def team_of(broker: str) -> Callable[..., Team]:
+    return functools.partial(Team, on="kafka", broker=broker)
