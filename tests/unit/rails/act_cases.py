@@ -38,6 +38,13 @@ def settle(by: str, reason: str = "attempts", *, discard: bool = False) -> Acces
     return acts.redrive(by, "clerk", "default", reason, discard=discard)
 
 
+def settle_without(fact: str) -> Access:
+    """Give the same for what is poison, as nobody asks: one of its facts is left out."""
+    asked = settle("ben", "poison")
+    given = {name: value for name, value in asked.context["arguments"].items() if name != fact}
+    return replace(asked, context={**asked.context, "arguments": given})
+
+
 ONLY_THE_REVIEWER, STAYS = "only-the-reviewer-writes-decisions", "what-kills-stays"
 
 ACT_CASES = [
@@ -66,8 +73,10 @@ ACT_CASES = [
     Case(decide("ben", "publish_brief"), "default"),
     Case(decide("eve"), "default"),
     Case(settle("ben")),
-    Case(settle("ben", "poison"), STAYS),
+    Case(settle("ben", "poison"), STAYS, by="nobody"),
     Case(settle("ben", "poison", discard=True)),
+    Case(settle_without("discard")),
+    Case(settle_without("reason")),
     Case(settle("ann"), "default"),
     Case(settle("fay", "attempts"), "default"),
     Case(settle("fay", "poison"), STAYS),

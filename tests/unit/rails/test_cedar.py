@@ -79,7 +79,11 @@ CASES = [
     Case(call("ann", "other", PUBLISH, agent="publisher"), "default"),
     Case(call("ben", "refund", REFUND, amount=Decimal("99.99"))),
     Case(call("ben", "refund", REFUND, amount=Decimal(100))),
-    Case(call("ben", "refund", REFUND, amount=Decimal("100.01")), "large-refunds"),
+    Case(
+        call("ben", "refund", REFUND, amount=Decimal("100.01")),
+        "large-refunds",
+        by="role:finance",
+    ),
     Case(call("ben", "refund", REFUND, amount=Decimal(150), approved=True)),
     Case(call("ben", "refund", REFUND), "refunds-say-how-much"),
     Case(call("ben", "refund", REFUND, tenant="acme", amount=Decimal(1)), "default"),
@@ -111,13 +115,35 @@ def test_the_example_says_what_its_cases_say(policy: CedarPolicy) -> None:
     assert failing(policy, CASES) == []
 
 
-def test_of_all_mutants_of_the_example_at_least_95_percent_are_noticed(
+def test_of_all_mutants_of_the_example_each_is_noticed_that_can_be(
     policy: CedarPolicy,
 ) -> None:
     alive, count = survivors(policy, CASES)
 
-    assert count >= 60
-    assert len(alive) <= 0.05 * count, [one.what for one in alive]
+    assert count >= 120
+    # Who publishes for another agent is denied by `no-foreign-publisher` as well: nobody can tell.
+    assert [one.what for one in alive] == ["editors-publish: without when 0"]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "large-refunds: without @approval",
+        "large-refunds: only left of && at body of when 0",
+        "what-kills-stays: only right of && at body.&&.left of when 0",
+        "refunds-say-how-much: without ! at body.&&.right of when 0",
+        "large-refunds: '100.0' is '101.0' at body.&&.right.greaterThan.1.decimal.0 of when 0",
+        "what-kills-stays: 'poison' is 'poison-another'"
+        " at body.&&.left.&&.right.==.right of when 0",
+    ],
+)
+def test_a_rule_is_also_cut_changed_and_left_without_its_approval(
+    policy: CedarPolicy, what: str
+) -> None:
+    (mutant,) = [one for one in mutants(policy) if one.what == what]
+    roles = {"finance": ["fay"], "support": ["ben"], "editor": ["ann"], "reader": ["ann", "eve"]}
+
+    assert failing(CedarPolicy.of_form(mutant.form, roles), CASES) != []
 
 
 def test_of_the_mutants_of_the_rules_of_other_acts_at_least_95_percent_are_noticed(
