@@ -19,7 +19,7 @@ import click
 import structlog
 
 from bench.engine.figure import Figure, machine
-from bench.rails.races import RACES, On, race
+from bench.rails.races import FIRST_DECIDES, RACES, On, race
 from handrail import Approval, Effect, Integrity, Limit, Reach, tool
 from handrail.rails.gateway import Call, Rails, judge
 from handrail.rails.policy_files import policy_in
@@ -120,6 +120,9 @@ async def _races(trials: int, on: On) -> list[Figure]:
             ),
             Figure("the same, double acts", came.double, "", came.trials, 0, beside=beside),
         ]
+        if name in FIRST_DECIDES:
+            said = "the same, acts approved first that did not take place"
+            found.append(Figure(said, came.missed, "", came.trials, 0))
     return found
 
 

@@ -95,6 +95,7 @@ class Result:
     acts: int = 0
     unauthorised: int = 0  #: acts with arguments that nobody has approved
     double: int = 0
+    missed: int = 0  #: acts that were approved first and have not taken place
     crashes: Counter[str] = field(default_factory=Counter)  #: processes that died, by the moment
 
 
@@ -106,6 +107,7 @@ class Stand:
     requests: list[Request]
     draw: random.Random
     allowed: Counter[tuple[str, str]]
+    owed: set[tuple[str, str]]  #: acts that have to take place, because they were approved first
     second: CedarPolicy  #: the rules after a change of them
     patience_s: float = 0.0  #: how long a crash is waited for, in real time
     crashes: Counter[str] = field(default_factory=Counter)
@@ -114,8 +116,7 @@ class Stand:
 
     def approve(self, request: Request) -> bytes:
         """Approve, and note that this act may happen once."""
-        arguments: Any = (request.act or {})["arguments"]
-        self.allowed[(arguments["order"], str(arguments["amount"]))] = 1
+        self.allowed[act_of(request)] = 1
         return approval_of(request)
 
     async def send(self, request: Request, value: bytes, *, by: str = BY) -> None:
@@ -147,6 +148,12 @@ class Stand:
         """Have the process die when it comes to a moment for the count-th time."""
         self.moment = moment
         await self.team.kill(clerk, at=f"{moment}:{count}")
+
+
+def act_of(request: Request) -> tuple[str, str]:
+    """Give the order and the amount that a request is about."""
+    arguments: Any = (request.act or {})["arguments"]
+    return arguments["order"], str(arguments["amount"])
 
 
 async def _swap_arguments(stand: Stand) -> None:
@@ -198,19 +205,23 @@ async def _replay(stand: Stand) -> None:
 
 async def _consume_twice(stand: Stand) -> None:
     for request in stand.requests:
-        deciders = [stand.approve(request), approval_of(request), denial_of(request, "no")]
-        stand.draw.shuffle(deciders)
-        for value in deciders:
+        yes, no = approval_of(request), denial_of(request, "no")
+        decisions = [yes, yes, no]
+        stand.draw.shuffle(decisions)
+        if decisions[0] == yes:
+            # The first decision decides: after a no nothing is let through, after a yes all is.
+            stand.approve(request)
+            stand.owed.add(act_of(request))
+        for value in decisions:
             await stand.send(request, value)
         if stand.draw.random() < 0.5:  # noqa: PLR2004 - a coin
-            await stand.send(request, stand.approve(request), by=f"somebody ({BY})")
+            await stand.send(request, yes, by=f"somebody ({BY})")
 
 
 async def _further_calls(stand: Stand) -> None:
     """Let each refund be repeated for the task, while somebody forges, repeats, and kills."""
     for request in stand.requests:
-        act: Any = (request.act or {})["arguments"]
-        one = (act["order"], str(act["amount"]))
+        one = act_of(request)
         stand.allowed[one] = 1
         further = stand.draw.randrange(1, REPEATS)
         forged = orjson.dumps(
@@ -255,6 +266,9 @@ RACES: Mapping[str, Callable[[Stand], Awaitable[None]]] = {
     "further calls": _further_calls,
 }
 
+#: Races in which the first decision decides: some are a no, and all other acts take place.
+FIRST_DECIDES = frozenset({"consume twice"})
+
 
 async def race(
     name: str,
@@ -298,7 +312,9 @@ async def _round(
             await team.submit(jobs, f"{seed}-{number} {draw.randrange(1, 1_000)}{repeats}")
         requests = await _all_open(team, count)
         assert len(requests) == count, f"{len(requests)} of {count} wait"
-        stand = Stand(team, requests, draw, Counter(), second, CRASH_S if on == "kafka" else 0.0)
+        stand = Stand(
+            team, requests, draw, Counter(), set(), second, CRASH_S if on == "kafka" else 0.0
+        )
         stand.number = result.stands
         await RACES[name](stand)
         await _quiet(team, done, on)
@@ -309,6 +325,7 @@ async def _round(
         result.approved += stand.allowed.total()
         result.acts += len(done)
         result.unauthorised += sum(1 for act in done if act not in stand.allowed)
+        result.missed += len(stand.owed.difference(done))
         result.double += sum(
             max(0, many - max(1, stand.allowed[act])) for act, many in Counter(done).items()
         )
