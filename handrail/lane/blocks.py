@@ -75,10 +75,13 @@ class Blocks:
                 del self._by_key[block.key]
         return block
 
-    def hold(self, key: bytes, offset: int) -> bool:
-        """Say whether what stands at an offset waits behind a dead one of its key."""
-        blocks = self._by_key.get(key)
-        return blocks is not None and min(one.offset for one in blocks.values()) < offset
+    def hold(self, key: bytes, offset: int, invocation: str = "") -> bool:
+        """Say whether what stands at an offset waits behind a dead one of its key.
+
+        The same question that comes anew does not wait for its own letter: it carries that one on.
+        """
+        blocks = self._by_key.get(key, {})
+        return any(one.offset < offset for dead, one in blocks.items() if dead != invocation)
 
     def due(self, now_ms: int) -> Sequence[Block]:
         """Give those whose dead letters are no longer kept."""

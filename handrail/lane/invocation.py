@@ -80,10 +80,16 @@ class Invocation:
     standing: Standing = NOTHING_HELD  #: what is held against it
     is_on_record: bool = False  #: the journal has, or is about to have, its ACCEPTED
     has_begun: bool = False  #: its handler was started, here or by an owner before
+    instead_of: int | None = None  #: the offset of the same question that died and holds its key
     is_early: bool = False  #: it was sent back, and what stands before it may not be read again yet
     redriven: Settled | None = None  #: the dead letter that it was made from again
     memory_read: str | None = None  #: how far in memory its failed tries had seen, as `ce_memread`
     memory_refused: Sequence[RefusedUse] = ()  #: what its newest run was refused; told at its end
+
+    @property
+    def stands_at(self) -> int:
+        """Its place in the order of its key."""
+        return self.offset if self.instead_of is None else self.instead_of
 
     @property
     def run(self) -> int:
@@ -122,7 +128,12 @@ class Mailboxes:
         return box is None or len(box) < self._per_key_count_max
 
     def put(self, invocation: Invocation) -> None:
-        """Queue it at its place: of a key what has begun comes first, then by the offsets."""
+        """Queue it at its place: of a key what has begun comes first, then by the offsets.
+
+        A question that is asked anew, while others wait behind its dead letter, is before them.
+        """
+        if (block := self.blocks.of(invocation.id)) is not None:
+            invocation.instead_of = block.offset
         box = self._boxes.get(invocation.key)
         if box is None:
             self._boxes[invocation.key] = [invocation]
@@ -147,7 +158,8 @@ class Mailboxes:
             # One that rests, was let go on twice or has another before it may stand here too.
             waits = invocation.stage is Stage.WAITING and self.is_first(invocation)
             waits = waits and not invocation.is_early
-            if waits and not self.blocks.hold(invocation.key, invocation.offset):
+            place = (invocation.key, invocation.stands_at, invocation.id)
+            if waits and not self.blocks.hold(*place):
                 return True
             self._ready.popleft()
         return False
@@ -196,4 +208,4 @@ class Mailboxes:
 def _comes_before(one: Invocation, other: Invocation) -> bool:
     if one.has_begun or other.has_begun:
         return not other.has_begun
-    return one.offset < other.offset
+    return one.stands_at < other.stands_at

@@ -38,6 +38,8 @@ class Settled:
     count: int = 0  #: how often its handoff was sent back, this time included
     runs: tuple[int, ...] = ()  #: the first step of each further run
     absorbed: bool = False  #: its gather or its asker was told that it is lost
+    spent: str | None = None
+    """What it had spent, where a question that was asked anew has brought a budget of its own."""
 
     @property
     def key(self) -> bytes:
@@ -73,6 +75,7 @@ class Settled:
             count=int(str(facts["count"])),
             runs=tuple(int(str(step)) for step in runs),  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
             absorbed=bool(facts["absorbed"]),
+            spent=None if (spent := facts.get("spent")) is None else str(spent),
         )
 
 

@@ -89,20 +89,39 @@ async def _settle(
     assert letters, f"{task} has no open dead letter"
     for found in letters:
         edited = None if edit is None else _edited(team, found, edit)
-        before = len(await _told(team, task.id))
-        await ask_to_settle(
-            team.bus,
-            team.namespace,
-            found,
-            by=by,
-            now_ms=team.clock.now_ms(),
-            discard_why=discard_why,
-            from_step=from_step,
-            edited=edited,
+        await settle_letter(
+            team, task, found, by=by, discard_why=discard_why, from_step=from_step, edited=edited
         )
-        await team.advance(seconds=TIMER_RESOLUTION_S)
-        fate, words = await _taken(team, task, found, before)
-        assert fate is not Fate.REFUSED, f"dead letter {found.id} stays where it is: {words}"
+
+
+async def settle_letter(
+    team: LetterGround,
+    task: TeamTask,
+    found: FoundLetter,
+    *,
+    by: str = "a test",
+    discard_why: str | None = None,
+    from_step: int | None = None,
+    edited: Edited | None = None,
+) -> None:
+    """Settle one dead letter of a task; returns once its lane has taken it.
+
+    Raises AssertionError when the lane refuses, with its words.
+    """
+    before = len(await _told(team, task.id))
+    await ask_to_settle(
+        team.bus,
+        team.namespace,
+        found,
+        by=by,
+        now_ms=team.clock.now_ms(),
+        discard_why=discard_why,
+        from_step=from_step,
+        edited=edited,
+    )
+    await team.advance(seconds=TIMER_RESOLUTION_S)
+    fate, words = await _taken(team, task, found, before)
+    assert fate is not Fate.REFUSED, f"dead letter {found.id} stays where it is: {words}"
 
 
 async def _taken(

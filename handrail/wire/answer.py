@@ -12,9 +12,14 @@ from typing import Final
 from handrail.errors.wire import EnvelopeInvalid, MessageInvalid
 from handrail.wire.codec import decode_object, encode_body
 from handrail.wire.limits import TOPIC_CHARS_MAX
+from handrail.wire.record import Headers
 
 REPLY_TYPE: Final = "handrail_reply.v1"  #: its body is the answer itself
 FAILURE_TYPE: Final = "handrail_failure.v1"  #: its body says why there is none
+
+#: On a question that is asked anew: the offset below which no answer to it lies.
+ASKED_ANEW: Final = "ce_askedanew"
+_DIGITS_MAX: Final = 19  #: of a Kafka offset
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9_-]*(?:\.high)?\.answers)/(0|[1-9][0-9]{0,5})")
 
@@ -38,6 +43,25 @@ class ReplyAddress:
             detail = f"{text[:40]!r} is not the answers of an agent, as in clerk.answers/3"
             raise EnvelopeInvalid(header="ce_replyto", detail=detail)
         return cls(match[1], int(match[2]))
+
+
+def asked_anew_from(headers: Headers) -> int | None:
+    """Read from where on a question that is asked anew may be answered; None when it is not.
+
+    What is no offset says that nobody knows: from the first one that is kept.
+    """
+    said = next((value for name, value in headers if name == ASKED_ANEW), None)
+    if said is None:
+        return None
+    return int(said) if said.isdigit() and len(said) <= _DIGITS_MAX else 0
+
+
+def with_asked_anew(headers: Headers, answered_from: int | None) -> Headers:
+    """Give the headers of a question that is asked anew; with None, as if it were not."""
+    others = tuple(pair for pair in headers if pair[0] != ASKED_ANEW)
+    if answered_from is None:
+        return others
+    return (*others, (ASKED_ANEW, str(answered_from).encode()))
 
 
 @dataclass(frozen=True, slots=True)

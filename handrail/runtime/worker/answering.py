@@ -59,7 +59,7 @@ class Answering:
         self._one_at_a_time = asyncio.Lock()
         self._unsettled: list[Record] = []
         self._replies = Replies(ground, running)
-        redriving = Redriving(ground, self._replies.drop)
+        self.redriving = redriving = Redriving(ground, self._replies.drop)
         self._takers: Mapping[str, Take] = {
             REPLY_TYPE: self._replies.take,
             FAILURE_TYPE: self._replies.take,

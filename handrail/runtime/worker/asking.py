@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -30,7 +30,7 @@ from handrail.runtime.worker.run_labels import RunLabels
 from handrail.runtime.worker.run_memory import RunMemory
 from handrail.runtime.worker.wait import Closing, Opening, Wait
 from handrail.runtime.worker.waiting import IN_MEMORY_S_MAX, waiting_act
-from handrail.wire.answer import ReplyAddress
+from handrail.wire.answer import ReplyAddress, with_asked_anew
 from handrail.wire.envelope import Envelope
 from handrail.wire.human import HUMAN, Closed, Request, closed_key
 from handrail.wire.ids import handoff_id
@@ -43,6 +43,7 @@ IN_MEMORY_MS_MAX = int(IN_MEMORY_S_MAX * 1000)
 SLEEP_S_MAX = 3_650 * 86_400.0
 TEXT_CHARS_MAX = 4_000  #: of a question to a person
 FORM_BYTES_MAX = 16_384  #: of the schema of its answer, and of its choices
+ANSWERED_FROM = "answered_from"  #: below this offset of the answers lies none to the question
 CHAIN_KEY_CHARS_MAX = 64  #: of a key in the chain of those who wait; a longer one is a digest
 
 assert 4 * TEXT_CHARS_MAX + 2 * FORM_BYTES_MAX < CLAIM_OVER_BYTES
@@ -170,8 +171,15 @@ class UntilReply:
         body = topic.encode(self.message)
         outbound = Outbound(self._inbox, envelope, key, body, WroteKind.QUESTION)
         record = await ground.packer.pack(outbound)
+        earlier = ground.lane.steps.known(asker.invocation.id, self.asked.path)
+        answered_from = ground.lane.answers
+        if earlier is not None and earlier.intent is not None:
+            answered_from = int(str(earlier.intent.facts.get(ANSWERED_FROM, 0)))
+            headers = with_asked_anew(record.headers, answered_from)
+            record = replace(record, headers=headers)
         event = ground.saying.asked(asker.invocation, parent, self.asked, outbound.wrote)
         facts: dict[str, object] = {"waits": WAITS_FOR_AGENT, "until_ms": until_ms}
+        facts[ANSWERED_FROM] = answered_from
         if parent.budget is not None:
             facts["lent"] = self.lent
         return Opening({**facts, "topic": topic.name}, [record], [event])

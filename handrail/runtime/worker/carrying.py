@@ -19,6 +19,7 @@ from handrail.lane.lane import Lane
 from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.acted import acted
 from handrail.runtime.worker.answering import Answering
+from handrail.runtime.worker.asked_anew import AskedAnew, Repeated
 from handrail.runtime.worker.burial import Burial, Buried
 from handrail.runtime.worker.canceling import Canceled, Canceling
 from handrail.runtime.worker.committer import Committer, InHand, Item
@@ -40,6 +41,8 @@ from handrail.wire.priority import Priority
 from handrail.wire.record import Record
 
 log = structlog.get_logger("handrail.lane")
+
+_HowEnded = Ended | Buried | Doubtful | Suspended | Canceled | Repeated
 
 
 class Carrier:
@@ -69,6 +72,7 @@ class Carrier:
         self._presence = Presence(ground, self._handing, on_record_count)
         self._answering = Answering(ground, self._execution.running)
         self._hearing = Hearing(ground, self._answering)
+        self._asked_anew = AskedAnew(ground, self._answering.redriving)
         self._answering.on_woken = self.start_ready
         self._execution.on_asked = self._hearing.begin
         self._handlers: dict[Invocation, asyncio.Task[None]] = {}
@@ -183,10 +187,9 @@ class Carrier:
         try:
             expired = self._interrupting.expired
             why = WhyCancelled(lambda: self._closing, lambda: invocation in expired)
-            # Whoever is to find out what happened hears of it at once; a suspect may wait for long.
-            known = await self._execution.in_doubt(invocation) if self._starting else None
+            known = await self._known_before(invocation) if self._starting else None
             if known is not None:
-                ended: Ended | Buried | Doubtful | Suspended | Canceled = known
+                ended: _HowEnded = known
             else:
                 if not await self._presence.begin(invocation, lambda: self._starting):
                     return
@@ -207,10 +210,16 @@ class Carrier:
             if self._handlers.get(invocation) is asyncio.current_task():
                 del self._handlers[invocation]
 
-    async def _hand_over(
-        self, invocation: Invocation, ended: Ended | Buried | Doubtful | Suspended | Canceled
-    ) -> None:
+    async def _known_before(self, invocation: Invocation) -> _HowEnded | None:
+        # Whoever is to find out what happened hears of it at once; a suspect may wait for long.
+        repeated = await self._asked_anew.look(invocation)
+        return repeated or await self._execution.in_doubt(invocation)
+
+    async def _hand_over(self, invocation: Invocation, ended: _HowEnded) -> None:
         match ended:
+            case Repeated(records, events):
+                end = self._lane.end(invocation, self._worker.clock.now_ms())
+                self._handing.hand_end(end, records, events)
             case Buried():
                 await self._bury(invocation, ended)
             case Doubtful():

@@ -29,7 +29,14 @@ from handrail.runtime.worker.context import RunContext
 from handrail.runtime.worker.elsewhere import told
 from handrail.runtime.worker.ending import Doubtful, Ended, Spent, Suspended
 from handrail.runtime.worker.failing import FailedRun, after_failure
-from handrail.runtime.worker.given import Given, having_seen, in_common, with_left, with_spent
+from handrail.runtime.worker.given import (
+    Given,
+    having_seen,
+    in_common,
+    with_left,
+    with_spent,
+    with_spent_before,
+)
 from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.holding import rest_at_start
 from handrail.runtime.worker.outputs import Origin, outputs_of
@@ -247,7 +254,7 @@ class Execution:
         record = invocation.record
         if record is None:
             record = await self._read_back(invocation.id, Kind.PARKED, 0)
-        envelope = invocation.envelope or decode_envelope(record)
+        envelope = with_spent_before(invocation.envelope or decode_envelope(record), invocation)
         # A doubt outlives the deadline: somebody still has to find out what happened.
         if doubts := self._doubts(invocation):
             return Doubtful(envelope, doubts)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from handrail.rails.budget import together
+from handrail.lane.invocation import Invocation
+from handrail.rails.budget import read_budget, together, written
 from handrail.runtime.worker.burial import Buried
 from handrail.runtime.worker.canceling import Canceled
 from handrail.runtime.worker.ending import Doubtful, Ended, Suspended
@@ -29,6 +30,18 @@ class Given:
         """Give the same with this envelope."""
         # A copy costs about as much as whatever else a short handler does.
         return self if envelope is self.envelope else replace(self, envelope=envelope)
+
+
+def with_spent_before(envelope: Envelope, invocation: Invocation) -> Envelope:
+    """Let a question that is carried on from its letter spend all that it was lent this time.
+
+    What it had spent before its asker has paid for, and it is counted again with its steps.
+    """
+    sent_back = invocation.redriven
+    if sent_back is None or sent_back.spent is None or envelope.budget is None:
+        return envelope
+    lent, spent = read_budget(envelope.budget), read_budget(sent_back.spent)
+    return envelope.but(budget=written((lent or 0) + (spent or 0)))
 
 
 def having_seen(given: Given, steps: RunSteps) -> Given:

@@ -5,6 +5,7 @@ place, what its invocation had recorded, and the ledger's event. So it happens o
 it is asked for and wherever a process dies; a second request is refused, and the ledger says so.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -37,8 +38,16 @@ from handrail.runtime.worker.admission import (
     with_envelope,
 )
 from handrail.runtime.worker.committer import Item
-from handrail.wire.codec import CONTENT_TYPE, JSON_TYPE, decode_envelope, encode_time, is_foreign
-from handrail.wire.dead_letter import DeadLetter, Failure, Reason
+from handrail.runtime.worker.question_letters import QuestionLetters
+from handrail.runtime.worker.sent_back import (
+    NotTakenBack,
+    dated_anew,
+    parts_anew,
+    with_what_was_spent,
+)
+from handrail.wire.answer import with_asked_anew
+from handrail.wire.codec import CONTENT_TYPE, JSON_TYPE, decode_envelope, is_foreign
+from handrail.wire.dead_letter import DeadLetter, Reason
 from handrail.wire.envelope import Envelope
 from handrail.wire.ids import gather_invocation_id
 from handrail.wire.record import Outgoing, Record
@@ -50,12 +59,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("handrail.lane")
 
 
-class NotTakenBack(Exception):  # a turn within this file, said on the ledger
-    """Why a dead letter stays where it is."""
-
-
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """A dead letter, and what its invocation had recorded."""
 
     letter: DeadLetter
@@ -89,9 +94,15 @@ class Redriving:
         self._tell = tell
         self._lane = ground.lane
         self._worker = ground.worker
+        self.letters = QuestionLetters(ground)
+        self.one_at_a_time = asyncio.Lock()  #: a letter is settled by one of those who want it
 
     async def take(self, record: Record) -> bool:
         """Settle the dead letter that a record names; it is never too early for it."""
+        async with self.one_at_a_time:
+            return await self._take(record)
+
+    async def _take(self, record: Record) -> bool:
         asked = Settle.from_record(record)
         known = self._lane.redrives.settled(asked.dead)
         if known is not None and known.answer == record.offset:
@@ -99,7 +110,7 @@ class Redriving:
         try:
             if known is not None:
                 raise NotTakenBack(_settled_in_words(known))
-            found = await self._find(asked)
+            found = await self.find(asked)
             self._check_policy(asked, found.letter)
             if asked.discard:
                 await self._discard(asked, found, record.offset)
@@ -121,7 +132,8 @@ class Redriving:
 
     # ---- finding it
 
-    async def _find(self, asked: Settle) -> _Found:
+    async def find(self, asked: Settle) -> Found:
+        """Give a letter and what is kept with it. Raises NotTakenBack, WireError."""
         ground = self._ground
         where = ground.place.dead
         end = await ground.worker.bus.end_offset(where)
@@ -133,10 +145,10 @@ class Redriving:
                     return await self._read(DeadLetter.from_record(record), asked)
         raise NotTakenBack("there is no such dead letter, or it was deleted by its age")
 
-    async def _read(self, letter: DeadLetter, asked: Settle) -> _Found:
+    async def _read(self, letter: DeadLetter, asked: Settle) -> Found:
         packer, kept = self._ground.packer, None
         if asked.discard:
-            return _Found(letter, letter.original(), None)
+            return Found(letter, letter.original(), None)
         if letter.failure.journal is not None:
             kept = KeptJournal.decode(await packer.claimed(letter.failure.journal))
         message = kept.message if kept is not None else None
@@ -146,11 +158,11 @@ class Redriving:
                 message = replace(message, value=await packer.claimed(letter.claim))
             if letter.key_claim is not None:
                 message = replace(message, key=await packer.claimed(letter.key_claim))
-        return _Found(letter, message, kept)
+        return Found(letter, message, kept)
 
     # ---- taking it back
 
-    async def _redrive(self, asked: Settle, found: _Found, answer: int) -> None:
+    async def _redrive(self, asked: Settle, found: Found, answer: int) -> None:
         failure = found.letter.failure
         if failure.redrive >= REDRIVE_COUNT_MAX:
             raise NotTakenBack(
@@ -161,7 +173,8 @@ class Redriving:
         ground, now_ms = self._ground, self._worker.clock.now_ms()
         settled = self._settled(asked, found, plan, answer)
         own = settled.entry(self._lane.epoch, self._lane.settings.agent_version, now_ms)
-        entries = [own, *plan.entries]
+        closed = await self.letters.closed_with(asked, found.letter, plan.invocation)
+        entries = [own, *(entry for entry, _ in closed), *plan.entries]
         event = ground.saying.redriven(
             plan.envelope, found.letter.offset, settled, resubmitted=plan.resubmitted
         )
@@ -171,7 +184,10 @@ class Redriving:
             *(tombstone(key, journal) for key in (*plan.removed, *blocked)),
             *(encode_entry(entry, journal) for entry in entries),
             *plan.written,
-            *(ground.saying.record(said) for said in (event, *plan.events)),
+            *(
+                ground.saying.record(said)
+                for said in (event, *plan.events, *(e for _, e in closed))
+            ),
         ]
         await self._worker.fail_points.reached(Moment.BEFORE_REDRIVE)
         lives = [entry.invocation for entry in plan.entries]
@@ -186,7 +202,7 @@ class Redriving:
         self._lane.unblock(plan.invocation)
         log.info("dead letter sent back", dead=asked.dead, by=asked.by, task=plan.envelope.task_id)
 
-    def _settled(self, asked: Settle, found: _Found, plan: _Plan, answer: int) -> Settled:
+    def _settled(self, asked: Settle, found: Found, plan: _Plan, answer: int) -> Settled:
         runs = found.kept.runs if found.kept is not None else ()
         if asked.from_step is not None:
             runs = (*runs, asked.from_step)
@@ -202,14 +218,14 @@ class Redriving:
             absorbed=found.letter.failure.absorbed,
         )
 
-    async def _plan(self, asked: Settle, found: _Found) -> _Plan:
+    async def _plan(self, asked: Settle, found: Found) -> _Plan:
         kept = found.kept
         if kept is not None and kept.parts:
             return self._gather(asked, kept)
         message = found.message
         if asked.edited is not None:
             message = await self._edited(message, asked.edited)
-        verdict, message = await self._judged(_with_what_was_spent(message, found.letter.failure))
+        verdict, message = await self._judged(with_what_was_spent(message, found.letter.failure))
         match verdict:
             case Take(envelope, mailbox, submission):
                 if submission:
@@ -218,7 +234,10 @@ class Redriving:
                 if asked.edited is not None and (why := why_not_edited(recorded, asked.from_step)):
                     raise NotTakenBack(why)
                 entries = recorded_anew(recorded, asked.from_step)
-                message = replace(message, timestamp_ms=found.message.timestamp_ms)
+                # It is sent back by itself: what it had answered before does not count.
+                headers = with_asked_anew(message.headers, None)
+                written_ms = found.message.timestamp_ms
+                message = replace(message, timestamp_ms=written_ms, headers=headers)
                 parked = self._parked(message, envelope, mailbox)
                 self._check_not_over(envelope, envelope.id)
                 self._check_room(envelope.id, mailbox)
@@ -247,7 +266,7 @@ class Redriving:
         rules, now_ms = await self._rules(), self._worker.clock.now_ms()
         verdict = judge(message, rules, SeenReferences(), now_ms)
         if isinstance(verdict, Refuse) and verdict.reason is Reason.DEADLINE:
-            message = _dated_anew(message, now_ms, rules.deadline_ms_max)
+            message = dated_anew(message, now_ms, rules.deadline_ms_max)
             verdict = judge(message, rules, SeenReferences(), now_ms)
         return verdict, message
 
@@ -296,16 +315,7 @@ class Redriving:
             self._worker.clock.now_ms(),
             int(self._worker.limits.task_deadline_s * 1000),
         )
-        parts: list[Entry] = []
-        for kept_part in kept.parts:
-            part, held = kept_part, kept_part.snapshot
-            assert held is not None, "a part is a message"
-            over = decode_envelope(held).deadline_ms
-            if over is not None and over <= now_ms:
-                until_ms = now_ms + span_ms
-                facts = {**part.facts, "until_ms": until_ms}
-                part = replace(part, facts=facts, snapshot=_dated_anew(held, now_ms, span_ms))
-            parts.append(part)
+        parts = parts_anew(kept.parts, now_ms, span_ms)
         assert parts[0].snapshot is not None
         envelope = decode_envelope(parts[0].snapshot)
         fan_out = str(parts[0].facts["fan_out"])
@@ -340,7 +350,7 @@ class Redriving:
 
     # ---- giving it up, or leaving it where it is
 
-    async def _discard(self, asked: Settle, found: _Found, answer: int) -> None:
+    async def _discard(self, asked: Settle, found: Found, answer: int) -> None:
         ground, now_ms = self._ground, self._worker.clock.now_ms()
         invocation = found.letter.failure.invocation or _id_of(found.message)
         settled = Settled(
@@ -371,25 +381,6 @@ class Redriving:
 def _settled_in_words(known: Settled) -> str:
     words = "sent back" if known.what is Settling.REDRIVEN else "discarded"
     return f"it was {words} already, by {known.by}"
-
-
-def _dated_anew(message: Record, now_ms: int, span_ms: int) -> Record:
-    """Give a message a new deadline, and a time of writing that allows for it."""
-    until = encode_time(now_ms + span_ms).encode()
-    headers = tuple((n, until if n == "ce_deadline" else v) for n, v in message.headers)
-    return replace(message, headers=headers, timestamp_ms=now_ms)
-
-
-def _with_what_was_spent(message: Record, failure: Failure) -> Record:
-    """Leave a part no more than it has spent: what was left of its budget its gather was given.
-
-    One whose letter says of no cost has spent nothing of which anybody knows.
-    """
-    if not failure.absorbed:
-        return message
-    spent = (failure.cost or "0").encode()
-    headers = tuple((n, spent if n == "ce_budget" else v) for n, v in message.headers)
-    return replace(message, headers=headers)
 
 
 def _id_of(message: Record) -> str:

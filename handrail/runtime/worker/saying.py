@@ -78,7 +78,7 @@ class Saying:
             priority=envelope.priority,
         )
 
-    def copy(self, record: Record, envelope: Envelope, *, lives: bool = False) -> Event:
+    def copy(self, record: Record, envelope: Envelope, *, lives: bool = False) -> Dropped:
         """A repeat was dropped: of a submission, or of the very handoff that `lives` here."""
         return Dropped(
             **self.here(envelope, record.offset),

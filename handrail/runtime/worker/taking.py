@@ -28,6 +28,7 @@ from handrail.runtime.worker.ground import LaneGround
 from handrail.runtime.worker.handing import Handing
 from handrail.runtime.worker.outputs import Origin, marker
 from handrail.runtime.worker.references import LaneReferences
+from handrail.wire.answer import asked_anew_from
 from handrail.wire.dead_letter import Reason
 from handrail.wire.envelope import Envelope
 from handrail.wire.marker import Marker
@@ -101,7 +102,7 @@ class Taking:
             case Copy(envelope):
                 event = self._saying.copy(record, envelope)
                 self._handing.hand([], [event], [record.offset])
-            case Refuse(envelope, reason, _, submission) if self._has_to_end(envelope, reason):
+            case Refuse(envelope, _, _, submission) if self._has_to_end(record, verdict):
                 self._take(record, envelope, mailbox_of(record, envelope), submission=submission)
             case Refuse(envelope, reason, error, submission):
                 buried = Buried(record, envelope, reason, error, submission=submission)
@@ -124,13 +125,17 @@ class Taking:
         lane = self._lane
         return lane.find(invocation) is not None or invocation in lane.redrives.under_way
 
-    def _has_to_end(self, envelope: Envelope, reason: Reason) -> bool:
+    def _has_to_end(self, record: Record, refused: Refuse) -> bool:
         """Say whether what is refused has to come to its end in its turn.
 
         A person has to find out first what became of a step in doubt. What has begun is over by its
         time before the next of its key starts, once its act has ended that goes on elsewhere; and
-        rules that have come since do not undo that it was taken in.
+        rules that have come since do not undo that it was taken in. A question that is asked anew
+        may have recorded something that would be in no letter otherwise.
         """
+        envelope, reason = refused.envelope, refused.reason
+        if reason is Reason.DEADLINE and asked_anew_from(record.headers) is not None:
+            return not refused.submission
         has_begun = self._lane.begun_before.awaits(envelope.id)
         if has_begun and reason in _OF_WHAT_HAS_BEGUN:
             return True

@@ -3,7 +3,13 @@
 import pytest
 
 from handrail.errors.wire import EnvelopeInvalid, WireError
-from handrail.wire.answer import FailedAnswer, ReplyAddress
+from handrail.wire.answer import (
+    ASKED_ANEW,
+    FailedAnswer,
+    ReplyAddress,
+    asked_anew_from,
+    with_asked_anew,
+)
 from handrail.wire.human import Closed, PersonsAnswer, Request
 from handrail.wire.record import Outgoing, Record
 from tests.contracts import kinds
@@ -81,3 +87,16 @@ def test_a_stray_record_is_refused_in_each_form(kind: str) -> None:
     for value, headers in ((b"{}", whole.headers), (whole.value, ()), (b"\xff", whole.headers)):
         with pytest.raises(WireError):
             reader.from_record(Record("t", 0, 0, 0, b"k", value, headers))
+
+
+@pytest.mark.parametrize("said", [b"", b"-1", b"1.5", b"9" * 20, b"\xb2"])
+def test_a_mark_that_is_no_offset_leaves_nothing_out_of_the_search(said: bytes) -> None:
+    assert asked_anew_from(((ASKED_ANEW, said),)) == 0
+
+
+def test_a_question_carries_one_mark_or_none() -> None:
+    marked = with_asked_anew(with_asked_anew((("own", b"1"),), 7), 9)
+
+    assert asked_anew_from(marked) == 9
+    assert with_asked_anew(marked, None) == (("own", b"1"),)
+    assert asked_anew_from((("own", b"1"),)) is None

@@ -1,0 +1,115 @@
+"""Which dead letters of one lane are of questions, found by the question's id.
+
+The topic of dead letters itself is the record: nothing else has to be remembered, and what is kept
+there is known. It is read once from its begin, when it is asked for first, and then only what came.
+"""
+
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from handrail.errors.wire import WireError
+from handrail.lane.journal import Entry
+from handrail.lane.redrives import KEPT_MS, Settled, Settling
+from handrail.ledger.event import Event
+from handrail.runtime.worker.sent_back import NotTakenBack
+from handrail.wire.codec import decode_envelope
+from handrail.wire.dead_letter import DeadLetter
+from handrail.wire.record import Record
+from handrail.wire.settling import Settle
+
+if TYPE_CHECKING:
+    from handrail.runtime.worker.ground import LaneGround
+
+IN_MEMORY_COUNT_MAX: Final = 50_000  #: letters; past that each search reads the topic anew
+REPLY_TO: Final = "ce_replyto"
+NOT_ASKED: Final = -1  #: in the place of the record that asks for a letter to be settled
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OwnLetter:
+    """One dead letter of a question; the one that counts is the greatest of its open ones."""
+
+    has_recorded: bool  #: what its steps had recorded is kept with it
+    dead: int  #: its offset
+
+
+class QuestionLetters:
+    """The dead letters of questions of one open lane. Not thread-safe; one owner."""
+
+    def __init__(self, ground: "LaneGround") -> None:
+        """Have read nothing yet."""
+        self._ground = ground
+        self._next: int | None = None  # None: nothing was read
+        self._found: dict[str, list[OwnLetter]] = {}
+        self._count = 0
+        self._is_whole = True  # everything that was read is in memory
+
+    async def open(self, invocation: str) -> list[OwnLetter]:
+        """Give those of a question that nobody has settled, the one that counts last.
+
+        Raises BrokerUnreachable.
+        """
+        await self._read(invocation)
+        settled = self._ground.lane.redrives.settled
+        return sorted(one for one in self._found.get(invocation, ()) if settled(one.dead) is None)
+
+    async def closed_with(
+        self, asked: Settle, letter: DeadLetter, invocation: str
+    ) -> list[tuple[Entry, Event]]:
+        """Give what closes the other open letters of a question whose letter is taken back.
+
+        A question that came again may have died before it was carried on. Sent back later, its
+        letter would begin from the start what was carried out meanwhile. Raises NotTakenBack where
+        it is one of the others that counts.
+        """
+        if not any(name == REPLY_TO for name, _ in letter.headers):
+            return []
+        own = await self.open(invocation)
+        if own and own[-1].dead != asked.dead:
+            raise NotTakenBack(
+                f"letter {own[-1].dead} of the same partition holds what this question had"
+                " recorded; send that one back, or discard it"
+            )
+        lane, now_ms = self._ground.lane, self._ground.worker.clock.now_ms()
+        why = f"its question is carried on from letter {asked.dead}"
+        closed: list[tuple[Entry, Event]] = []
+        for one in own[:-1]:
+            settled = Settled(
+                dead=one.dead,
+                invocation=invocation,
+                what=Settling.DISCARDED,
+                answer=NOT_ASKED,
+                by=asked.by,
+                until_ms=now_ms + KEPT_MS,
+            )
+            entry = settled.entry(lane.epoch, lane.settings.agent_version, now_ms)
+            discarded = replace(asked, dead=one.dead, why=why)
+            closed.append((entry, self._ground.saying.discarded(discarded, -1, invocation)))
+        return closed
+
+    async def _read(self, wanted: str) -> None:
+        bus, where = self._ground.worker.bus, self._ground.place.dead
+        if not self._is_whole:
+            self._found, self._count, self._is_whole, self._next = {}, 0, True, None
+        begin, end = await bus.begin_offset(where), await bus.end_offset(where)
+        begin = max(begin, self._next or 0)
+        if begin < end:
+            async with aclosing(bus.fetch(where, begin, end)) as records:
+                async for record in records:
+                    if record.header(REPLY_TO) is not None:
+                        self._take(record, wanted)
+        self._next = max(begin, end)
+
+    def _take(self, record: Record, wanted: str) -> None:
+        try:
+            letter = DeadLetter.from_record(record)
+            invocation = letter.failure.invocation or decode_envelope(letter.original()).id
+        except WireError:
+            return  # nobody can send it back either
+        if self._count >= IN_MEMORY_COUNT_MAX and invocation != wanted:
+            self._is_whole = False
+            return
+        self._count += 1
+        one = OwnLetter(letter.failure.journal is not None, record.offset)
+        self._found.setdefault(invocation, []).append(one)
