@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import cast
 
-from handrail.contract.cleared import as_read
+from handrail.contract.cleared import as_read, cleared_words
 from handrail.errors import ModelNotInstalled
 from handrail.models.claude import MODEL_DEFAULT, ClaudeModel, ClaudeSettings
 from handrail.models.extractive import ExtractiveModel
@@ -34,7 +34,7 @@ def model_from_environment(
     """
     named = environment.get(MODEL) or model or ""
     if ":" in named:
-        return _own(named, importing)
+        return _own(named, importing, {KEY: as_read(environment.get(KEY, ""))})
     if key := as_read(environment.get(KEY, "")):
         return ClaudeModel(
             ClaudeSettings(
@@ -53,14 +53,14 @@ async def close_model(model: Model) -> None:
         await close()
 
 
-def _own(name: str, importing: Callable[[str], ModuleType]) -> Model:
+def _own(name: str, importing: Callable[[str], ModuleType], secrets: Mapping[str, str]) -> Model:
     module_name, _, class_name = name.partition(":")
     try:
         made: object = cast("Callable[[], object]", getattr(importing(module_name), class_name))()
     except Exception as error:
         raise ModelNotInstalled(
             model=name,
-            reason=repr(error),
+            reason=cleared_words(repr(error), secrets),
             cure=f"python -c 'from {module_name} import {class_name}; {class_name}()'    must work",
         ) from error
     missing = [part for part in ("name", "effect", "respond") if not hasattr(made, part)]

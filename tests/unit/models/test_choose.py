@@ -99,3 +99,20 @@ def test_a_model_that_cannot_be_loaded_says_why(name: str, reason: str) -> None:
 
     assert name in raised.value.what
     assert reason in raised.value.why
+
+
+class Chatty:
+    """What says its key where it cannot be made."""
+
+    def __init__(self) -> None:
+        raise ValueError(f"invalid key {KEY}")
+
+
+def test_a_model_of_your_own_that_says_its_key_is_told_without_it() -> None:
+    environment = {"HANDRAIL_MODEL": f"{__name__}:Chatty", "ANTHROPIC_API_KEY": KEY}
+
+    with pytest.raises(ModelNotInstalled) as raised:
+        model_from_environment(environment)
+
+    assert "invalid key [secret ANTHROPIC_API_KEY]" in raised.value.why
+    assert KEY not in str(raised.value)
