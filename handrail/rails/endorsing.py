@@ -1,8 +1,9 @@
 """Raises what was taken out of an untrusted text, field by field, when there is nothing free in it.
 
 Pure. A value is endorsed when its type leaves whoever wrote the text no word of their own: a choice
-of an enumeration or of literals, a flag, a number between two bounds, or a text or an id that
-stands in a list which the caller gives. A collection is closed when each of its places is, a model
+of an enumeration or of literals, a bool, a number between two bounds, or a text or an id that
+stands in a list which the caller gives. An enumeration that makes members of what it is given, a
+Flag or one with `_missing_`, is none. A collection is closed when each of its places is, a model
 when each of its fields is, and a choice of types when each of them is, whichever the value has.
 Everything else is refused, in words.
 """
@@ -10,7 +11,7 @@ Everything else is refused, in words.
 import math
 from collections.abc import Collection, Mapping
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, Flag
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin
 
@@ -20,6 +21,10 @@ Allowed = Mapping[str, Collection[object]]
 
 ALLOWED_COUNT_MAX: Final = 10_000  #: values of one list
 _MANY: Final = (list, tuple, set, frozenset)
+_MAKES_MEMBERS: Final = (
+    "is an Enum which can be values that it does not name, as of a Flag or with `_missing_`:"
+    " make it a plain Enum or a Literal, or give a list of what it may be"
+)
 _NONE: Final = object()  #: in place of a value, where a type may stand without one
 
 
@@ -92,7 +97,7 @@ def _open_in(
     if origin is Literal or kind in (bool, NoneType):
         return None
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return None
+        return None if _names_all(kind) else _MAKES_MEMBERS
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         if value is _NONE and kind in above:
             return None  # a part of itself, that is being looked at
@@ -114,6 +119,13 @@ def _open_in(
         return "is free text: make it an Enum or a Literal, or give a list of what it may be"
     found = (_open_in(one, more, inner, allowed, above) for one, more, inner in places)
     return next((why for why in found if why is not None), None)
+
+
+def _names_all(kind: type[Enum]) -> bool:
+    """Say whether nothing is of an enumeration but the members that it names."""
+    made = getattr(kind._missing_, "__func__", None)
+    given = getattr(Enum._missing_, "__func__", None)
+    return bool(kind.__members__) and not issubclass(kind, Flag) and made is given
 
 
 def _places(kind: Any, value: object) -> list[tuple[Any, object]]:  # noqa: ANN401 - an annotation

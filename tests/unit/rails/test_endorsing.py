@@ -1,7 +1,7 @@
 """What may be endorsed is closed: whoever wrote the text has chosen among our words at most."""
 
 from decimal import Decimal
-from enum import StrEnum
+from enum import Enum, IntFlag, StrEnum
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -154,6 +154,43 @@ class Lines(BaseModel):
     lines: dict[Mood, list[tuple[Mood, Order]]]
 
 
+class Rights(IntFlag):
+    """What somebody may do: any number is one of it."""
+
+    READ = 1
+    WRITE = 2
+
+
+class Wide(StrEnum):
+    """Takes whatever it is given for a member of its own."""
+
+    A = "a"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Wide":
+        made = str.__new__(cls, str(value))
+        made._name_, made._value_ = str(value), str(value)
+        return made
+
+
+class Amount(BaseModel):
+    """A number that calls itself a flag."""
+
+    amount: Rights
+
+
+class Words(BaseModel):
+    """Free words that call themselves an enumeration."""
+
+    words: list[Wide] = []
+
+
+class Unnamed(BaseModel):
+    """An enumeration without a member, of which any other may stand there."""
+
+    one: Enum
+
+
 class Few(BaseModel):
     """Ids without an order."""
 
@@ -196,6 +233,17 @@ def test_an_id_has_to_stand_in_its_list() -> None:
     assert not_endorsable(Orders(orders=["41", "43"]), {"orders": ["41"]}) == (
         "its field orders is '43', which is not in its list"
     )
+
+
+def test_an_enumeration_that_makes_members_of_what_it_is_given_is_closed_by_a_list_alone() -> None:
+    amount = Amount.model_validate_json('{"amount":987654}')
+    words = Words.model_validate_json('{"words":["pay him"]}')
+
+    for value in (amount, words, Words(), Unnamed(one=Mood.GLAD)):
+        assert "can be values that it does not name" in (not_endorsable(value, {}) or "")
+    assert not_endorsable(amount, {"amount": list(Rights)}) is not None
+    assert not_endorsable(words, {"words": list(Wide)}) is not None
+    assert not_endorsable(Amount(amount=Rights.READ), {"amount": list(Rights)}) is None
 
 
 @pytest.mark.parametrize(
