@@ -165,7 +165,7 @@ class Context(Protocol):
     def endorse(self, value: M, **allowed: "Collection[object]") -> M:
         """Vouch for what was taken out of an untrusted text, and give it back.
 
-        A pydantic model in which nothing is free: enumerations, literals, flags, numbers between
+        A pydantic model in which nothing is free: enumerations, literals, booleans, numbers between
         two bounds; for any other field `allowed` lists what may stand there, and every entry of the
         list has to come from who is trusted. Its values may then stand in arguments of acts that
         are called like their fields, in this run. The label of the run stays what it is. Raises

@@ -17,13 +17,13 @@ from typing import Annotated, Any, cast
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import SchemaError as PatternError
 
-from handrail.contract.pattern_cost import cost_of
+from handrail.contract.pattern_cost import at_once, cost_of
 
 STEPS_MAX = 200_000  #: words of a schema that are asked about a value; some seconds
 ERRORS_MAX = 64  #: that are looked at for the one that is told
 PATTERN_TEXT_CHARS_MAX = 8_192
-#: Of all patterns of one judgement, each times the text that it is asked about: some tenths of a
-#: second, in which nothing else of the process has a turn.
+#: Of all patterns of one judgement, the states that each is in at once times the text that it is
+#: asked about: some tenths of a second, in which nothing else of the process has a turn.
 PATTERN_WORK_MAX = 8_000_000
 PATTERN_COST_MAX = 30_000  #: of all patterns of one schema, see `pattern_cost`
 _left: ContextVar[list[int]] = ContextVar("steps, and work of patterns, that are left")
@@ -127,19 +127,28 @@ def _effort(wanted: object, value: object, schema: Mapping[str, Any]) -> int:
     return len(held) // 8
 
 
-def _pattern(validator: Any, wanted: str, value: Any, _: Any) -> Iterator[Any]:  # noqa: ANN401  as above
+def _pattern(validator: Any, wanted: str, value: Any, schema: Any) -> Iterator[Any]:  # noqa: ANN401  as above
     from jsonschema import ValidationError as Misfit  # noqa: PLC0415  as above
 
     if not validator.is_type(value, "string"):
         return
+    if _chars_max(schema) < len(value) <= PATTERN_TEXT_CHARS_MAX:
+        return  # `maxLength` beside it says so
     if len(value) > PATTERN_TEXT_CHARS_MAX:
         yield Misfit(f"it is longer than {PATTERN_TEXT_CHARS_MAX} characters, and has a pattern")
         return
-    _spend(0, cost_of(wanted) * max(1, len(value)))
+    _spend(0, at_once(wanted) * max(1, len(value)))
     try:
         _compiled(wanted).validate_python(value)
     except ValidationError:
         yield Misfit(f"it does not match {wanted!r}")
+
+
+def _chars_max(schema: Mapping[str, Any]) -> int:
+    """Give how long a text is at most that the pattern of this schema is asked about."""
+    told = schema.get("maxLength")
+    known = isinstance(told, int | float) and 0 <= told < PATTERN_TEXT_CHARS_MAX
+    return int(cast("float", told)) if known else PATTERN_TEXT_CHARS_MAX
 
 
 @lru_cache(maxsize=256)
@@ -179,7 +188,8 @@ def _endless(value: object, left: list[int]) -> str | None:
     """Find a pattern that a value could make run for ever; names of fields have none either.
 
     `left` is what all of them may cost: to compile one takes a time that a text of few signs
-    decides, and servers offer hundreds of schemas.
+    decides, and servers offer hundreds of schemas. No pattern is let through that could not be
+    asked about the longest text that its schema takes.
     """
     if isinstance(value, Mapping):
         inside = cast("Mapping[str, object]", value)
@@ -195,6 +205,12 @@ def _endless(value: object, left: list[int]) -> str | None:
                 left[0] = -1
             if left[0] < 0:
                 return f"its pattern {pattern[:80]!r} is not judged in bounded time"
+            chars_max = _chars_max(inside)
+            if at_once(pattern) * chars_max > PATTERN_WORK_MAX:
+                return (
+                    f"its pattern {pattern[:80]!r} is not judged in bounded time for a text of"
+                    f" {chars_max} characters: let a maxLength beside it take less"
+                )
         return next((found for one in inside.values() if (found := _endless(one, left))), None)
     if isinstance(value, list):
         held = cast("list[object]", value)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from handrail.contract.json_schema import foreign_misfit, form_in_words, misfit, unusable
-from handrail.contract.pattern_cost import COST_MAX, cost_of
+from handrail.contract.pattern_cost import COST_MAX, at_once, cost_of
 
 #: Each is twice the next one: it comes to an end, a long time after everybody has left.
 DOUBLING: dict[str, object] = {
@@ -127,6 +127,69 @@ def test_a_pattern_takes_no_longer_than_its_judgement_may(pattern: str) -> None:
     assert time.process_time() - begun_s < 1
 
 
+@pytest.mark.parametrize("pattern", COSTLY)
+def test_a_pattern_that_a_call_could_not_be_judged_by_is_refused_before_it(pattern: str) -> None:
+    one = {"type": "string", "pattern": pattern}
+
+    found = unusable({"properties": {"text": one}})
+
+    assert found is not None
+    assert "bounded time for a text of 8192 characters: let a maxLength beside it" in found
+    bounded = {"properties": {"text": {**one, "maxLength": 300}}}
+    assert unusable(bounded) is None
+    told = foreign_misfit(bounded, {"text": "ab" * 4_000})
+    assert told is not None
+    assert "too many steps" not in told
+    assert "not match" in (foreign_misfit(bounded, {"text": "ab" * 150}) or "")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"^[\s\S]{1,4000}$",
+        "^.{1,5000}$",
+        r"^[A-Z]{2}\d{2}-.{1,2000}$",
+        "^https?://[^ ]{1,2000}$",
+        "^[^/]{1,3000}(/[a-z]{1,20}){0,9}$",
+        r"^(\w+\s?){1,50}$",
+        "^.{10,}$",
+    ],
+)
+def test_a_long_text_that_one_class_takes_is_judged(pattern: str) -> None:
+    schema = {"properties": {"text": {"type": "string", "pattern": pattern}}}
+    text = "AB12-" + "a" * 1_995
+    begun_s = time.process_time()
+
+    assert unusable(schema) is None
+    told = foreign_misfit(schema, {"text": text})
+    assert told is None or "not match" in told
+    assert (told is None) is (re.search(pattern, text) is not None)
+    assert "too many" not in (foreign_misfit(schema, {"text": "a€" * 4_096}) or "")
+    assert time.process_time() - begun_s < 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "count"),
+    [
+        ("^[ab]{1,4000}$", 3),
+        ("^a{4000}b{4000}$", 4),
+        ("^a?b{1,4000}$", 5),
+        ("^a{0,4000}a{0,4000}$", 4_003),
+        ("^a*b{4000}$", 4_003),
+        ("^(a|b)c{4000}$", 4_000),
+        ("^c{4000}(a{10}){10}$", 110),
+        ("a{4000}", 4_000),
+        ("^a{4000}|b{4000}", 8_000),
+        ("^(?:a{4000})", 4_000),
+        ("^a{40}{100}", 4_000),
+        ("^(a{40}){100}", 4_000),
+        (r"^[)]{4000}(a[)]{10}\)){10}b", 130),
+    ],
+)
+def test_a_text_is_at_once_in_no_fewer_states_than_may_be(pattern: str, count: int) -> None:
+    assert count <= at_once(pattern) <= count * 1.1 + 2
+
+
 def test_what_all_patterns_of_a_schema_cost_to_compile_is_bounded() -> None:
     one = {"type": "string", "pattern": r"^\w{1,90}$"}
     few = {"type": "object", "properties": {f"n{n}": one for n in range(3)}}
@@ -161,6 +224,7 @@ def test_the_cost_of_a_pattern_is_the_copies_that_it_asks_for(pattern: str, cost
     "text", ["((((", "))))", "[", "[]]", "[[a]", "\\", "a{", "a{x}", "{" * 50_000]
 )
 def test_what_is_no_pattern_has_a_cost_as_well(text: str) -> None:
+    assert 0 <= at_once("^" + text) <= COST_MAX
     assert 0 <= cost_of(text) <= COST_MAX
 
 
