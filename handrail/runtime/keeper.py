@@ -5,7 +5,6 @@ of every space's topic and of the history, answers the askers, and tells the led
 transaction with how far it has read. A topic of memory that would lose records is refused by name.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from handrail.errors.memory import (
 from handrail.errors.topics import TopicsMissing
 from handrail.runtime.clock import Clock
 from handrail.runtime.keeper_book import KeeperBook
-from handrail.runtime.keeper_known import Known
+from handrail.runtime.keeper_known import Known, wanted_topics
 from handrail.runtime.single_writer import BATCH_RECORDS_MAX, SingleWriter
 from handrail.runtime.single_writer_partition import WriterPlan
 from handrail.wire.limits import MEMORY_PARTITIONS_MAX
@@ -48,8 +47,7 @@ def keeper(
     own = tuple(space_topic(name) for name in sorted(spaces))
 
     async def learn(records: Sequence[Record]) -> None:
-        if known.wants_look(namespace, records, time.monotonic()):
-            known.learn_answers(await bus.admin.topics())
+        await known.seek(wanted_topics(namespace, records), bus.admin.topics)
 
     plan = WriterPlan(
         namespace=namespace,
@@ -62,10 +60,9 @@ def keeper(
     )
 
     async def look() -> None:
-        counts = await bus.admin.topics()
+        counts = await known.learn(bus.admin.topics)
         await check_topics(bus, namespace, own, counts)
         known.partitions = counts[f"{namespace}.{COMMANDS}"]
-        known.learn_answers(counts)
 
     return SingleWriter(
         bus,
