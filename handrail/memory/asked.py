@@ -103,7 +103,7 @@ class Surroundings:
     usage: Usage
     partitions: int  #: among which a space's quota is divided
     is_held: bool  #: whether a legal hold is on the key's subject
-    alike: "Callable[[object], Alike | None]"  #: looks for what says the same as a value
+    alike: "Callable[[object, str], Alike | None]"  #: looks for the same of a type
     personal: frozenset[str] = frozenset()  #: names of the spaces whose records are about people
     is_forgotten: bool = False  #: whether the value is sealed with a key that is destroyed
 

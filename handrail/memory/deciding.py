@@ -92,7 +92,7 @@ def _compared(asked: Asked, space: Memory[Any], seen: Seen) -> Decision | None:
     if command.expect is None:
         named = command.op is not Op.PUT or not space.rules.compares or seen.version == 0
         return None if named else Conflicting(seen.version)
-    if _has_written(asked, seen):
+    if _has_written(asked, space, seen):
         return Unchanged(command.key, seen.version)
     if command.expect > seen.present.version or command.expect < 0:
         return Refusal(
@@ -105,7 +105,7 @@ def _compared(asked: Asked, space: Memory[Any], seen: Seen) -> Decision | None:
     return None if command.expect == seen.version else Conflicting(seen.version)
 
 
-def _has_written(asked: Asked, seen: Seen) -> bool:
+def _has_written(asked: Asked, space: Memory[Any], seen: Seen) -> bool:
     """Say whether this very put was carried out before, for the same invocation.
 
     One that died before it had heard so and is sent back asks again, under another id.
@@ -119,6 +119,7 @@ def _has_written(asked: Asked, seen: Seen) -> bool:
         and record.agent == command.by
         and record.supersedes == before
         and record.value == command.value
+        and record.type_name == type_after(asked, space, seen)
         and not record.quarantined
     )
 
@@ -132,7 +133,8 @@ def _written(asked: Asked, space: Memory[Any], seen: Seen, around: Surroundings)
         value = applied(command.op, before, command.value)
     except DoesNotFitError as error:
         return _does_not_fit(str(error))
-    is_same = seen.record is not None and _is_same(asked, seen.record, value)
+    type_name = type_after(asked, space, seen)
+    is_same = seen.record is not None and _is_same(asked, seen.record, value, type_name)
     if is_same and not _is_looked_at(asked, space, seen, around):
         return Unchanged(command.key, seen.version)
     if seen.record is not None and not space.rules.changes:
@@ -143,7 +145,7 @@ def _written(asked: Asked, space: Memory[Any], seen: Seen, around: Surroundings)
             "write what is new under a key of its own",
         )
     refusal = (
-        refused_value(asked, space, value, type_after(asked, space, seen))
+        refused_value(asked, space, value, type_name)
         or refused_copy(command.key, command.derived_from, around.personal)
         or refused_origin(asked, space, seen.present)
     )
@@ -157,7 +159,7 @@ def _written(asked: Asked, space: Memory[Any], seen: Seen, around: Surroundings)
         refusal = refusal or refused_text(space, value)
     if refusal is not None:
         return refusal
-    alike = None if command.sealed else around.alike(value)
+    alike = None if command.sealed else around.alike(value, type_name)
     if alike is not None and alike.exactly and _tells_nothing(asked, space, seen):
         return Unchanged(alike.key, alike.version)
     record = written(asked, space, seen, around.now_ms, value)
@@ -183,10 +185,12 @@ def _tells_nothing(asked: Asked, space: Memory[Any], seen: Seen) -> bool:
     return is_first and is_opaque(asked.command.key) and not space.rules.of_one_task
 
 
-def _is_same(asked: Asked, record: StoredRecord, value: object) -> bool:
+def _is_same(asked: Asked, record: StoredRecord, value: object, type_name: str) -> bool:
     command = asked.command
+    # The same fields of another model are another statement, and no other model reads them.
     return (
-        record.value == value
+        record.type_name == type_name
+        and record.value == value
         and type(record.value) is type(value)
         and record.expires_ms is None
         and record.sealed == command.sealed

@@ -226,10 +226,14 @@ class Shelf:
         # What is said in a few words, such as that something is paid, is said of many things.
         if not numbers:
             return None, None, ()
-        return same_digest(record.value), guard_digest(record.value), numbers
+        same = same_digest([record.type_name, record.value])
+        return same, guard_digest(record.value), numbers
 
-    def alike(self, place: Place, value: object) -> Alike | None:
-        """Look for another record of the space and tenant that says the same, or nearly."""
+    def alike(self, place: Place, value: object, type_name: str) -> Alike | None:
+        """Look for another record of the space and tenant that says the same, or nearly.
+
+        The same fields of another type nearly say the same: they may mean something else.
+        """
         if self._classes.get(place.space) not in COMPARED:
             return None
         numbers, tenant = sketch_of(value), _tenant(place.key)
@@ -238,7 +242,7 @@ class Shelf:
         row = self._database.first(
             'SELECT "key", version FROM record WHERE space = ? AND tenant = ? AND same = ?'
             ' AND "key" <> ? ORDER BY "key" LIMIT 1',
-            (place.space, tenant, same_digest(value), place.key),
+            (place.space, tenant, same_digest([type_name, value]), place.key),
         )
         if row is not None:
             return Alike(str(row[0]), _int(row[1]), exactly=True)

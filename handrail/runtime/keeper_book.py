@@ -253,7 +253,7 @@ class KeeperBook:
             usage=self._shelf.usage(command.space, tenant_part(asked.tenant)),
             partitions=self._known.partitions,
             is_held=self._shelf.is_held(owner_of(command.key)),
-            alike=lambda value: self._shelf.alike(place, value),
+            alike=lambda value, type_name: self._shelf.alike(place, value, type_name),
             personal=self._personal,
             is_forgotten=self._subjects.is_forgotten(command),
         )

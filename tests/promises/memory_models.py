@@ -85,6 +85,52 @@ async def test_a_record_of_an_older_model_is_read_as_what_it_was_written_as(
         assert versions == [PriceV1(amount=3), Price(amount=300, source="the older record")]
 
 
+class NoteV1(BaseModel):
+    """A note; what it says is not looked over."""
+
+    schema_name: ClassVar[str] = "note"
+
+    text: str
+
+
+class Note(BaseModel):
+    """A note that somebody has looked over, with the same fields."""
+
+    schema_version: ClassVar[int] = 2
+
+    text: str
+
+
+notes = Memory("notes", carries=(NoteV1, Note), keeps=MemoryClass.FACT)
+
+
+@agent(reads=jobs, writes=results)
+async def renewer(key: str, ctx: Context) -> str:
+    space = ctx.memory(notes)
+
+    def renewed(old: NoteV1 | Note | None) -> Note:
+        assert old is not None
+        return Note(text=old.text)
+
+    done = [await space.update(key, renewed), await space.update(key, renewed)]
+    found = await space.get(key)
+    assert found is not None
+    return f"{[one.version for one in done]} {type(found.value).__name__}"
+
+
+async def test_a_record_that_is_put_as_a_newer_model_with_the_same_fields_is_one_of_it(
+    team_of: TeamOf,
+) -> None:
+    async with team_of(renewer, memory=[notes]) as team:
+        await team.memory(notes).put("tea", NoteV1(text=OLD))
+
+        task = await team.submit(jobs, "tea")
+
+        assert await task.result(str) == "[2, 2] Note"
+        versions = [one.value for one in await team.memory(notes).history("tea")]
+        assert versions == [NoteV1(text=OLD), Note(text=OLD)]
+
+
 @agent(reads=jobs, writes=results)
 async def finder(text: str, ctx: Context) -> str:
     space = ctx.memory(grown)

@@ -79,7 +79,7 @@ def around(**facts: Any) -> Surroundings:
         "is_held": False,
         **facts,
     }
-    return Surroundings(alike=lambda _: alike, **whole)
+    return Surroundings(alike=lambda _value, _type: alike, **whole)
 
 
 def decided(

@@ -35,7 +35,9 @@ class Kept:
         """Let the keeper decide on a command, and keep the version that it makes."""
         asked = Asked(command, 0, len(self.versions), task, TENANT, message)
         place = (command.space, command.key)
-        around = Surroundings(self.now_ms, Usage(), 1, is_held=False, alike=lambda _: None)
+        around = Surroundings(
+            self.now_ms, Usage(), 1, is_held=False, alike=lambda _value, _type: None
+        )
         history = by_place(self.versions).get(place)
         present = present_of(history[-1] if history else None)
         decision = decide(asked, SPACES[command.space], present, around)

@@ -114,7 +114,7 @@ def kept_as_an_update(first: str, second: str, *, linked: bool) -> None:
     before = decided(space, asked(space, value={"text": first}, expect=0, key=keys[0]))
     assert isinstance(before, Stored)
     shelf.put(before.record, len(before.body), digest_of(before.body))
-    alike = shelf.alike(Place(space.name, keys[1]), {"text": second})
+    alike = shelf.alike(Place(space.name, keys[1]), {"text": second}, space.type_name)
     shelf.close()
 
     change = decided(
@@ -167,11 +167,15 @@ def test_the_shelf_finds_what_is_the_same_and_what_nearly_is() -> None:
     shelf.put(first.record, len(first.body), "d")
     place = Place(space.name, key_in(space, "claim/" + "a" * 32))
 
-    same = shelf.alike(place, {"text": TEXT.replace(" ", "  ")})
-    near = shelf.alike(place, {"text": TEXT.replace("usual", "agreed")})
-    far = shelf.alike(place, {"text": "Something that nobody has said before in any of the notes"})
-    elsewhere = shelf.alike(Place(space.name, key_in(space, tenant="other")), {"text": TEXT})
-    itself = shelf.alike(Place(space.name, first.record.key), {"text": TEXT})
+    same = shelf.alike(place, {"text": TEXT.replace(" ", "  ")}, "note.v1")
+    near = shelf.alike(place, {"text": TEXT.replace("usual", "agreed")}, "note.v1")
+    far = shelf.alike(
+        place, {"text": "Something that nobody has said before in any of the notes"}, "note.v1"
+    )
+    elsewhere = shelf.alike(
+        Place(space.name, key_in(space, tenant="other")), {"text": TEXT}, "note.v1"
+    )
+    itself = shelf.alike(Place(space.name, first.record.key), {"text": TEXT}, "note.v1")
 
     assert same is not None
     assert (same.key, same.exactly) == (first.record.key, True)
@@ -194,5 +198,5 @@ def test_what_nobody_can_rely_on_stands_for_nothing_else(facts: dict[str, object
     )  # fmt: skip
     shelf.put(record, 10, "d")
 
-    assert shelf.alike(Place("notes", "acme/-/b"), {"text": TEXT}) is None
+    assert shelf.alike(Place("notes", "acme/-/b"), {"text": TEXT}, "note.v1") is None
     shelf.close()
