@@ -1,5 +1,6 @@
 """What a lane promises about the terms `retry` and `secrets`, on whatever broker is used."""
 
+import asyncio
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -78,6 +79,15 @@ async def payer(job: str, ctx: Context) -> str:
         return await ctx.call(TOOLS[job], text="42")
     except Refused as no:
         return f"{no.state}"
+
+
+@agent(reads=jobs, writes=results)
+async def hasty(job: str, ctx: Context) -> str:
+    try:
+        async with asyncio.timeout(0.2):
+            return await ctx.call(TOOLS[job], text="42")
+    except TimeoutError:
+        return "somebody else was asked"
 
 
 @tool(effect=Effect.UNSAFE, approval=Approval(), secrets=["secret://{tenant}/psp"])
@@ -216,6 +226,16 @@ async def test_a_secret_that_is_missing_is_a_refusal_that_says_where_it_belongs(
     assert told.startswith("precondition_failed: leaky was not called: its secret psp of default")
     assert "team.secret" in told
     assert Bank.calls == []
+
+
+async def test_a_handler_that_stops_waiting_between_two_tries_goes_on(team_of: TeamOf) -> None:
+    Bank.failures.append(Refused(State.RATE_LIMITED, "it is busy", retry_after_s=20))
+    async with team_of(hasty, tools=[*TOOLS.values()], partitions=1) as team:
+        team.allow(look)
+        task = await team.submit(jobs, "look")
+
+        assert await task.result(str) == "somebody else was asked"
+    assert Bank.calls == ["42"]
 
 
 async def test_what_would_have_been_tried_again_past_its_deadline_puts_nobody_in_doubt(

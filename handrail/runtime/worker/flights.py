@@ -188,6 +188,15 @@ async def _carry_out_in_time(act: "Act[Any]", begun: Begun, until_s: float, trie
         return cut.known
 
 
+async def carry_out_here(act: "Act[Any]", begun: Begun, tries: int) -> ActEnd:
+    """Carry an act out in the task of its handler, which may be cancelled over it."""
+    try:
+        return await carry_out(act, begun, tries)
+    except CutOffInPause:
+        # Python 3.11: a timeout around it knows a plain cancellation alone.
+        raise asyncio.CancelledError from None
+
+
 async def cut_off(task: "asyncio.Task[ActEnd]") -> ActEnd | None:
     """Cut an act off; give what came of it if that is known all the same."""
     task.cancel()

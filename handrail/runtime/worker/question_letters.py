@@ -4,8 +4,9 @@ The topic of dead letters itself is the record: nothing else has to be remembere
 there is known. It is read once from its begin, when it is asked for first, and then only what came.
 """
 
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from handrail.errors.wire import WireError
@@ -40,10 +41,7 @@ class QuestionLetters:
     def __init__(self, ground: "LaneGround") -> None:
         """Have read nothing yet."""
         self._ground = ground
-        self._next: int | None = None  # None: nothing was read
-        self._found: dict[str, list[OwnLetter]] = {}
-        self._count = 0
-        self._is_whole = True  # everything that was read is in memory
+        self._known = _Known()
 
     async def open(self, invocation: str) -> list[OwnLetter]:
         """Give those of a question that nobody has settled, the one that counts last.
@@ -52,7 +50,9 @@ class QuestionLetters:
         """
         await self._read(invocation)
         settled = self._ground.lane.redrives.settled
-        return sorted(one for one in self._found.get(invocation, ()) if settled(one.dead) is None)
+        return sorted(
+            one for one in self._known.letters.get(invocation, ()) if settled(one.dead) is None
+        )
 
     async def closed_with(
         self, asked: Settle, letter: DeadLetter, invocation: str
@@ -90,26 +90,51 @@ class QuestionLetters:
 
     async def _read(self, wanted: str) -> None:
         bus, where = self._ground.worker.bus, self._ground.place.dead
-        if not self._is_whole:
-            self._found, self._count, self._is_whole, self._next = {}, 0, True, None
+        known = self._known if self._known.is_whole else _Known()
         begin, end = await bus.begin_offset(where), await bus.end_offset(where)
-        begin = max(begin, self._next or 0)
+        begin = max(begin, known.next)
+        found: list[tuple[str, OwnLetter]] = []
         if begin < end:
             async with aclosing(bus.fetch(where, begin, end)) as records:
-                async for record in records:
-                    if record.header(REPLY_TO) is not None:
-                        self._take(record, wanted)
-        self._next = max(begin, end)
+                found = [one async for one in _of_questions(records)]
+        # Taken in once all is read: what a broker that fails leaves half read is read again.
+        known.next = max(begin, end)
+        for invocation, letter in found:
+            known.take(invocation, letter, wanted)
+        self._known = known
 
-    def _take(self, record: Record, wanted: str) -> None:
-        try:
-            letter = DeadLetter.from_record(record)
-            invocation = letter.failure.invocation or decode_envelope(letter.original()).id
-        except WireError:
-            return  # nobody can send it back either
-        if self._count >= IN_MEMORY_COUNT_MAX and invocation != wanted:
-            self._is_whole = False
+
+@dataclass(slots=True)
+class _Known:
+    """What was read of the topic."""
+
+    next: int = 0  #: up to where
+    is_whole: bool = True  #: all of it is in memory
+    count: int = 0
+    letters: dict[str, list[OwnLetter]] = field(default_factory=dict[str, list[OwnLetter]])
+
+    def take(self, invocation: str, letter: OwnLetter, wanted: str) -> None:
+        """Keep a letter, while there is room or it is wanted."""
+        if self.count >= IN_MEMORY_COUNT_MAX and invocation != wanted:
+            self.is_whole = False
             return
-        self._count += 1
-        one = OwnLetter(letter.failure.journal is not None, record.offset)
-        self._found.setdefault(invocation, []).append(one)
+        self.count += 1
+        self.letters.setdefault(invocation, []).append(letter)
+
+
+async def _of_questions(records: AsyncIterable[Record]) -> AsyncIterator[tuple[str, OwnLetter]]:
+    async for record in records:
+        if (one := _of_question(record)) is not None:
+            yield one
+
+
+def _of_question(record: Record) -> tuple[str, OwnLetter] | None:
+    """Give whose letter it is; None when it is of no question, or nobody can read it."""
+    if record.header(REPLY_TO) is None:
+        return None
+    try:
+        letter = DeadLetter.from_record(record)
+        invocation = letter.failure.invocation or decode_envelope(letter.original()).id
+    except WireError:
+        return None  # nobody can send it back either
+    return invocation, OwnLetter(letter.failure.journal is not None, record.offset)

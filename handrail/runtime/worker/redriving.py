@@ -138,12 +138,17 @@ class Redriving:
         where = ground.place.dead
         end = await ground.worker.bus.end_offset(where)
         begin = await ground.worker.bus.begin_offset(where)
+        found: list[Record] = []
         if begin <= asked.dead < end:
-            records = ground.worker.bus.fetch(where, asked.dead, asked.dead + 1)
-            async with aclosing(records):
-                async for record in records:
-                    return await self._read(DeadLetter.from_record(record), asked)
-        raise NotTakenBack("there is no such dead letter, or it was deleted by its age")
+            async with aclosing(
+                ground.worker.bus.fetch(where, asked.dead, asked.dead + 1)
+            ) as records:
+                found = [record async for record in records]
+        if not found:
+            raise NotTakenBack("there is no such dead letter, or it was deleted by its age")
+        # Not while it is read: readers are few, what it claims needs one too, and lanes that each
+        # hold the last one would wait for one another for ever.
+        return await self._read(DeadLetter.from_record(found[0]), asked)
 
     async def _read(self, letter: DeadLetter, asked: Settle) -> Found:
         packer, kept = self._ground.packer, None

@@ -37,7 +37,7 @@ from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.committer import Item
 from handrail.runtime.worker.elsewhere import told
 from handrail.runtime.worker.ending import Suspended
-from handrail.runtime.worker.flights import ActEnd, LicenceRanOut, carry_out, cut_off
+from handrail.runtime.worker.flights import ActEnd, LicenceRanOut, carry_out_here, cut_off
 from handrail.runtime.worker.ground import Act, LaneGround, outcome_item
 from handrail.runtime.worker.intent_facts import intent_facts
 from handrail.runtime.worker.reading_back import read_back
@@ -311,7 +311,7 @@ class Stepper:
         """Let the act run; it outlives a handler that ends because the lane is let go."""
         begun, flights = self._begun(act.asked), self._ground.flights
         if act.asked.effect in HARMLESS:
-            return await carry_out(act, begun, tries)
+            return await carry_out_here(act, begun, tries)
         task = flights.begin(self._invocation.id, act, begun, tries)
         try:
             return await asyncio.shield(task)
