@@ -119,8 +119,9 @@ class Reader:
         """Give the next present records after a full key, as people see them; none at the end."""
         rows = within.page(self._database, space, after, now_ms)
         found = [self._checked(row) for row in rows]
-        for stored in found:
-            self._expect(stored.space == space and within.has(stored, after))
+        for row, stored in zip(rows, found, strict=True):
+            self._expect((stored.space, stored.key) == (space, row[2]))
+            self._expect(within.has(stored, after))
             self._expect(stored.expires_ms is None or stored.expires_ms > now_ms)
         return found
 
