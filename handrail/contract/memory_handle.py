@@ -20,7 +20,8 @@ class MemoryHandle(Protocol[M]):
 
     A record that no model of the space reads, since what it carries has changed, makes `get` and
     `update` raise RecordUnreadable, whose `version` a `put` may then `expect`; `search` and
-    `history` go on without it. What they leave out counts as refused, for the reason `model`.
+    `history` go on without it. What they leave out counts as refused, for the reason `model`, and
+    so does what `add`, `append`, `increment` or `merge` would add to it, which is not written.
 
     A space with personal data wants `subject=`, whom a record is about; any other refuses it.
     Keys are those of the task's tenant, and of the task itself in a space of class `working`.

@@ -22,7 +22,7 @@ class Reason(StrEnum):
     APPROVAL = "approval"  #: only a person may
     SIZE = "size"
     SCHEMA = "schema"
-    MODEL = "model"  #: a read went on without it: no model that the space declares reads it
+    MODEL = "model"  #: no model of the space reads it: a read went on, or an addition is refused
     OPERATION = "operation"  #: the operation does not fit what is there
     FUTURE = "future"  #: it names a version that does not exist yet
     FIXED = "fixed"  #: the class says that it never changes

@@ -30,6 +30,7 @@ from handrail.memory.gate import (
     refused_echo,
     refused_foreign,
     refused_forgotten,
+    refused_model,
     refused_origin,
     refused_quota,
     refused_text,
@@ -129,6 +130,9 @@ def _written(asked: Asked, space: Memory[Any], seen: Seen, around: Surroundings)
     before = seen.record.value if seen.record is not None else None
     if command.op in COMMUTATIVE and (command.sealed or space.is_personal):
         return _does_not_fit("a sealed value can only be put as a whole")
+    refusal = refused_model(space, seen.record) if command.op in COMMUTATIVE else None
+    if refusal is not None:
+        return refusal
     try:
         value = applied(command.op, before, command.value)
     except DoesNotFitError as error:

@@ -18,7 +18,7 @@ from handrail.memory.erasing import not_about_the_same
 from handrail.memory.likeness import is_echo, text_of
 from handrail.wire.label import OF_TEAM, OF_USER, Integrity, label_of
 from handrail.wire.limits import KIB
-from handrail.wire.memory import Op, key_in_words
+from handrail.wire.memory import Op, StoredRecord, key_in_words
 
 VALUE_BYTES_MAX: Final = 256 * KIB
 SOURCES_COUNT_MAX, SOURCE_CHARS_MAX = 200, 500  #: of what a record is derived from
@@ -69,6 +69,24 @@ def refused_value(
             "correct the fields that are named and write it again",
         )
     return None
+
+
+def refused_model(space: Memory[Any], record: StoredRecord | None) -> Refusal | None:
+    """Refuse to add to a record that no model of the space reads; None for every other one.
+
+    Its fields may mean something else there than in the models that are declared.
+    """
+    if record is None or record.type_name in space.type_names:
+        return None
+    held, was = " or ".join(space.type_names), record.type_name or "something without a name"
+    return Refusal(
+        Reason.MODEL,
+        State.PRECONDITION_FAILED,
+        f"it was written as {was}, and space {space.name} holds {held}: nothing is added to what no"
+        " model of it reads",
+        "let the space carry that model too, or put a whole value; `handrail runbook HR-MEM-013`"
+        " says how",
+    )
 
 
 def refused_forgotten(around: Surroundings) -> Refusal | None:

@@ -45,9 +45,9 @@ def written(
 def type_after(asked: Asked, space: Memory[Any], seen: Seen) -> str:
     """Give the name of the type of the value that a command makes."""
     command, record = asked.command, seen.record
-    # What is added to a value of an older model does not make it one of a newer: the same field
+    # What is added to a value of another model does not make it one of the newest: the same field
     # may mean something else there.
-    if command.op in COMMUTATIVE and record is not None and record.type_name in space.type_names:
+    if command.op in COMMUTATIVE and record is not None:
         return record.type_name
     return command.type_name or space.type_name
 

@@ -1,14 +1,15 @@
 """What a space that carries several models of its records makes of each of them."""
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import BaseModel
 
+from handrail.contract.failure import State
 from handrail.contract.memory import Memory, MemoryClass
 from handrail.errors.memory import RecordUnreadable
-from handrail.memory.asked import Alike, Conflicting, Refusal, Stored, Unchanged
+from handrail.memory.asked import Alike, Conflicting, Reason, Refusal, Stored, Unchanged
 from handrail.memory.deciding import digest_of
 from handrail.memory.shelf import Place, Shelf
 from handrail.runtime.worker.memory_reads import as_given
@@ -37,15 +38,42 @@ class NewerNote(BaseModel):
 def test_what_is_merged_into_a_record_of_an_older_model_stays_of_that_model() -> None:
     space = space_of(MemoryClass.FACT, carries=(OlderNote, NewerNote))
     older = stored(space, type_name="note.v1")
-    strange = stored(space, type_name="note.v0")
     command = asked(space, Op.MERGE, {"text": "else"}, type_name="note.v2")
 
     added = decided(space, command, older)
-    renewed = decided(space, command, strange)
 
     assert isinstance(added, Stored)
-    assert isinstance(renewed, Stored)
-    assert (added.record.type_name, renewed.record.type_name) == ("note.v1", "note.v2")
+    assert added.record.type_name == "note.v1"
+
+
+@pytest.mark.parametrize(
+    ("carries", "there", "op", "given"),
+    [
+        ((OlderNote, NewerNote), {"text": "so"}, Op.MERGE, {"text": "else"}),
+        ((OlderNote, NewerNote), {"text": "so"}, Op.MERGE, {"text": "so"}),
+        (int, 3, Op.INCREMENT, 1),
+        (list, ["one"], Op.ADD, "other"),
+        (list, ["one"], Op.APPEND, "other"),
+    ],
+)
+def test_nothing_is_added_to_a_record_of_a_model_that_is_not_declared(
+    carries: Any, there: object, op: Op, given: object
+) -> None:
+    space = space_of(MemoryClass.FACT, carries=carries)
+    first = decided(space, asked(space, value=there, expect=0))
+    assert isinstance(first, Stored)
+    strange = replace(first.record, type_name="memo.v1")
+
+    refused = decided(space, asked(space, op, given), strange)
+    removed = replace(strange, removed=True, value=None, version=2)
+    anew = decided(space, asked(space, op, given), removed)
+
+    assert isinstance(refused, Refusal)
+    assert (refused.reason, refused.state) == (Reason.MODEL, State.PRECONDITION_FAILED)
+    assert "it was written as memo.v1" in refused.detail
+    assert "handrail runbook HR-MEM-013" in refused.remedy
+    assert isinstance(anew, Stored)
+    assert anew.record.type_name == space.type_name
 
 
 def test_a_value_of_each_model_that_a_space_carries_is_kept_as_what_it_is() -> None:
