@@ -5,6 +5,7 @@ back or raises is cleared of its words before anybody records it; one that is mi
 before the body runs, with the place where it was looked for.
 """
 
+import json
 import os
 import re
 import traceback
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from handrail.contract.cleared import CHARS_MIN, as_read, cleared, forms
+from handrail.contract.cleared import CHARS_MIN, as_read, cleared, cleared_values, forms
 from handrail.contract.failure import Refused, State
 from handrail.contract.tool import Tool
 
@@ -175,9 +176,11 @@ def _begun(form: str, text: str) -> int | None:
 
 def result_without(tool: Tool[..., R], result: R, secrets: Mapping[str, str]) -> R:
     """Give a result that holds no secret, as the same type; raises Refused (`output_invalid`)."""
-    written = tool.as_record(result)
-    text = written.decode()
-    clear = cleared(text, secrets)
+    text = tool.as_record(result).decode()
+    value = json.loads(text)
+    clear_value = cleared_values(value, secrets)
+    clear = text if clear_value is value else json.dumps(clear_value, ensure_ascii=False)
+    clear = cleared(clear, secrets)  # one that is JSON itself may be more than a text of it
     if clear == text:
         return result
     try:

@@ -1,10 +1,11 @@
 """A secret leaves words however it is written, and goes only where a header can hold it."""
 
 import base64
+import json
 
 import pytest
 
-from handrail.contract.cleared import as_read, cleared_values, cleared_words, unsendable
+from handrail.contract.cleared import as_read, cleared, cleared_values, cleared_words, unsendable
 
 KEY = "sk-4d1f8e0a"
 
@@ -55,3 +56,73 @@ def test_a_value_without_a_secret_is_left_as_it_is() -> None:
 
     assert cleared_values(value, {"key": KEY}) is value
     assert cleared_values(value, {}) is value
+
+
+@pytest.mark.parametrize("secret", ['p"4711', "p\\\\4711", "p\n4711", "Gr\xfcn#9kq"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_a_secret_is_found_in_json_that_is_a_text_of_a_value(secret: str, ascii_only: bool) -> None:
+    inner = json.dumps({"password": secret, "n": 1}, ensure_ascii=ascii_only)
+
+    told = cleared_values({"content": [{"type": "text", "text": inner}]}, {"psp": secret})
+
+    assert told["content"][0]["text"] == '{"password": "[secret psp]", "n": 1}'
+
+
+@pytest.mark.parametrize(
+    ("secret", "written"),
+    [
+        ("Gr\xfcn#9kq", r"Gr\u00fcn#9kq"),
+        ("Gr\xfcn#9kq", r"Gr\u00FCn#9kq"),
+        ("\\u00fcx9kq", r"\\u00fcx9kq"),
+        ("a/b+c4711", r"a\/b+c4711"),
+        ("a&b=c<4711", r"a\u0026b=c\u003c4711"),
+        ("a&b=c4711", r"a\u0026b\u003dc4711"),
+    ],
+)
+def test_a_secret_is_found_as_other_languages_write_json(secret: str, written: str) -> None:
+    assert json.loads(f'"{written}"') == secret
+    assert cleared(f"key {written}.", {"psp": secret}) == "key [secret psp]."
+
+
+class Counted(str):
+    """A secret that counts how often its forms are made."""
+
+    __slots__ = ()
+    times = 0
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        """Give its bytes, as URL and base64 write them."""
+        Counted.times += 1
+        return super().encode(encoding, errors)
+
+
+def test_the_forms_of_secrets_are_made_once_for_all_texts_of_a_value() -> None:
+    secret = Counted("made-once-4711")
+
+    for _ in range(2):
+        told = cleared_values({"about": secret, "enum": ["a"] * 1_000}, {"psp": secret})
+
+        assert told == {"about": "[secret psp]", "enum": ["a"] * 1_000}
+    assert Counted.times == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "invalid bearer token",
+        "Basic authentication is off",
+        "BEARER AUTHENTICATION",
+        "Bearer token-based authentication",
+        'WWW-Authenticate: Bearer resource_metadata="https://a.example/b"',
+        "basic authorization/authentication.",
+    ],
+)
+def test_a_word_behind_a_scheme_is_left(said: str) -> None:
+    assert cleared_words(said, {"key": KEY}) == said
+
+
+@pytest.mark.parametrize(
+    "token", ["abcdefg1", "dXNlcjpwYXNz", "ghp_abcdefgh", "eyJhbGciOi.eyJzdWIi.sig", "abcdefgh=="]
+)
+def test_what_looks_like_a_token_behind_a_scheme_is_taken_out(token: str) -> None:
+    assert cleared_words(f"a bearer {token}, and so", {}) == "a bearer [secret], and so"

@@ -1,6 +1,7 @@
 """Where secrets are looked for, and that what a tool says is cleared of them."""
 
 import base64
+import json
 import traceback
 from pathlib import Path
 from urllib.parse import quote
@@ -105,6 +106,19 @@ def test_a_result_that_is_nothing_but_a_secret_is_not_kept() -> None:
 
     assert refused.value.state is State.OUTPUT_INVALID
     assert "4711" not in str(refused.value)
+
+
+@tool(effect=Effect.READ, secrets=["secret://{tenant}/psp"])
+async def repeats() -> str:
+    """Say what another side has answered."""
+    return ""
+
+
+@pytest.mark.parametrize("secret", ['p"4711', "p\\4711", "p\n4711", "Gr\xfcn#9kq"])
+def test_a_result_that_is_json_as_a_text_holds_no_secret(secret: str) -> None:
+    result = json.dumps({"password": secret})
+
+    assert result_without(repeats, result, {"psp": secret}) == '{"password": "[secret psp]"}'
 
 
 def test_a_text_is_cleared_of_every_secret() -> None:
