@@ -67,7 +67,11 @@ def _says_nothing(schema: Mapping[str, Any]) -> bool:
         each = schema.get("prefixItems") or [schema.get("items", {})]
         return any(_says_nothing(one) for one in each)
     if schema.get("type") == "object" and "properties" not in schema:
-        more = schema.get("additionalProperties", True)
+        # A dict whose keys have a pattern; pydantic lets no other key in, and does not say so.
+        named = [*schema.get("patternProperties", {}).values()]
+        if any(_says_nothing(one) for one in named):
+            return True
+        more = schema.get("additionalProperties", not named)
         return more is True or (more is not False and _says_nothing(more))
     return schema.get("type") == "null" or not schema.keys() & _SPEAKING
 

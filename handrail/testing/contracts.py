@@ -4,7 +4,8 @@ They are made from what the contract says: its schema is fuzzed and held against
 example is called and gives what it says, the same key a second time has no second effect, the undo
 gives back what was before, and every declared failure is reached by an example or by what the test
 arranges. What a tool changes is seen by `World.look` alone: a tool that acts and is not seen to
-change anything has a problem, and so has one of which no example succeeds.
+change anything has a problem, and so has one of which no example succeeds. One that only reads or
+costs money changes nothing; what was spent is no part of what `World.look` gives.
 """
 
 import random
@@ -15,6 +16,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from handrail.contract.acted import LEAVES_NO_TRACE
 from handrail.contract.canonical import plain
 from handrail.contract.derived import missing
 from handrail.contract.effect import Effect
@@ -74,9 +76,9 @@ async def contract_problems(tool: Tool[..., Any], world: World | None = None) ->
         if example.fails is None
     ]
     found += [words for one in tried for words in one.found]
-    if not tried and tool.effect not in READS:
+    if not tried and tool.effect not in LEAVES_NO_TRACE:
         found += _untried(tool)
-    if tried and tool.effect not in READS and not any(one.has_changed for one in tried):
+    if tried and tool.effect not in LEAVES_NO_TRACE and not any(one.has_changed for one in tried):
         found.append(NOBODY_LOOKED)
     found += [problem async for problem in _failures(tool, world)]
     return found
@@ -125,8 +127,9 @@ async def _example(tool: Tool[..., Any], example: Example, world: World, number:
         found.append(f"it gives {plain(first)!r:.200} and not {plain(example.result)!r:.200}")
     once = world.look()
     has_changed = once != before
-    if tool.effect in READS and has_changed:
-        found.append("it only reads by its contract, and has changed something")
+    if tool.effect in LEAVES_NO_TRACE and has_changed:
+        does = "only reads" if tool.effect in READS else "leaves no trace"
+        found.append(f"it {does} by its contract, and has changed something")
     if tool.effect in KNOWS_KEY:
         again = await tool.run(context(key), tool.checked(example.arguments))
         if world.look() != once:

@@ -1,10 +1,10 @@
 """What follows from a contract: a page, the words it lacks, keys, conditions."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from handrail import (
     Approval,
@@ -155,9 +155,17 @@ async def gives_maybe(order: str) -> Receipt | Any:
     """Give a receipt or whatever there is."""
 
 
+async def gives_named(order: str) -> dict[Annotated[str, Field(pattern="^[a-z]+$")], Any]:
+    """Give whatever there is, under names."""
+    return {}
+
+
 @pytest.mark.parametrize(
     "function",
-    [gives_any, gives_dict, gives_dict_of_any, gives_list, gives_object, gives_maybe, gives_none],
+    [
+        *(gives_any, gives_dict, gives_dict_of_any, gives_list, gives_object, gives_maybe),
+        *(gives_none, gives_named),
+    ],
 )
 def test_a_result_that_nobody_can_check_is_missing(function: Any) -> None:
     assert "-> Model, a result that can be checked" in missing(tool(function))
@@ -177,7 +185,12 @@ async def gives_one_or_none(order: str) -> Receipt | None:
     """Give a receipt, if there is one."""
 
 
-@pytest.mark.parametrize("function", [gives_text, gives_table, gives_one_or_none])
+async def gives_counts(order: str) -> dict[Annotated[str, Field(pattern="^[a-z]+$")], int]:
+    """Give numbers under names."""
+    return {}
+
+
+@pytest.mark.parametrize("function", [gives_text, gives_table, gives_one_or_none, gives_counts])
 def test_a_result_that_can_be_checked_is_not_missing(function: Any) -> None:
     assert "-> Model, a result that can be checked" not in missing(tool(function))
 

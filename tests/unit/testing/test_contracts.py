@@ -137,6 +137,31 @@ async def test_a_reader_is_not_asked_what_it_changes() -> None:
     assert await contract_problems(look_up) == []
 
 
+async def test_what_is_paid_for_leaves_no_trace_to_look_at() -> None:
+    @tool(effect=Effect.PAID, failures=[State.NOT_FOUND], **COMPLETE)
+    async def place(name: str) -> str:
+        """Look up where somebody lives, for money."""
+        if not name:
+            raise Refused(State.NOT_FOUND)
+        return name
+
+    assert await contract_problems(place) == []
+
+
+async def test_what_is_paid_for_and_leaves_a_trace_is_found() -> None:
+    @tool(effect=Effect.PAID, failures=[State.NOT_FOUND], **COMPLETE)
+    async def place(name: str) -> str:
+        """Look up where somebody lives, and keep it."""
+        if not name:
+            raise Refused(State.NOT_FOUND)
+        BOOK[name] = name
+        return name
+
+    (found,) = await contract_problems(place, World(look=lambda: dict(BOOK)))
+
+    assert found == "example 0: it leaves no trace by its contract, and has changed something"
+
+
 async def test_a_reader_that_writes_and_a_wrong_result_are_found() -> None:
     @tool(effect=Effect.READ, **COMPLETE)
     async def book(name: str) -> str:
