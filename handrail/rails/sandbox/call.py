@@ -117,7 +117,9 @@ class OneCall:
             raise frames.FrameBroken("its process ended")
         return frames.parsed(data[frames.HEAD.size :]), descriptors
 
-    async def _body(self, request: dict[str, Any], door: socket.socket | None) -> RanAtAll:
+    async def _body(
+        self, request: dict[str, Any], door: socket.socket | None
+    ) -> RanAtAll | Outcome:
         loop = asyncio.get_running_loop()
         async with contextlib.AsyncExitStack() as stack:
             environment: dict[str, str] = {}
@@ -129,7 +131,18 @@ class OneCall:
                 async with asyncio.timeout(self.limits.wall_s):
                     asked = frames.frame({**request, "environment": environment})
                     await loop.sock_sendall(self._ours, asked)
-                    return RanAtAll(await self._answer())
+                    first = await self._answer()
+                    match first.get("kind"):
+                        case "unknown":
+                            # Once the body has begun these words are its own, and believed nothing.
+                            return unavailable(
+                                "The sandbox was started with tools among which it is not.",
+                                "Start the agent anew.",
+                            )
+                        case "begun":
+                            return RanAtAll(await self._answer())
+                        case _:
+                            return RanAtAll(first)
             except TimeoutError:
                 return RanAtAll(None, timed_out=True)
             except (OSError, frames.FrameBroken):
@@ -191,11 +204,6 @@ class OneCall:
             case "failed":
                 failed = ended(Ending.FAILED, "", log)
                 return replace(failed, error=str(answer["error"]), judged=dict(answer["judged"]))
-            case "unknown":
-                return unavailable(
-                    "The sandbox was started with tools among which it is not.",
-                    "Start the agent anew.",
-                )
             case _:
                 return ended(Ending.DIED, "what it sent is no answer", log)
 

@@ -123,6 +123,8 @@ def _answer(engine: socket.socket, limits: Limits, opened: Opened) -> bytes:
             body = opened(call["tool"])
         except KeyError:
             return frames.frame({"kind": "unknown"})
+        # From here on nobody can say any more that nothing was run.
+        engine.sendall(frames.frame({"kind": "begun"}))
         result = asyncio.run(_run(body, call["call"].encode(), secrets))
         if len(result) > limits.output_bytes:
             return frames.frame({"kind": "output", "bytes": len(result)})

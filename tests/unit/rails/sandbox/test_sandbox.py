@@ -226,17 +226,6 @@ async def test_a_call_that_cannot_be_forked_ends_alone(sandbox: Sandbox, best: L
     assert open_files(zygote) < held, "all that was given is closed"
 
 
-@pytest.mark.parametrize(
-    "forged", ["\x00\x00\x00\x02{}", "\xff\xff\xff\xff", "\x00\x00\x00\x04none", "", "\x00"]
-)
-async def test_a_forged_answer_is_believed_nothing(
-    sandbox: Sandbox, best: Level, forged: str
-) -> None:
-    outcome = await sandbox.run(Call("forge", orjson.dumps(forged)), best, Limits())
-
-    assert outcome.ending in {Ending.DIED, Ending.OUTPUT_TOO_LARGE}
-
-
 async def test_when_the_time_is_over_the_whole_tree_is_gone(sandbox: Sandbox) -> None:
     limits = Limits(wall_s=3.0)
 
