@@ -160,7 +160,7 @@ def is_echo(value: object, told: Collection[str]) -> bool:
     """Say whether a value is the same, word for word, as one that its writer had been told.
 
     A value that holds nothing but one text is that text, whatever its field is called. With more
-    in it, it has to have been told as a whole: the rest may be the news.
+    in it, an empty field too, it has to have been told as a whole: the rest may be the news.
     """
     return bool(told) and _echo_digest(value) in told
 
@@ -175,13 +175,22 @@ def echo_of(value: object, told: Collection[str]) -> tuple[str, ...]:
 
 
 def _echo_digest(value: object) -> str | None:
-    leaves = [leaf for leaf in _leaves(value) if leaf]
-    if max((len(leaf.split()) for leaf in leaves), default=0) < ECHO_WORDS_COUNT_MIN:
+    if max((len(leaf.split()) for leaf in _leaves(value)), default=0) < ECHO_WORDS_COUNT_MIN:
         return None
-    said = value
-    if len(leaves) == 1:
-        said = _INTRODUCED.sub("", _one_spelling(leaves[0]), count=1).removesuffix(".")
+    said = _alone(value)
+    if isinstance(said, str):
+        said = _INTRODUCED.sub("", _one_spelling(said), count=1).removesuffix(".")
     return _digest(_as_said(said), 8).hex()
+
+
+def _alone(value: object) -> object:
+    """Give the text of a value with nothing beside it; any other value as it is."""
+    found = value
+    while isinstance(found, dict | list | tuple) and len(cast("list[object]", found)) == 1:
+        # An empty field or list is something beside: it says that nothing is there any more.
+        inside = cast("dict[str, object] | list[object]", found)
+        (found,) = inside.values() if isinstance(inside, dict) else inside
+    return found if isinstance(found, str) else value
 
 
 def _texts(value: object) -> Iterable[str]:

@@ -83,7 +83,7 @@ def echoes(count: int, seed: int = 7) -> list[tuple[str, str, object]]:
         _, told, _ = _amount(choice)
         forms: list[tuple[str, object]] = [
             ("the same", told),
-            ("in a field", {"claim": told, "note": None}),
+            ("in a field", {"claim": told}),
             ("a full stop", f"{told}."),
             ("introduced", f"Indeed, {told}"),
             ("introduced", f"According to memory: {told}."),

@@ -343,6 +343,18 @@ def test_an_echo_of_what_was_just_read_is_refused_and_an_update_is_not() -> None
     assert word(decided(FACT, asked(FACT, value={"text": text}))) == "v1"
 
 
+@pytest.mark.parametrize("nothing", [None, "", []])
+def test_what_says_beside_a_told_text_that_nothing_is_there_is_an_update(nothing: object) -> None:
+    space = space_of(MemoryClass.FACT, carries=dict)
+    text = "The order of the third of May was paid by invoice and sent to the warehouse in Bern"
+    seen = told_digests({"text": text, "blocked_by": "customs"})
+    update = asked(space, value={"text": text, "blocked_by": nothing}, expect=0, seen=seen)
+    echo = asked(space, value={"blocked_by": "customs", "text": text}, expect=0, seen=seen)
+
+    assert word(decided(space, update)) == "v1"
+    assert word(decided(space, echo)) == "echo"
+
+
 def test_what_takes_the_place_of_another_value_is_no_echo() -> None:
     text = "The order of the third of May was paid by invoice and sent to the warehouse in Bern"
     seen, present = told_digests(text), stored(FACT)
