@@ -11,6 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
+from itertools import dropwhile
 from typing import Final, cast
 
 from handrail.memory.telling_words import is_telling
@@ -35,7 +36,8 @@ _QUOTES: Final = str.maketrans(
 )
 #: What may stand before a text that is only said once more. Nothing of it says anything by itself.
 _INTRODUCED: Final = re.compile(
-    r"\A(?:well|indeed|note|in short|as remembered|from memory|according to memory)[,:]\s+",
+    r"\A(?:well|indeed|note|in short|as remembered|from memory|according to memory)[,:]"
+    r"(?:[^\S\n]+|[^\S\n]*\n)",  # never what the next line begins with
     re.IGNORECASE,
 )
 _OPAQUE: Final = re.compile(r"[0-9a-f]{16,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -103,10 +105,16 @@ def _spelt(value: object) -> object:
 
 
 def _one_spelling(text: str) -> str:
-    # Lines and what they begin with stay: in code and in lists they say what belongs to what.
+    # Lines and what they begin with stay: in code and in lists they say what belongs to what. What
+    # a text's only line begins with says nothing, for there is none beside it.
     plain = unicodedata.normalize("NFC", text).translate(_QUOTES)
-    lines = (_indent(line) + " ".join(line.split()) for line in plain.splitlines())
-    return "\n".join(lines).strip()
+    kept = dropwhile(_is_blank, plain.splitlines())
+    spelt = "\n".join(_indent(line) + " ".join(line.split()) for line in kept).rstrip()
+    return spelt if "\n" in spelt else spelt.lstrip()
+
+
+def _is_blank(line: str) -> bool:
+    return not line.strip()
 
 
 def _indent(line: str) -> str:
@@ -179,7 +187,7 @@ def _echo_digest(value: object) -> str | None:
         return None
     said = _alone(value)
     if isinstance(said, str):
-        said = _INTRODUCED.sub("", _one_spelling(said), count=1).removesuffix(".")
+        said = _one_spelling(_INTRODUCED.sub("", _one_spelling(said), count=1)).removesuffix(".")
     return _digest(_as_said(said), 8).hex()
 
 

@@ -62,6 +62,12 @@ def told(*values: object) -> tuple[str, ...]:
         (TEXT, told(f"This is not true: {TEXT}"), False),
         ("Is it paid? Yes. Is it sent? No.", told("Is it paid? No. Is it sent? Yes."), False),
         ("all of:\n  one\nthe other one", told("all of:\n  one\n  the other one"), False),
+        (f"  {TEXT}\n  and", told(f"{TEXT}\n  and"), False),
+        (f"{TEXT}\n  and", told(f"  {TEXT}\n  and"), False),
+        (f"Note:\n  {TEXT}\n  and", told(f"{TEXT}\n  and"), False),
+        (f"Note:\n  {TEXT}\n  and", told(f"  {TEXT}\n  and"), True),
+        (f"Note:\n\n  {TEXT}", told(TEXT), True),
+        (f"\n \n  {TEXT}\n", told(TEXT), True),
         (TEXT, told("Something else", TEXT), True),
         (TEXT, (), False),
         (TEXT, told("Another text that shares no five words with it at all"), False),
@@ -79,6 +85,9 @@ def test_an_echo_says_nothing_new(value: object, seen: tuple[str, ...], *, echo:
 def test_the_same_is_told_from_what_differs_in_more_than_spelling() -> None:
     assert same_digest({"a": "one  text", "b": 1}) == same_digest({"b": 1, "a": "one text"})
     assert same_digest("it\u2019s  so\r\n") == same_digest("it's so")
+    assert same_digest(" \n  if a:\n  run\n") == same_digest("  if a:\n  run")
+    assert same_digest("  if a:\n  run") != same_digest("if a:\n  run")
+    assert same_digest("  one text ") == same_digest("one text")
     for one, other in (("5 mW", "5 MW"), ("10\u00b2 m", "102 m"), ("-5", "5"), ("a\n b", "a\nb")):
         assert same_digest(one) != same_digest(other)
     assert same_digest({"a": "one text"}) != same_digest({"a": "one text."})
