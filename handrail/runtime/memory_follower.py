@@ -138,8 +138,10 @@ class Follower:
             self._shut()
             self._folder.close()
 
-    def damaged(self, damage: StoreDamaged) -> None:
-        """Take note that a reader has found the file damaged; it is filled anew."""
+    def damaged(self, damage: StoreDamaged, view: View | None) -> None:
+        """Take note that a reader has found the file damaged, if its view is the one of now."""
+        if view is None or view is not self.view:
+            return
         self._damage = damage
         self.become(Freshness.LOADING)
 
@@ -164,6 +166,7 @@ class Follower:
             await self._log.settled()
             self._shut()
             self._folder.remove_damaged()
+            self._damage = None
         except BrokerUnreachable as error:
             log.warning("memory is not read", why=str(error).partition("\n")[0])
             if self.freshness is Freshness.CURRENT:
@@ -174,10 +177,11 @@ class Follower:
 
     async def _open(self) -> View:
         """Give the view that is open, or open the file, from a snapshot when there is none."""
+        if self._damage is not None:  # found in the file that is still open
+            raise self._damage
         path, settings = self.path, self._settings
-        if self.view is not None and self._damage is None and _file_number(path) == self._file:
+        if self.view is not None and _file_number(path) == self._file:
             return self.view
-        self._damage = None
         self._shut()
         now_ms = settings.clock.now_ms()
         since_ms = self._kept.since_ms(now_ms)
@@ -305,12 +309,13 @@ class Follower:
                 partial(view.index_rest, INDEXED_AT_ONCE_MAX)
             ):
                 pass
+            await self._drop_old_versions(view)
+            self._check_file()  # a reader may have found it damaged meanwhile
             self._is_indexed = True
             view.became_current(barrier.at_ms, barrier.marks)
-            await self._drop_old_versions(view)
             self._barrier, self._ask_again_s = None, now_s + BARRIER_EVERY_S
             self.become(Freshness.CURRENT)
-            self._save_sometimes(now_s)
+            self._save_sometimes(view, now_s)
         elif self.freshness is Freshness.CURRENT and now_s - barrier.asked_s > BEHIND_AFTER_S:
             self.become(Freshness.BEHIND)
 
@@ -349,7 +354,7 @@ class Follower:
             log.info("words that were forgotten are taken out once nobody reads")
         self._purge_again_s = asyncio.get_running_loop().time() + PURGE_AGAIN_S
 
-    def _save_sometimes(self, now_s: float) -> None:
+    def _save_sometimes(self, view: View, now_s: float) -> None:
         """Copy the file now and then, while following goes on."""
         last, settings = self._snapshot_s, self._settings
         if settings.folder is None or self._saving is not None:
@@ -359,17 +364,17 @@ class Follower:
         ):
             return
         self._snapshot_s, self._unsaved = now_s, 0
-        self._saving = asyncio.create_task(self._save(), name="copy the view of memory")
+        self._saving = asyncio.create_task(self._save(view), name="copy the view of memory")
         self._saving.add_done_callback(self._saved)
 
-    async def _save(self) -> None:
+    async def _save(self, view: View) -> None:
         folder, namespace = self._folder.snapshots, self._settings.namespace
         try:
-            await in_thread(partial(take_snapshot, self.path, folder, namespace))
+            await in_thread(partial(take_snapshot, view.path, folder, namespace))
         except (StoreDamaged, StoreUnusable, OSError) as error:
             log.warning("no snapshot of memory", why=str(error))
             if isinstance(error, StoreDamaged):
-                self.damaged(error)
+                self.damaged(error, view)
 
     def _saved(self, task: asyncio.Task[None]) -> None:
         del task

@@ -77,10 +77,11 @@ class MemoryView:
         Filling it is waited for, however long that takes. Raises StoreDamaged where that one is
         damaged too, and what ends the following.
         """
+        view = self._follower.view
         try:
             return await question(self.file)
         except StoreDamaged as damage:
-            self._follower.damaged(damage)
+            self._follower.damaged(damage, view)
         await self.until_current()
         return await question(self.file)
 
@@ -175,7 +176,7 @@ class MemoryView:
             return question(self._reader_of_now())
         except StoreDamaged as damage:
             # The follower sees to it; whoever asks again is answered from the new file.
-            self._follower.damaged(damage)
+            self._follower.damaged(damage, self._follower.view)
             raise self._stale(NOTHING_WRITTEN, self._settings.patience_s) from damage
 
     def _reader_of_now(self) -> Reader:

@@ -1,11 +1,146 @@
-"""Damage of the file of a view, on the in-process bus."""
+"""Damage of the file of a view, on the in-process bus, and when it is told at a bad moment."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from handrail.bus.in_process import InProcessAdmin, InProcessBus
+from handrail.bus.in_process_broker import InProcessBroker
+from handrail.errors import BrokerUnreachable
+from handrail.errors.store import StoreDamaged
+from handrail.runtime.memory_view import Freshness, MemoryView, ViewSettings
+from handrail.wire.memory import StoredRecord
 from tests.promises.ground import Ground
 from tests.promises.memory_damage import *  # noqa: F403 - every test of it is a test of this file
+from tests.promises.memory_scribe import SPACES, Scribe
+from tests.promises.memory_view import delete_view, view_of
+from tests.waiting import until
 
 
 @pytest.fixture
 def ground() -> Ground:
     return Ground.in_memory()
+
+
+def number_of(path: Path) -> int:
+    return path.stat().st_ino
+
+
+class Question:
+    """Asks something of a whole file; says of the first one that it is damaged, once it may."""
+
+    def __init__(self) -> None:
+        self.files: list[int] = []
+        self.may_say = asyncio.Event()
+        self.may_say.set()
+
+    async def __call__(self, path: Path) -> int:
+        self.files.append(number_of(path))
+        if len(self.files) == 1:
+            # So that no file gets the number of one that is gone.
+            os.link(path, path.parent.parent / "first")
+            await self.may_say.wait()
+            raise StoreDamaged(path=path, reason="planned")
+        return self.files[-1]
+
+
+async def test_a_view_that_was_found_damaged_as_it_was_filled_is_not_believed_once_it_is_full(
+    ground: Ground, tmp_path: Path
+) -> None:
+    is_opening, may_open = threading.Event(), threading.Event()
+
+    def opener(stored: StoredRecord) -> StoredRecord:
+        is_opening.set()
+        assert may_open.wait(30)
+        return stored
+
+    async with ground.bus() as bus:
+        scribe = await Scribe.begin(ground, bus)
+        await scribe.put("facts", "order/1", "x", sealed=True)
+        view = MemoryView(
+            bus, ViewSettings(ground.namespace, SPACES, tmp_path / "views", opener=opener)
+        )
+        question = Question()
+        starting = asyncio.create_task(view.start())
+        await until(is_opening.is_set)
+        asking = asyncio.create_task(view.of_file(question))
+        await until(lambda: question.files)
+        may_open.set()
+        await starting
+        first, second = question.files[0], await asking
+        await view.close()
+
+    assert first != second
+
+
+class FailingAdmin(InProcessAdmin):
+    """Cannot say once where topics end, and waits before it does not."""
+
+    def __init__(self, bus: InProcessBus) -> None:
+        super().__init__(bus)
+        self.is_asked, self.may_fail = asyncio.Event(), asyncio.Event()
+
+    async def offsets(self, topic: str) -> Mapping[int, tuple[int, int]]:
+        if not self.is_asked.is_set():
+            self.is_asked.set()
+            await self.may_fail.wait()
+            raise BrokerUnreachable(bootstrap="memory", reason="planned")
+        return await super().offsets(topic)
+
+
+class FailingBus(InProcessBus):
+    """A connection that a view follows through."""
+
+    def __init__(self, broker: InProcessBroker) -> None:
+        super().__init__(broker)
+        self.failing = FailingAdmin(self)
+
+    @property
+    def admin(self) -> InProcessAdmin:
+        return self.failing
+
+
+async def test_damage_is_not_forgotten_because_the_broker_cannot_be_reached(
+    ground: Ground, tmp_path: Path
+) -> None:
+    async with ground.bus() as bus:
+        assert isinstance(bus, InProcessBus)
+        await Scribe.begin(ground, bus)
+        failing = FailingBus(bus.broker)
+        view = MemoryView(failing, ViewSettings(ground.namespace, SPACES, tmp_path / "views"))
+        question = Question()
+        starting = asyncio.create_task(view.start())
+        await failing.failing.is_asked.wait()
+        asking = asyncio.create_task(view.of_file(question))
+        await until(lambda: question.files)
+        failing.failing.may_fail.set()
+        await starting
+        first, second = question.files[0], await asking
+        await view.close()
+
+    assert first != second
+
+
+async def test_damage_of_a_file_that_is_gone_says_nothing_of_the_one_in_its_place(
+    ground: Ground, tmp_path: Path
+) -> None:
+    async with ground.bus() as bus:
+        await Scribe.begin(ground, bus)
+        question = Question()
+        question.may_say.clear()
+        async with view_of(ground, bus, tmp_path / "views") as view:
+            asking = asyncio.create_task(view.of_file(question))
+            await until(lambda: question.files)
+            delete_view(tmp_path / "views")
+            file = tmp_path / "views" / "view-1.db"
+            await until(lambda: file.exists() and view.freshness is Freshness.CURRENT)
+            new = number_of(file)
+            os.link(file, tmp_path / "second")
+
+            question.may_say.set()
+
+            assert await asking == new
