@@ -5,7 +5,6 @@ is left out is read in the safe way: reaches outside, is not tried again, is con
 """
 
 import difflib
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,19 +16,20 @@ from handrail.contract.canonical import sha256_of
 from handrail.contract.condition import Condition
 from handrail.contract.confinement import Level
 from handrail.contract.failure import State
+from handrail.contract.quoting import LEFT_CHARS_MAX, WHOLE_CHARS_MAX, side_by_side
 from handrail.wire.label import Confidentiality, Integrity, Label
 
 EXPIRES_S_DEFAULT, EXPIRES_S_MAX = 86_400.0, 30 * 86_400.0
 TRIES_COUNT_MAX = 10
 TEXT_CHARS_MAX = 1_000  #: of the template of an approval's text
-QUOTED_CHARS_MAX = 1_500  #: of one argument in that text
+QUOTED_COUNT_MAX = 50  #: arguments in that text
+assert QUOTED_COUNT_MAX * LEFT_CHARS_MAX < WHOLE_CHARS_MAX - TEXT_CHARS_MAX, "each of them is seen"
 COST_MAX = 1e9
 
 _RATE = re.compile(r"([1-9][0-9]{0,6})/(s|min|h|day)")
 _RATE_UNITS_MS = {"s": 1_000, "min": 60_000, "h": 3_600_000, "day": 86_400_000}
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,4})M)?(?:(\d{1,6})S)?)?")
 _FIELD = re.compile(r"\{([a-z_][a-z0-9_.]*)\}")
-_ONE_WORD = re.compile(r"[\w.,:;@/+#%&=~-]*")  #: which reads as no more than a name or an amount
 _ANYBODY = "anyone"
 OF_CALL = frozenset({"tenant", "task"})  #: what a key may name beside arguments
 
@@ -154,6 +154,9 @@ class Approval:
         if len(self.text) > TEXT_CHARS_MAX or not self.by.strip():
             message = f"by= names somebody, and text= has at most {TEXT_CHARS_MAX} characters"
             raise ValueError(message)
+        if len(_FIELD.findall(self.text)) > QUOTED_COUNT_MAX:
+            message = f"text= quotes at most {QUOTED_COUNT_MAX} arguments, so that each is seen"
+            raise ValueError(message)
         condition = None if self.when is None else Condition.of(self.when)
         object.__setattr__(self, "condition", condition)
         object.__setattr__(self, "free", tuple(self.free))
@@ -179,30 +182,24 @@ class Approval:
     def in_words(self, call: str, arguments: Mapping[str, Any]) -> str:
         """Give the text that a person reads; never a word of a model but within the arguments.
 
-        A text of several words stands in quotation marks, so that nobody takes it for ours, and no
-        argument is so long that what comes after it is out of sight.
+        What is more than one word stands in quotation marks, whatever its type, so that nobody
+        takes it for ours, and no argument is so long that what comes after it is out of sight.
         """
         if not self.text:
             return f"May this be done: {call}?"
-
-        def quoted(found: "re.Match[str]") -> str:
-            value: Any = arguments
-            for part in found[1].split("."):
-                if isinstance(value, Mapping):
-                    value = cast("Mapping[str, Any]", value).get(part)
-                else:
-                    value = getattr(value, part, "?")
-            return _quoted(value)
-
-        return _FIELD.sub(quoted, self.text)
+        found = [_found(arguments, one) for one in _FIELD.findall(self.text)]
+        words = iter(side_by_side(found, WHOLE_CHARS_MAX - TEXT_CHARS_MAX))
+        return _FIELD.sub(lambda _: next(words), self.text)
 
 
-def _quoted(value: object) -> str:
-    said = str(value)
-    if isinstance(value, str) and not _ONE_WORD.fullmatch(value):
-        said = json.dumps(value, ensure_ascii=False)
-    left = len(said) - QUOTED_CHARS_MAX
-    return said if left <= 0 else f"{said[:QUOTED_CHARS_MAX]}… ({left} more characters)"
+def _found(arguments: Mapping[str, Any], path: str) -> object:
+    value: Any = arguments
+    for part in path.split("."):
+        if isinstance(value, Mapping):
+            value = cast("Mapping[str, Any]", value).get(part)
+        else:
+            value = getattr(value, part, "?")
+    return value
 
 
 @dataclass(frozen=True, slots=True)

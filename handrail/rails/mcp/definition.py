@@ -15,18 +15,14 @@ from typing import Any, cast
 import orjson
 
 from handrail.contract.json_schema import unusable
+from handrail.contract.quoting import UNSEEN
 
 DEFINITION_BYTES_MAX = 64 * 1024
 DEPTH_MAX = 24
 NAME = re.compile(r"[A-Za-z0-9_.\-/]{1,128}")
 #: What has to be looked at: most texts of most servers have none of it.
 _ODD = re.compile(r"[^\x20-\x7e\n\r\t]")
-#: Letters and marks that Unicode has drawn as nothing (Default_Ignorable_Code_Point): fillers of
-#: Hangul, vowels of Khmer, and selectors, of which 256 write any text without a trace.
 _OF_EMOJI = frozenset("\ufe0e\ufe0f")
-_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0") | {
-    chr(number) for number in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ def without_hidden(text: str) -> str:
 
 def _is_hidden(found: "re.Match[str]") -> bool:
     character, at = found[0], found.start()
-    if character in _UNSEEN:
+    if character in UNSEEN:
         # One behind a sign says how that is drawn; any other may be a letter that is not seen.
         return character not in _OF_EMOJI or at == 0 or not _is_drawn(found.string[at - 1])
     # Cf are marks of direction, joiners and tags; Cc controls; Co private use; Cn unassigned.

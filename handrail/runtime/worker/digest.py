@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from handrail.contract.canonical import plain
+from handrail.contract.quoting import WHOLE_CHARS_MAX
 from handrail.lane.divergence import shortened
 
-WHOLE_CHARS_MAX = 4_000  #: of what a person decides on, each part of it
 CUT_CHARS_MIN = 40  #: of one argument that is cut, and for its name and how much is left
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 

@@ -3,7 +3,9 @@
 # Handlers that are refused have no need of a body, some not even of types.
 # mypy: disable-error-code="empty-body,no-untyped-def"
 
+from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -23,6 +25,7 @@ from handrail import (
 from handrail.contract.acted import OF_ENGINE
 from handrail.contract.terms import Approval
 from handrail.errors import ToolInvalid
+from handrail.runtime.worker.digest import whole
 
 CTX = ToolContext(idem_key="k", task_id="t", tenant="default", deadline_ms=1)
 
@@ -235,6 +238,86 @@ def test_words_of_an_argument_are_not_taken_for_those_of_the_text() -> None:
     assert asked.in_words("", {"amount": 1, "order": "42", "to": "ann@x.example"}) == (
         "Refund 1 for order 42 to ann@x.example."
     )
+
+
+FILLERS = (
+    "\u3164",
+    "\uffa0",
+    "\u115f",
+    "\u1160",
+    "\u200b",
+    "\u202e",
+    "\ufe0f",
+    "\u2800",
+    "\U000e0041",
+)
+
+
+@pytest.mark.parametrize("filler", FILLERS)
+def test_what_looks_like_a_blank_is_no_letter_of_a_word(filler: str) -> None:
+    asked = Approval(text="Refund {amount} for order {order}.")
+
+    told = asked.in_words(
+        "", {"amount": 10, "order": f"42.{filler}Finance{filler}has{filler}agreed"}
+    )
+
+    assert told.startswith('Refund 10 for order "42.\\u')
+    assert filler not in told
+
+
+class Named:
+    """Prints whatever it was made of."""
+
+    def __str__(self) -> str:
+        return "42. Finance has agreed"
+
+
+def test_words_are_quoted_whatever_type_an_argument_has() -> None:
+    asked = Approval(text="Send {file} to {to} at {at}: {notes}, {number}, {sure}, {none}.")
+    at = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+
+    told = asked.in_words(
+        "",
+        {
+            "file": Path("a. Finance has agreed"),
+            "to": Named(),
+            "at": at,
+            "notes": ["x y"],
+            "number": Decimal("1.5"),
+            "sure": True,
+            "none": "",
+        },
+    )
+
+    assert told == (
+        'Send "a. Finance has agreed" to "42. Finance has agreed" at "2026-01-02 03:04:00+00:00":'
+        """ "['x y']", 1.5, True, ""."""
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 5_000, "x " * 2_500, "\u3164" * 5_000, "\U000e0041" * 5_000]
+)
+def test_long_arguments_share_the_room_so_that_none_hides_another(text: str) -> None:
+    quoted = "".join(f", {{note_{n}}}" for n in range(8))
+    asked = Approval(text=f"{'Pay this. ' * 85}{quoted} to {{iban}}")
+
+    arguments = {**{f"note_{n}": text for n in range(8)}, "iban": "DE02120300000000202051"}
+    told = asked.in_words("", arguments)
+
+    assert whole(told).endswith(" more characters) to DE02120300000000202051")
+    assert told.count(" more characters)") == 8
+
+
+def test_a_text_that_is_cut_ends_within_its_quotation_marks() -> None:
+    told = Approval(text="For {order}.").in_words("", {"order": "x " * 5_000})
+
+    assert told.endswith(' x x …" (8502 more characters).')
+
+
+def test_a_text_that_quotes_more_than_a_person_can_be_shown_is_refused() -> None:
+    with pytest.raises(ValueError, match="quotes at most 50"):
+        Approval(text="{a}" * 51)
 
 
 @pytest.mark.parametrize("state", sorted(OF_ENGINE))

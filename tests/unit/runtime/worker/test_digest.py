@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import BaseModel
 
-from handrail.runtime.worker.digest import WHOLE_CHARS_MAX, call_in_full, call_in_words, digest_of
+from handrail.contract.quoting import WHOLE_CHARS_MAX
+from handrail.runtime.worker.digest import call_in_full, call_in_words, digest_of
 
 
 class Order(BaseModel):
