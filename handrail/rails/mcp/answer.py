@@ -170,7 +170,7 @@ def read_result(pinned: Definition, raw: Mapping[str, Any], bytes_max: int) -> A
         if wrong := foreign_misfit(pinned.output_schema, structured):
             raise Ended(Ending.MALFORMED, wrong)
     value = structured if structured is not None else [_plain(block) for block in content]
-    return Answer(ending=Ending.DONE, result=orjson.dumps(_visible(value)))
+    return Answer(ending=Ending.DONE, result=orjson.dumps(visible(value)))
 
 
 def _blocks(content: object) -> list[Mapping[str, Any]] | None:
@@ -197,13 +197,13 @@ def _texts(content: list[Mapping[str, Any]]) -> str:
     return " ".join(str(block["text"]) for block in content if block.get("type") == "text")
 
 
-def _visible(value: Any) -> Any:  # noqa: ANN401  any JSON value
+def visible(value: Any) -> Any:  # noqa: ANN401  any JSON value
     """Take out of every text what nobody sees: words that only a model would read."""
     if isinstance(value, str):
         return without_hidden(value)
     if isinstance(value, Mapping):
         inside = cast("Mapping[str, Any]", value)
-        return {without_hidden(name): _visible(one) for name, one in inside.items()}
+        return {without_hidden(name): visible(one) for name, one in inside.items()}
     if isinstance(value, list):
-        return [_visible(one) for one in cast("list[object]", value)]
+        return [visible(one) for one in cast("list[object]", value)]
     return value

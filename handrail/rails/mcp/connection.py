@@ -8,26 +8,28 @@ Checked against mcp 2.3, which speaks 2026-07-28 and, by the older handshake, 20
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar, cast
 
+import orjson
 from mcp import Client, InputRequiredRoundsExceededError, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, Implementation, ListToolsResult
 from pydantic import ValidationError
 
-from handrail.contract.cleared import cleared_values, cleared_words, unsendable
+from handrail.contract.cleared import cleared, cleared_values, unsendable
 from handrail.errors.egress import EgressRefused
 from handrail.errors.mcp import McpServerAway, McpToolsInvalid
 from handrail.rails.mcp.answer import Ended
 from handrail.rails.mcp.child_stdio import Started, child_stdio
-from handrail.rails.mcp.definition import Definition
+from handrail.rails.mcp.definition import DEFINITION_BYTES_MAX, Definition
 from handrail.rails.mcp.ending import CLIENT_ERROR_MIN, Ending, ending_of
 from handrail.rails.mcp.exchange import Exchange, context_of
 from handrail.rails.mcp.guarded_http import guarded_client
-from handrail.rails.mcp.held import secrets_of, token_of
+from handrail.rails.mcp.held import secrets_of, token_of, values_without, words_without
+from handrail.rails.mcp.sdk_lines import silence_sdk
 from handrail.rails.mcp.server import McpServer
 
 R = TypeVar("R")
@@ -40,6 +42,8 @@ LIST_BYTES_MAX = 8 << 20
 END_S = 10.0
 ENDED: Final = "the connection has ended"
 ENDED_BY_SDK: Final = "Connection closed"  #: the words of mcp 2.3 for the same
+
+silence_sdk()
 
 
 class _Client(Client):
@@ -197,7 +201,8 @@ class Connection:
                 page = await self._asked(_list_at(cursor), max(0.0, over_s - loop.time()))
             except Ended as error:
                 raise self._unlisted(error) from error
-            found += [_definition(tool, self._secrets) for tool in page.tools]
+            # They may be long, and nobody else waits for it.
+            found += await asyncio.to_thread(_definitions, page.tools, self._secrets)
             if len(found) > TOOLS_MAX:
                 break
             cursor = page.next_cursor
@@ -231,13 +236,21 @@ class Connection:
         answered = await self._asked(ask, self._server.timeout_s)
         raw: dict[str, Any] = answered.model_dump(mode="json", by_alias=True, exclude_none=True)
         # It may be long, and nobody else waits for it.
-        return cast("dict[str, Any]", await asyncio.to_thread(cleared_values, raw, self._secrets))
+        return await asyncio.to_thread(self._kept, raw)
+
+    def _kept(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """Give a result as it may be kept; one that is too long is refused first. Raises Ended."""
+        bytes_max = self._server.result_bytes_max
+        # The words of a failure are cut, and it never says that the tool has acted.
+        if raw.get("isError") is not True and (_bytes_count(raw) or 0) > bytes_max:
+            raise Ended(Ending.TOO_LARGE, bytes_max)
+        return values_without(raw, self._secrets)
 
     async def _asked(self, ask: Callable[[Client], Coroutine[Any, Any, R]], within_s: float) -> R:
         try:
             return await self._sent(ask, within_s)
         except Ended as ended:
-            fact = cleared_words(str(ended.fact), self._secrets)
+            fact = words_without(str(ended.fact), self._secrets)
             if fact == str(ended.fact):
                 raise
             # Its cause says the same, and logs print causes.
@@ -330,6 +343,18 @@ def _list_at(cursor: str | None) -> Callable[[Client], Coroutine[Any, Any, ListT
     return lambda client: client.list_tools(cursor=cursor)
 
 
+def _bytes_count(value: object) -> int | None:
+    """Give how long a value is as JSON; None for one that no journal could keep."""
+    try:
+        return len(orjson.dumps(value))
+    except orjson.JSONEncodeError:
+        return None
+
+
+def _definitions(tools: Sequence[Any], secrets: Mapping[str, str]) -> list[Definition]:
+    return [_definition(tool, secrets) for tool in tools]
+
+
 def _definition(tool: Any, secrets: Mapping[str, str]) -> Definition:  # noqa: ANN401  a model of the SDK
     annotations = tool.annotations
     offered = {
@@ -342,6 +367,10 @@ def _definition(tool: Any, secrets: Mapping[str, str]) -> Definition:  # noqa: A
         if annotations is None
         else annotations.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
+    if (_bytes_count(offered) or 0) > DEFINITION_BYTES_MAX:
+        # No approval helps it: that it is too long is all that is kept of what it says.
+        blank = " " * DEFINITION_BYTES_MAX
+        return Definition(cleared(tool.name, secrets), None, blank, {}, None, None)
     return Definition(**cleared_values(offered, secrets))
 
 
@@ -353,4 +382,4 @@ def _in_words(error: BaseException, secrets: Mapping[str, str]) -> str:
     if isinstance(error, EgressRefused):
         return f"{error.what} {error.why}".rstrip(".")
     # What is cut off before it is cleared may be a part of a secret.
-    return f"{type(error).__name__}: {cleared_words(str(error), secrets)[:300]}".rstrip(".: ")
+    return f"{type(error).__name__}: {words_without(str(error), secrets)[:300]}".rstrip(".: ")

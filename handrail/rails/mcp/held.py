@@ -1,21 +1,34 @@
 """What an MCP server is given that nobody else may read, so that it is found in what it says.
 
-A server may say its token, or what it was started with, in a result as in an error. What it is
-given is taken for a secret unless it is short, is a variable that every process has, or the
-operator has said that it is none.
+A server may say its token, or what it was started with, in a result as in an error. A variable is
+taken for a secret when its name says so or its value holds a password, unless it is short, every
+process has it, or the operator has said that it is none. What a server says is cleared as it will
+be read: once what nobody sees in it is taken out.
 """
 
 import os
+import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final, cast
+from urllib.parse import unquote
 
-from handrail.contract.cleared import as_read
+from handrail.contract.cleared import as_read, cleared_values, cleared_words
+from handrail.rails.mcp.answer import visible
+from handrail.rails.mcp.definition import without_hidden
 from handrail.rails.mcp.server import McpServer
+from handrail.rails.secrets import longest_form
 
 VARIABLE_CHARS_MIN: Final = 8  #: a shorter variable is a word like others, such as `true`
+LOOKED_AT_CHARS: Final = 256 * 1024  #: of the words of an error; less than 1 KiB is shown
 USUAL: Final = frozenset(
-    {"HOME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "TERM", "TMPDIR", "TZ", "USER"}
+    {"HOME", "LANG", "LOGNAME", "OLDPWD", "PATH", "PWD", "SHELL", "TERM", "TMPDIR", "TZ", "USER"}
 )
+#: What the name of a secret has a part that ends in, as in `GITHUB_TOKEN` and `PGPASSWORD`.
+_SECRET: Final = re.compile(
+    "(?:TOKEN|KEY|SECRET|PASS|PASSWORD|PASSWD|PASSPHRASE|PWD|PW|CREDENTIAL|CRED|AUTH|AUTHORIZATION"
+    "|COOKIE|BEARER|JWT|PAT|DSN|SIGNATURE|SALT)S?$"
+)
+_PASSWORD_IN_URL: Final = re.compile(r"://[^/@\s]*:([^/\s]+)@")
 
 
 def token_of(server: McpServer, environment: Mapping[str, str] = os.environ) -> str:
@@ -24,10 +37,36 @@ def token_of(server: McpServer, environment: Mapping[str, str] = os.environ) -> 
 
 
 def secrets_of(server: McpServer, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Give what it is told and nobody else may read, by variable."""
-    kept = [name for name in server.env if name not in USUAL and name not in server.env_shown]
-    given = {name: as_read(environment.get(name, "")) for name in kept}
-    found = {name: value for name, value in given.items() if len(value) >= VARIABLE_CHARS_MIN}
+    """Give what it is told and nobody else may read, by variable, and passwords of its URLs."""
+    found: dict[str, str] = {}
+    for name in server.env:
+        value = as_read(environment.get(name, ""))
+        if name in USUAL or name in server.env_shown or len(value) < VARIABLE_CHARS_MIN:
+            continue
+        within = _PASSWORD_IN_URL.search(value)
+        if within or _says_secret(name):
+            found[name] = value
+        if within and len(password := unquote(within[1])) >= VARIABLE_CHARS_MIN:
+            found[f"{name} password"] = password
     if server.token_env and (token := token_of(server, environment)):
         found[server.token_env] = token
     return found
+
+
+def _says_secret(name: str) -> bool:
+    return any(_SECRET.search(part) for part in re.split(r"[^A-Z]+", name.upper()))
+
+
+def words_without(said: str, secrets: Mapping[str, str]) -> str:
+    """Give the words of a server in an error, visible and cleared; of long ones the beginning."""
+    seen = without_hidden(said[:LOOKED_AT_CHARS])
+    clear = cleared_words(seen, secrets)
+    if len(said) <= LOOKED_AT_CHARS:
+        return clear
+    # A secret that is cut off is no longer found; its part at the end goes too.
+    return clear[: max(0, len(clear) - longest_form(secrets))]
+
+
+def values_without(value: dict[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+    """Give a result, visible and cleared. It may be long: to be called in a thread."""
+    return cast("dict[str, Any]", cleared_values(visible(value), secrets))

@@ -15,12 +15,16 @@ from handrail.rails.mcp.answer import Answer
 from handrail.rails.mcp.ending import Ending
 from handrail.rails.mcp.held import secrets_of
 from handrail.rails.mcp.server import McpServer, read_servers
-from handrail.rails.mcp.tools import McpTools
+from handrail.rails.mcp.standing import Standing
+from handrail.rails.mcp.tools import McpTools, ServerTools
 from tests.mcp_servers import wayward as own
+from tests.mcp_servers.rawhttp import RawHttp, response
+from tests.mcp_servers.rawhttp import running as raw_running
 from tests.mcp_servers.wayward import Wayward, warm, weather
 from tests.unit.rails.mcp.test_servers import CRUDE, NAME, PARIS, approved
 
 TOKEN = "token-4d1f8e0a"
+HIDDEN = TOKEN.replace("-", "-\u200b")
 
 
 @pytest.fixture
@@ -132,6 +136,122 @@ def test_what_every_process_has_and_what_is_a_word_like_others_is_no_secret() ->
     environment = {"HOME": "/srv/ada-of-the-house", "DEBUG": "true", "SKY_KEY": f"{TOKEN}\n"}
 
     assert secrets_of(server, environment) == {"SKY_KEY": TOKEN}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("PGPASSWORD", "hunter22-a", {"PGPASSWORD": "hunter22-a"}),
+        ("MYSQL_PWD", "hunter22-a", {"MYSQL_PWD": "hunter22-a"}),
+        ("github_token", "hunter22-a", {"github_token": "hunter22-a"}),
+        ("OPENAI_API_KEY2", "hunter22-a", {"OPENAI_API_KEY2": "hunter22-a"}),
+        ("AWS_ACCESS_KEY_ID", "hunter22-a", {"AWS_ACCESS_KEY_ID": "hunter22-a"}),
+        ("GCP_CREDENTIALS", "hunter22-a", {"GCP_CREDENTIALS": "hunter22-a"}),
+        ("SESSION_COOKIE", "hunter22-a", {"SESSION_COOKIE": "hunter22-a"}),
+        ("NPM_AUTH", "hunter22-a", {"NPM_AUTH": "hunter22-a"}),
+        ("PGHOST", "localhost", {}),
+        ("PGUSER", "postgres", {}),
+        ("NODE_ENV", "production", {}),
+        ("AUTHOR_NAME", "Ada Lovelace", {}),
+        ("TOKENIZER_FOLDER", "/srv/words", {}),
+        ("MAX_TOKENS", "4096", {}),
+        ("OLDPWD", "/srv/words", {}),
+        ("BASE_URL", "https://a.example:8443/b@c", {}),
+        (
+            "DATABASE_URL",
+            "postgres://ada:hunter%2322@db/x",
+            {
+                "DATABASE_URL": "postgres://ada:hunter%2322@db/x",
+                "DATABASE_URL password": "hunter#22",
+            },
+        ),
+    ],
+)
+def test_a_variable_is_a_secret_by_its_name_or_by_a_password_in_its_url(
+    name: str, value: str, found: dict[str, str]
+) -> None:
+    server = read_servers({"sky": {"command": ["x"], "env": [name]}})["sky"]
+
+    assert secrets_of(server, {name: value}) == found
+
+
+async def test_a_variable_that_is_no_secret_is_read_in_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NODE_ENV", "production")
+    command = [sys.executable, "-S", str(CRUDE), "tells"]
+    server = read_servers({"sky": {"command": command, "env": ["NODE_ENV"]}})["sky"]
+
+    told = await called(server, tmp_path, "sky_echo", b'{"text": "NODE_ENV"}')
+
+    assert orjson.loads(told.result) == [{"type": "text", "text": "beside production"}]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        text(f"you are {HIDDEN}").model_copy(update={"structured_content": {"degrees": 1}}),
+        text(f"invalid key {HIDDEN}").model_copy(update={"is_error": True}),
+        MCPError(code=-32000, message=f"invalid key {HIDDEN}"),
+        MCPError(code=-32000, message="key " + "\u200b" * 270_000 + TOKEN),
+    ],
+    ids=["result", "failure", "error", "long error"],
+)
+async def test_a_token_between_whose_letters_nobody_sees_others_is_taken_out(
+    sky: Wayward, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    monkeypatch.setenv("SKY_TOKEN", TOKEN)
+    sky.tools = [weather().model_copy(update={"output_schema": None})]
+    if isinstance(answer, types.CallToolResult):
+        answer = answer.model_copy(update={"structured_content": None})
+    sky.answer = answer
+
+    told = await called(with_token(sky), tmp_path, NAME, PARIS)
+
+    assert TOKEN not in repr(told)
+
+
+async def test_a_definition_that_is_too_long_is_told_and_none_of_its_words_are_kept(
+    sky: Wayward, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKY_TOKEN", TOKEN)
+    wide = {"type": "object", "properties": {"a": {"enum": ["a"] * 100_000}}}
+    update = {"description": f"For {TOKEN}.", "input_schema": wide}
+    sky.tools = [weather().model_copy(update=update)]
+    one = ServerTools(with_token(sky), tmp_path, {})
+
+    (judged,) = await one.judged()
+    await one.close()
+
+    assert judged.standing is Standing.UNUSABLE
+    assert "longer than" in judged.detail
+    assert judged.offered is not None
+    assert not judged.offered.description.strip()
+
+
+async def test_a_result_that_is_too_long_is_refused_before_it_is_looked_into(
+    sky: Wayward, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKY_TOKEN", "x" * 100)
+    sky.answer = text("x" * 300_000)
+
+    told = await called(with_token(sky), tmp_path, NAME, PARIS)
+
+    # Cleared, it would be short enough.
+    assert told.ending is Ending.TOO_LARGE
+
+
+async def test_no_log_line_of_the_sdk_repeats_what_a_server_has_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SKY_TOKEN", TOKEN)
+    said = f"token {TOKEN} is not known".encode()
+    async with raw_running(RawHttp({"initialize": lambda _: response(said)})) as raw:
+        table = {"url": raw.url, "token_env": "SKY_TOKEN", "spec": "2025-11-25", "start_s": 5}
+        async with McpTools(read_servers({"sky": table}), tmp_path, {}) as tools:
+            await tools.call(NAME, PARIS)
+
+    assert TOKEN not in caplog.text
 
 
 def test_a_variable_that_is_shown_and_not_given_is_told() -> None:
