@@ -88,12 +88,13 @@ LAYOUTS: Final = (
 TABLES: Final = ("position", "seen", "taken", "scope", "record", "version", "hold")
 
 
-def opened_beside(path: Path) -> Database:
+def opened_beside(path: Path, *, checks_log: bool = True) -> Database:
     """Open a view's file beside whoever fills it. Raises StoreDamaged, and StoreUnusable.
 
     One that is damaged is left to them: set aside, it would lie where no forgetting reaches it.
+    `checks_log` looks through all of its log, which is not for the event loop.
     """
-    return Database.open(path, LAYOUTS, is_precious=True, checks_pages=True)
+    return Database.beside(path, LAYOUTS, checks_log=checks_log)
 
 
 def clean_deletes(database: Database) -> Database:

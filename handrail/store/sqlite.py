@@ -17,6 +17,7 @@ import apsw
 import structlog
 
 from handrail.errors.store import StoreDamaged, StoreTooNew, StoreUnusable
+from handrail.store.aside import move_aside
 from handrail.store.page_checksums import (
     IS_COMPARED,
     RESERVED_BYTES,
@@ -31,9 +32,8 @@ Value = str | bytes | int | float | None
 Row = tuple[Value, ...]
 
 BUSY_WAIT_MS = 10_000  #: how long a writer waits for another before it gives up
-ASIDE_COUNT_MAX = 100  #: damaged files kept beside the living one; the oldest name is used again
 
-_SIDES: Final = ("-wal", "-shm")  # SQLite 3.54: the files beside a database in WAL mode
+_LOG_TRIES: Final = 3  #: it may begin anew between two looks, which takes hundreds of commits
 _DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError)
 
 
@@ -60,6 +60,10 @@ class _Connection(Protocol):
         self, databasename: str, sourceconnection: "_Connection", sourcedatabasename: str
     ) -> "apsw.Backup":
         """Begin to write another one's pages over all that is here."""
+        ...
+
+    def config(self, op: int, *args: int) -> int:
+        """Set an option of the connection."""
         ...
 
     def set_busy_timeout(self, milliseconds: int) -> None:
@@ -118,15 +122,36 @@ class Database:
             if is_precious:
                 raise
             # Another process may have found the same and put a new file in its place already.
-            aside = _move_aside(path) if _file_number(path) == file else None
+            aside = move_aside(path) if _file_number(path) == file else None
             log.warning("damaged file moved aside", file=str(path), to=str(aside), why=damage.why)
         database = cls._opened(path, migrations, busy_wait_ms, checks_pages=checks_pages)
         database.moved_aside = aside
         return database
 
     @classmethod
+    def beside(
+        cls, path: Path, migrations: Sequence[str], *, checks_log: bool = True
+    ) -> "Database":
+        """Open a file that `checks_pages` beside whoever else may write to it.
+
+        What is damaged, and the log, are left to them, also when this is closed last. Raises
+        `StoreDamaged`; for a log that is not as it was written unless `checks_log` is off.
+        """
+        _make_folder(path)
+        return cls._opened(
+            path, migrations, BUSY_WAIT_MS, checks_pages=True, is_beside=True, checks_log=checks_log
+        )
+
+    @classmethod
     def _opened(
-        cls, path: Path, migrations: Sequence[str], busy_wait_ms: int, *, checks_pages: bool
+        cls,
+        path: Path,
+        migrations: Sequence[str],
+        busy_wait_ms: int,
+        *,
+        checks_pages: bool,
+        is_beside: bool = False,
+        checks_log: bool = False,
     ) -> "Database":
         with _Border(path):
             if checks_pages:
@@ -139,11 +164,17 @@ class Database:
         try:
             with _Border(path):
                 connection.set_busy_timeout(busy_wait_ms)
+                if is_beside:
+                    # SQLite 3.54: whoever closes last would bring in what can be read of the log,
+                    # delete it, and leave no trace of what could not.
+                    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                 if checks_pages:
                     connection.reserve_bytes("main", RESERVED_BYTES)
                 connection.execute("PRAGMA journal_mode = wal")
                 connection.execute("PRAGMA synchronous = normal")
             database._check_pages()
+            if checks_log:
+                database.check_log()
             database._migrate(migrations)
         except BaseException:
             connection.close(force=True)
@@ -163,7 +194,7 @@ class Database:
         """Close this file, move it aside as damaged, and open an empty one in its place."""
         assert self.path is not None, "a scratch database has no file to move"
         self.close()
-        aside = _move_aside(self.path)
+        aside = move_aside(self.path)
         log.warning("damaged file moved aside", file=str(self.path), to=str(aside))
         database = Database.open(self.path, migrations)
         database.moved_aside = aside
@@ -256,17 +287,20 @@ class Database:
         """Raise StoreDamaged where the log holds commits behind a page that cannot be read.
 
         Some of what they have written may be in the file already, and some not. For whoever has
-        just opened a file, before anybody writes.
+        just opened a file, before writing to it; others may write meanwhile.
         """
         assert self.path is not None, "a scratch database has no log"
-        pages, page_bytes = (
-            self.rows("PRAGMA wal_checkpoint(NOOP)")[0][1],
-            self.rows("PRAGMA page_size")[0][0],
-        )
-        assert isinstance(pages, int)
+        page_bytes = self.rows("PRAGMA page_size")[0][0]
         assert isinstance(page_bytes, int)
-        if commits_in_log(self.path, page_bytes) > max(pages, 0):
-            raise StoreDamaged(path=self.path, reason="its log is not as it was written")
+        for number in range(_LOG_TRIES):
+            # Whoever commits writes to the log first, and says so to others a moment later.
+            with self.transaction() if number else contextlib.nullcontext():
+                commits = commits_in_log(self.path, page_bytes)
+            pages = self.rows("PRAGMA wal_checkpoint(NOOP)")[0][1]
+            assert isinstance(pages, int)
+            if commits <= max(pages, 0):
+                return
+        raise StoreDamaged(path=self.path, reason="its log is not as it was written")
 
     def copy_to(self, path: Path) -> None:
         """Copy the file page by page as it is now, whoever writes meanwhile, into one not there."""
@@ -361,20 +395,3 @@ def _file_number(path: Path) -> int | None:
         return path.stat().st_ino
     except FileNotFoundError:
         return None
-
-
-def _move_aside(path: Path) -> Path:
-    """Rename a damaged file and what lies beside it."""
-    number = next(
-        (n for n in range(1, ASIDE_COUNT_MAX) if not _aside(path, n).exists()), ASIDE_COUNT_MAX
-    )
-    aside = _aside(path, number)
-    # The log of the damaged file goes first: were it left, it would be taken for that of the new.
-    for side in (*_SIDES, ""):
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{path}{side}").replace(f"{aside}{side}")
-    return aside
-
-
-def _aside(path: Path, number: int) -> Path:
-    return path.with_name(f"{path.name}.damaged-{number}")

@@ -200,3 +200,29 @@ def test_after_a_bit_flipped_an_answer_is_the_right_one_or_damage_which_filling_
         if DAMAGE in told.values():
             remove(path)
             assert asked_after(path, records) == truth, f"filled anew after {where}"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whoever_looks_into_a_file_whose_process_was_killed_leaves_its_log_as_it_is(
+    whole: tuple[list[Record], Path, Answers], tmp_path: Path, seed: int
+) -> None:
+    records, left, truth = whole
+    path, log = tmp_path / "v.db", tmp_path / "v.db-wal"
+    copied(left, path)
+    flip_in_log(log, random.Random(seed))
+    before = log.read_bytes() if log.exists() else b""
+
+    found = or_damage(lambda: sorted(every_version(path), key=repr))
+    or_damage(lambda: Reader(path).close())
+
+    assert found in (truth["versions"], DAMAGE)
+    assert (log.read_bytes() if log.exists() else b"") == before
+    told = asked_after(path, records)
+    assert not {name for name in EVERY_NAME if told[name] not in (truth[name], DAMAGE)}
+
+
+def flip_in_log(log: Path, dice: random.Random) -> None:
+    if log.exists():
+        content = bytearray(log.read_bytes())
+        content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
+        log.write_bytes(content)

@@ -1,6 +1,7 @@
 """A page that is not as it was written is damage, wherever in a file or its log it lies."""
 
 import random
+import threading
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,38 @@ def test_a_log_that_holds_commits_behind_what_cannot_be_read_is_damage(
         database.check_log()
 
     database.close()
+
+
+def test_the_log_of_a_file_that_others_write_to_meanwhile_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "n.db"
+    writer = filled(path, 60)
+    is_over = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not is_over.is_set():
+            number += 1
+            writer.execute("UPDATE note SET text = ? WHERE id = ?", (f"newer {number}", number % 9))
+
+    writing = threading.Thread(target=write, name="writer of a test")
+    writing.start()
+    try:
+        for _ in range(200):
+            Database.beside(path, LAYOUT).close()
+    finally:
+        is_over.set()
+        writing.join()
+    writer.close()
+
+
+def test_who_opens_a_file_beside_others_leaves_a_log_that_cannot_be_read(tmp_path: Path) -> None:
+    path = left_by_a_killed_process(tmp_path)
+    log = Path(f"{path}-wal")
+    flip(log, 3_000, 1)
+    before = log.read_bytes()
+
+    with pytest.raises(StoreDamaged):
+        Database.beside(path, LAYOUT)
+    Database.beside(path, LAYOUT, checks_log=False).close()
+
+    assert log.read_bytes() == before

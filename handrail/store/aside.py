@@ -1,0 +1,26 @@
+"""Sets damaged files aside, so that whoever wants to can look at them."""
+
+import contextlib
+from pathlib import Path
+from typing import Final
+
+ASIDE_COUNT_MAX: Final = 100  #: kept beside the living one; the oldest name is used again
+
+_SIDES: Final = ("-wal", "-shm")  # SQLite 3.54: the files beside a database in WAL mode
+
+
+def move_aside(path: Path) -> Path:
+    """Rename a damaged file and what lies beside it."""
+    number = next(
+        (n for n in range(1, ASIDE_COUNT_MAX) if not _aside(path, n).exists()), ASIDE_COUNT_MAX
+    )
+    aside = _aside(path, number)
+    # The log of the damaged file goes first: were it left, it would be taken for that of the new.
+    for side in (*_SIDES, ""):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{side}").replace(f"{aside}{side}")
+    return aside
+
+
+def _aside(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.damaged-{number}")
