@@ -62,6 +62,7 @@ class KafkaBus:
         self._sender: KafkaSender | None = None
         self._readers: list[Any] = []
         self._lent: set[Any] = set()
+        self._stopping: set[asyncio.Task[None]] = set()  # readers that are on their way out
         self._handed_out: list[KafkaLaneProducer | KafkaGroupConsumer | KafkaTail] = []
         self._reader_places = asyncio.Semaphore(READERS_COUNT_MAX)
         self._partition_counts: dict[str, int] = {}
@@ -82,7 +83,8 @@ class KafkaBus:
         handed_out, self._handed_out = self._handed_out, []
         await asyncio.gather(*(one.close() for one in handed_out), return_exceptions=True)
         readers, self._readers, self._lent = [*self._readers, *self._lent], [], set()
-        await asyncio.gather(*(_stop(reader) for reader in readers), return_exceptions=True)
+        stopping = (*self._stopping, *(_stop(reader) for reader in readers))
+        await asyncio.gather(*stopping, return_exceptions=True)
         if self._sender is not None:
             await self._sender.close()
         await self._admin.close()
@@ -210,7 +212,7 @@ class KafkaBus:
                 yield reader
             except (KafkaError, OSError) as error:
                 if reader is not None:
-                    await _stop(reader)
+                    await self._stop(reader)
                 raise BrokerUnreachable(bootstrap=self.bootstrap, reason=_reason(error)) from error
             except GeneratorExit:
                 # Whoever read has enough; the reader itself is as good as before.
@@ -219,12 +221,19 @@ class KafkaBus:
                 raise
             except BaseException:
                 if reader is not None:
-                    await _stop(reader)
+                    await self._stop(reader)
                 raise
             else:
                 self._readers.append(reader)
             finally:
                 self._lent.discard(reader)
+
+    async def _stop(self, reader: Any) -> None:
+        """Stop one; it goes on when whoever waits for it is cancelled, and `close` waits for it."""
+        stopping = asyncio.create_task(_stop(reader))
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
+        await asyncio.shield(stopping)
 
 
 async def _stop(reader: Any) -> None:

@@ -34,3 +34,31 @@ async def test_a_read_that_is_broken_off_at_any_moment_ends_at_once(broker: str)
         assert ended, "a reader waits for ever"
 
     await asyncio.wait_for(bus.close(), timeout=10)
+
+
+async def test_a_read_that_is_broken_off_twice_leaves_nothing_behind_a_closed_bus(
+    broker: str,
+) -> None:
+    topic = f"t{uuid.uuid4().hex[:8]}"
+    where = TopicPartition(topic, 0)
+    bus = KafkaBus(Connection(broker, "PLAINTEXT"))
+    await bus.start()
+    await bus.admin.create([TopicSpec(topic, 1)])
+    await bus.sender().send(Outgoing(topic, b"k", b"v"))
+    before = asyncio.all_tasks()
+    seen = asyncio.Event()
+
+    async def read() -> None:
+        async for _ in bus.fetch(where, 0, 1_000):
+            seen.set()
+
+    reading = asyncio.create_task(read())
+    await seen.wait()
+    for _ in range(3):
+        reading.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait([reading])
+    await bus.close()
+
+    left = [one for one in asyncio.all_tasks() - before if not one.done()]
+    assert left == []
