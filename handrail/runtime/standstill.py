@@ -9,7 +9,8 @@ doubled by it; that is what the lanes are for.
 A thread watches. It counts its own turns and no time, so that a process that was frozen, or a
 machine that slept, has not stood still. Code of C that keeps the interpreter to itself, such as a
 regular expression, leaves no turn to a thread: then the interpreter's own watchdog ends the process
-somewhat later, and shows all stacks, but no words of ours.
+somewhat later, and shows all stacks, but no words of ours. That one counts time: a process that was
+frozen for longer may be ended as it thaws.
 """
 
 import asyncio
