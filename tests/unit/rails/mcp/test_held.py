@@ -13,7 +13,7 @@ from mcp import MCPError
 from handrail.errors import SettingWrong
 from handrail.rails.mcp.answer import Answer
 from handrail.rails.mcp.ending import Ending
-from handrail.rails.mcp.held import secrets_of
+from handrail.rails.mcp.held import LOOKED_AT_CHARS, secrets_of
 from handrail.rails.mcp.server import McpServer, read_servers
 from handrail.rails.mcp.standing import Standing
 from handrail.rails.mcp.tools import McpTools, ServerTools
@@ -193,9 +193,9 @@ async def test_a_variable_that_is_no_secret_is_read_in_results(
         text(f"you are {HIDDEN}").model_copy(update={"structured_content": {"degrees": 1}}),
         text(f"invalid key {HIDDEN}").model_copy(update={"is_error": True}),
         MCPError(code=-32000, message=f"invalid key {HIDDEN}"),
-        MCPError(code=-32000, message="key " + "\u200b" * 270_000 + TOKEN),
+        MCPError(code=-32000, message="\u200b" * (LOOKED_AT_CHARS - len(TOKEN) // 2) + TOKEN),
     ],
-    ids=["result", "failure", "error", "long error"],
+    ids=["result", "failure", "error", "one that is cut in it"],
 )
 async def test_a_token_between_whose_letters_nobody_sees_others_is_taken_out(
     sky: Wayward, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Any
@@ -208,7 +208,7 @@ async def test_a_token_between_whose_letters_nobody_sees_others_is_taken_out(
 
     told = await called(with_token(sky), tmp_path, NAME, PARIS)
 
-    assert TOKEN not in repr(told)
+    assert TOKEN[: len(TOKEN) // 2] not in repr(told)
 
 
 async def test_a_definition_that_is_too_long_is_told_and_none_of_its_words_are_kept(

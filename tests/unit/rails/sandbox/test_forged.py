@@ -1,36 +1,15 @@
 """What a body writes on the engine's socket is believed nothing of what only the engine can say."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import orjson
 import pytest
-import pytest_asyncio
 
 from handrail.contract.confinement import Level, Limits
 from handrail.contract.failure import State
 from handrail.rails.sandbox import frames
-from handrail.rails.sandbox.means import holds
 from handrail.rails.sandbox.outcome import Ending
-from handrail.rails.sandbox.sandbox import Call, Proof, Sandbox, Setting
-
-SETTING = Setting(opens="tests.unit.rails.sandbox.bodies:opens", project=Path(__file__).parent)
+from handrail.rails.sandbox.sandbox import Call, Sandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def sandbox() -> AsyncIterator[Sandbox]:
-    """A sandbox that trusts the machine."""
-    async with Sandbox(SETTING) as made:
-        made.trust(Proof(holds(made.machine)))
-        yield made
-
-
-@pytest.fixture
-def best(sandbox: Sandbox) -> Level:
-    """The firmest level that this machine's means are enough for."""
-    return holds(sandbox.machine)
 
 
 @pytest.mark.parametrize(

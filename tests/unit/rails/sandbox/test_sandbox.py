@@ -8,44 +8,29 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import orjson
 import pytest
-import pytest_asyncio
 
 from handrail.contract.confinement import MIB, Level, Limits
 from handrail.contract.failure import RetryClass, State
 from handrail.errors import SandboxBroken
 from handrail.rails.egress import Egress
 from handrail.rails.sandbox.call import OneCall, RanAtAll
-from handrail.rails.sandbox.means import Unavailable, decide, holds
+from handrail.rails.sandbox.means import Unavailable, decide
 from handrail.rails.sandbox.outcome import Ending, Outcome
-from handrail.rails.sandbox.sandbox import Call, Proof, Sandbox, Setting
+from handrail.rails.sandbox.sandbox import Call, Sandbox, Setting
+from tests.unit.rails.sandbox.conftest import SETTING
 from tests.waiting import until
 
-SETTING = Setting(opens="tests.unit.rails.sandbox.bodies:opens", project=Path(__file__).parent)
 SECRET = "4f1c-canary-9e2d-77ab"
 
 
 # One process that forks serves the whole file: starting it takes longer than any of these calls.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def sandbox() -> AsyncIterator[Sandbox]:
-    """A sandbox that trusts the machine; what it keeps in is another test's matter."""
-    async with Sandbox(SETTING) as made:
-        made.trust(Proof(holds(made.machine)))
-        yield made
-
-
-@pytest.fixture
-def best(sandbox: Sandbox) -> Level:
-    """The firmest level that this machine's means are enough for."""
-    return holds(sandbox.machine)
 
 
 def is_alive(pid: int) -> bool:

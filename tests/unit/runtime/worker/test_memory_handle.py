@@ -1,6 +1,8 @@
 """What a handler's memory does where timing decides, and what a process opens for it."""
 
+import asyncio
 from pathlib import Path
+from typing import cast
 
 from handrail import Access, Context, Memory, MemoryClass, Topic, agent, results
 from handrail.bus.in_process import InProcessBus
@@ -8,6 +10,7 @@ from handrail.bus.in_process_broker import InProcessBroker
 from handrail.contract.team import TeamDescription
 from handrail.errors.memory import NeedsMerge
 from handrail.runtime.clock import WallClock
+from handrail.runtime.memory_view import MemoryView
 from handrail.runtime.worker.process_memory import MemoryPlace, ProcessMemory
 from handrail.testing import Team
 from handrail.testing.memory import TENANT, TESTER
@@ -93,3 +96,36 @@ async def test_a_process_opens_a_view_of_what_its_agents_may_read(tmp_path: Path
 
     assert memory.worker.reader is not None
     await memory.close()
+
+
+class SlowView:
+    """A view that is behind when it has started, and current once a test says so."""
+
+    def __init__(self) -> None:
+        self.may_be_current = asyncio.Event()
+        self.has_started = asyncio.Event()
+
+    async def start(self) -> None:
+        self.has_started.set()
+
+    async def until_current(self) -> None:
+        await self.may_be_current.wait()
+
+    async def close(self) -> None:
+        """It holds nothing."""
+
+
+async def test_a_process_has_started_once_all_of_memory_is_read(tmp_path: Path) -> None:
+    memory = opened(tmp_path, private)
+    slow = SlowView()
+    memory.view = cast("MemoryView", slow)
+
+    starting = asyncio.create_task(memory.start())
+    await slow.has_started.wait()
+    await asyncio.wait([starting], timeout=0)
+    had_started = starting.done()
+    slow.may_be_current.set()
+    await starting
+    await memory.close()
+
+    assert not had_started
