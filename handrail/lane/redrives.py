@@ -51,6 +51,18 @@ class Settled:
         numbers = [number for number, first in enumerate(self.runs, 1) if first <= step]
         return max(numbers, default=0)
 
+    @classmethod
+    def given_up(cls, dead: int, invocation: str, by: str, answer: int, now_ms: int) -> "Settled":
+        """Note that a letter was discarded, by whom, and by which record of the answers."""
+        return cls(
+            dead=dead,
+            invocation=invocation,
+            what=Settling.DISCARDED,
+            answer=answer,
+            by=by,
+            until_ms=now_ms + KEPT_MS,
+        )
+
     def entry(self, epoch: int, version: str, now_ms: int) -> Entry:
         """Give the record that remembers it."""
         facts: dict[str, object] = {**asdict(self), "what": str(self.what), "runs": [*self.runs]}

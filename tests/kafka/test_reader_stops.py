@@ -11,13 +11,18 @@ from handrail.wire.record import Outgoing, TopicPartition
 TIMES = 20
 
 
-async def test_a_read_that_is_broken_off_at_any_moment_ends_at_once(broker: str) -> None:
-    topic = f"t{uuid.uuid4().hex[:8]}"
-    where = TopicPartition(topic, 0)
+async def bus_and_record(broker: str) -> tuple[KafkaBus, TopicPartition]:
+    """Connect, and write the only record of a partition."""
+    where = TopicPartition(f"t{uuid.uuid4().hex[:8]}", 0)
     bus = KafkaBus(Connection(broker, "PLAINTEXT"))
     await bus.start()
-    await bus.admin.create([TopicSpec(topic, 1)])
-    await bus.sender().send(Outgoing(topic, b"k", b"v"))
+    await bus.admin.create([TopicSpec(where.topic, 1)])
+    await bus.sender().send(Outgoing(where.topic, b"k", b"v"))
+    return bus, where
+
+
+async def test_a_read_that_is_broken_off_at_any_moment_ends_at_once(broker: str) -> None:
+    bus, where = await bus_and_record(broker)
 
     async def read() -> None:
         # Beyond the end, so that the reader always has a request under way.
@@ -39,12 +44,7 @@ async def test_a_read_that_is_broken_off_at_any_moment_ends_at_once(broker: str)
 async def test_a_read_that_is_broken_off_twice_leaves_nothing_behind_a_closed_bus(
     broker: str,
 ) -> None:
-    topic = f"t{uuid.uuid4().hex[:8]}"
-    where = TopicPartition(topic, 0)
-    bus = KafkaBus(Connection(broker, "PLAINTEXT"))
-    await bus.start()
-    await bus.admin.create([TopicSpec(topic, 1)])
-    await bus.sender().send(Outgoing(topic, b"k", b"v"))
+    bus, where = await bus_and_record(broker)
     before = asyncio.all_tasks()
     seen = asyncio.Event()
 

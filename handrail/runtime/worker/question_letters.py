@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from handrail.errors.wire import WireError
 from handrail.lane.journal import Entry
-from handrail.lane.redrives import KEPT_MS, Settled, Settling
+from handrail.lane.redrives import Settled
 from handrail.ledger.event import Event
 from handrail.runtime.worker.sent_back import NotTakenBack
 from handrail.wire.codec import decode_envelope
@@ -75,14 +75,7 @@ class QuestionLetters:
         why = f"its question is carried on from letter {asked.dead}"
         closed: list[tuple[Entry, Event]] = []
         for one in own[:-1]:
-            settled = Settled(
-                dead=one.dead,
-                invocation=invocation,
-                what=Settling.DISCARDED,
-                answer=NOT_ASKED,
-                by=asked.by,
-                until_ms=now_ms + KEPT_MS,
-            )
+            settled = Settled.given_up(one.dead, invocation, asked.by, NOT_ASKED, now_ms)
             entry = settled.entry(lane.epoch, lane.settings.agent_version, now_ms)
             discarded = replace(asked, dead=one.dead, why=why)
             closed.append((entry, self._ground.saying.discarded(discarded, -1, invocation)))

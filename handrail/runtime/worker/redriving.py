@@ -358,14 +358,7 @@ class Redriving:
     async def _discard(self, asked: Settle, found: Found, answer: int) -> None:
         ground, now_ms = self._ground, self._worker.clock.now_ms()
         invocation = found.letter.failure.invocation or _id_of(found.message)
-        settled = Settled(
-            dead=asked.dead,
-            invocation=invocation,
-            what=Settling.DISCARDED,
-            answer=answer,
-            by=asked.by,
-            until_ms=now_ms + KEPT_MS,
-        )
+        settled = Settled.given_up(asked.dead, invocation, asked.by, answer, now_ms)
         entry = settled.entry(self._lane.epoch, self._lane.settings.agent_version, now_ms)
         blocked = self._blocked(invocation)
         event = ground.saying.discarded(asked, found.letter.offset, invocation)
