@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +30,7 @@ from handrail.bus.where import connection_for
 from handrail.contract.agent import Agent
 from handrail.contract.remote import RemoteTool
 from handrail.contract.team import TeamDescription
+from handrail.errors import HandrailError
 from handrail.models.choose import close_model, model_from_environment
 from handrail.models.port import Model
 from handrail.rails.gateway import Rails
@@ -39,6 +41,7 @@ from handrail.runtime.confining import Confining, confining
 from handrail.runtime.departed import bury_predecessors
 from handrail.runtime.discovery import ToolFiles
 from handrail.runtime.keeper import KEEPER, keeper
+from handrail.runtime.lingering import end_without_threads
 from handrail.runtime.note import ProcessNote, ProcessState, note_path, read_note, write_note
 from handrail.runtime.registrar import registrar
 from handrail.runtime.single_writer import SingleWriter
@@ -326,7 +329,8 @@ def _calm_the_collector() -> None:
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine on the fastest event loop there is; a second Ctrl-C ends it quietly.
 
-    A loop that stands still for ten minutes ends the process.
+    A loop that stands still for ten minutes ends the process. So does what a handler has left in a
+    thread, two seconds after the coroutine has ended: call this last.
     """
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if sys.platform != "win32":
@@ -334,17 +338,28 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
 
         factory = uvloop.new_event_loop
     _calm_the_collector()
-    with (
-        contextlib.suppress(asyncio.CancelledError),
-        asyncio.Runner(loop_factory=factory) as runner,
-    ):
-        runner.run(_watched(main))
+    code = 1
+    try:
+        with (
+            contextlib.suppress(asyncio.CancelledError),
+            asyncio.Runner(loop_factory=factory) as runner,
+        ):
+            runner.run(_watched(main))
+        code = 0
+    except HandrailError as error:
+        code = error.exit_code
+        raise
+    finally:
+        end_without_threads(code)
 
 
 async def _watched(main: Coroutine[Any, Any, None]) -> None:
-    watch = LoopWatch()
+    watch, loop = LoopWatch(), asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor())
     watch.start()
     try:
         await main
     finally:
         watch.stop()
+        # A loop that is closed waits for its threads, and nobody would be told why it ended.
+        loop.set_default_executor(ThreadPoolExecutor(1))

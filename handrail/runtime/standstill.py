@@ -64,6 +64,7 @@ class LoopWatch:
         self._timer: asyncio.TimerHandle | None = None
         self._watched = threading.get_ident()
         self._over = threading.Event()
+        self._is_alone = False  #: the interpreter's own watchdog could not be wound up
 
     def start(self) -> None:
         """Watch from now on."""
@@ -80,8 +81,16 @@ class LoopWatch:
 
     def _beat(self) -> None:
         self._beats += 1
-        self._later(LEFT_TO_C_S)
         self._timer = asyncio.get_running_loop().call_later(self._turn_s, self._beat)
+        try:
+            self._later(LEFT_TO_C_S)
+        except RuntimeError as error:
+            # It takes a thread, and the machine has none to give. The loop goes round all the same.
+            if not self._is_alone:
+                log.warning("code of C is not watched for now", why=str(error))
+            self._is_alone = True
+        else:
+            self._is_alone = False
 
     def _watch(self) -> None:
         beats, turns = self._beats, 0
@@ -98,12 +107,23 @@ class LoopWatch:
                 return
 
     def _where(self) -> str:
-        """Name the innermost place that is no library's."""
-        stack = traceback.extract_stack(self._frame())
-        own = [one for one in stack if not one.filename.startswith(_LIBRARY)]
-        at = (own or stack)[-1]
-        return f"{at.filename}:{at.lineno} in {at.name}"
+        return where_it_stands(self._watched)
 
     def _frame(self) -> FrameType | None:
-        # Documented for debuggers, and the only way to see the stack of another thread.
-        return sys._current_frames().get(self._watched)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return _frame_of(self._watched)
+
+
+def where_it_stands(thread: int | None) -> str:
+    """Name the innermost place of a thread that is no library's."""
+    frame = _frame_of(thread)
+    if frame is None:
+        return "(nowhere)"
+    stack = traceback.extract_stack(frame)
+    own = [one for one in stack if not one.filename.startswith(_LIBRARY)]
+    at = (own or stack)[-1]
+    return f"{at.filename}:{at.lineno} in {at.name}"
+
+
+def _frame_of(thread: int | None) -> FrameType | None:
+    # Documented for debuggers, and the only way to see the stack of another thread.
+    return sys._current_frames().get(thread or 0)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

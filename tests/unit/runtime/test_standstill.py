@@ -90,3 +90,23 @@ def test_that_watchdog_ends_a_process_whose_code_of_c_gives_nobody_a_turn() -> N
 
     assert done.returncode == 1
     assert "in match" in done.stderr
+
+
+async def test_a_loop_goes_on_being_seen_where_the_machine_has_no_thread_for_that_watchdog() -> (
+    None
+):
+    asked: list[float | None] = []
+
+    def has_none(seconds: float | None) -> None:
+        asked.append(seconds)
+        if seconds is not None:
+            raise RuntimeError("unable to start watchdog thread")
+
+    ended = Ended()
+    watch = LoopWatch(turn_s=TURN_S, end=ended, later=has_none)
+    watch.start()
+
+    await until(lambda: len(asked) > 2 * ENDED_TURNS)
+    watch.stop()
+
+    assert ended.codes == []
