@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from handrail.bus.local_broker import LocalBroker
 from handrail.chaos.history import Fault, Phase
@@ -96,6 +97,19 @@ class Nemesis:
         while self._returning:
             await asyncio.gather(*self._returning)
         self._over()
+
+    async def __aenter__(self) -> Self:
+        """Write down who dies from now on."""
+        self.troupe.on_death = self.died
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Wait for nobody any more. Nothing is written down after this."""
+        self.troupe.on_death = lambda _: None
+        returning = [*self._returning]
+        for task in returning:
+            task.cancel()
+        await asyncio.gather(*returning, return_exceptions=True)
 
     def died(self, name: str) -> None:
         """Write down that a process is dead, and when its successor is ready."""

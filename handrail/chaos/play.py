@@ -109,12 +109,12 @@ async def play(plan: RoundPlan, stage: Stage) -> Played:
 
         troupe = Troupe(stage.project, bury)
         troupe.has_poison = any(load.may_die for load in stage.loads)
-        stack.push_async_callback(troupe.close)
+        stack.push_async_exit(troupe.left)
         proxies = await _team(plan, stage, troupe, bootstrap, provider, stack)
         lines = Lines(plan.history / FAULTS_FILE)
         stack.callback(lines.close)
         nemesis = Nemesis(troupe, broker, proxies, provider, lines, plan.seed)
-        troupe.on_death = nemesis.died
+        await stack.enter_async_context(nemesis)
         await troupe.ready()
         plan.tell(f"The team is ready after {time.monotonic() - began_s:.1f} s.")
         log = plan.history / SUBMISSIONS_FILE

@@ -82,6 +82,15 @@ async def _round(plan: ProofPlan, seed: int, over_s: float) -> Round:
     now = datetime.now(UTC)
     folder = plan.folder / f"{now:%Y%m%dT%H%M%SZ}-{seed}"
     folder.mkdir(parents=True)
+    try:
+        return await _played(plan, seed, over_s, folder, now)
+    except asyncio.CancelledError:
+        # What was broken off is neither judged nor kept.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+async def _played(plan: ProofPlan, seed: int, over_s: float, folder: Path, now: datetime) -> Round:
     stage = plan.stage(folder / "team", seed, over_s)
     played = await play(
         RoundPlan(

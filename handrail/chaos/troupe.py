@@ -118,6 +118,11 @@ class Actor:
             self.on_death(self.name)
         await self._keeper
 
+    def drop(self) -> None:
+        """Kill the process for good: nobody reads any more what it would still commit."""
+        self._leaving.set()
+        self._signal(signal.SIGKILL)
+
     async def _keep(self) -> None:
         fail_at = ""
         while not self._leaving.is_set():
@@ -211,6 +216,15 @@ class Troupe:
                 reason = worst.accidents[-1].words if worst.accidents else "it is not ready yet."
                 raise NeverReady(name=worst.name, deadline_s=within_s, reason=reason)
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def left(
+        self, _: type[BaseException] | None, failure: BaseException | None, *__: object
+    ) -> None:
+        """End everybody as the body of a round was left: by force when it was broken off."""
+        if isinstance(failure, asyncio.CancelledError):
+            for actor in self.actors.values():
+                actor.drop()
+        await self.close()
 
     async def close(self) -> None:
         """End everybody; whoever has to be made to is no fault any more."""
