@@ -1,8 +1,8 @@
 """Hands the secrets that a tool declares to its body, at the moment of the act and nowhere else.
 
 Guarantees: a secret is read when the act begins, by the tenant of its task; what the body gives
-back or raises is cleared of its words before anybody records it; one that is missing ends the call
-before the body runs, with the place where it was looked for.
+back or raises is cleared of its words before anybody records it; one that is missing, or too short
+to be found again, ends the call before the body runs, with the place where it was looked for.
 """
 
 import json
@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from handrail.contract.cleared import CHARS_MIN, as_read, cleared, cleared_values, forms
+from handrail.contract.cleared import as_read, cleared, cleared_values, unfindable
 from handrail.contract.failure import Refused, State
+from handrail.contract.secret_forms import CHARS_MIN, forms
 from handrail.contract.tool import Tool
 
 R = TypeVar("R")
@@ -105,6 +106,10 @@ def resolved(tool: Tool[..., Any], tenant: str, store: SecretStore) -> dict[str,
                 f"{tool.name} was not called: its secret {name} of {whose} is not there",
                 remedy=f"Let an operator put it into {where}.",
             )
+        if why := unfindable(value):
+            said = f"{tool.name} was not called: its secret {name} of {whose} {why}"
+            cure = f"Let an operator put a longer one into {store.place(whose, name)}."
+            raise Refused(State.PRECONDITION_FAILED, said, remedy=cure)
         found[name] = value
     return found
 

@@ -19,7 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, Implementation, ListToolsResult
 from pydantic import ValidationError
 
-from handrail.contract.cleared import cleared, cleared_values, unsendable
+from handrail.contract.cleared import cleared, cleared_values, unfindable, unsendable
 from handrail.errors.egress import EgressRefused
 from handrail.errors.mcp import McpServerAway, McpToolsInvalid
 from handrail.rails.mcp.answer import Ended
@@ -165,8 +165,8 @@ class Connection:
             )
             return self._start(started)
         token = token_of(server)
-        if token and (why := unsendable(token)):
-            # The HTTP client would refuse it too, and show it in its refusal.
+        if token and (why := unsendable(token) or unfindable(token)):
+            # The HTTP client would refuse one that it cannot send too, and show it in its refusal.
             reason = f"{server.token_env} {why}; nothing was sent."
             raise McpServerAway(server=server.name, reason=reason)
         client = await stack.enter_async_context(

@@ -1,13 +1,16 @@
 """A secret leaves words however it is written, and goes only where a header can hold it."""
 
 import base64
+import html
 import json
+from urllib.parse import quote
 
 import pytest
 
 from handrail.contract.cleared import as_read, cleared, cleared_values, cleared_words, unsendable
 
 KEY = "sk-4d1f8e0a"
+KEY_WITH_SIGNS = 'k"<&\\\n\xfc/4711'
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", " \n", "\t"])
@@ -126,3 +129,56 @@ def test_a_word_behind_a_scheme_is_left(said: str) -> None:
 )
 def test_what_looks_like_a_token_behind_a_scheme_is_taken_out(token: str) -> None:
     assert cleared_words(f"a bearer {token}, and so", {}) == "a bearer [secret], and so"
+
+
+def nested(secret: str, depth: int, *, ascii_only: bool) -> str:
+    """A secret in JSON that is a text of JSON, so many times."""
+    text = secret
+    for _ in range(depth):
+        text = json.dumps({"said": text}, ensure_ascii=ascii_only)
+    return text
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize(
+    "secret", ['p"4711', "p\\4711", "p\n4711", "Gr\xfcn#9kq", '"4711"', "\\4711", "k\U0001f5114711"]
+)
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_a_secret_is_found_however_many_levels_of_json_are_around_it(
+    secret: str, depth: int, ascii_only: bool
+) -> None:
+    told = cleared(nested(secret, depth, ascii_only=ascii_only), {"psp": secret})
+
+    assert "4711" not in told
+    assert "9kq" not in told
+    assert "[secret psp]" in told
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        json.dumps({"url": f"https://a.example/?key={quote(KEY_WITH_SIGNS, safe='')}"}),
+        quote(quote(quote(KEY_WITH_SIGNS))),
+        quote(json.dumps({"key": KEY_WITH_SIGNS})),
+        repr(json.dumps({"key": KEY_WITH_SIGNS})),
+        repr(json.dumps({"key": KEY_WITH_SIGNS}).encode()),
+        html.escape(html.escape(KEY_WITH_SIGNS)),
+        json.dumps({"body": html.escape(json.dumps(KEY_WITH_SIGNS))}),
+        ascii({"key": KEY_WITH_SIGNS}),
+        base64.b64encode(json.dumps({"key": KEY_WITH_SIGNS}).encode()).decode(),
+    ],
+)
+def test_a_secret_is_found_as_one_writer_writes_what_another_has_written(written: str) -> None:
+    told = cleared(f"it says {written} and ends", {"psp": KEY_WITH_SIGNS})
+
+    assert "[secret psp]" in told
+    assert "4711" not in told
+
+
+@pytest.mark.parametrize("hostile", ["\\", '\\"', '"\\', "%25", "%5C", "&amp;", "p\\", 'p\\"'])
+@pytest.mark.parametrize("secret", ['p"4711', '"4711', "\\4711", '%&<\\"4711'])
+def test_no_text_takes_so_long_to_clear_that_anybody_waits(secret: str, hostile: str) -> None:
+    # Where each place of it is a new beginning that runs to its end, this takes hours.
+    text = hostile * 300_000
+
+    assert cleared(text, {"psp": secret}) == text

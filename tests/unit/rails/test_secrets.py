@@ -30,13 +30,13 @@ async def uses() -> int:
     return 4711
 
 
-ENVIRONMENT = {"HANDRAIL_SECRET_ACME__PSP": "one", "HANDRAIL_SECRET_SHARED__MAIL_2DKEY": "two"}
+ENVIRONMENT = {"HANDRAIL_SECRET_ACME__PSP": "first", "HANDRAIL_SECRET_SHARED__MAIL_2DKEY": "second"}
 
 
 def test_secrets_are_variables_by_the_tenant_of_the_task() -> None:
     found = resolved(uses, "acme", EnvironmentSecrets(ENVIRONMENT))
 
-    assert found == {"psp": "one", "mail-key": "two"}
+    assert found == {"psp": "first", "mail-key": "second"}
 
 
 def test_secrets_are_files_of_a_folder(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_the_white_space_at_the_end_of_a_secret_is_no_part_of_it(tmp_path: Path,
     of_variables = resolved(uses, "acme", EnvironmentSecrets(variables))
 
     assert set(of_files.values()) == {"three"}
-    assert of_variables == {"psp": "one", "mail-key": "two"}
+    assert of_variables == {"psp": "first", "mail-key": "second"}
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,17 @@ def test_one_that_is_missing_is_refused_with_its_place(store: SecretStore, where
 
     assert refused.value.state is State.PRECONDITION_FAILED
     assert where in refused.value.remedy
+
+
+def test_one_that_is_too_short_to_be_found_again_is_not_handed_over() -> None:
+    store = EnvironmentSecrets({**ENVIRONMENT, "HANDRAIL_SECRET_ACME__PSP": "471\n"})
+
+    with pytest.raises(Refused, match="fewer than 4 characters") as refused:
+        resolved(uses, "acme", store)
+
+    assert refused.value.state is State.PRECONDITION_FAILED
+    assert "the variable HANDRAIL_SECRET_ACME__PSP" in refused.value.remedy
+    assert "471" not in str(refused.value)
 
 
 @pytest.mark.parametrize("tenant", ["..", "a/b", "", ".hidden", "x" * 65])

@@ -1,5 +1,7 @@
 """What a server was given to keep is in nothing that is kept of what it says."""
 
+import base64
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ from mcp import MCPError
 from handrail.errors import SettingWrong
 from handrail.rails.mcp.answer import Answer
 from handrail.rails.mcp.ending import Ending
-from handrail.rails.mcp.held import LOOKED_AT_CHARS, secrets_of
+from handrail.rails.mcp.held import LOOKED_AT_CHARS, secrets_of, values_without
 from handrail.rails.mcp.server import McpServer, read_servers
 from handrail.rails.mcp.standing import Standing
 from handrail.rails.mcp.tools import McpTools, ServerTools
@@ -154,7 +156,17 @@ def test_what_every_process_has_and_what_is_a_word_like_others_is_no_secret() ->
         ("NODE_ENV", "production", {}),
         ("AUTHOR_NAME", "Ada Lovelace", {}),
         ("TOKENIZER_FOLDER", "/srv/words", {}),
+        ("PGPASSWORD", "test1", {"PGPASSWORD": "test1"}),
+        ("DB_PASS", "471108", {"DB_PASS": "471108"}),
         ("MAX_TOKENS", "4096", {}),
+        ("TOKEN_TTL", "3600", {}),
+        ("USE_AUTH", "true", {}),
+        ("API_KEY", "abc", {}),
+        (
+            "DATABASE_URL",
+            "postgres://ada:test1@db/x",
+            {"DATABASE_URL": "postgres://ada:test1@db/x", "DATABASE_URL password": "test1"},
+        ),
         ("OLDPWD", "/srv/words", {}),
         ("BASE_URL", "https://a.example:8443/b@c", {}),
         (
@@ -173,6 +185,34 @@ def test_a_variable_is_a_secret_by_its_name_or_by_a_password_in_its_url(
     server = read_servers({"sky": {"command": ["x"], "env": [name]}})["sky"]
 
     assert secrets_of(server, {name: value}) == found
+
+
+def test_a_short_secret_is_taken_out_where_it_stands_as_a_word() -> None:
+    server = read_servers({"sky": {"command": ["x"], "env": ["PGPASSWORD"]}})["sky"]
+    held = secrets_of(server, {"PGPASSWORD": "test1"})
+    inner = json.dumps({"said": json.dumps({"out": "login\ntest1\nno test12, latest1"})})
+    basic = base64.b64encode(b"ada:test1").decode()
+
+    told = values_without({"a": "test1", "b": inner, "c": basic, "d": "x_test1%20"}, held)
+
+    mark = "[secret PGPASSWORD]"
+    assert told["a"] == mark
+    assert json.loads(json.loads(told["b"])["said"])["out"] == f"login\n{mark}\nno test12, latest1"
+    assert mark in told["c"]
+    assert told["d"] == f"x_{mark}%20"
+
+
+async def test_a_token_that_is_too_short_to_be_found_again_is_not_sent(
+    sky: Wayward, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKY_TOKEN", "abc")
+
+    async with McpTools({"sky": with_token(sky)}, tmp_path, {}) as tools:
+        told = await tools.call(NAME, PARIS)
+
+    assert told.ending is Ending.AWAY
+    assert "SKY_TOKEN has fewer than 4 characters" in told.detail
+    assert sky.requests_count == 0
 
 
 async def test_a_variable_that_is_no_secret_is_read_in_results(
