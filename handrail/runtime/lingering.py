@@ -12,11 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import structlog
-
 from handrail.runtime.standstill import where_it_stands
-
-log = structlog.get_logger("handrail.process")
 
 THREADS_END_S: Final = 2.0
 
@@ -31,8 +27,9 @@ def end_without_threads(
         main = threading.main_thread()
         left = [one for one in threading.enumerate() if not one.daemon and one is not main]
         for one in left or [main]:
+            # Indented: why it ends, if anything, was said before, and stays its last sentence.
             where = where_it_stands(one.ident)
-            log.warning("the process ends without a thread", thread=one.name, where=where)
+            sys.stderr.write(f"  It ends without its thread {one.name}, which stands at {where}.\n")
         sys.stdout.flush()
         sys.stderr.flush()
         end(code)

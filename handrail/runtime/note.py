@@ -5,6 +5,7 @@ of one. It outlives its process: whoever finds the note of a dead process knows 
 ids that process sat in its groups, and can tell the groups that it is gone.
 """
 
+import contextlib
 import dataclasses
 import os
 import socket
@@ -73,10 +74,15 @@ def note_path(project: Path, name: str) -> Path:
 
 
 def write_note(path: Path, note: ProcessNote) -> None:
-    """Replace the note as a whole."""
+    """Replace the note as a whole. Raises OSError, and leaves the one of before then."""
     fresh = path.with_suffix(f".{os.getpid()}.new")
-    fresh.write_bytes(orjson.dumps(note))
-    fresh.replace(path)
+    try:
+        fresh.write_bytes(orjson.dumps(note))
+        fresh.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise
 
 
 def read_note(path: Path) -> ProcessNote | None:

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import structlog
+
 from handrail.bus.kafka import KafkaBus
 from handrail.bus.port import Bus
 from handrail.bus.process_birth import birth_of
@@ -50,6 +52,8 @@ from handrail.runtime.team_imports import import_named
 from handrail.runtime.worker.place import Limits
 from handrail.runtime.worker.process import AgentProcess, ProcessSettings
 from handrail.runtime.worker.process_memory import KEYS_FILE
+
+log = structlog.get_logger("handrail.process")
 
 GARBAGE_OBJECTS, GARBAGE_GENERATIONS = 20_000, (20, 50)
 NOTE_EVERY_S = 0.1
@@ -160,10 +164,13 @@ class ServedWriter:
 
 
 class Noted:
-    """Keeps this process's note true while it serves."""
+    """Keeps this process's note true while it serves.
+
+    A full disk costs the truth of the note, and is told: what is served does not end over it.
+    """
 
     def __init__(self, path: Path, name: str, agents: Sequence[str]) -> None:
-        """Write the first note: starting."""
+        """Write the first note: starting. Raises OSError."""
         self.path = path
         self.predecessor = read_note(path)
         self._written = ProcessNote(
@@ -174,6 +181,7 @@ class Noted:
             since_ms=time.time_ns() // 1_000_000,
         )
         write_note(path, self._written)
+        self._told_why = ""
 
     def say(self, state: ProcessState, standings: Sequence[Standing] = ()) -> None:
         """Write the note if anything in it has changed."""
@@ -190,8 +198,17 @@ class Noted:
                 closed={where: why for one in standings for where, why in one.closed.items()},
             )
         if note != self._written:
+            self._write(note)
+
+    def _write(self, note: ProcessNote) -> None:
+        try:
             write_note(self.path, note)
-            self._written = note
+        except OSError as error:
+            if (why := str(error)) != self._told_why:
+                log.warning("the note of this process is out of date", why=why)
+                self._told_why = why
+            return
+        self._written, self._told_why = note, ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """What a served part says of itself."""
 
 import asyncio
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,8 @@ from handrail.bus.in_process_consumer import InProcessTail
 from handrail.bus.stray import stray_cancellations_told
 from handrail.contract.team import TeamDescription
 from handrail.errors import BrokerUnreachable
-from handrail.runtime.serving import ServedAgents, ServedWriter
+from handrail.runtime.note import ProcessState, read_note
+from handrail.runtime.serving import Noted, ServedAgents, ServedWriter
 from handrail.runtime.worker.process import AgentProcess, ProcessSettings
 from handrail.testing.model import ScriptedModel
 from handrail.testing.unscripted import Surprises
@@ -132,3 +135,21 @@ async def test_a_process_that_still_reads_memory_ends_when_it_is_told_to(ground:
         assert await bus.admin.members(f"{ground.namespace}.reader") == {}
         await scribe.close()
         await unread.close()
+
+
+def test_a_full_disk_costs_the_note_of_a_process_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "greeter.json"
+    noted = Noted(path, "greeter", ["greeter"])
+    fresh = path.with_suffix(f".{os.getpid()}.new")
+
+    fresh.symlink_to("/dev/full")
+    noted.say(ProcessState.READY)
+    before = read_note(path)
+    noted.say(ProcessState.DRAINING)
+
+    assert before is not None
+    assert before.state is ProcessState.STARTING
+    assert not fresh.is_symlink()
+    after = read_note(path)
+    assert after is not None
+    assert after.state is ProcessState.DRAINING
