@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, cast
 
-from handrail.rails.cedar import CedarPolicy
+from handrail.rails.cedar import DECIMAL_MAX, LONG_MAX, CedarPolicy
 from handrail.rails.policy import Access
 
 _FLIPS: Final[Mapping[str, str]] = {
@@ -163,9 +163,10 @@ def _changed(value: object, path: tuple[Any, ...]) -> object:
         case bool():
             return not value
         case int():
-            return value + 1
+            return value + 1 if value < LONG_MAX else value - 1
         case str() if "decimal" in path:
-            return str(Decimal(value) + 1)
+            number = Decimal(value)
+            return str(number + 1 if number + 1 <= DECIMAL_MAX else number - 1)
         case str():
             return f"{value}-another"
         case _:

@@ -161,6 +161,35 @@ def test_of_the_mutants_of_the_rules_of_other_acts_at_least_95_percent_are_notic
     assert len(left) <= 0.05 * len(every), left
 
 
+@pytest.mark.parametrize(
+    ("condition", "changed"),
+    [
+        ("context.n < 9223372036854775807", "9223372036854775807 is 9223372036854775806"),
+        ("context.n > -9223372036854775808", "-9223372036854775808 is -9223372036854775807"),
+        (
+            'context.d.lessThan(decimal("922337203685477.5807"))',
+            "'922337203685477.5807' is '922337203685476.5807'",
+        ),
+        ('context.d.lessThan(decimal("1.0"))', "'1.0' is '2.0'"),
+        (
+            'context.d.greaterThan(decimal("-922337203685477.5808"))',
+            "'-922337203685477.5808' is '-922337203685476.5808'",
+        ),
+    ],
+)
+def test_the_largest_number_of_the_language_is_changed_to_one_that_it_has(
+    condition: str, changed: str
+) -> None:
+    policy = CedarPolicy.of(
+        f'@id("few") permit(principal, action, resource) when {{ {condition} }};', {}
+    )
+
+    alive, count = survivors(policy, [])
+
+    assert len(alive) == count
+    assert any(changed in one.what for one in alive), [one.what for one in alive]
+
+
 def test_without_its_cases_no_mutant_is_noticed(policy: CedarPolicy) -> None:
     alive, count = survivors(policy, [])
 
