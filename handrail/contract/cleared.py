@@ -33,6 +33,10 @@ def unsendable(secret: str) -> str | None:
     """Say why no HTTP header can carry a secret, without a part of it; None when one can."""
     if _IN_A_HEADER.fullmatch(secret):
         return None
+    if not secret.strip():
+        return "is empty"
+    if _IN_A_HEADER.fullmatch(secret.strip(" ")):
+        return "begins or ends with a blank, which no HTTP header keeps"
     return "holds a line break, a control character or another that no HTTP header may hold"
 
 

@@ -26,6 +26,12 @@ def test_what_no_header_can_carry_is_named_without_a_part_of_it(key: str) -> Non
     assert KEY not in told
 
 
+def test_a_blank_before_a_key_is_told_as_a_blank() -> None:
+    assert unsendable(f"  {KEY}") == "begins or ends with a blank, which no HTTP header keeps"
+    assert "line break" in str(unsendable(f"\n{KEY}"))
+    assert unsendable("  ") == "is empty"
+
+
 @pytest.mark.parametrize("key", [KEY, "k", "with blanks in it", "~!@#$%^&*()"])
 def test_what_a_header_can_carry_is_let_through(key: str) -> None:
     assert unsendable(key) is None
