@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from handrail.contract.cleared import as_read, cleared, cleared_values, unfindable
 from handrail.contract.failure import Refused, State
@@ -22,6 +22,7 @@ from handrail.contract.tool import Tool
 R = TypeVar("R")
 
 SECRET_BYTES_MAX: Final = 64 * 1024
+ERRORS_COUNT_MAX: Final = 200  #: that hang together; of more only the first is told
 _PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _FORM: Final = re.compile(r"secret://([^/]+)/([^/]+)")
 
@@ -180,7 +181,10 @@ def _begun(form: str, text: str) -> int | None:
 
 
 def result_without(tool: Tool[..., R], result: R, secrets: Mapping[str, str]) -> R:
-    """Give a result that holds no secret, as the same type; raises Refused (`output_invalid`)."""
+    """Give a result that holds no secret, as the same type; raises Refused (`output_invalid`).
+
+    It may be long: to be called in a thread.
+    """
     text = tool.as_record(result).decode()
     value = json.loads(text)
     clear_value = cleared_values(value, secrets)
@@ -197,9 +201,11 @@ def result_without(tool: Tool[..., R], result: R, secrets: Mapping[str, str]) ->
 
 
 def error_without(name: str, error: Exception, secrets: Mapping[str, str]) -> Exception:
-    """Give an error that says no secret, not in its causes either; the same one if it does not."""
-    said = "".join(traceback.format_exception(error))
-    is_clear = cleared(said, secrets) == said
+    """Give an error that says no secret, in no cause or part of it either; the same one if so.
+
+    Its words may be long: to be called in a thread.
+    """
+    is_clear = _is_clear(error, secrets)
     if isinstance(error, Refused):
         told = _refusal_without(error, secrets)
         # Its title is not among what is printed of it.
@@ -207,9 +213,43 @@ def error_without(name: str, error: Exception, secrets: Mapping[str, str]) -> Ex
         return error if is_clear and kept else told
     if is_clear:
         return error
-    return _as_cleared(error, secrets) or RuntimeError(
-        f"{name}: {cleared(f'{type(error).__name__}: {error}', secrets)}"
+    return _as_cleared(name, error, secrets) or RuntimeError(
+        f"{name}: {cleared(f'{type(error).__name__}: {_words(error)}', secrets)}"
     )
+
+
+def _is_clear(error: BaseException, secrets: Mapping[str, str]) -> bool:
+    """Say whether nothing that is reached from an error says a secret, printed or not.
+
+    What Python prints of it leaves out most of a wide or deep group, and what `from None` hides.
+    """
+    seen: dict[int, BaseException] = {}
+    todo = [error]
+    try:
+        said = ["".join(traceback.format_exception(error))]
+        while todo:
+            one = todo.pop()
+            if id(one) in seen:
+                continue
+            if len(seen) == ERRORS_COUNT_MAX:
+                return False
+            seen[id(one)] = one
+            said += [*traceback.format_exception_only(one), str(one)]
+            if isinstance(one, BaseExceptionGroup):
+                todo += cast("BaseExceptionGroup[BaseException]", one).exceptions
+            else:
+                said.append(repr(one))
+            todo += [near for near in (one.__cause__, one.__context__) if near is not None]
+    except Exception:  # noqa: BLE001 - words of the team's that cannot be read are not kept
+        return False
+    return all(cleared(words, secrets) == words for words in said)
+
+
+def _words(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - as above
+        return "its words cannot be read"
 
 
 def _refusal_without(refused: Refused, secrets: Mapping[str, str]) -> Refused:
@@ -223,12 +263,17 @@ def _refusal_without(refused: Refused, secrets: Mapping[str, str]) -> Refused:
     )
 
 
-def _as_cleared(error: Exception, secrets: Mapping[str, str]) -> Exception | None:
+def _as_cleared(name: str, error: Exception, secrets: Mapping[str, str]) -> Exception | None:
     """Give an error of the same class, by which it is tried again or not; None when none can be."""
-    told = [cleared(one, secrets) if isinstance(one, str) else one for one in error.args]
+    told: list[object]
     try:
+        if isinstance(error, ExceptionGroup):
+            parts = cast("ExceptionGroup[Exception]", error).exceptions
+            clear = [error_without(name, part, secrets) for part in parts]
+            told = [cleared(error.message, secrets), clear]
+        else:
+            told = [cleared(one, secrets) if isinstance(one, str) else one for one in error.args]
         again = type(error)(*told)
-        said = "".join(traceback.format_exception(again))
     except Exception:  # noqa: BLE001 - a constructor of the team's; there is another way
         return None
-    return None if cleared(said, secrets) != said else again
+    return again if _is_clear(again, secrets) else None

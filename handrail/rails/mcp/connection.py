@@ -234,12 +234,12 @@ class Connection:
             return client.call_tool(tool, dict(arguments))
 
         answered = await self._asked(ask, self._server.timeout_s)
-        raw: dict[str, Any] = answered.model_dump(mode="json", by_alias=True, exclude_none=True)
         # It may be long, and nobody else waits for it.
-        return await asyncio.to_thread(self._kept, raw)
+        return await asyncio.to_thread(self._kept, answered)
 
-    def _kept(self, raw: dict[str, Any]) -> dict[str, Any]:
+    def _kept(self, answered: CallToolResult) -> dict[str, Any]:
         """Give a result as it may be kept; one that is too long is refused first. Raises Ended."""
+        raw: dict[str, Any] = answered.model_dump(mode="json", by_alias=True, exclude_none=True)
         bytes_max = self._server.result_bytes_max
         # The words of a failure are cut, and it never says that the tool has acted.
         if raw.get("isError") is not True and (_bytes_count(raw) or 0) > bytes_max:

@@ -47,14 +47,16 @@ class StepRunner:
             said = f"{tool.name} was not called: {why}"
             cure = "Let an operator look at the store of secrets, then try again."
             raise Refused(State.DEPENDENCY_UNAVAILABLE, said, remedy=cure) from None
+        # What is said may be megabytes, and the heartbeats go on while it is looked through.
         try:
             result = await self.carried_out(tool, replace(ctx, secrets=secrets), arguments)
         except Exception as error:
-            clear = error_without(tool.name, error, secrets)
+            clear = await asyncio.to_thread(error_without, tool.name, error, secrets)
             if clear is error:
                 raise
-            raise clear from None
-        return result_without(tool, result, secrets)
+        else:
+            return await asyncio.to_thread(result_without, tool, result, secrets)
+        raise clear  # out here it does not lead to what it stands for
 
     async def carried_out(self, tool: Tool[Any, R], ctx: ToolContext, arguments: JsonObject) -> R:
         """Let the body run within its own time."""

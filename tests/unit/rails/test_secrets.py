@@ -3,6 +3,7 @@
 import base64
 import json
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -239,6 +240,73 @@ def test_a_refusal_says_a_secret_in_no_cause_either() -> None:
     assert isinstance(told, Refused)
     assert (told.detail, told.retry, told.retry_after_s) == (lost.detail, lost.retry, 3)
     assert "s3cret" not in "".join(traceback.format_exception(told))
+
+
+def wide() -> Exception:
+    """A group of which Python prints the first fifteen."""
+    return ExceptionGroup("no", [ValueError("no"), *[OSError("no")] * 20, OSError("of s3cret")])
+
+
+def deep() -> Exception:
+    """A group in a group, of which Python prints the first ten."""
+    error: Exception = OSError("of s3cret")
+    for _ in range(20):
+        error = ExceptionGroup("no", [error])
+    return error
+
+
+def hidden() -> Exception:
+    """An error whose context is not printed."""
+    error = OSError("no")
+    error.__context__ = ConnectionError("of s3cret")
+    error.__suppress_context__ = True
+    return error
+
+
+def refused_within() -> Exception:
+    """A refusal, of which not all is printed, in a group."""
+    return ExceptionGroup("no", [Refused(State.CONFLICT, "No.", remedy="Say s3cret.")])
+
+
+def endless() -> Exception:
+    """An error that leads to itself."""
+    error = OSError("of s3cret")
+    error.__cause__ = OSError("no")
+    error.__cause__.__context__ = error
+    return error
+
+
+class Unreadable(Exception):
+    """An error whose words cannot be read."""
+
+    def __str__(self) -> str:
+        """Fail."""
+        raise ValueError("s3cret")
+
+
+def reached(error: BaseException | None) -> list[str]:
+    """Give the words of all that an error leads to."""
+    if error is None:
+        return []
+    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    near = [*parts, error.__cause__, error.__context__]
+    return [f"{error!r} {error} {vars(error)}", *[said for one in near for said in reached(one)]]
+
+
+@pytest.mark.parametrize("made", [wide, deep, hidden, refused_within, endless, Unreadable])
+def test_an_error_says_a_secret_in_no_part_that_it_leads_to(made: Callable[[], Exception]) -> None:
+    error = made()
+
+    told = error_without("pay", error, {"psp": "s3cret"})
+
+    assert "s3cret" not in " ".join(reached(told))
+    assert isinstance(told, type(error) if made is not Unreadable else RuntimeError)
+
+
+def test_a_wide_group_without_a_secret_is_given_as_it_is() -> None:
+    group = ExceptionGroup("no", [OSError("no")] * 150)
+
+    assert error_without("pay", group, {"psp": "s3cret"}) is group
 
 
 def test_a_refusal_without_a_secret_is_given_as_it_is() -> None:

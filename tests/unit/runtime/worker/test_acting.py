@@ -1,10 +1,11 @@
-"""How a store of secrets that hangs is asked."""
+"""How a store of secrets that hangs is asked, and where what a tool says is looked through."""
 
 import asyncio
 import threading
 import traceback
 
 import pytest
+from pydantic import BaseModel, field_serializer
 
 from handrail import Effect, Refused, State, ToolContext, tool
 from handrail.models.port import ModelReply, ModelRequest
@@ -29,6 +30,38 @@ async def hasty(ctx: ToolContext) -> str:
 async def patient(ctx: ToolContext) -> str:
     """Have much time."""
     return ctx.secrets["psp"]
+
+
+class Long(BaseModel):
+    """A result that says in which thread it is written."""
+
+    said: str
+
+    @field_serializer("said")
+    def _written(self, said: str) -> str:
+        CALLS.append(threading.current_thread().name)
+        return said
+
+
+class Loud(Exception):
+    """An error that says in which thread it is read."""
+
+    def __str__(self) -> str:
+        """Say so."""
+        CALLS.append(threading.current_thread().name)
+        return f"no login with {self.args[0]}"
+
+
+@tool(effect=Effect.READ, secrets=["secret://{tenant}/psp"])
+async def tells(ctx: ToolContext) -> Long:
+    """Give much."""
+    return Long(said=f"login with {ctx.secrets['psp']}")
+
+
+@tool(effect=Effect.READ, secrets=["secret://{tenant}/psp"])
+async def fails(ctx: ToolContext) -> str:
+    """Fail."""
+    raise Loud(ctx.secrets["psp"])
 
 
 class NoModel:
@@ -59,6 +92,23 @@ class Prompt(Vault):
 
     def read(self, tenant: str, name: str) -> str | None:
         return "a-secret"
+
+
+async def test_what_a_tool_with_secrets_says_is_looked_through_beside_the_event_loop() -> None:
+    CALLS.clear()
+    runner = StepRunner(NoModel(), Prompt())
+
+    told = await runner.tool(tells, CTX, {})
+    with pytest.raises(Loud) as lost:
+        await runner.tool(fails, CTX, {})
+    threads = CALLS.copy()
+    CALLS.clear()
+
+    assert told.said == "login with [secret psp]"
+    assert threads
+    assert threading.current_thread().name not in threads
+    assert lost.value.args == ("[secret psp]",)
+    assert lost.value.__context__ is None
 
 
 async def test_a_store_that_hangs_refuses_the_call_and_has_said_of_no_secret_that_it_lacks() -> (
