@@ -306,15 +306,15 @@ class Shelf:
         rows = self._database.rows("SELECT subject FROM forgotten WHERE until_ms <= ?", (now_ms,))
         return [str(subject) for (subject,) in rows]
 
-    def of_subject(self, subject: str) -> list[Place]:
-        """Give every key of a subject that is there."""
+    def of_subject(self, subject: str, count_max: int) -> list[Place]:
+        """Give keys of a subject that are there, at most so many."""
         first, last = f"{subject}/", f"{subject}0"  # "0" comes right after "/"
         return [
             Place(str(space), str(key))
             for space, key in self._database.rows(
                 'SELECT space, "key" FROM record WHERE "key" >= ? AND "key" < ? AND gone = 0'
-                ' ORDER BY space, "key"',
-                (first, last),
+                ' ORDER BY space, "key" LIMIT ?',
+                (first, last, count_max),
             )
         ]
 

@@ -26,9 +26,9 @@ from handrail.memory.asked import (
     Surroundings,
 )
 from handrail.memory.bodies import Bodies
-from handrail.memory.deciding import decide, digest_of, encoded, held
+from handrail.memory.deciding import decide, digest_of, encoded
 from handrail.memory.next_version import kept_reason, removal
-from handrail.memory.rights import refused_right, tenant_of, tenant_part
+from handrail.memory.rights import tenant_of, tenant_part
 from handrail.memory.shelf import Place, Shelf
 from handrail.runtime.keeper_batch import Batch
 from handrail.runtime.keeper_hearing import OF_SUBJECTS, hear
@@ -41,8 +41,9 @@ from handrail.runtime.keeper_reading import (
     There,
     of_removal,
     read_own,
+    tell_passed_over,
 )
-from handrail.runtime.keeper_subjects import Said, Subjects, owner_of
+from handrail.runtime.keeper_subjects import Said, Subjects, owner_of, subject_named
 from handrail.runtime.keeper_telling import (
     Heard,
     answer_to,
@@ -57,7 +58,6 @@ from handrail.runtime.keeper_telling import (
 )
 from handrail.runtime.single_writer_partition import OwnPlace
 from handrail.wire.memory import (
-    APPLIED_KEY,
     HISTORY,
     Answer,
     AppliedMark,
@@ -69,6 +69,7 @@ from handrail.wire.record import Outgoing, Record
 log = structlog.get_logger(__name__)
 
 EXPIRED_COUNT_MAX: Final = 500  #: records that one transaction removes
+FORGOTTEN_COUNT_MAX: Final = 500  #: and records of people who are forgotten, beside them
 
 
 class KeeperBook:
@@ -134,22 +135,13 @@ class KeeperBook:
                     removed = (standing.version, standing.digest, record.timestamp_ms)
                     self._shelf.remove(place, *removed)
             case Foreign(place=place):
-                self._pass_over(record, standing)
+                self.foreign_count += 1
+                tell_passed_over(record, standing)
                 if place is not None:
                     self._bodies.drop(place)
                     self._shelf.put_foreign(place, len(record.value or b""))
             case _:
                 assert_never(standing)
-
-    def _pass_over(self, record: Record, foreign: Foreign) -> None:
-        self.foreign_count += 1
-        log.warning(
-            "record of memory passed over",
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            why=foreign.why,
-        )
 
     # One batch.
 
@@ -188,11 +180,19 @@ class KeeperBook:
     def decide(self, now_ms: int) -> Sequence[Outgoing]:
         """Decide on each command of the batch; give everything that follows."""
         self._shelf.begin()
-        for heard in self._batch.heard:
+        batch = self._batch
+        for number, heard in enumerate(batch.heard):
             if self._mark is not None and heard.record.offset <= self._mark.applied:
                 continue
-            self._one(heard, now_ms)
-        return self._all_of_it(self._batch.heard[-1].record.offset)
+            if not self._one(heard, now_ms):
+                batch.left_count = len(batch.heard) - number
+                return self._all_of_it(heard.record.offset - 1)
+        return self._all_of_it(batch.heard[-1].record.offset)
+
+    @property
+    def left_count(self) -> int:
+        """How many commands at the end of the batch the next transaction has to decide on."""
+        return self._batch.left_count
 
     def overdue(self, now_ms: int) -> Sequence[Outgoing]:
         """Remove records whose time is over, at most 500, the longest ago first."""
@@ -216,16 +216,16 @@ class KeeperBook:
             asked = own_act(place.space, place.key, self._partition, applied, whose)
             self._remove(asked, place, now_ms, op=EXPIRE)
 
-    def _one(self, heard: Heard, now_ms: int) -> None:
+    def _one(self, heard: Heard, now_ms: int) -> bool:
+        """Decide on one command; False when it goes on in the next transaction."""
         asked = heard.asked
         if asked is None:
             self._say(not_read(heard, now_ms))
             self._batch.refused[Reason.UNREADABLE] += 1
             self._answer(heard, no_answer(heard), now_ms)
-            return
+            return True
         if asked.command.op in OF_SUBJECTS:
-            self._of_subject(asked, now_ms)
-            return
+            return self._of_subject(asked, now_ms)
         decision = self._decided(asked, now_ms)
         if isinstance(decision, Stored):
             self._store(decision, now_ms)
@@ -233,6 +233,7 @@ class KeeperBook:
             self._batch.refused[decision.reason] += 1
         self._say(told(asked, decision, now_ms))
         self._answer(heard, answer_to(asked, decision), now_ms)
+        return True
 
     def _decided(self, asked: Asked, now_ms: int) -> Decision:
         command = asked.command
@@ -291,29 +292,39 @@ class KeeperBook:
         self._batch.wrote[record.space] = self._batch.history = record.applied
         self._batch.rest.append(Outgoing(self._history, key, body, (), self._partition))
 
-    def _of_subject(self, asked: Asked, now_ms: int) -> None:
+    def _of_subject(self, asked: Asked, now_ms: int) -> bool:
         """Forget a subject, or set or end a legal hold; each partition is told of it."""
-        command = asked.command
-        subject = f"{tenant_part(asked.tenant)}/~{command.key}"
-        space = next(iter(self._spaces.values()))
-        refusal = refused_right(asked, space)
-        if refusal is None and command.op is Op.FORGET and self._shelf.is_held(subject):
-            refusal = held()
+        command, subject = asked.command, subject_named(asked)
+        refusal = self._subjects.refusal(asked, next(iter(self._spaces.values())))
         if refusal is not None:
             self._batch.refused[refusal.reason] += 1
             self._say(refused(asked, now_ms, refusal.reason, refusal.state, refusal.detail))
-            return
-        if command.op is not Op.FORGET:
-            said = self._subjects.hold(subject, command, held=command.op is Op.HOLD)
-            self._spread(said, asked.offset)
-            self._say(written(asked, now_ms, 0))
-            return
-        self._spread(self._subjects.forget(subject, command, now_ms), asked.offset)
-        places = self._shelf.of_subject(subject)
-        for place in places:
-            self._remove(asked, place, now_ms, op=command.op.value)
+            return True
+        if command.op is Op.FORGET:
+            return self._forget(asked, subject, now_ms)
+        said = self._subjects.hold(subject, command, held=command.op is Op.HOLD)
+        self._spread(said, asked.offset)
+        self._say(written(asked, now_ms, 0))
+        return True
+
+    def _forget(self, asked: Asked, subject: str, now_ms: int) -> bool:
+        """Remove records of a subject, at most 500 in a transaction; False when some are left.
+
+        Until the last of them is gone the command counts as one that is not taken: whoever comes
+        after a kill takes it again and finds what is left, and nobody's command comes in between.
+        """
+        batch = self._batch
+        room = FORGOTTEN_COUNT_MAX - batch.forgotten_count
+        places = self._shelf.of_subject(subject, room + 1)
+        is_last = len(places) <= room
+        applied = asked.offset if is_last else asked.offset - 1
+        batch.forgotten_count += len(places[:room])
+        self._spread(self._subjects.forget(subject, asked.command, now_ms), applied)
+        for place in places[:room]:
+            self._remove(asked, place, now_ms, op=Op.FORGET.value, applied=applied)
         if not places:
             self._say(written(asked, now_ms, 0, unchanged=True))
+        return is_last
 
     def _spread(self, said: Said, applied: int) -> None:
         """Write what is said of a subject to the topic of every space."""
@@ -322,13 +333,16 @@ class KeeperBook:
             self._batch.wrote[space] = applied
             self._batch.of_subjects.append(Outgoing(topic, key, body, (), self._partition))
 
-    def _remove(self, asked: Asked, place: Place, now_ms: int, *, op: str) -> None:
+    def _remove(
+        self, asked: Asked, place: Place, now_ms: int, *, op: str, applied: int | None = None
+    ) -> None:
         row = self._shelf.row(place)
         assert row is not None
         command = asked.command
         whose = (asked.task_id, asked.tenant)
         act = own_act(place.space, place.key, asked.partition, asked.offset, whose)
         version = removal(act, Present(row.version, None, row.digest), now_ms)
+        version = version if applied is None else replace(version, applied=applied)
         if asked.by_person:
             why = kept_reason(command.reason)
             version = replace(version, agent=command.by, reason=why)
@@ -351,16 +365,8 @@ class KeeperBook:
         self._batch.rest.append(record)
 
     def _all_of_it(self, applied: int) -> list[Outgoing]:
-        batch = self._batch
-        mark = AppliedMark(applied=applied, spaces=batch.wrote, history=batch.history)
-        batch.mark = mark.joined(self._mark)
-        topics = [self._topic(space) for space in sorted(batch.wrote)]
-        topics = topics or [next(iter(self._topics))]
-        body = batch.mark.encode()
-        marks = [Outgoing(topic, APPLIED_KEY, body, (), self._partition) for topic in topics]
-        out = [*batch.state.values(), *batch.of_subjects, *batch.rest, *marks]
-        batch.order = [*batch.state, *[None] * (len(out) - len(batch.state))]
-        return out
+        topics = {space: topic for topic, space in self._topics.items()}
+        return self._batch.all_of_it(applied, self._mark, topics, self._partition)
 
     def committed(self, offsets: Sequence[int]) -> None:
         """Keep what was decided, and remember where it lies."""

@@ -7,6 +7,8 @@ what the keeper had written under the same key, and compaction takes that away.
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
+
 from handrail.errors.memory import MemoryRecordInvalid
 from handrail.memory.deciding import digest_of
 from handrail.memory.shelf import Place
@@ -19,6 +21,8 @@ from handrail.wire.memory import (
     StoredRecord,
 )
 from handrail.wire.record import Record
+
+log = structlog.get_logger(__name__)
 
 VERSION_HEADER, DIGEST_HEADER = "handrail-version", "handrail-digest"  #: of a tombstone
 VERSION_DIGITS_MAX: Final = 18  #: what every database can hold
@@ -97,6 +101,17 @@ def read_own(record: Record, space: str) -> Standing:
     if not 0 < stored.version < 10**VERSION_DIGITS_MAX:
         return Foreign(place, f"it says that it is version {stored.version}")
     return There(stored, len(record.value), digest_of(record.value))
+
+
+def tell_passed_over(record: Record, foreign: Foreign) -> None:
+    """Say in the log that a record is passed over, and why."""
+    log.warning(
+        "record of memory passed over",
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        why=foreign.why,
+    )
 
 
 def of_removal(version: int, digest: str) -> tuple[tuple[str, bytes], ...]:

@@ -5,14 +5,18 @@ a space that is declared no more. A subject is named as before a full key: `tena
 """
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from handrail.memory.sealing import subject_of
+from handrail.contract.memory import Memory
+from handrail.memory.asked import Asked, Refusal
+from handrail.memory.deciding import held
+from handrail.memory.rights import refused_right, tenant_part
+from handrail.memory.sealing import SUBJECT_MARK, subject_of
 from handrail.memory.shelf import Shelf
 from handrail.runtime.keeper_reading import Forgotten, Held
 from handrail.runtime.topics import COMMANDS_KEPT_DAYS, DAY_MS
 from handrail.store.sealing import named_key
-from handrail.wire.memory import FORGOTTEN_PREFIX, HOLD_PREFIX, Command
+from handrail.wire.memory import FORGOTTEN_PREFIX, HOLD_PREFIX, Command, Op
 
 #: How long a destroyed key is known: longer than a command that was sealed with it lies there.
 FORGOTTEN_KEPT_MS: Final = (COMMANDS_KEPT_DAYS + 1) * DAY_MS
@@ -36,6 +40,13 @@ class Subjects:
             self._shelf.forgets_no_more(subject)
         else:
             self._shelf.forgets(subject, standing.names, at_ms + FORGOTTEN_KEPT_MS)
+
+    def refusal(self, asked: Asked, space: Memory[Any]) -> Refusal | None:
+        """Say why nobody may be forgotten or held because of this; None when all is well."""
+        refusal = refused_right(asked, space)
+        if refusal is None and asked.command.op is Op.FORGET:
+            return held() if self._shelf.is_held(subject_named(asked)) else None
+        return refusal
 
     def hold(self, subject: str, command: Command, *, held: bool) -> Said:
         """Set a legal hold, or end it."""
@@ -61,6 +72,11 @@ class Subjects:
         if name is None or subject_of(command.key) is None:
             return False
         return name in self._shelf.forgotten(owner_of(command.key))
+
+
+def subject_named(asked: Asked) -> str:
+    """Give the subject that a command is about, as it stands before a key."""
+    return f"{tenant_part(asked.tenant)}/{SUBJECT_MARK}{asked.command.key}"
 
 
 def owner_of(full_key: str) -> str:

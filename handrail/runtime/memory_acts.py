@@ -250,7 +250,11 @@ class MemoryActs:
             keys=tuple(sorted(names)),
         )
         sent = await self._ground.sender.send([command], self._ground.now_ms)
-        for event in (await self._ground.sender.outcomes(sent)).values():
+        # Of many records they are forgotten part by part: as long as it goes on, it is waited for.
+        outcomes = await self._ground.sender.outcomes(
+            sent, is_done=lambda: op is not Op.FORGET or self._ground.view.holds(sent.positions)
+        )
+        for event in outcomes.values():
             if isinstance(event, MemoryRefused):
                 raise KeeperRefused(
                     op=op.value,

@@ -7,7 +7,7 @@ guess, and a person who looks later finds the same.
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from handrail.bus.port import Bus
@@ -71,25 +71,33 @@ class CommandSender:
         return Sent(list(zip(partitions, offsets, strict=True)), since)
 
     async def outcomes(
-        self, sent: Sent, *, within_s: float = ANSWERED_WITHIN_S
+        self,
+        sent: Sent,
+        *,
+        within_s: float = ANSWERED_WITHIN_S,
+        is_done: Callable[[], bool] = lambda: True,
     ) -> dict[Place, Told]:
-        """Wait until the keeper has told of every command. Raises KeeperSilent."""
+        """Wait until the keeper has told of every command. Raises KeeperSilent.
+
+        An act on many keys is told of key by key: wait until `is_done` too, for as long as there is
+        something to be told within that time.
+        """
         wanted, found = set(sent.places), dict[Place, Told]()
         tail = await self.bus.tail({await self._ledger(): sent.since})
         try:
-            async with asyncio.timeout(within_s):
-                while wanted - found.keys():
+            async with asyncio.timeout(within_s) as time:
+                while wanted - found.keys() or not is_done():
                     for record in await tail.poll(timeout_s=POLL_S):
                         event = decode(record)
                         if isinstance(event, MemoryWritten | MemoryRefused) and event.op != EXPIRE:
                             place = (event.partition, event.offset)
-                            # An act on many keys is told of key by key; the last one stays.
                             if place in wanted:
                                 found[place] = event
+                                time.reschedule(asyncio.get_running_loop().time() + within_s)
         except TimeoutError:
-            raise KeeperSilent(
-                count=len(wanted - found.keys()), within=f"{within_s:.0f} s"
-            ) from None
+            count = len(wanted - found.keys())
+            if count:
+                raise KeeperSilent(count=count, within=f"{within_s:.0f} s") from None
         finally:
             await tail.close()
         return found

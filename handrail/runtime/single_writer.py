@@ -203,6 +203,10 @@ class SingleWriter:
             while opening.waiting and self._open.get(where) is opening:
                 batch, opening.waiting = opening.waiting[:count_max], opening.waiting[count_max:]
                 await self._take(where, batch)
+                if self._open.get(where) is opening:
+                    # What was too much at once goes on, unless the partition is to go elsewhere.
+                    place = self._shelf[where].next_offset
+                    opening.waiting[:0] = [one for one in batch if one.offset >= place]
                 if opening.is_paused and not opening.waiting and self._open.get(where) is opening:
                     opening.is_paused = False
                     consumer.resume(where)

@@ -71,7 +71,12 @@ class Book(Protocol):
         ...
 
     def decide(self, now_ms: int) -> Sequence[Outgoing]:
-        """Give everything that has to be written for the batch."""
+        """Give what has to be written for the batch, but for the last `left_count` of it."""
+        ...
+
+    @property
+    def left_count(self) -> int:
+        """How much at the end of the batch has to come again, since it is too much at once."""
         ...
 
     def overdue(self, now_ms: int) -> Sequence[Outgoing]:
@@ -238,9 +243,9 @@ class WriterPartition:
     async def take(self, records: Sequence[Record], now_ms: int) -> int:
         """Write what a batch leads to, and by it that it was read, in one transaction.
 
-        Gives how many were taken; those that were taken before are passed over. Raises
-        ProducerFenced, CommitDoubtful, RecordRefused or BrokerUnreachable; the partition must be
-        opened again then.
+        Gives how many were taken; those that were taken before are passed over, and what would be
+        too much at once is to be given again, from `next_offset` on. Raises ProducerFenced,
+        CommitDoubtful, RecordRefused or BrokerUnreachable; the partition must be opened again then.
         """
         async with self._lock:
             fresh = [record for record in records if record.offset >= self.next_offset]
@@ -249,11 +254,13 @@ class WriterPartition:
             if self._producer is None:
                 # Passing over a batch would lose it as soon as the next one is committed.
                 raise ProducerFenced(transactional_id=self._id)
-            place = fresh[-1].offset + 1
-            offset = self._offset(place) if self.tells_group_now else None
             try:
                 await self._recall(self._book.begin(fresh))
-                await self._write(self._producer, self._book.decide(now_ms), offset)
+                out = self._book.decide(now_ms)
+                count = len(fresh) - self._book.left_count
+                place = fresh[-1].offset + 1 if count == len(fresh) else fresh[count].offset
+                offset = self._offset(place) if self.tells_group_now else None
+                await self._write(self._producer, out, offset)
             except BaseException:
                 # A cancelled commit is as doubtful as a failed one.
                 await self._let_go()
@@ -261,7 +268,7 @@ class WriterPartition:
             self.next_offset = place
             if offset is None:
                 self._telling.ended(time.monotonic())
-            return len(fresh)
+            return count
 
     @property
     def tells_group_now(self) -> bool:

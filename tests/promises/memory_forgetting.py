@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from handrail.errors.subject import KeeperRefused, SubjectHeld
+from handrail.memory.listing import Within
 from handrail.memory.sealing import sealed
 from handrail.memory.snapshot import take_snapshot
 from handrail.memory.tables import LAYOUTS
+from handrail.runtime.keeper_book import FORGOTTEN_COUNT_MAX
 from handrail.runtime.memory_acts import OnMemory
 from handrail.store.sqlite import Database
 from handrail.wire.memory import NOTHING_WRITTEN, Command, Op, full_key
 from tests.captured_lines import captured_lines
-from tests.promises.ground import Ground
+from tests.promises.ground import PARTITIONS, Ground
 from tests.promises.memory_acts import (
     ADA,
     CANARY,
@@ -97,11 +99,11 @@ async def test_what_was_sealed_before_a_person_was_forgotten_is_refused_and_jams
             assert await read(memory, "tastes", "drink", about=ADA) == {"text": "cocoa"}
 
 
-def drink(memory: OnMemory, text: str) -> Command:
+def drink(memory: OnMemory, text: str, key: str = "drink") -> Command:
     return Command(
         op=Op.PUT,
         space="tastes",
-        key=full_key(TENANT, "drink", subject=ada(memory)),
+        key=full_key(TENANT, key, subject=ada(memory)),
         by="person:clerk",
         type_name=TASTES.type_name,
         value={"text": text},
@@ -181,6 +183,31 @@ async def test_the_words_of_a_space_that_is_declared_no_more_leave_views_and_sna
         async with with_keeper(ground, bus, tmp_path, fewer):
             assert "snapshot-1.db" in before
             await until(lambda: files_with(views, CANARY) == [])
+
+
+async def test_a_person_with_more_records_than_one_transaction_removes_is_gone_once_that_is_said(
+    ground: Ground, tmp_path: Path
+) -> None:
+    async with ground.bus() as bus, on_memory(ground, bus, tmp_path) as memory:
+        count = PARTITIONS * (FORGOTTEN_COUNT_MAX + 100)  # whichever partitions they fall into
+        puts = [sealed(drink(memory, "tea", f"k/{n}"), memory.keys) for n in range(count)]
+        sent = await memory.sender.send(puts, memory.now_ms)
+        await memory.view.wait_for(sent.positions, within_s=60)
+        assert await memory.view.count("tastes", Within(TENANT)) == count
+        plan = await acts(memory).forgetting(ADA)
+
+        receipt = await acts(memory).forget(ADA, plan, tmp_path / "views")
+
+        assert receipt.records == count
+        assert await memory.view.count("tastes", Within(TENANT)) == 0
+        removed = [
+            record.key
+            for record in await ground.records(bus, "memory.tastes")
+            if record.key is not None
+            and record.key.startswith(TENANT.encode())
+            and record.value is None
+        ]
+        assert len(removed) == count
 
 
 def put_back(snapshot: Path, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 
 import pytest
 
@@ -12,14 +13,25 @@ from handrail.errors import TooManyPartitions
 from handrail.memory.deciding import digest_of
 from handrail.runtime.clock import WallClock
 from handrail.runtime.keeper import keeper
-from handrail.runtime.keeper_book import EXPIRED_COUNT_MAX
+from handrail.runtime.keeper_book import EXPIRED_COUNT_MAX, FORGOTTEN_COUNT_MAX
 from handrail.runtime.single_writer import TIDY_EVERY_MS
 from handrail.testing.clock import VirtualClock
+from handrail.wire.codec import encode_headers
 from handrail.wire.limits import MEMORY_PARTITIONS_MAX
-from handrail.wire.memory import COMMANDS, HISTORY, Op, Verdict
+from handrail.wire.memory import COMMANDS, HISTORY, Command, Op, Verdict, full_key
+from handrail.wire.record import Outgoing
 from tests.promises.ground import PARTITIONS, Ground
 from tests.promises.keeper import *  # noqa: F403 - every test of it is a test of this file
-from tests.promises.memory_askers import SPACES, Askers, command, keeping, without_gaps
+from tests.promises.memory_askers import (
+    SPACES,
+    TENANT,
+    Askers,
+    command,
+    envelope,
+    keeping,
+    without_gaps,
+)
+from tests.unit.runtime.keeper_partition import PEOPLE
 from tests.waiting import until
 
 
@@ -80,6 +92,53 @@ async def test_processes_killed_at_any_moment_of_a_batch_lose_and_double_nothing
         assert without_gaps(await askers.history())
         assert await askers.answer_counts() == dict.fromkeys(sent, 1)
         assert len(await askers.told()) == len(sent)
+
+
+async def test_keepers_killed_while_a_person_is_forgotten_end_it_and_touch_nobody_else(
+    ground: Ground,
+) -> None:
+    choice = random.Random(7)
+    spaces = {**SPACES, PEOPLE.name: PEOPLE}
+    count = 2 * PARTITIONS * FORGOTTEN_COUNT_MAX  # whichever partitions they fall into
+
+    def sealed(number: int, subject: str) -> Command:
+        full = full_key(TENANT, f"k/{number}", subject=subject)
+        return command(Op.PUT, PEOPLE.name, "", "c2VhbA==", full=full, sealed=True, expect=0)
+
+    async with ground.bus() as bus:
+        askers = await Askers.prepared(ground, bus)
+        await ground.prepare(bus, compacted=[PEOPLE.topic])
+        for number in range(count):
+            await askers.send(sealed(number, "d1"))
+        await askers.send(sealed(0, "d2"))
+        async with keeping(bus, ground, spaces=spaces):
+            await until(askers.all_decided, within_s=60)
+        forget = Command(op=Op.FORGET, space="", key="d1", by="person:ada", reason="asked for")
+        headers, topic = encode_headers(envelope(reply_to=None)), ground.topic(COMMANDS)
+        for partition in range(PARTITIONS):
+            said = Outgoing(topic, b"d1", forget.encode(), headers, partition)
+            await bus.sender().send(said)
+        await askers.send(sealed(count, "d1"))
+
+        for _ in range(12):
+            victim = await ground.connect()
+            assert isinstance(victim, InProcessBus)
+            task = asyncio.create_task(keeper(victim, "ns", spaces, WallClock()).run())
+            for _ in range(choice.randint(1, 120)):
+                await asyncio.sleep(0)
+            victim.kill()
+            task.cancel()
+            await asyncio.wait([task])
+            for member_id in await bus.admin.members("ns.keeper"):
+                await bus.admin.remove_member("ns.keeper", member_id)
+        async with keeping(bus, ground, spaces=spaces):
+            await until(askers.all_decided, within_s=60)
+
+        later = sealed(count, "d1").key
+        assert (await askers.newest(PEOPLE.name)).keys() == {sealed(0, "d2").key, later}
+        assert without_gaps(await askers.history())
+        told = Counter(one.key for one in await askers.told() if one.op == "forget")
+        assert (len(told), set(told.values())) == (count, {1})
 
 
 async def test_more_partitions_than_a_message_can_name_are_refused_by_name(ground: Ground) -> None:

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from handrail.ledger.memory_event import MemoryRefused
 from handrail.memory.asked import Reason
+from handrail.runtime.keeper_book import FORGOTTEN_COUNT_MAX
 from handrail.runtime.keeper_subjects import FORGOTTEN_KEPT_MS
 from handrail.store.sealing import key_name, seal
-from handrail.wire.memory import FORGOTTEN_PREFIX, Command, Op, full_key
+from handrail.wire.memory import FORGOTTEN_PREFIX, Command, Op, StoredRecord, full_key
 from tests.promises.memory_askers import TENANT, command
-from tests.unit.runtime.keeper_partition import Partition, about
+from tests.unit.runtime.keeper_partition import Partition, about, add_one
 
 OLD, NEW = bytes(32), bytes([1] * 32)
 
@@ -63,6 +64,68 @@ def test_once_nothing_can_come_any_more_a_destroyed_key_is_known_no_longer() -> 
     assert last.value is None
     partition.begin_anew()
     assert partition.book.overdue(10 * FORGOTTEN_KEPT_MS) == []
+
+
+MANY = [sealed_with(OLD, name=f"p/{number:04}") for number in range(2 * FORGOTTEN_COUNT_MAX + 1)]
+
+
+def test_a_person_with_many_records_is_forgotten_a_bounded_number_in_a_transaction() -> None:
+    partition = Partition()
+    partition.takes(partition.asks(*MANY))
+    batch = partition.asks(add_one(), forget(OLD), add_one())
+
+    left: list[tuple[int, int]] = []
+    marks: list[int] = []
+    while batch:
+        out = partition.decides(batch)
+        count = partition.book.left_count
+        partition.commits(out)
+        batch = batch[len(batch) - count :]
+        left.append((count, len(partition.newest("people"))))
+        marks.append(partition.mark("people").applied)
+
+    assert left == [(2, FORGOTTEN_COUNT_MAX + 1), (2, 1), (0, 0)]
+    first = len(MANY)
+    assert marks == [first, first, first + 2]
+    assert next(iter(partition.newest("tally").values())).value == 2
+    told = [one for one in partition.told() if one.op == "forget"]
+    assert len({one.key for one in told}) == len(told) == len(MANY)
+    assert {one.offset for one in told} == {first + 1}
+
+
+def test_a_keeper_that_comes_after_a_kill_forgets_what_is_left_and_believes_no_old_value() -> None:
+    partition = Partition()
+    partition.takes(partition.asks(*MANY))
+    batch = partition.asks(forget(OLD))
+    partition.takes(batch)  # the first part; and there the process was killed
+
+    partition.begin_anew()
+    again = partition.book.read_to
+    refused_before = refused(partition)
+    late = partition.asks(sealed_with(OLD, name="late"), sealed_with(NEW, name="new"))
+    batch = [*batch, *late]
+    while batch:
+        out = partition.decides(batch)
+        count = partition.book.left_count
+        partition.commits(out)
+        batch = batch[len(batch) - count :]
+
+    assert again == len(MANY)
+    assert (refused_before, refused(partition)) == ([], [Reason.FORGOTTEN])
+    assert list(partition.newest("people")) == [full_key(TENANT, "new", subject="d1")]
+
+
+def test_what_a_view_is_told_of_a_part_does_not_pass_for_all_of_a_forgetting() -> None:
+    partition = Partition()
+    partition.takes(partition.asks(*MANY))
+    partition.takes(partition.asks(forget(OLD)))
+
+    history = [StoredRecord.decode(one.value) for one in partition.logs["ns.memory.history"]]
+    removed = [one for one in history if one.removed]
+
+    assert len(removed) == FORGOTTEN_COUNT_MAX
+    assert {one.applied for one in removed} == {len(MANY) - 1}
+    assert set(partition.mark("people").spaces.values()) == {len(MANY) - 1}
 
 
 def is_of_forgotten(key: bytes | None) -> bool:

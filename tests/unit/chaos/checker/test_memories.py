@@ -184,10 +184,10 @@ def test_a_change_is_found(day: History, change: Callable[[History], History], w
 def a_command_counts_again(patch: Patch) -> None:
     real = KeeperBook._one
 
-    def one(book: KeeperBook, heard: Any, now_ms: int) -> None:
-        real(book, heard, now_ms)
+    def one(book: KeeperBook, heard: Any, now_ms: int) -> bool:
         if heard.asked is not None and heard.asked.command.op == "increment":
             real(book, heard, now_ms)
+        return real(book, heard, now_ms)
 
     patch.setattr(KeeperBook, "_one", one)
 
