@@ -2,10 +2,12 @@
 
 import asyncio
 import heapq
+import sys
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import click
+import orjson
 
 from handrail.cli.dead_settling import discard, redrive
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
@@ -92,7 +94,7 @@ def list_dead(
 def show(place: Place, dead_id: str, shape: Shape) -> int:
     """Show one dead letter: why it died, and its original bytes. ID is AGENT/PARTITION/OFFSET.
 
-    Its bytes alone go to standard output: `handrail dead show ID > message.json` keeps them.
+    What it carried alone goes to standard output: `handrail dead show ID > message.json` keeps it.
     """
     row = asyncio.run(_show(place.settings(), dead_id))
     if shape is not Shape.TABLE:
@@ -115,10 +117,17 @@ def show(place: Place, dead_id: str, shape: Shape) -> int:
         note(f"Send it back:  handrail dead redrive {row.id}")
         note(f"Or give it up: handrail dead discard {row.id} --why TEXT")
     note("What it carried:")
+    click.echo(
+        "(nothing)" if row.value is None else carried(row.value, to_file=not sys.stdout.isatty())
+    )
+    return 0
+
+
+def carried(value: object, *, to_file: bool) -> str:
+    """Give what a letter carried, on one line; into a file as JSON, so that a text stays whole."""
     from handrail.cli.records import value_line
 
-    click.echo(value_line(row.value) if row.value is not None else "(nothing)")
-    return 0
+    return orjson.dumps(value).decode() if to_file else value_line(value)
 
 
 async def _list(

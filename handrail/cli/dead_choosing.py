@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,6 +29,7 @@ from handrail.wire.settling import Edited
 if TYPE_CHECKING:
     from handrail.bus.port import Bus
     from handrail.bus.settings import Settings
+    from handrail.contract.topic import Topic
     from handrail.wire.record import Record
 
 TASKS_KEPT_MAX = 1_000  #: of which the events are held at once
@@ -127,6 +128,18 @@ async def bytes_of(bus: "Bus", namespace: str, record: "Record") -> bytes | None
         return record.value
 
 
+def edited_message(topic: "Topic[Any, Any]", kind: str | None, text: str) -> Any:  # noqa: ANN401  # whatever the topic carries
+    """Read a message as JSON, else as `message_of` does. Raises MessageMisfit.
+
+    The line break that an editor puts at the end of a file is no part of a plain text; one that is
+    meant is written as JSON.
+    """
+    try:
+        return topic.decode(kind, text.encode())
+    except HandrailError:
+        return message_of(topic, text.removesuffix("\n").removesuffix("\r"))
+
+
 async def edited_of(
     settings: "Settings", bus: "Bus", letters: "Sequence[FoundLetter]", file: str
 ) -> Edited:
@@ -143,10 +156,7 @@ async def edited_of(
     begin = f"handrail dead show {found.id} > message.json    gives a file to begin with"
     text = given_text(None, file, "edit", cure=begin)
     kind = next((v.decode() for n, v in found.letter.headers if n == "ce_type"), None)
-    try:
-        message = topic.decode(kind, text.encode())
-    except HandrailError:
-        message = message_of(topic, text)
+    message = edited_message(topic, kind, text)
     body = topic.encode(message)
     if not needs_claim(body):
         return Edited(type=topic.type_of(message), message=body)

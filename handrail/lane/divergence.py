@@ -1,10 +1,12 @@
 """Says in words how a handler that is run again has left the way that is recorded."""
 
 import re
+from typing import Final
 
 from handrail.errors.steps import Diverged
 from handrail.lane.journal import Entry
 
+EDITED_SINCE: Final = "edited_since"  #: a fact of what was recorded with another message
 SHOWN_CHARS_MAX = 120  #: of a step's arguments, as people see them
 _TURN = re.compile(r"\d+\.m(\d+)")
 _TOOL = re.compile(r"\d+\.(\d+)")
@@ -31,15 +33,27 @@ def is_now(known: Entry, name: str, shown: str) -> str:
 
 def diverged(known: Entry, now: str, agent: str, version: str) -> Diverged:
     """Give the error that says what was recorded, what is there now, and why that may be."""
-    then = known.agent_version
-    because = (
-        f"the code changed between {then} and {version}"
-        if then != version
-        else f"the code took another way, in the same version {version}: it changed without a new"
-        " version, or it depends on time, chance or its surroundings outside of a step"
-    )
+    because = _why(known, version)
     differs = f"{_step(known.path)} was `{known.facts['shown']}` and {now}"
     return Diverged(agent=agent, path=known.path, what_differs=differs, because=because)
+
+
+def _why(known: Entry, version: str) -> str:
+    then = known.agent_version
+    if known.facts.get(EDITED_SINCE):
+        first = known.path.partition(".")[0]
+        anew = f": --from-step {first} has it done anew" if first.isdigit() else ""
+        also = "" if then == version else f", and the code changed between {then} and {version}"
+        return (
+            "the message was edited when it was sent back, and this is recorded with the one"
+            f" before it{anew}{also}"
+        )
+    if then != version:
+        return f"the code changed between {then} and {version}"
+    return (
+        f"the code took another way, in the same version {version}: it changed without a new"
+        " version, or it depends on time, chance or its surroundings outside of a step"
+    )
 
 
 def _step(path: str) -> str:

@@ -17,6 +17,7 @@ from handrail.contract.effect import Effect
 from handrail.contract.failure import State
 from handrail.contract.for_task import FOR_TASK
 from handrail.lane.begun import may_have_acted_before
+from handrail.lane.divergence import EDITED_SINCE
 from handrail.lane.journal import STEP_KINDS, Entry
 from handrail.lane.steps import ANEW, COLLECTED, StepLog, StepRecord, StepState
 
@@ -95,6 +96,14 @@ def why_not_edited(entries: Sequence[Entry], from_step: int | None) -> str | Non
             " for the same; those from N on are done anew, and what acted acts again"
         )
     return None
+
+
+def with_another_message(entries: Sequence[Entry]) -> list[Entry]:
+    """Give records as those of an invocation whose message is another one from now on.
+
+    A handler that asks for something else than they hold does so for that reason first of all.
+    """
+    return [replace(entry, facts={**entry.facts, EDITED_SINCE: True}) for entry in entries]
 
 
 def _asked_as_before(entries: Sequence[Entry]) -> list[Entry]:

@@ -20,7 +20,7 @@ from handrail.lane.decision import PartTaken
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import Entry, Kind, encode_entry, entry_key, tombstone
 from handrail.lane.kept import KeptJournal
-from handrail.lane.recorded_anew import recorded_anew, why_not_edited
+from handrail.lane.recorded_anew import recorded_anew, why_not_edited, with_another_message
 from handrail.lane.redrives import KEPT_MS, REDRIVE_COUNT_MAX, Settled, Settling
 from handrail.lane.references import SeenReferences
 from handrail.lane.resting import parked_entry
@@ -239,6 +239,8 @@ class Redriving:
                 if asked.edited is not None and (why := why_not_edited(recorded, asked.from_step)):
                     raise NotTakenBack(why)
                 entries = recorded_anew(recorded, asked.from_step)
+                if asked.edited is not None:
+                    entries = with_another_message(entries)
                 # It is sent back by itself: what it had answered before does not count.
                 headers = with_asked_anew(message.headers, None)
                 written_ms = found.message.timestamp_ms
