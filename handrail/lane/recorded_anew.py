@@ -19,7 +19,14 @@ from handrail.contract.for_task import FOR_TASK
 from handrail.lane.begun import may_have_acted_before
 from handrail.lane.divergence import EDITED_SINCE
 from handrail.lane.journal import STEP_KINDS, Entry
-from handrail.lane.steps import ANEW, COLLECTED, StepLog, StepRecord, StepState
+from handrail.lane.steps import (
+    ANEW,
+    COLLECTED,
+    WAITS_FOR_PERSON,
+    StepLog,
+    StepRecord,
+    StepState,
+)
 
 #: A second time does no harm, or costs money and is worth it: nothing of an attempt is kept.
 _LEAVES_NOTHING: Final = frozenset({Effect.PURE, Effect.READ, Effect.PAID})
@@ -179,9 +186,15 @@ def _without_error(record: StepRecord) -> StepRecord | None:
 
 
 def _charged(record: StepRecord) -> StepRecord | None:
-    """Give what is left of a step that is done anew: that it has been paid for, if it has."""
+    """Give what is left of a step that is done anew: what it has cost, and whom it had asked.
+
+    A request to a person has the number of its attempt in its name, and how it was closed is kept
+    under that name: another attempt under the same one could not be answered.
+    """
     intent = record.intent
-    if intent is None or "cost" not in intent.facts:
+    if intent is None:
+        return None
+    if "cost" not in intent.facts and intent.facts.get("waits") != WAITS_FOR_PERSON:
         return None
     facts: dict[str, object] = {**intent.facts, "void": ANEW}
     if record.state is StepState.FAILED and _nothing_happened(record):

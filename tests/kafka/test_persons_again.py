@@ -7,6 +7,7 @@ import pytest
 
 from handrail.testing import Team
 from tests.promises.persons_again import (  # noqa: F401 - tests of this file
+    test_what_a_person_has_answered_is_asked_anew_from_its_step_on_and_the_new_answer_counts,
     test_what_was_asked_anew_waits_on_through_a_crash,
     test_what_was_open_when_its_handoff_died_is_asked_anew_and_the_answer_counts,
 )
