@@ -55,6 +55,21 @@ class Blocks:
         for block in sorted(found, key=lambda one: one.since_ms):
             self.put(block)
 
+    def begin(self, dead: str, key: bytes, offset: int, now_ms: int) -> Block:
+        """Let what follows one of its key wait that has just died at this offset.
+
+        One behind which others wait already keeps that place: it is the same one, come anew.
+        """
+        place = self.place_of(dead, key)
+        block = Block(dead, key, offset if place is None else place, now_ms)
+        self.put(block)
+        return block
+
+    def place_of(self, dead: str, key: bytes) -> int | None:
+        """Give the offset at which a dead one holds its key; None when it does not."""
+        block = self.of(dead)
+        return None if block is None or block.key != key else block.offset
+
     def put(self, block: Block) -> None:
         """Remember one; of one that was sent back and died again the newer one counts."""
         self.remove(block.dead)

@@ -132,8 +132,7 @@ class Mailboxes:
 
         A question that is asked anew, while others wait behind its dead letter, is before them.
         """
-        if (block := self.blocks.of(invocation.id)) is not None:
-            invocation.instead_of = block.offset
+        invocation.instead_of = self.blocks.place_of(invocation.id, invocation.key)
         box = self._boxes.get(invocation.key)
         if box is None:
             self._boxes[invocation.key] = [invocation]

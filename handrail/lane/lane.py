@@ -9,7 +9,6 @@ committed; everything else it holds is rebuilt from the journal and the inbox by
 from collections.abc import Iterable, Sequence
 
 from handrail.lane.begun_before import BegunBefore
-from handrail.lane.blocks import Block
 from handrail.lane.bounds import SPAN_HEADROOM_OFFSETS
 from handrail.lane.decision import Due, End, LaneSettings, PartRefused, PartTaken, Rest
 from handrail.lane.gather import Gather, GatherStage, PartEnd
@@ -45,7 +44,7 @@ class Lane:
         self.answers = metadata.answers if metadata else 0  #: below it every answer was read
         self.rests = Rests()  #: what waits for a time, an answer or a person
         self.redrives = Redrives()  #: which dead letters were sent back or given up
-        self._live = LiveRecords(metadata.journal if metadata else 0)
+        self.live = LiveRecords(metadata.journal if metadata else 0)  #: of the journal
         self._mailboxes = Mailboxes(settings.bounds.per_key)
         self.blocks = self._mailboxes.blocks  #: behind which dead ones others wait
         self.unblock = self._mailboxes.unblock  #: its record is gone from the journal
@@ -67,7 +66,7 @@ class Lane:
         `found` has (offset, key, entry or None for a tombstone) in order. Of a key what has begun
         comes first, all else by its offset, whether it rests or the inbox brings it again.
         """
-        entries, epoch = self._live.read(found, end)
+        entries, epoch = self.live.read(found, end)
         self.epoch = max(self.epoch, epoch)
         self._accepted = {
             entry.invocation: entry for entry in entries.values() if entry.kind is Kind.ACCEPTED
@@ -99,7 +98,7 @@ class Lane:
     def offset_metadata(self, completing: Sequence[int], answers: int = 0) -> tuple[int, str]:
         """Give the offset and metadata for a transaction that finishes these, and `answers`."""
         (low, done), read = self.progress.plan(set(completing)), max(self.answers, answers)
-        return low, OffsetMetadata(self._live.pointer, self.epoch, read, done).encode()
+        return low, OffsetMetadata(self.live.pointer, self.epoch, read, done).encode()
 
     def progress_entry(self, low: int, metadata: str) -> Entry:
         """Give the journal's copy of an offset, for the transaction that commits it."""
@@ -111,29 +110,11 @@ class Lane:
     ) -> None:
         """A transaction has committed: offsets ended, (key, offset, is tombstone) `written`."""
         self.progress.complete(completed)
-        self._live.wrote(written)
+        self.live.wrote(written)
 
     def lane_entry(self, kind: Kind, now_ms: int) -> Entry:
         """Give the record that opens (EPOCH) or closes (CLOSED) this owner's time."""
         return Entry(kind, LANE, self.epoch, self.settings.agent_version, now_ms)
-
-    @property
-    def journal_begin(self) -> int:
-        """Everything that is live stands at or above it."""
-        return self._live.pointer
-
-    @property
-    def journal_end(self) -> int:
-        """Everything below was read or written."""
-        return self._live.end
-
-    def journal_offset(self, key: bytes) -> int | None:
-        """Where the live record under a key stands; None when it is not committed."""
-        return self._live.offset(key)
-
-    def due_copies(self) -> Sequence[tuple[bytes, int]]:
-        """Give the live journal records, key and offset, that are to be written again now."""
-        return self._live.due_copies(self.settings.bounds)
 
     # ---- taking in
 
@@ -235,12 +216,6 @@ class Lane:
         if parts := [entry for entry in entries if entry.kind is Kind.GATHERED]:
             self._run_gather(self._gathers.take_back(parts), 0)
 
-    def block(self, dead: str, key: bytes, offset: int, now_ms: int) -> Entry:
-        """Let what follows a dead one of its key wait until its dead letter is settled."""
-        block = Block(dead, key, offset, now_ms)
-        self.blocks.put(block)
-        return block.entry(self.epoch, self.settings.agent_version)
-
     # ---- running and ending
 
     def start_next(self, now_ms: int) -> Invocation | None:
@@ -331,6 +306,30 @@ class Lane:
     def find(self, invocation_id: str) -> Invocation | None:
         """Give an invocation that was taken in and has not ended."""
         return self._all.get(invocation_id)
+
+    def move(self, invocation: Invocation, record: Record, now_ms: int) -> Rest:
+        """Let a running one rest as its message at another offset, which is its place from now on.
+
+        To be taken back with `moved_back` when the transaction is refused that says so.
+        """
+        completes = () if invocation.parked else (invocation.offset,)
+        for offset in completes:
+            del self._unparked[offset]
+        self._parked_count += len(completes)
+        invocation.parked = True
+        invocation.record, invocation.offset = record, record.offset
+        entry = parked_entry(invocation, self.epoch, self.settings.agent_version, now_ms)
+        return Rest((entry,), completes, (invocation,))
+
+    def moved_back(self, rest: Rest, record: Record) -> None:
+        """Let one stand where its record lies, from where it was moved."""
+        (invocation,) = rest.invocations
+        invocation.record, invocation.offset = record, record.offset
+        if rest.offsets:
+            invocation.parked = False
+            self._parked_count -= 1
+            unparked = {**self._unparked, record.offset: invocation}
+            self._unparked = dict(sorted(unparked.items()))
 
     def _parked_rest(self, invocation: Invocation, entries: list[Entry], now_ms: int) -> Rest:
         if invocation.parked:

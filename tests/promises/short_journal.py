@@ -71,7 +71,7 @@ class Writer:
         journal = self.place.journal
 
         async def is_visible() -> bool:
-            return await self.bus.end_offset(journal) >= self.lane.journal_end
+            return await self.bus.end_offset(journal) >= self.lane.live.end
 
         await until(is_visible)
         end = await self.bus.end_offset(journal)
@@ -160,8 +160,8 @@ async def test_a_short_journal_is_left_alone(ground: Ground) -> None:
     async with writer(ground) as one:
         await one.rest(1)
         await one.work(10)
-        before = one.lane.journal_end
+        before = one.lane.live.end
 
         await copy_forward(one.bus, one.place.journal, one.lane, one.committer)
 
-        assert one.lane.journal_end == before
+        assert one.lane.live.end == before

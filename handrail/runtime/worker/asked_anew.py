@@ -37,6 +37,7 @@ from handrail.wire.record import Outgoing, Record, TopicPartition
 from handrail.wire.settling import Settle
 
 if TYPE_CHECKING:
+    from handrail.lane.decision import Rest
     from handrail.lane.invocation import Invocation
     from handrail.runtime.worker.ground import LaneGround
     from handrail.runtime.worker.redriving import Found, Redriving
@@ -196,29 +197,49 @@ class AskedAnew:
         )
         closed = await self._redriving.letters.closed_with(asked, found.letter, invocation.id)
         entries = [settled.entry(lane.epoch, version, now_ms), *(entry for entry, _ in closed)]
-        # Its start goes with it: of its key it is the first, as the one that died was.
-        started = accepted_entry(invocation, lane.epoch, version, now_ms)
         sent_back = ground.saying.redriven(
             question.envelope, invocation.offset, settled, resubmitted=False
         )
         # The record of the question ends with it: what it names lives again from its letter.
         events = [sent_back, *(event for _, event in closed), self._dropped(question)]
-        block, journal = lane.blocks.of(invocation.id), ground.place.journal
-        records = [
-            *(tombstone(one.journal_key, journal) for one in (block,) if one is not None),
-            *(encode_entry(entry, journal) for entry in (*entries, *steps, started)),
-            *(ground.saying.record(event) for event in events),
-        ]
         points = self._worker.fail_points
         await points.reached(Moment.BEFORE_REDRIVE)
+        block, journal = lane.blocks.of(invocation.id), ground.place.journal
+        rest = self._rest_in_its_place(question)
+        # Its start goes with it: of its key it is the first, as the one that died was.
+        started = accepted_entry(invocation, lane.epoch, version, now_ms)
+        rests = () if rest is None else rest.entries
+        records = [
+            *(tombstone(one.journal_key, journal) for one in (block,) if one is not None),
+            *(encode_entry(entry, journal) for entry in (*entries, *steps, *rests, started)),
+            *(ground.saying.record(event) for event in events),
+        ]
         invocation.is_on_record = True
-        await ground.committer.commit(Item(records))
+        try:
+            await ground.committer.commit(Item(records, () if rest is None else rest.offsets))
+        except RecordRefused:
+            if rest is not None:
+                lane.moved_back(rest, question.record)
+            raise
         await points.reached(Moment.AFTER_REDRIVE_COMMIT)
         lane.take_back([*entries, *steps])
         invocation.redriven = lane.redrives.of(invocation.id)
         lane.unblock(invocation.id)
         task = question.envelope.task_id
         log.info("dead letter sent back", dead=asked.dead, by=asked.by, task=task)
+
+    def _rest_in_its_place(self, question: _Question) -> "Rest | None":
+        """Let one rest where the one that died stood, if others of its key wait behind that one.
+
+        So it is first of them whoever opens the lane, as what is sent back is, and once it has died
+        again they wait behind it.
+        """
+        lane, invocation = self._lane, question.invocation
+        place = lane.blocks.place_of(invocation.id, invocation.key)
+        if place is None:
+            return None
+        record = replace(question.record, offset=place)
+        return lane.move(invocation, record, self._worker.clock.now_ms())
 
     async def _is_same(self, asked: Record, recorded: Record) -> bool:
         if asked.header("ce_type") != recorded.header("ce_type"):

@@ -14,7 +14,7 @@ import structlog
 
 from handrail.errors.wire import WireError
 from handrail.lane.charging import spent_at_most
-from handrail.lane.journal import encode_entry
+from handrail.lane.journal import encode_entry, tombstone
 from handrail.lane.retry import Tries
 from handrail.ledger.event import Event, Wrote
 from handrail.rails.budget import read_budget, written
@@ -168,9 +168,14 @@ class Burial:
             return []
         ended = buried.envelope.id if invocation is None else invocation.id
         mailbox = record.key if invocation is None else invocation.key
+        lane, journal = self._ground.lane, self._place.journal
+        before = lane.blocks.of(ended)
         now_ms = self._worker.clock.now_ms()
-        entry = self._ground.lane.block(ended, mailbox, record.offset, now_ms)
-        return [encode_entry(entry, self._place.journal)]
+        block = lane.blocks.begin(ended, mailbox, record.offset, now_ms)
+        entry = block.entry(lane.epoch, lane.settings.agent_version)
+        is_elsewhere = before is not None and before.journal_key != block.journal_key
+        gone = [before.journal_key] if before is not None and is_elsewhere else []
+        return [*(tombstone(key, journal) for key in gone), encode_entry(entry, journal)]
 
     def _failure(self, buried: Buried, invocation: "Invocation | None", now_ms: int) -> Failure:
         error, task_id = buried.error, buried.envelope.task_id

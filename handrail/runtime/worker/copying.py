@@ -22,7 +22,7 @@ GAP_OFFSETS_MAX = 200  #: records that lie closer are read in one go
 
 async def copy_forward(bus: Bus, journal: TopicPartition, lane: Lane, committer: Committer) -> None:
     """Write records again until none is due. Raises BrokerUnreachable."""
-    while due := lane.due_copies():
+    while due := lane.live.due_copies(lane.settings.bounds):
         found: list[Record] = []
         size_bytes = 0
         for record in await _read(bus, journal, due):
@@ -35,9 +35,7 @@ async def copy_forward(bus: Bus, journal: TopicPartition, lane: Lane, committer:
 
 def _still_live(lane: Lane, found: Sequence[Record]) -> list[Outgoing]:
     return [
-        _again(record)
-        for record in found
-        if lane.journal_offset(record.key or b"") == record.offset
+        _again(record) for record in found if lane.live.offset(record.key or b"") == record.offset
     ]
 
 

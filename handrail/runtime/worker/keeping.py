@@ -104,7 +104,7 @@ class Keeping:
             return {}
         ground = self._ground
         await ground.committer.flush()
-        offsets = [(ground.lane.journal_offset(key), key) for key in keys]
+        offsets = [(ground.lane.live.offset(key), key) for key in keys]
         places = {offset: key for offset, key in offsets if offset is not None}
         found: dict[bytes, Entry] = {}
         for first, last in _runs(sorted(places)):

@@ -17,10 +17,10 @@ async def read_back(
 
     Raises BrokerUnreachable.
     """
-    offset = lane.journal_offset(key)
+    offset = lane.live.offset(key)
     if offset is None:
         await committer.flush()
-        offset = lane.journal_offset(key)
+        offset = lane.live.offset(key)
     assert offset is not None, "what is read back is live in the journal"
     async with aclosing(bus.fetch(place.journal, offset, offset + 1)) as records:
         async for record in records:

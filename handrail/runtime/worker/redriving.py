@@ -245,6 +245,8 @@ class Redriving:
                 headers = with_asked_anew(message.headers, None)
                 written_ms = found.message.timestamp_ms
                 message = replace(message, timestamp_ms=written_ms, headers=headers)
+                place = self._lane.blocks.place_of(envelope.id, mailbox)
+                message = replace(message, offset=message.offset if place is None else place)
                 parked = self._parked(message, envelope, mailbox)
                 self._check_not_over(envelope, envelope.id)
                 self._check_room(envelope.id, mailbox)
@@ -362,7 +364,7 @@ class Redriving:
         invocation = found.letter.failure.invocation or _id_of(found.message)
         settled = Settled.given_up(asked.dead, invocation, asked.by, answer, now_ms)
         entry = settled.entry(self._lane.epoch, self._lane.settings.agent_version, now_ms)
-        blocked = self._blocked(invocation)
+        blocked = [] if await self._is_left(asked, invocation) else self._blocked(invocation)
         event = ground.saying.discarded(asked, found.letter.offset, invocation)
         records = [
             *(tombstone(key, ground.place.journal) for key in blocked),
@@ -370,7 +372,14 @@ class Redriving:
         ]
         await ground.committer.commit(Item([*records, ground.saying.record(event)]))
         self._lane.redrives.put(settled)
-        self._lane.unblock(invocation)
+        if blocked:
+            self._lane.unblock(invocation)
+
+    async def _is_left(self, asked: Settle, invocation: str) -> bool:
+        """Say whether the same question has another open letter, behind which others wait."""
+        if self._lane.blocks.of(invocation) is None:
+            return False
+        return any(one.dead != asked.dead for one in await self.letters.open(invocation))
 
     def _refuse(self, asked: Settle, answer: int, why: Exception) -> None:
         log.warning("dead letter stays", dead=asked.dead, why=str(why))

@@ -69,10 +69,10 @@ async def _old_blobs(ground: LaneGround, now_ms: int) -> Mapping[int, int]:
 async def _claiming_old(ground: LaneGround, old: Mapping[int, int]) -> Sequence[Record]:
     """Give the live records of the journal that stand for such blobs."""
     lane, found = ground.lane, list[Record]()
-    records = ground.worker.bus.fetch(ground.place.journal, lane.journal_begin, lane.journal_end)
+    records = ground.worker.bus.fetch(ground.place.journal, lane.live.pointer, lane.live.end)
     async with aclosing(records):
         async for record in records:
-            if lane.journal_offset(record.key or b"") != record.offset:
+            if lane.live.offset(record.key or b"") != record.offset:
                 continue
             entry = decode_entry(record)
             claim = None if entry is None else claim_in(entry)
@@ -84,7 +84,7 @@ async def _claiming_old(ground: LaneGround, old: Mapping[int, int]) -> Sequence[
 def _still_live(ground: LaneGround, record: Record, fresh: Entry) -> list[Outgoing]:
     """Write it again unless it has ended meanwhile, and let what is in memory follow."""
     lane = ground.lane
-    if lane.journal_offset(record.key or b"") != record.offset:
+    if lane.live.offset(record.key or b"") != record.offset:
         return []
     if fresh.kind is Kind.OUTCOME:
         lane.steps.of(fresh.invocation).put(fresh)

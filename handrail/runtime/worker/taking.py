@@ -145,7 +145,8 @@ class Taking:
         self, record: Record, envelope: Envelope, mailbox: bytes, *, submission: bool
     ) -> None:
         lane = self._lane
-        if not lane.has_room_behind(mailbox):
+        # One for which all of its key wait that are there takes the place that it had.
+        if not lane.has_room_behind(mailbox) and lane.blocks.of(envelope.id) is None:
             error = KeyOverflow(
                 count=PER_KEY_COUNT_MAX,
                 key=mailbox.decode(errors="replace"),

@@ -1,6 +1,7 @@
 """What one lane decides: order per key, resting, gathering, restoring."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from handrail.lane.bounds import LaneBounds
 from handrail.lane.decision import LaneSettings, PartRefused, PartTaken
@@ -216,6 +217,33 @@ def test_the_end_of_a_resting_invocation_removes_it_from_the_journal() -> None:
 
     assert not end.offsets
     assert journal.reopened(lane, []).start_next(0) is None
+
+
+def test_what_was_moved_keeps_its_new_place_unless_it_is_moved_back() -> None:
+    lane, journal = a_lane(), Journal()
+    put_and_start(lane, 0)
+    moved, third = put_and_start(lane, 5), put_and_start(lane, 6)
+    record = moved.record
+    assert record is not None
+
+    lane.moved_back(lane.move(moved, replace(record, offset=1), 10), record)
+    assert (moved.parked, moved.offset, lane.parked_count) == (False, 5, 0)
+    rest = lane.tick(30_000).rest
+    assert rest is not None
+    assert rest.offsets == (0, 5, 6)
+    journal.write(lane, rest.entries)
+    lane.committed(rest.offsets, [])
+
+    again = lane.move(moved, replace(record, offset=1), 31_000)
+    journal.write(lane, again.entries)
+    assert not again.offsets
+    assert lane.parked_count == 3
+    (found,) = [one for one in started_all(journal.reopened(lane, [])) if one.id == moved.id]
+    assert (found.parked, found.offset, third.offset) == (True, 1, 6)
+
+
+def started_all(lane: Lane) -> list[Invocation]:
+    return [one for one in iter(lambda: lane.start_next(0), None) if one is not None]
 
 
 def test_the_pointer_never_passes_a_live_record() -> None:

@@ -249,7 +249,7 @@ def _metadata(patch: Patch, fields: Mapping[str, int | None]) -> None:
 
     def offset_metadata(lane: Lane, completing: Sequence[int], answers: int = 0) -> tuple[int, str]:
         low, text = real(lane, completing, answers)
-        changes = {k: lane.journal_end if v is None else v for k, v in fields.items()}
+        changes = {k: lane.live.end if v is None else v for k, v in fields.items()}
         return low, replace(OffsetMetadata.decode(text), **changes).encode()
 
     patch.setattr(Lane, "offset_metadata", offset_metadata)

@@ -1,0 +1,15 @@
+"""What is promised of a question that is asked anew, on a broker in memory; Kafka runs the same."""
+
+from collections.abc import Callable
+
+import pytest
+
+from handrail.testing import Team
+from tests.promises.asked_anew_keys import *  # noqa: F403 - every test of it is a test of this file
+from tests.promises.asked_anew_keys import world  # noqa: F401 - a fixture
+from tests.promises.step_tools import acts  # noqa: F401 - a fixture
+
+
+@pytest.fixture
+def team_of() -> Callable[..., Team]:
+    return Team
