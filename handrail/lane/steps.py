@@ -22,6 +22,7 @@ from handrail.lane.journal import STEP_KINDS, Entry, Kind
 from handrail.lane.releasing import Releases
 
 WAITS_FOR_AGENT, WAITS_FOR_PERSON, WAITS_FOR_TIME = "agent", "person", "time"
+COUNTS_FROM = "counts_from"  #: of a question asked anew: below this offset no answer is one to it
 COLLECTED = "memory.collect"  #: notes what the policy said of a write at the handler's end
 ANEW = "decided anew"  #: why an intent is void whose step need not be asked for again
 HARMLESS = frozenset({Effect.PURE, Effect.READ})  #: no licence is needed before they act

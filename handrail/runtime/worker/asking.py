@@ -19,7 +19,13 @@ from handrail.errors.steps import StepInvalid
 from handrail.errors.wire import WireError
 from handrail.lane.invocation import Invocation, Why
 from handrail.lane.journal import Entry
-from handrail.lane.steps import WAITS_FOR_AGENT, WAITS_FOR_PERSON, WAITS_FOR_TIME, Asked
+from handrail.lane.steps import (
+    COUNTS_FROM,
+    WAITS_FOR_AGENT,
+    WAITS_FOR_PERSON,
+    WAITS_FOR_TIME,
+    Asked,
+)
 from handrail.ledger.event import PersonAsked, RequestKind, WroteKind
 from handrail.rails.budget import written
 from handrail.runtime.worker.digest import call_in_words, digest_of, whole
@@ -137,7 +143,7 @@ class UntilReply:
     lent: int = 0  #: of the budget, to be spent on the answer; in millionths
 
     async def opening(self, now_ms: int, attempt: int) -> Opening:
-        """Give the question. Raises AskCycle, AskInvalid and topics' own."""
+        """Give the question. Raises AskCycle, AskInvalid, BrokerUnreachable and topics' own."""
         del attempt
         asker, topic = self.asker, self.topic
         ground, parent = asker.ground, asker.envelope
@@ -172,13 +178,15 @@ class UntilReply:
         outbound = Outbound(self._inbox, envelope, key, body, WroteKind.QUESTION)
         record = await ground.packer.pack(outbound)
         earlier = ground.lane.steps.known(asker.invocation.id, self.asked.path)
+        facts: dict[str, object] = {"waits": WAITS_FOR_AGENT, "until_ms": until_ms}
         answered_from = ground.lane.answers
         if earlier is not None and earlier.intent is not None:
+            # What lies there by now answers an earlier asking, and would be read again.
+            facts[COUNTS_FROM] = await ground.worker.bus.end_offset(ground.place.answers)
             answered_from = int(str(earlier.intent.facts.get(ANSWERED_FROM, 0)))
             headers = with_asked_anew(record.headers, answered_from)
             record = replace(record, headers=headers)
         event = ground.saying.asked(asker.invocation, parent, self.asked, outbound.wrote)
-        facts: dict[str, object] = {"waits": WAITS_FOR_AGENT, "until_ms": until_ms}
         facts[ANSWERED_FROM] = answered_from
         if parent.budget is not None:
             facts["lent"] = self.lent

@@ -15,7 +15,7 @@ from handrail.contract.json_schema import misfit
 from handrail.errors.asking import QuestionFailed
 from handrail.errors.wire import WireError
 from handrail.lane.journal import Entry, Kind, encode_entry
-from handrail.lane.steps import WAITS_FOR_AGENT, WAITS_FOR_PERSON, lean
+from handrail.lane.steps import COUNTS_FROM, WAITS_FOR_AGENT, WAITS_FOR_PERSON, lean
 from handrail.rails.budget import read_budget
 from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.approving import (
@@ -64,7 +64,7 @@ class Replies:
         envelope = decode_envelope(record)
         question, invocation = envelope.answers or "", (record.key or b"").decode(errors="replace")
         intent = self._open_question(invocation, question)
-        if intent is None:
+        if intent is None or record.offset < int(str(intent.facts.get(COUNTS_FROM, 0))):
             # What has ended its step may not have committed, and then the next owner waits for it.
             await self._ground.committer.flush()
             if not self._ground.lane.steps.was_answered_by(invocation, envelope.id):
@@ -191,6 +191,8 @@ class Replies:
         return None
 
     def _why_not(self, invocation: str, question: str) -> str:
+        if self._open_question(invocation, question) is not None:
+            return "its question was asked anew since"
         if self._ground.lane.steps.has_asked(invocation, question):
             return "its step has ended"
         return "whoever asked has ended"
