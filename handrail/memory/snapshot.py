@@ -5,16 +5,21 @@ layout of its tables, and its SHA-256. One that is not exactly what its manifest
 and removed, and the topics are read instead; nothing is ever lost with a snapshot.
 """
 
+import contextlib
+import errno
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 import orjson
 import structlog
 
+from handrail.errors.store import StoreUnusable
 from handrail.memory.tables import LAYOUTS, opened_beside
+from handrail.store.sqlite import Database
 
 log = structlog.get_logger(__name__)
 
@@ -45,26 +50,63 @@ def take_snapshot(source: Path, folder: Path, namespace: str) -> Path:
     """Copy a view's file, whoever writes to it meanwhile, and give the copy.
 
     The newest two are kept. Of what is older nothing stays, nor of a copy that another process was
-    killed over; one that is still being made by somebody slower is given up. Raises `StoreDamaged`
-    and `StoreUnusable`, and `FileNotFoundError` when the copy was removed while it was made.
+    killed over; one that is still being made by somebody slower is given up. Raises `StoreDamaged`,
+    `StoreTooNew` and `StoreUnusable`, and `FileNotFoundError` when the copy, or its folder, was
+    removed while it was made.
     """
     folder.mkdir(parents=True, exist_ok=True)
     database = opened_beside(source)
     try:
-        number = max((_number(path) for path in folder.glob(f"{_NAME}*")), default=0) + 1
-        path = folder / f"{_NAME}{number}.db"
-        # A reader's snapshot of the write-ahead log: what is written meanwhile is not in it. Each
-        # page is read, so that one that is damaged ends it; VACUUM INTO (SQLite 3.54) writes pages
-        # before the one that says that they have checksums, and so without.
-        database.copy_to(path)
+        with _reserved(folder) as place:
+            path = Path(place.name)
+            _make(database, path, namespace, place)
     finally:
         database.close()
-    _write_manifest(path, namespace)
+    number = _number(path)
     oldest = min(sorted(map(_number, folder.glob(f"{_NAME}*.json")))[-KEPT_COUNT:], default=number)
     for old in {_number(found) for found in folder.glob(f"{_NAME}*")}:
         if old < oldest:
             _remove(folder, old)
     return path
+
+
+def _reserved(folder: Path) -> BinaryIO:
+    """Take the next number, which no other process has then."""
+    while True:
+        number = max((_number(path) for path in folder.glob(f"{_NAME}*")), default=0) + 1
+        with contextlib.suppress(FileExistsError):
+            return (folder / f"{_NAME}{number}.db").open("xb")
+
+
+def _make(database: Database, path: Path, namespace: str, place: BinaryIO) -> None:
+    """Fill the file of a number that was taken; leave nothing of it where that fails.
+
+    `place` is that file: as long as somebody has it open, nothing else can pass for it. It is
+    closed once SQLite has closed its own, which would lose its locks with it.
+    """
+    try:
+        # A reader's snapshot of the write-ahead log: what is written meanwhile is not in it. Each
+        # page is read, so that one that is damaged ends it; VACUUM INTO (SQLite 3.54) writes pages
+        # before the one that says that they have checksums, and so without.
+        database.copy_to(path)
+        _write_manifest(path, namespace)
+        # SQLite makes a file, and its folder, that it does not find: one by that name says nothing.
+        if _is_removed(place):
+            raise _gone(path)
+    except BaseException as error:
+        is_removed = _is_removed(place)
+        _remove(path.parent, _number(path))
+        if is_removed and isinstance(error, StoreUnusable):
+            raise _gone(path) from error
+        raise
+
+
+def _is_removed(place: BinaryIO) -> bool:
+    return os.fstat(place.fileno()).st_nlink == 0
+
+
+def _gone(path: Path) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "removed while it was made", str(path))
 
 
 def newest_snapshot(
@@ -102,7 +144,6 @@ def _remove(folder: Path, number: int) -> None:
 
 
 def _write_manifest(path: Path, namespace: str) -> None:
-    path.stat()  # opened, one that was removed would be made anew, as an empty one
     database = opened_beside(path)
     try:
         state = database.rows("SELECT current_ms FROM state")[0]
