@@ -4,6 +4,10 @@ import contextlib
 from pathlib import Path
 from typing import Final
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 ASIDE_COUNT_MAX: Final = 100  #: kept beside the living one; the oldest name is used again
 
 _SIDES: Final = ("-wal", "-shm")  # SQLite 3.54: the files beside a database in WAL mode
@@ -20,6 +24,14 @@ def move_aside(path: Path) -> Path:
         with contextlib.suppress(FileNotFoundError):
             Path(f"{path}{side}").replace(f"{aside}{side}")
     return aside
+
+
+def tell_aside(path: Path, aside: Path | None, why: str, *, is_older: bool = False) -> None:
+    """Say in the log that a file was moved aside; one of an older layout is no damage."""
+    if is_older:
+        log.info("file of an older layout is made anew", file=str(path), to=str(aside))
+    else:
+        log.warning("damaged file moved aside", file=str(path), to=str(aside), why=why)
 
 
 def _aside(path: Path, number: int) -> Path:

@@ -8,7 +8,7 @@ too. They are in files alone that were begun with them.
 import struct
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import apsw
 import apsw.sqlite_extra
@@ -26,6 +26,10 @@ _NOT_THERE: Final = (
     "apsw was installed without SQLite's extensions, and damage would not be noticed without them:"
     " pip install --force-reinstall --only-binary apsw apsw"
 )
+#: SQLite 3.54, "Database header": what it begins with, the bytes of each page that are set aside,
+#: and the number of the layout.
+_HEAD: Final = struct.Struct(">16s4xB39xI")
+_MAGIC: Final = b"SQLite format 3\0"
 # SQLite 3.54, "WAL file format": the head of a log holds two numbers that change each time it
 # begins anew, and so does the head of each page in it, with the length of the file where a commit
 # ends and 0 elsewhere.
@@ -50,6 +54,22 @@ def _load() -> None:
         apsw.sqlite_extra.load(connection, "cksumvfs")
     finally:
         connection.close()
+
+
+def begun_without(path: Path, layouts_count: int) -> bool:
+    """Say whether a file is whole as far as its head tells, and was begun without checksums.
+
+    So an earlier version has left it, which had fewer layouts; damage would look otherwise.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD.size)
+    except OSError:
+        return False
+    if len(head) < _HEAD.size:
+        return False
+    magic, reserved, layout = cast("tuple[bytes, int, int]", _HEAD.unpack(head))
+    return magic == _MAGIC and reserved == 0 and 0 < layout <= layouts_count
 
 
 def commits_in_log(path: Path, page_bytes: int) -> int:

@@ -14,19 +14,17 @@ from pathlib import Path
 from typing import Final, Protocol, cast
 
 import apsw
-import structlog
 
 from handrail.errors.store import StoreDamaged, StoreTooNew, StoreUnusable
-from handrail.store.aside import move_aside
+from handrail.store.aside import move_aside, tell_aside
 from handrail.store.page_checksums import (
     IS_COMPARED,
     RESERVED_BYTES,
     VFS,
+    begun_without,
     commits_in_log,
     load_checksums,
 )
-
-log = structlog.get_logger(__name__)
 
 Value = str | bytes | int | float | None
 Row = tuple[Value, ...]
@@ -121,9 +119,10 @@ class Database:
         except StoreDamaged as damage:
             if is_precious:
                 raise
+            is_older = checks_pages and begun_without(path, len(migrations))
             # Another process may have found the same and put a new file in its place already.
             aside = move_aside(path) if _file_number(path) == file else None
-            log.warning("damaged file moved aside", file=str(path), to=str(aside), why=damage.why)
+            tell_aside(path, aside, damage.why, is_older=is_older)
         database = cls._opened(path, migrations, busy_wait_ms, checks_pages=checks_pages)
         database.moved_aside = aside
         return database
@@ -195,7 +194,7 @@ class Database:
         assert self.path is not None, "a scratch database has no file to move"
         self.close()
         aside = move_aside(self.path)
-        log.warning("damaged file moved aside", file=str(self.path), to=str(aside))
+        tell_aside(self.path, aside, "what was read from it cannot be so")
         database = Database.open(self.path, migrations)
         database.moved_aside = aside
         return database
