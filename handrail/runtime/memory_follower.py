@@ -9,8 +9,7 @@ it is taken out of the file, of snapshots, and of the files of processes that ar
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -19,19 +18,17 @@ import structlog
 
 from handrail.bus.port import Bus, Tail
 from handrail.bus.stray import stray_cancellations_told
-from handrail.contract.memory_reader import PATIENCE_S
 from handrail.errors import BrokerUnreachable
-from handrail.errors.store import StoreDamaged, StoreUnusable
+from handrail.errors.store import StoreDamaged, StoreTooNew, StoreUnusable
 from handrail.memory.forgetting import drop_versions
-from handrail.memory.opening import Opener
 from handrail.memory.snapshot import take_snapshot
 from handrail.memory.view import Position, View, mark_of
-from handrail.runtime.clock import Clock, WallClock
 from handrail.runtime.memory_folder import MemoryFolder
 from handrail.runtime.memory_kept import Kept, kept_by
 from handrail.runtime.memory_log import ViewLog
 from handrail.runtime.memory_quick import is_quick
-from handrail.wire.memory import HISTORY, AppliedMark, space_topic
+from handrail.runtime.memory_settings import Freshness, ViewSettings
+from handrail.wire.memory import AppliedMark
 from handrail.wire.record import Record, TopicPartition
 
 log = structlog.get_logger("handrail.memory")
@@ -46,41 +43,13 @@ BEHIND_AFTER_S: Final = 10.0  #: without reaching the ends that were asked for
 AGAIN_S: Final = 1.0  #: after the broker could not be reached
 PURGE_AGAIN_S: Final = 1.0  #: after somebody was reading while words were to be taken out
 SNAPSHOT_EVERY_S: Final = 3_600.0
-SNAPSHOT_RECORDS_MIN: Final = 1_000  #: fewer are read from the topics as fast
 VERSIONS_AT_ONCE_MAX: Final = (
     10_000  #: that are too old and are dropped, each time the ends are met
 )
 
 
-class Freshness(StrEnum):
-    """Whether a view may be believed."""
-
-    LOADING = "loading"  #: replaying; reads wait
-    CURRENT = "current"  #: everything written before the last barrier is visible
-    BEHIND = "behind"  #: replay timed out; reads may miss facts, and say so
-
-
 class _StartAgain(Exception):  # a turn of the loop, never seen outside
     """The file was emptied, or is not the one we opened any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class ViewSettings:
-    """What a view shows, and where its file lies."""
-
-    namespace: str
-    spaces: Sequence[str]
-    folder: Path | None = None  #: that of all views of the machine; None: one that vanishes
-    opener: Opener | None = None  #: of sealed records, so that their words are found
-    clock: Clock = field(default_factory=WallClock)
-    saved_from: int = SNAPSHOT_RECORDS_MIN  #: so many new records are worth a snapshot
-    patience_s: float = PATIENCE_S  #: how long a question waits for what it wants to be here
-    opener_waits: bool = True  #: whether it may ask somebody who is far away
-
-    @property
-    def topics(self) -> list[str]:
-        """The topics that are followed, as the broker names them."""
-        return [f"{self.namespace}.{name}" for name in (*map(space_topic, self.spaces), HISTORY)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +74,8 @@ class Follower:
         self._folder = MemoryFolder(settings.folder)
         self._file: int | None = None
         self._damage: StoreDamaged | None = None
+        self._is_rebuilt = False  #: whether a file that was damaged is being filled anew
+        self._too_new: StoreTooNew | None = None  #: a newer version has written to our file
         self._barrier: _Barrier | None = None
         self._ask_again_s = 0.0
         self._snapshot_s: float | None = None
@@ -142,8 +113,13 @@ class Follower:
         """Take note that a reader has found the file damaged, if its view is the one of now."""
         if view is None or view is not self.view:
             return
-        self._damage = damage
+        self._damage, self._is_rebuilt = damage, True
         self.become(Freshness.LOADING)
+
+    def is_late(self) -> None:
+        """Say that it is behind, since nobody waits for it any longer; never of a damaged file."""
+        if not self._is_rebuilt:
+            self.become(Freshness.BEHIND)
 
     def become(self, freshness: Freshness) -> None:
         """Say how far the view may be believed."""
@@ -162,6 +138,7 @@ class Follower:
             self.become(Freshness.LOADING)
         except StoreDamaged as damage:
             log.warning("view of memory is filled anew", why=damage.why)
+            self._is_rebuilt = True
             self.become(Freshness.LOADING)
             await self._log.settled()
             self._shut()
@@ -207,6 +184,8 @@ class Follower:
         return View(path, settings.namespace, settings.spaces, settings.opener)
 
     def _check_file(self) -> None:
+        if self._too_new is not None:
+            raise self._too_new
         if self._damage is not None:
             raise self._damage
         if _file_number(self.path) != self._file:
@@ -311,7 +290,7 @@ class Follower:
                 pass
             await self._drop_old_versions(view)
             self._check_file()  # a reader may have found it damaged meanwhile
-            self._is_indexed = True
+            self._is_indexed, self._is_rebuilt = True, False
             view.became_current(barrier.at_ms, barrier.marks)
             self._barrier, self._ask_again_s = None, now_s + BARRIER_EVERY_S
             self.become(Freshness.CURRENT)
@@ -371,6 +350,8 @@ class Follower:
         folder, namespace = self._folder.snapshots, self._settings.namespace
         try:
             await in_thread(partial(take_snapshot, view.path, folder, namespace))
+        except StoreTooNew as error:
+            self._too_new = error  # whoever follows ends with it, as one that opens the file does
         except (StoreDamaged, StoreUnusable, OSError) as error:
             log.warning("no snapshot of memory", why=str(error))
             if isinstance(error, StoreDamaged):

@@ -17,7 +17,8 @@ from handrail.errors.store import StoreDamaged
 from handrail.memory.listing import Within
 from handrail.memory.reading import Asker, Reader
 from handrail.memory.view import View
-from handrail.runtime.memory_follower import Follower, Freshness, ViewSettings
+from handrail.runtime.memory_follower import Follower
+from handrail.runtime.memory_settings import Freshness, ViewSettings
 from handrail.wire.memory import NOTHING_WRITTEN, Positions, StoredRecord
 
 __all__ = ["Freshness", "MemoryView", "ViewSettings"]
@@ -43,7 +44,8 @@ class MemoryView:
     async def start(self, *, within_s: float = START_S_MAX) -> None:
         """Fill the file up to the ends as they are now, and go on following.
 
-        Returns too when that takes longer than `within_s`; then it says that it is behind.
+        Returns too when that takes longer than `within_s`; then it says that it is behind, or
+        loading where its file was damaged, for that is not believed before it is filled anew.
         Raises TopicsMissing, BrokerUnreachable, and what ends the following.
         """
         counts = await self._bus.admin.topics()
@@ -56,7 +58,7 @@ class MemoryView:
             async with asyncio.timeout(within_s):
                 await self._until(lambda: self.freshness is Freshness.CURRENT or self._has_ended)
         except TimeoutError:
-            self._follower.become(Freshness.BEHIND)
+            self._follower.is_late()
         self.check_alive()
 
     @property

@@ -11,13 +11,18 @@ import pytest
 from handrail.bus.in_process import InProcessAdmin, InProcessBus
 from handrail.bus.in_process_broker import InProcessBroker
 from handrail.errors import BrokerUnreachable
-from handrail.errors.store import StoreDamaged
+from handrail.errors.store import StoreDamaged, StoreTooNew
+from handrail.memory.tables import LAYOUTS
+from handrail.runtime.clock import WallClock
 from handrail.runtime.memory_view import Freshness, MemoryView, ViewSettings
-from handrail.wire.memory import StoredRecord
+from handrail.store.sqlite import Database
+from handrail.wire.memory import NOTHING_WRITTEN, StoredRecord
+from tests.captured_lines import captured_lines
 from tests.promises.ground import Ground
 from tests.promises.memory_damage import *  # noqa: F403 - every test of it is a test of this file
+from tests.promises.memory_damage import KEYS, remembered, versions
 from tests.promises.memory_scribe import SPACES, Scribe
-from tests.promises.memory_view import delete_view, view_of
+from tests.promises.memory_view import delete_view, names, view_of
 from tests.waiting import until
 
 
@@ -75,6 +80,87 @@ async def test_a_view_that_was_found_damaged_as_it_was_filled_is_not_believed_on
         await view.close()
 
     assert first != second
+
+
+async def test_a_start_that_ends_while_what_was_damaged_is_filled_anew_lets_nobody_believe_it(
+    ground: Ground, tmp_path: Path
+) -> None:
+    is_opening, may_open = threading.Event(), threading.Event()
+
+    def opener(stored: StoredRecord) -> StoredRecord:
+        is_opening.set()
+        assert may_open.wait(30)
+        return stored
+
+    async with ground.bus() as bus:
+        scribe = await Scribe.begin(ground, bus)
+        await scribe.put("facts", "order/1", "x", sealed=True)
+        view = MemoryView(
+            bus, ViewSettings(ground.namespace, SPACES, tmp_path / "views", opener=opener)
+        )
+        question = Question()
+        starting = asyncio.create_task(view.start(within_s=0.5))
+        await until(is_opening.is_set)
+        asking = asyncio.create_task(view.of_file(question))
+        await until(lambda: question.files)
+
+        await starting
+        after_start = view.freshness
+        believed = view.holds(NOTHING_WRITTEN)
+        may_open.set()
+        await asking
+        await view.close()
+
+    assert (after_start, believed) == (Freshness.LOADING, False)
+
+
+class Upgrading(WallClock):
+    """A clock by which a newer version comes upon the file of a view as soon as it is there."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._is_upgraded = False
+
+    def now_ms(self) -> int:
+        if self._file.exists() and not self._is_upgraded:
+            self._is_upgraded = True
+            newer = Database.open(self._file, LAYOUTS, checks_pages=True)
+            newer.execute(f"PRAGMA user_version = {len(LAYOUTS) + 1}")
+            newer.close()
+        return super().now_ms()
+
+
+async def test_a_file_to_which_a_newer_version_has_written_is_told_when_it_is_copied(
+    ground: Ground, tmp_path: Path
+) -> None:
+    clock = Upgrading(tmp_path / "view-1.db")
+    async with ground.bus() as bus:
+        await remembered(await Scribe.begin(ground, bus))
+        async with view_of(ground, bus, tmp_path, saved_from=0, clock=clock) as view:
+            with pytest.raises(StoreTooNew) as told:
+                await until(view.check_alive, what="it ends")
+
+    assert told.value.facts["found"] == len(LAYOUTS) + 1
+    assert not list((tmp_path / "snapshots").glob("*"))
+
+
+async def test_a_file_of_an_older_layout_is_told_as_such_and_not_as_damage(
+    ground: Ground, tmp_path: Path
+) -> None:
+    file = tmp_path / "view-1.db"
+    async with ground.bus() as bus:
+        await remembered(await Scribe.begin(ground, bus))
+        Database.open(file, LAYOUTS[:1]).close()  # of before pages had checksums
+
+        with captured_lines() as lines:
+            async with view_of(ground, bus, tmp_path) as view:
+                found = await view.of_file(versions)
+
+    events = [line["event"] for line in lines]
+    assert "file of an older layout is made anew" in events
+    assert "damaged file moved aside" not in events
+    assert len(found) == 2 * len(KEYS)
+    assert [one for one in names(tmp_path) if "damaged" in one] == []
 
 
 class FailingAdmin(InProcessAdmin):
