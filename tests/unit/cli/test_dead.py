@@ -98,18 +98,18 @@ def test_where_none_is_open_what_was_looked_for_is_said() -> None:
     assert chosen.none_in_words == "No dead letter of agent clark with reason attempts is open."
 
 
-TEXTS = Topic[str]("texts")
+TEXTS = Topic("texts", carries=str)
 PARAGRAPHS = "first\tline\nsecond line\x1b[1m\n"
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_the_line_break_at_the_end_of_an_edited_file_is_no_part_of_a_text(end: str) -> None:
-    assert edited_message(TEXTS, "str", f"good words{end}") == "good words"
-    assert edited_message(TEXTS, "str", f'"good words\\n"{end}') == "good words\n"
+    assert edited_message(TEXTS, TEXTS.type_of(""), f"good words{end}") == "good words"
+    assert edited_message(TEXTS, TEXTS.type_of(""), f'"good words\\n"{end}') == "good words\n"
 
 
 def test_a_text_that_is_kept_in_a_file_and_sent_back_is_the_text_that_it_was() -> None:
     kept = carried(PARAGRAPHS, to_file=True) + "\n"
 
-    assert edited_message(TEXTS, "str", kept) == PARAGRAPHS
+    assert edited_message(TEXTS, TEXTS.type_of(""), kept) == PARAGRAPHS
     assert carried(PARAGRAPHS, to_file=False).isprintable()
