@@ -11,6 +11,7 @@ from handrail.bus.in_process_broker import InProcessBroker
 from handrail.bus.in_process_consumer import InProcessConsumer, InProcessTail, Line
 from handrail.bus.murmur2 import partition_for
 from handrail.bus.port import (
+    NO_TOPIC,
     TRANSACTION_DEADLINE_S,
     Ahead,
     Committed,
@@ -20,7 +21,7 @@ from handrail.bus.port import (
     TopicSpec,
     Written,
 )
-from handrail.errors import BrokerUnreachable, CommitDoubtful, ProducerFenced, RecordRefused
+from handrail.errors import BrokerUnreachable, CommitDoubtful, ProducerFenced, TopicAway
 from handrail.wire.record import Outgoing, Record, TopicPartition
 
 FETCH_STALL_S = 30.0
@@ -165,7 +166,7 @@ class InProcessAdmin:
         """Set these settings of one topic; raises RecordRefused when there is none."""
         broker = await self._broker()
         if name not in broker.partitions():
-            raise RecordRefused(topic=name, reason="there is no such topic", index=None)
+            raise TopicAway(topic=name, reason=NO_TOPIC, index=None)
         broker.settings(name).update(settings)
 
     async def committed(self, group: str, topic: str) -> Mapping[int, Committed]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from handrail.bus.in_process_group import Group
 from handrail.bus.in_process_log import Entry, Fate, PartitionLog, refusal
-from handrail.bus.port import Committed, OffsetCommit, TopicSpec
-from handrail.errors import ProducerFenced, RecordRefused
+from handrail.bus.port import NO_TOPIC, Committed, OffsetCommit, TopicSpec
+from handrail.errors import ProducerFenced, RecordRefused, TopicAway
 from handrail.wire.record import Outgoing, TopicPartition
 
 SESSION_MS = 10_000
@@ -147,12 +147,17 @@ class InProcessBroker:
             timer.cancel()
             del self._waiters[waiter]
 
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic and all that is in it, as people do by hand."""
+        del self._topics[name]
+
     def check(self, record: Outgoing, index: int | None = None) -> None:
         """Raise RecordRefused when a broker would not take this record."""
         topic = self._topics.get(record.topic)
         if topic is None:
-            reason: str | None = "there is no such topic"
-        elif record.partition is None or not 0 <= record.partition < len(topic.logs):
+            raise TopicAway(topic=record.topic, reason=NO_TOPIC, index=index)
+        reason: str | None
+        if record.partition is None or not 0 <= record.partition < len(topic.logs):
             reason = f"there is no partition {record.partition}"
         else:
             reason = refusal(record, topic.settings)

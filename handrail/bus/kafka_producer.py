@@ -29,8 +29,14 @@ from aiokafka.structs import OffsetAndMetadata
 
 from handrail.bus.kafka_batches import Batch, batches_of, size_of
 from handrail.bus.kafka_exchange import Exchange
-from handrail.bus.port import TRANSACTION_DEADLINE_S, Ahead, OffsetCommit, Then, Written
-from handrail.errors import BrokerUnreachable, CommitDoubtful, ProducerFenced, RecordRefused
+from handrail.bus.port import NO_TOPIC, TRANSACTION_DEADLINE_S, Ahead, OffsetCommit, Then, Written
+from handrail.errors import (
+    BrokerUnreachable,
+    CommitDoubtful,
+    ProducerFenced,
+    RecordRefused,
+    TopicAway,
+)
 from handrail.errors.transport import AiokafkaUnchecked
 from handrail.wire.limits import REQUEST_BYTES_MAX
 from handrail.wire.record import Outgoing
@@ -209,7 +215,7 @@ class KafkaLaneProducer:
             if record.key is None and record.value is None:
                 reason = "it has neither a key nor a value"
             elif not counts[topic]:
-                reason = "there is no such topic"
+                raise TopicAway(topic=topic, index=index, reason=NO_TOPIC)
             elif partition is not None and not 0 <= partition < counts[topic]:
                 reason = f"there is no partition {partition}"
             elif (size := size_of(record)) > REQUEST_BYTES_MAX:
@@ -291,8 +297,7 @@ class KafkaSender:
                     self._starting = asyncio.create_task(self._producer.start(), name="sender")
                 await asyncio.shield(self._starting)
                 if not await known_partitions(self._producer.client, record.topic):
-                    reason = "there is no such topic"
-                    raise RecordRefused(topic=record.topic, index=0, reason=reason)
+                    raise TopicAway(topic=record.topic, index=0, reason=NO_TOPIC)
                 done = await self._producer.send_and_wait(
                     record.topic,
                     record.value,

@@ -6,7 +6,7 @@ All offsets are the broker's; every reader sees committed records only.
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from handrail.wire.record import Outgoing, Record, TopicPartition
 
@@ -47,6 +47,9 @@ class TopicSpec:
     partitions: int
     replication: int = 1
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+NO_TOPIC: Final = "there is no such topic"  #: why a record has nowhere to go
 
 
 class Written(NamedTuple):

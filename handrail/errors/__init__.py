@@ -169,6 +169,7 @@ from handrail.errors.transport import (
     MembershipRefused,
     ProducerFenced,
     RecordRefused,
+    TopicAway,
 )
 from handrail.errors.wire import (
     BodyNotJson,
@@ -329,6 +330,7 @@ __all__ = [
     "TooLarge",
     "TooManyPartitions",
     "ToolInvalid",
+    "TopicAway",
     "TopicInvalid",
     "TopicUnknown",
     "TopicsMissing",

@@ -63,6 +63,17 @@ class RecordRefused(HandrailError):
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
 
 
+class TopicAway(RecordRefused):
+    """The topic {topic} is not on the broker.
+
+    Why: {reason}
+    Do: handrail topics apply    makes it; what is to be written to it waits until then
+    """
+
+    code: ClassVar[str] = "HR-LANE-018"
+    failure_class: ClassVar[FailureClass] = FailureClass.OUTAGE
+
+
 class MembershipRefused(HandrailError):
     """The group {group} no longer counts this process as the owner of {where}.
 

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from handrail.bus.port import Ahead, LaneProducer, OffsetCommit, Written
-from handrail.errors import RecordRefused
+from handrail.errors import RecordRefused, TopicAway
 from handrail.lane.journal import Entry, encode_entry
 from handrail.lane.lane import Lane
 from handrail.lane.telling import Telling
@@ -207,6 +207,8 @@ class Committer:
         try:
             await self._transact(batch)
         except RecordRefused as refused:
+            if isinstance(refused, TopicAway) and not self._is_of_another(str(refused.topic)):
+                raise  # nobody's record is to blame: the lane opens anew until it is there
             await self._renew_producer()
             self._telling.told()  # by the renewed producer's first transaction
             if len(batch) == 1 and (less := batch[0].instead) is not None:
@@ -220,6 +222,10 @@ class Committer:
             for item in batch:
                 await self._running.wait()
                 await self._commit_batch([item])
+
+    def _is_of_another(self, topic: str) -> bool:
+        """Say whether it is where another agent waits for an answer, and may be no more itself."""
+        return topic.endswith(".answers") and topic != self._place.answers.topic
 
     async def _renew_producer(self) -> None:
         """Not while the group rearranges itself: an init would fence the next owner."""

@@ -17,7 +17,7 @@ from handrail.errors.lane import (
 )
 from handrail.errors.policy import PolicyDenied
 from handrail.errors.root import HandrailError
-from handrail.errors.transport import BrokerUnreachable, RecordRefused
+from handrail.errors.transport import BrokerUnreachable, RecordRefused, TopicAway
 from handrail.errors.wire import WireError
 from handrail.lane.gather import Gather, PartEnd
 from handrail.lane.invocation import Invocation
@@ -149,7 +149,7 @@ class Execution:
         try:
             packed = await self._pack(invocation, given, *ended)
             return self._with_commands(invocation, packed, memory)
-        except BrokerUnreachable:
+        except (BrokerUnreachable, TopicAway):
             raise
         except RecordRefused as error:
             return Buried(given.record, given.envelope, Reason.SIZE, error)

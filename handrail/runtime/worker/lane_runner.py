@@ -18,6 +18,7 @@ from handrail.errors import (
     HandrailError,
     MembershipRefused,
     ProducerFenced,
+    TopicAway,
 )
 from handrail.lane.bounds import TIMER_RESOLUTION_S
 from handrail.lane.lane import Lane
@@ -39,7 +40,7 @@ log = structlog.get_logger("handrail.lane")
 REOPEN_DELAY_S_MIN, REOPEN_DELAY_S_MAX = 0.1, 2.0
 RESUME_BELOW_SHARE = 0.5
 LAST_WORDS_DEADLINE_S = 3.0
-_REOPEN = (ProducerFenced, CommitDoubtful, BrokerUnreachable)
+_REOPEN = (ProducerFenced, CommitDoubtful, BrokerUnreachable, TopicAway)
 
 
 class LaneRunner:

@@ -16,7 +16,7 @@ import structlog
 
 from handrail.bus.port import Bus
 from handrail.errors import HandrailError
-from handrail.errors.transport import RecordRefused
+from handrail.errors.transport import RecordRefused, TopicAway
 from handrail.lane.journal import Entry, Kind
 from handrail.runtime.clock import Clock
 from handrail.runtime.worker.committer import InHand
@@ -144,6 +144,9 @@ class MovedActs:
             record = late.outgoing(where.topic, where.partition, self._clock.now_ms())
             try:
                 await self._bus.sender().send(record)
+            except TopicAway as error:
+                log.warning("a late outcome was not sent", why=str(error))
+                await asyncio.sleep(SEND_AGAIN_S)
             except RecordRefused as error:
                 if late.beside:
                     # Its handler says it again, if it goes on; the outcome must not be lost.
@@ -163,9 +166,9 @@ class MovedActs:
                 partitions = (await self._bus.admin.topics()).get(self._blobs, 1)
                 chunks = chunk(data, self._blobs, partitions)
                 offsets = [(await self._bus.sender().send(piece))[1] for piece in chunks]
-            except RecordRefused:
-                raise
             except HandrailError as error:
+                if isinstance(error, RecordRefused) and not isinstance(error, TopicAway):
+                    raise
                 log.warning("a late outcome was not stored", why=str(error))
                 await asyncio.sleep(SEND_AGAIN_S)
             else:

@@ -20,6 +20,7 @@ PASSING = {
     "HandlerCancelled": TRANSIENT,
     "JarsUnreachable": TRANSIENT,
     "LocalBrokerAway": OUTAGE,
+    "TopicAway": OUTAGE,
     "KeeperSilent": TRANSIENT,
     "McpServerAway": TRANSIENT,
     "MembershipRefused": TRANSIENT,

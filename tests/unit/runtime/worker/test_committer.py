@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from handrail.bus.port import Ahead, OffsetCommit, Written
-from handrail.errors import CommitDoubtful, RecordRefused
+from handrail.errors import CommitDoubtful, RecordRefused, TopicAway
 from handrail.lane.decision import LaneSettings
 from handrail.lane.lane import Lane
 from handrail.lane.progress import OffsetMetadata
@@ -38,6 +38,7 @@ class Log:
         self.ahead: list[list[bytes]] = []
         self.memory_read: list[list[bytes]] = []
         self.refuses: bytes | None = None
+        self.as_missing = False
         self.doubtful = False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -70,7 +71,8 @@ class Producer:
         for index, record in enumerate(records):
             if record.value == self.log.refuses:
                 self.dead = True
-                raise RecordRefused(topic=record.topic, index=index, reason="too large")
+                refused = TopicAway if self.log.as_missing else RecordRefused
+                raise refused(topic=record.topic, index=index, reason="refused")
         start = sum(len(transaction) for transaction in self.log.transactions)
         self.log.transactions.append([record.value or b"" for record in records])
         self.log.offsets.append(offsets)
@@ -348,3 +350,34 @@ async def test_what_was_dropped_and_is_refused_with_others_passes_no_answer_befo
     assert [transaction[0] for transaction in log.transactions] == [b"first", b"dropped"]
     told = [OffsetMetadata.decode(one.metadata).answers for one in log.offsets if one is not None]
     assert told == [0, 7]
+
+
+async def test_an_answer_to_an_agent_that_is_no_more_is_refused_and_stops_nobody() -> None:
+    log = Log()
+    log.refuses, log.as_missing = b"answer", True
+    told: list[RecordRefused] = []
+    answer = Item([Outgoing("ns.gone.answers", None, b"answer")], on_refused=told.append)
+    async with committing(log) as committer:
+        committer.hand(answer)
+        committer.hand(item("a"))
+        await committer.flush()
+
+    assert [type(one) for one in told] == [TopicAway]
+    assert log.transactions == [[b"a"]]
+
+
+async def test_a_topic_of_the_team_that_is_gone_ends_the_committer_and_blames_no_record() -> None:
+    log = Log()
+    log.refuses, log.as_missing = b"a", True
+    told: list[RecordRefused] = []
+    lane = Lane(LaneSettings("1", "in"), 0, None)
+
+    async def never(producer: object) -> Producer:
+        raise AssertionError(producer)
+
+    committer = Committer(lane, Producer(log), PLACE, never)  # type: ignore[arg-type]
+    committer.hand(item("a", on_refused=told.append))
+    with pytest.raises(TopicAway):
+        await committer.run()
+
+    assert told == []
