@@ -49,17 +49,18 @@ def subject_of(full: str) -> str | None:
     return owner[0].removeprefix(SUBJECT_MARK)
 
 
-def sealed(command: Command, keys: SubjectKeys) -> Command:
+def sealed(command: Command, keys: SubjectKeys, occasion: str | None = None) -> Command:
     """Give a command with its value sealed, if its key is about a subject; else as it is.
 
-    The subject's key is made and kept before this returns.
+    The subject's key is made and kept before this returns. The keeper sees of two commands of one
+    occasion whether they hold the same; of others nobody does.
     """
     digest = subject_of(command.key)
     if digest is None or command.sealed:
         return command
     plain = orjson.dumps(command.value)
     bound = _bound(command.space, command.key, command.type_name)
-    return replace(command, value=seal(keys.key(digest), plain, bound), sealed=True)
+    return replace(command, value=seal(keys.key(digest), plain, bound, occasion), sealed=True)
 
 
 def opened(record: StoredRecord, keys: Finds) -> StoredRecord | None:

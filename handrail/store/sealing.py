@@ -1,13 +1,16 @@
 """Seals bytes with a key, so that whoever destroys the key has destroyed every copy of them.
 
-AES-256-GCM with a random 96-bit nonce for each value. A sealed text is bound to the place that it
-was made for: moved elsewhere, or changed by a bit, it does not open. It names its key by a digest,
-which tells nothing of the key and stays when that is destroyed.
+AES-256-GCM with a 96-bit nonce for each value: a random one, or one that follows from the value and
+from the occasion on which it is sealed, so that what is done once more gives the same text. Nobody
+without the key can tell whether texts of two occasions hold the same. A sealed text is bound to the
+place that it was made for: moved elsewhere, or changed by a bit, it does not open. It names its key
+by a digest, which tells nothing of the key and stays when that is destroyed.
 """
 
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 from typing import Final
 
@@ -35,11 +38,25 @@ def named_key(text: object) -> str | None:
     return name if dot and len(name) == NAME_CHARS else None
 
 
-def seal(key: bytes, plain: bytes, bound_to: str) -> str:
-    """Give a text that only this key opens, and only as what it is bound to."""
+def seal(key: bytes, plain: bytes, bound_to: str, occasion: str | None = None) -> str:
+    """Give a text that only this key opens, and only as what it is bound to.
+
+    On the same occasion the same gives the same text; without one it never does.
+    """
     nonce = os.urandom(NONCE_BYTES)
+    if occasion is not None:
+        nonce = _nonce(key, plain, occasion, bound_to)
     sealed = nonce + AESGCM(key).encrypt(nonce, plain, bound_to.encode())
     return f"{FORM}{key_name(key)}.{base64.urlsafe_b64encode(sealed).decode()}"
+
+
+def _nonce(key: bytes, plain: bytes, *facts: str) -> bytes:
+    # Another value or place has another nonce, as surely as a random one: a nonce that comes twice
+    # for two values would open both.
+    own_key = hmac.digest(key, b"key of nonces", "sha256")
+    parts = [*(one.encode() for one in facts), plain]
+    told = b"".join(len(part).to_bytes(8) + part for part in parts)
+    return hmac.digest(own_key, told, "sha256")[:NONCE_BYTES]
 
 
 def unseal(key: bytes, text: str, bound_to: str) -> bytes | None:

@@ -17,7 +17,7 @@ from handrail import (
     results,
 )
 from handrail.testing.accounting import read_all
-from handrail.wire.memory import COMMANDS, MEMORY_READ, Positions
+from handrail.wire.memory import COMMANDS, HISTORY, MEMORY_READ, Positions
 from tests.promises.memory import Fact, TeamOf, counts, questions, told
 from tests.promises.step_tools import jobs
 
@@ -90,6 +90,33 @@ async def test_what_is_about_a_person_is_in_no_topic_and_read_by_its_subject(
             for record in await read_all(team.bus, team.full(name)):
                 assert b"canary" not in (record.value or b""), name
                 assert b"Lovelace" not in (record.key or b""), name
+
+
+@pytest.mark.parametrize("subject", [None, "Ada Lovelace"])
+async def test_a_put_that_is_done_anew_after_a_redrive_is_no_conflict_with_itself(
+    team_of: TeamOf, subject: str | None
+) -> None:
+    about = Access(personal=PersonalData.SUBJECT) if subject else Access()
+    wishes = Memory("wishes", carries=Fact, keeps=MemoryClass.PREFERENCE, access=about)
+    wrong = [Refused(State.INVALID_INPUT, "no such thing")]
+
+    @agent(reads=jobs, writes=results)
+    async def listener(text: str, ctx: Context) -> str:
+        wish = Fact(paid=True, by=text)
+        applied = await ctx.memory(wishes).put("likes", wish, expect=NEW, subject=subject)
+        if wrong:
+            raise wrong.pop()
+        return f"version {applied.version}"
+
+    async with team_of(listener, memory=[wishes]) as team:
+        task = await team.submit(jobs, "tea")
+        await team.settle()
+        await task.until("failed")
+        await team.redrive(task, from_step=1)
+
+        assert await task.result(str) == "version 1"
+        assert len(await read_all(team.bus, team.full(COMMANDS))) == 2
+        assert len(await read_all(team.bus, team.full(HISTORY))) == 1
 
 
 async def test_what_is_gathered_says_how_far_all_of_its_parts_have_written(

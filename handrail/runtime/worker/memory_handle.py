@@ -286,7 +286,9 @@ class SpaceHandle(Additions[M]):
                 seen=() if self._space.is_personal else seen,
             )
             keys = self._worker.memory.keys
-            return command if keys is None else sealed(command, keys)
+            # Asked again by the same invocation, the keeper sees that it was carried out before.
+            occasion = self._asker.invocation.id
+            return command if keys is None else sealed(command, keys, occasion)
 
         wait = keeper_wait(self._asker, asked, self._steps.next_attempt(path), make)
         where = self._space.name, change.key

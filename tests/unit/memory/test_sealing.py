@@ -65,6 +65,25 @@ def test_what_is_sealed_is_not_sealed_twice(keys: LocalKeys) -> None:
     assert sealed(sent, keys) == sent
 
 
+def test_on_one_occasion_the_same_is_sealed_alike_and_else_nothing_is(keys: LocalKeys) -> None:
+    ada = about(keys, "Ada")
+    first, again = (sealed(command(ada), keys, "i-1") for _ in range(2))
+    others = [
+        sealed(command(ada), keys, "i-2"),
+        sealed(command(ada), keys),
+        sealed(replace(command(ada), value={"likes": "te"}), keys, "i-1"),
+        sealed(replace(command(ada), type_name="taste.v2"), keys, "i-1"),
+        sealed(command(about(keys, "Bob")), keys, "i-1"),
+    ]
+
+    assert first == again
+    assert opened(stored(first), keys) == replace(
+        stored(first), value={"likes": "tea"}, sealed=False
+    )
+    texts = [one.value.partition(".")[2].partition(".")[2] for one in (first, *others)]
+    assert len({text[:16] for text in texts}) == len(texts)  # no nonce comes twice
+
+
 def test_of_a_forgotten_subject_nothing_opens_and_others_do(keys: LocalKeys) -> None:
     ada, bob = (sealed(command(about(keys, name)), keys) for name in ("Ada", "Bob"))
 
