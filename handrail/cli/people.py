@@ -29,6 +29,7 @@ COLUMNS = (
     Column("REASON", "reason", absent="–"),
     Column("FOR THE TASK", "for_task", absent="–"),
     Column("ANSWER WITH", "command"),
+    Column("OR WITH", "otherwise", absent="–"),
 )
 TASKS_COUNT_MAX = 1_000
 NOT_TAKEN_YET = 6
@@ -39,7 +40,7 @@ SOMEBODY_WAS_FIRST = 5
 @place_options
 @output_option
 def people(place: Place, shape: Shape) -> int:
-    """List everything that waits for a person, and the command that goes on with it."""
+    """List everything that waits for a person, and the command of each way to go on with it."""
     rows = asyncio.run(_list(place.settings()))
     show_rows("requests", rows, COLUMNS, shape, empty="Nothing waits for a person.")
     return 0

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from handrail.cli.people import row_of
+from handrail.cli.output import Shape, show_rows
+from handrail.cli.people import COLUMNS, row_of
 from handrail.ledger.event import PersonAsked, RequestKind
 
 ASKED = PersonAsked(
@@ -47,6 +48,17 @@ def test_each_way_to_go_on_is_a_line_of_its_own(
     row = row_of(replace(ASKED, kind=kind))
 
     assert (row.command, row.otherwise, row.by) == (command, otherwise, "role:finance")
+
+
+def test_the_table_shows_the_no_beside_the_yes(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [row_of(ASKED), row_of(replace(ASKED, kind=RequestKind.QUESTION))]
+
+    show_rows("requests", rows, COLUMNS, Shape.TABLE, empty="")
+
+    approval, question = capsys.readouterr().out.splitlines()[1:]
+    assert "handrail approve t --step 1.a0" in approval
+    assert "handrail deny t --step 1.a0" in approval
+    assert "handrail answer t VALUE --step 1.a0" in question
 
 
 def test_the_act_and_the_reason_stand_beside_the_words_of_the_contract() -> None:
