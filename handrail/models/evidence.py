@@ -14,7 +14,9 @@ _NUMBER_WORD = (
     r"|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty"
     r"|ninety|hundreds?|thousands?|millions?|billions?|dozens?|half|quarter|third|twice|once)"
 )
-_COUNT = rf"(?:(?<![\w.])\d[\d,.\u202f]*|\b{_NUMBER_WORD}\b)"
+# A figure is read once, from its beginning: it may be nothing but digits and commas.
+_FIGURE = r"(?:(?<![\w.,\u202f])|(?<=[^\d,.\u202f],))\d[\d,.\u202f]*+"
+_COUNT = rf"(?:{_FIGURE}|\b{_NUMBER_WORD}\b)"
 _SPAN = (
     r"(?:nanoseconds?|microseconds?|milliseconds?|seconds?|minutes?|hours?|days?|nights?|weeks?"
     r"|fortnights?|months?|quarters?|years?|decades?|century|centuries|ms|sec|mins?|hrs?|[smhd])\b"
@@ -27,7 +29,7 @@ _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
 _YEAR = r"\b(?:1\d{3}|20\d{2})s?\b|\b\d{3,4}\s*(?:bc|ad|bce|ce)\b"
 _DATE = (
     rf"{_YEAR}|\b\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b|\b{_MONTH}\s+\d"
-    r"|\d+(?:st|nd|rd|th) century"
+    r"|(?<!\d)\d++(?:st|nd|rd|th) century"
 )
 _CLOCK = (
     r"\b\d{1,2}[:.]\d{2}\b|\b\d{1,2}\s*(?:am|pm|a\.m|p\.m|o'clock|h)\b"

@@ -21,6 +21,8 @@ PICKS_MAX = 3
 FURTHER_PART_MIN = 0.9
 #: Passages beyond this number, and characters beyond this length of one, are not read.
 PASSAGES_MAX, PASSAGE_CHARS_MAX = 64, 20_000
+#: What a question says beyond this length is not read.
+QUESTION_CHARS_MAX = 2_000
 #: The part of the question's weight that a quote with its surroundings must cover.
 COVER_MIN = 0.68
 #: The part of it that the quote's own words must cover.
@@ -90,7 +92,7 @@ class _Judged:
 
 def select(question: str, passages: Sequence[SourcePassage]) -> Selection:
     """Choose at most three quotes that answer the question, or refuse and say why."""
-    asked = read(question)
+    asked = read(question[:QUESTION_CHARS_MAX])
     if not any(term.weight >= 1.0 for term in asked.terms) and len(asked.terms) < TERMS_MIN:
         return Selection((), "The question has no word to search by.")
     kept = [_read(passage) for passage in passages[:PASSAGES_MAX]]

@@ -16,7 +16,8 @@ _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)]|#\.)\s+")
 _ROW = re.compile(r"\s*\||.*\S\s\|\s\S")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _RULE = re.compile(r"[\s|+:=~^*#\-]*")
-_STOP = re.compile(r"[.!?]+[\"'”’)\]*_`]*(?=\s+[\"'“‘(\[*_`]*[^\sa-z])|[。！？]")
+# A run of signs is read once, from its beginning: a passage may be nothing but dots.
+_STOP = re.compile(r"(?<![.!?])[.!?]++[\"'”’)\]*_`]*+(?=\s+[\"'“‘(\[*_`]*[^\sa-z])|[。！？]")
 _SHORTENED = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|ca|approx|dr|mr|mrs|ms|prof|st|no|nos|fig|vol|sec|p|pp|inc|ltd"
     r"|jr|sr|dept|est|min|max|al)|\b[A-Za-z])\.$",

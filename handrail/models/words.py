@@ -18,7 +18,11 @@ from handrail.models.synonyms import SYNONYMS
 from handrail.models.vocabulary import GENERIC, IRREGULAR, LOOSE, NUMBERS, SPELLINGS, STOP
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_IDENTIFIER = re.compile(r"[A-Za-z0-9]+(?:[._:/][A-Za-z0-9]+)+|[a-z]+[A-Z]\w*|--[a-z][a-z-]+")
+# Each run is read once, from its beginning, so that no word takes longer than it is long.
+_IDENTIFIER = re.compile(
+    r"(?<![A-Za-z0-9])[A-Za-z0-9]++(?:[._:/][A-Za-z0-9]++)++"
+    r"|(?<![a-z])[a-z]++[A-Z]\w*|--[a-z][a-z-]+"
+)
 _POSSESSIVE = re.compile(r"['’](?:s|S)?$")
 
 #: Two stems with a shared beginning of at least this many letters may be one word's forms.

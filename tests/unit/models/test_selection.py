@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handrail.models.selection import PICKS_MAX, SourcePassage, select
+from handrail.models.evidence import answers
+from handrail.models.question import read
+from handrail.models.selection import PICKS_MAX, QUESTION_CHARS_MAX, SourcePassage, select
 from handrail.models.sentences import PIECE_CHARS_MAX, pieces
+from handrail.models.words import identifiers
 
 FERRY = SourcePassage(
     "ferry",
@@ -124,3 +127,37 @@ def test_pieces_are_in_order_and_never_overlap(text):
 )
 def test_text_is_cut_into_sentences_items_rows_and_lines_of_code(text, cut):
     assert [text[one.start : one.end] for one in pieces(text)] == cut
+
+
+#: Where each place is a new beginning that is read to its end, these take hours.
+LONG = 300_000
+
+
+@pytest.mark.parametrize("unit", [".", "!", ".)", ". ", "a"])
+def test_no_passage_takes_long_to_be_cut(unit: str) -> None:
+    assert len(pieces(unit * LONG)) <= LONG
+
+
+@pytest.mark.parametrize("unit", ["a", "1", "A", "a.", "--"])
+def test_no_word_takes_long_to_be_read_as_a_name_in_code(unit: str) -> None:
+    assert len(identifiers(unit * LONG)) <= 1
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["How long does it take?", "How fast is it?", "What share of it?", "When was it?", "How far?"],
+)
+@pytest.mark.parametrize("unit", ["1", "1,", "1,,", ",1"])
+def test_no_figure_takes_long_to_be_read(question: str, unit: str) -> None:
+    assert not answers(read(question), f"{unit * LONG} x")
+
+
+@pytest.mark.parametrize("text", ["It takes 1,500 ms.", "It takes (1,500 ms)", "a,15 ms b", "9 ms"])
+def test_a_figure_is_found_as_before(text: str) -> None:
+    assert answers(read("How long does it take?"), text)
+
+
+def test_of_a_very_long_question_no_more_is_read_than_its_beginning() -> None:
+    question = f"How many cars fit on the ferry? {'what do ' * LONG}"
+
+    assert select(question, PASSAGES).picks == select(question[:QUESTION_CHARS_MAX], PASSAGES).picks
