@@ -34,12 +34,18 @@ class Settled:
     what: Settling
     answer: int  #: offset of the record that asked for it
     by: str
+    person: str = ""  #: who has sent back what asked anew for this one; empty where `by` did
     until_ms: int  #: remembered at least so long
     count: int = 0  #: how often its handoff was sent back, this time included
     runs: tuple[int, ...] = ()  #: the first step of each further run
     absorbed: bool = False  #: its gather or its asker was told that it is lost
     spent: str | None = None
     """What it had spent, where a question that was asked anew has brought a budget of its own."""
+
+    @property
+    def sent_back_by(self) -> str:
+        """Whose rights it was judged by."""
+        return self.person or self.by
 
     @property
     def key(self) -> bytes:
@@ -83,6 +89,7 @@ class Settled:
             what=Settling(str(facts["what"])),
             answer=int(str(facts["answer"])),
             by=str(facts["by"]),
+            person=str(facts.get("person", "")),
             until_ms=int(str(facts["until_ms"])),
             count=int(str(facts["count"])),
             runs=tuple(int(str(step)) for step in runs),  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON

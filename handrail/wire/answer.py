@@ -19,6 +19,8 @@ FAILURE_TYPE: Final = "handrail_failure.v1"  #: its body says why there is none
 
 #: On a question that is asked anew: the offset below which no answer to it lies.
 ASKED_ANEW: Final = "ce_askedanew"
+#: On the same: who has sent its asker back, and so what has died of the question.
+SENT_BACK_BY: Final = "ce_sentbackby"
 _DIGITS_MAX: Final = 19  #: of a Kafka offset
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9_-]*(?:\.high)?\.answers)/(0|[1-9][0-9]{0,5})")
@@ -56,12 +58,21 @@ def asked_anew_from(headers: Headers) -> int | None:
     return int(said) if said.isdigit() and len(said) <= _DIGITS_MAX else 0
 
 
-def with_asked_anew(headers: Headers, answered_from: int | None) -> Headers:
-    """Give the headers of a question that is asked anew; with None, as if it were not."""
-    others = tuple(pair for pair in headers if pair[0] != ASKED_ANEW)
+def sent_back_by(headers: Headers) -> str:
+    """Read who has sent the asker of a question back; empty where it does not say so."""
+    return next((v.decode(errors="replace") for name, v in headers if name == SENT_BACK_BY), "")
+
+
+def with_asked_anew(headers: Headers, answered_from: int | None, by: str = "") -> Headers:
+    """Give the headers of a question that is asked anew; with None, as if it were not.
+
+    `by` has sent its asker back.
+    """
+    others = tuple(pair for pair in headers if pair[0] not in (ASKED_ANEW, SENT_BACK_BY))
     if answered_from is None:
         return others
-    return (*others, (ASKED_ANEW, str(answered_from).encode()))
+    person = ((SENT_BACK_BY, by.encode()),) if by else ()
+    return (*others, (ASKED_ANEW, str(answered_from).encode()), *person)
 
 
 @dataclass(frozen=True, slots=True)

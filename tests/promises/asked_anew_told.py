@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from handrail import Context, agent
-from handrail.ledger.event import AnswerDropped
+from handrail import Context, Topic, agent, results
+from handrail.ledger.event import AnswerDropped, RedriveRefused
 from handrail.testing import Team
 from handrail.testing.letters import open_letters, settle_letter
 from tests.promises.asked_anew import (
@@ -12,12 +12,15 @@ from tests.promises.asked_anew import (
     WORLD,
     World,
     asker,
+    both_died,
+    comes_to,
     letter_of,
     result_of,
     sent_back,
     world,
 )
 from tests.promises.gate import Gate
+from tests.promises.policed import forbidding, ruled
 from tests.promises.questions import Price, prices
 from tests.promises.step_tools import TOOLS, Acts, jobs, ledger, pay, real
 from tests.waiting import until
@@ -26,6 +29,7 @@ TeamOf = Callable[..., Team]
 
 __all__ = [
     "test_an_answer_to_the_first_asking_is_not_taken_for_one_to_the_second_whoever_is_killed",
+    "test_the_letter_of_a_question_stays_where_the_policy_lets_it_not_be_sent_back",
     "world",
 ]
 
@@ -77,3 +81,49 @@ async def test_an_answer_to_the_first_asking_is_not_taken_for_one_to_the_second_
         dropped = [one for one in await ledger(team) if isinstance(one, AnswerDropped)]
         assert all("asked anew since" in one.sentence for one in dropped)
         assert (await task.task.facts()).open == 0  # type: ignore[union-attr]
+
+
+sums = Topic("sums", carries=str, replies=int)
+
+
+@agent(reads=jobs, writes=results)
+async def chief(text: str, ctx: Context) -> int:
+    return await ctx.ask(sums, text)
+
+
+@agent(reads=sums)
+async def between(text: str, ctx: Context) -> int:
+    return (await ctx.ask(prices, text)).cents
+
+
+@agent(reads=prices)
+async def payer(name: str, ctx: Context) -> Price:
+    await ctx.call(pay, name)
+    if WORLD.wrong:
+        raise NO
+    return Price(of=name, cents=5)
+
+
+async def test_the_letter_of_a_question_stays_where_the_policy_lets_it_not_be_sent_back(
+    team_of: TeamOf, acts: Acts, world: World
+) -> None:
+    rule = forbidding("dead_letter.redrive", 'when { resource == DeadLetter::"payer" }')
+    async with ruled(team_of(chief, between, payer, tools=TOOLS, partitions=1), rule) as team:
+        task = await both_died(team, world)
+        held = await letter_of(team, task, "payer")
+        await settle_letter(team, task, await letter_of(team, task, "chief"), by="eve")
+        await comes_to(team, task, "failed")
+
+        told = [one for one in await ledger(team) if isinstance(one, RedriveRefused)]
+        assert [(one.agent, one.dead) for one in told] == [("payer", held.id.offset)]
+        asked = (await letter_of(team, task, "between")).letter.failure.exception_message or ""
+        assert "Not for eve (rule not-eve). Ask ann to do it" in asked
+        assert f"handrail dead show {held.letter.where}" in asked
+        assert (await letter_of(team, task, "payer")).id == held.id
+        assert acts.done == ["pay x"]
+        assert (await task.task.facts()).open == 0  # type: ignore[union-attr]
+        await settle_letter(team, task, await letter_of(team, task, "chief"), by="ann")
+
+        assert await result_of(team, task) == 5
+        assert acts.done == ["pay x"]
+        assert await open_letters(team, task) == []

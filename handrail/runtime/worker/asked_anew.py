@@ -29,7 +29,7 @@ from handrail.runtime.worker.question_letters import NOT_ASKED
 from handrail.runtime.worker.reading_back import read_back
 from handrail.runtime.worker.replying import NoAnswer, failed_answer
 from handrail.runtime.worker.sent_back import NotTakenBack
-from handrail.wire.answer import REPLY_TYPE, ReplyAddress, asked_anew_from
+from handrail.wire.answer import REPLY_TYPE, ReplyAddress, asked_anew_from, sent_back_by
 from handrail.wire.claim import Claim, is_claim
 from handrail.wire.codec import decode_envelope
 from handrail.wire.envelope import Envelope
@@ -65,6 +65,11 @@ class _Question:
     def by(self) -> str:
         """Who takes its letter back, in the words of the ledger."""
         return f"{self.envelope.source.rpartition('/')[2]}, which asks it anew"
+
+    @property
+    def person(self) -> str:
+        """By whose rights its letter is taken back."""
+        return sent_back_by(self.record.headers) or self.envelope.asked_by or ""
 
 
 class AskedAnew:
@@ -162,6 +167,7 @@ class AskedAnew:
         found: Found | None = None
         try:
             found = await self._redriving.find(asked)
+            self._redriving.check_policy(question.person, found.letter)
             await self._take_back(question, asked, found)
         except (NotTakenBack, WireError, RecordRefused) as refused:
             return await self._refused(question, asked, found, refused)
@@ -183,18 +189,7 @@ class AskedAnew:
                 " discard it, and the question begins from the start"
             )
         now_ms, version = self._worker.clock.now_ms(), lane.settings.agent_version
-        settled = Settled(
-            dead=asked.dead,
-            invocation=invocation.id,
-            what=Settling.REDRIVEN,
-            answer=NOT_ASKED,
-            by=asked.by,
-            until_ms=now_ms + KEPT_MS,
-            count=failure.redrive + 1,
-            runs=kept.runs if kept is not None else (),
-            absorbed=failure.absorbed,
-            spent=failure.cost,
-        )
+        settled = self._settled(question, asked, found, now_ms)
         closed = await self._redriving.letters.closed_with(asked, found.letter, invocation.id)
         entries = [settled.entry(lane.epoch, version, now_ms), *(entry for entry, _ in closed)]
         sent_back = ground.saying.redriven(
@@ -227,6 +222,22 @@ class AskedAnew:
         lane.unblock(invocation.id)
         task = question.envelope.task_id
         log.info("dead letter sent back", dead=asked.dead, by=asked.by, task=task)
+
+    def _settled(self, question: _Question, asked: Settle, found: "Found", now_ms: int) -> Settled:
+        failure, kept = found.letter.failure, found.kept
+        return Settled(
+            dead=asked.dead,
+            invocation=question.invocation.id,
+            what=Settling.REDRIVEN,
+            answer=NOT_ASKED,
+            by=asked.by,
+            person=question.person,
+            until_ms=now_ms + KEPT_MS,
+            count=failure.redrive + 1,
+            runs=kept.runs if kept is not None else (),
+            absorbed=failure.absorbed,
+            spent=failure.cost,
+        )
 
     def _rest_in_its_place(self, question: _Question) -> "Rest | None":
         """Let one rest where the one that died stood, if others of its key wait behind that one.

@@ -184,7 +184,9 @@ class UntilReply:
             # What lies there by now answers an earlier asking, and would be read again.
             facts[COUNTS_FROM] = await ground.worker.bus.end_offset(ground.place.answers)
             answered_from = int(str(earlier.intent.facts.get(ANSWERED_FROM, 0)))
-            headers = with_asked_anew(record.headers, answered_from)
+            redriven = asker.invocation.redriven
+            by = (parent.asked_by or "") if redriven is None else redriven.sent_back_by
+            headers = with_asked_anew(record.headers, answered_from, by)
             record = replace(record, headers=headers)
         event = ground.saying.asked(asker.invocation, parent, self.asked, outbound.wrote)
         facts[ANSWERED_FROM] = answered_from

@@ -111,7 +111,7 @@ class Redriving:
             if known is not None:
                 raise NotTakenBack(_settled_in_words(known))
             found = await self.find(asked)
-            self._check_policy(asked, found.letter)
+            self.check_policy(asked.by, found.letter, discard=asked.discard)
             if asked.discard:
                 await self._discard(asked, found, record.offset)
             else:
@@ -120,12 +120,11 @@ class Redriving:
             self._refuse(asked, record.offset, refused)
         return True
 
-    def _check_policy(self, asked: Settle, letter: DeadLetter) -> None:
-        """Judge by the rights of whoever wants it settled."""
+    def check_policy(self, by: str, letter: DeadLetter, *, discard: bool = False) -> None:
+        """Judge by the rights of whoever wants it settled. Raises NotTakenBack."""
         worker, reason = self._worker, str(letter.failure.reason)
-        access = acts.redrive(
-            asked.by, worker.agent.name, worker.limits.tenant, reason, discard=asked.discard
-        )
+        agent, tenant = worker.agent.name, worker.limits.tenant
+        access = acts.redrive(by, agent, tenant, reason, discard=discard)
         denied = worker.rails.policy.judge(access)
         if denied is not None:
             raise NotTakenBack(acts.in_words(denied))

@@ -5,9 +5,11 @@ import pytest
 from handrail.errors.wire import EnvelopeInvalid, WireError
 from handrail.wire.answer import (
     ASKED_ANEW,
+    SENT_BACK_BY,
     FailedAnswer,
     ReplyAddress,
     asked_anew_from,
+    sent_back_by,
     with_asked_anew,
 )
 from handrail.wire.human import Closed, PersonsAnswer, Request
@@ -92,6 +94,15 @@ def test_a_stray_record_is_refused_in_each_form(kind: str) -> None:
 @pytest.mark.parametrize("said", [b"", b"-1", b"1.5", b"9" * 20, b"\xb2"])
 def test_a_mark_that_is_no_offset_leaves_nothing_out_of_the_search(said: bytes) -> None:
     assert asked_anew_from(((ASKED_ANEW, said),)) == 0
+
+
+def test_a_question_that_is_asked_anew_says_who_has_sent_its_asker_back() -> None:
+    marked = with_asked_anew(with_asked_anew((("own", b"1"),), 7, "eve"), 9, "änn")
+
+    assert sent_back_by(marked) == "änn"
+    assert not sent_back_by(with_asked_anew(marked, 9))
+    assert with_asked_anew(marked, None) == (("own", b"1"),)
+    assert sent_back_by(((SENT_BACK_BY, b"\xff"),)) == "\ufffd"
 
 
 def test_a_question_carries_one_mark_or_none() -> None:

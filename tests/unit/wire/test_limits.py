@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from handrail.wire import codec
-from handrail.wire.answer import ASKED_ANEW
+from handrail.wire.answer import ASKED_ANEW, SENT_BACK_BY
 from handrail.wire.dead_letter import Reason
 from handrail.wire.priority import REFERENCE_IS_NEW
 from tests.unit.wire.test_dead_letter import LISTED
@@ -22,7 +22,7 @@ def test_the_guide_lists_every_header_once_and_no_other() -> None:
     listed = [row[0].strip("` |") for row in rows("Every header")]
 
     beside = {"chunk", "chunks", "dlq.claim", "dlq.key-claim", "dlq.headers-left-out"}
-    beside |= {REFERENCE_IS_NEW[0], ASKED_ANEW}
+    beside |= {REFERENCE_IS_NEW[0], ASKED_ANEW, SENT_BACK_BY}
     assert sorted(listed) == sorted(codec.KNOWN_HEADERS | set(LISTED) | beside)
 
 
