@@ -263,6 +263,7 @@ class Redriven(AtLane):
     run: int = 0
     count: int = 1  #: how often it was sent back, this time included
     resubmitted: bool = False
+    deadline_ms: int | None = None  #: of its handoff from now on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,7 @@ class TaskFacts:
     reference: str | None = None
     text: str = ""
     deadline_ms: int | None = None
+    redriven_until_ms: int | None = None  #: the latest deadline of what of it was sent back
     submission: Submission | None = None  #: the newest one that was announced
     openings: tuple[str, ...] = ()  #: accepted `ce_id`s, the current one last
     settled: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -225,7 +226,8 @@ def _apply(facts: TaskFacts, event: Event) -> TaskFacts:  # one branch per event
         case UndoEvent():
             return facts
         case Redriven():
-            return _redriven(facts, event)
+            until_ms = max(facts.redriven_until_ms or 0, event.deadline_ms or 0) or None
+            return _redriven(replace(facts, redriven_until_ms=until_ms), event)
         case CancelAsked():
             # A submission that nobody has accepted yet has not ended either.
             if facts.cancel is not None or not (facts.open > 0 or _only_submitted(facts)):

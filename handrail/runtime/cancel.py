@@ -44,13 +44,16 @@ def cancel_of(
     """Make the cancel of a task that has not ended.
 
     Before a process has taken the task in, nobody knows its deadline; then the cancel covers what
-    has any deadline up to the latest one, which is `deadline_s_max` after now.
+    has any deadline up to the latest one, which is `deadline_s_max` after now. What was sent back
+    may have a later deadline than its task; then it covers all up to the latest one.
     """
-    exact = facts.accepted and facts.deadline_ms is not None
-    latest_ms = now_ms + int(deadline_s_max * 1000) + CLOCKS_DIFFER_MS
+    until_ms, again_ms = facts.deadline_ms if facts.accepted else None, facts.redriven_until_ms
+    exact = until_ms is not None and again_ms in (None, until_ms)
+    if until_ms is None:
+        until_ms = now_ms + int(deadline_s_max * 1000) + CLOCKS_DIFFER_MS
     return Cancel(
         task_id=facts.task_id,
-        until_ms=facts.deadline_ms if exact and facts.deadline_ms is not None else latest_ms,
+        until_ms=max(until_ms, again_ms or 0),
         exact=exact,
         by=by,
         why=reason[:REASON_CHARS_MAX],

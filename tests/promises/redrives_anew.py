@@ -5,11 +5,22 @@ from dataclasses import replace
 
 import pytest
 
-from handrail import Context, Cost, Effect, Integrity, Reach, Refused, State, Topic, agent, results
+from handrail import (
+    Context,
+    Cost,
+    Effect,
+    Integrity,
+    Reach,
+    Refused,
+    State,
+    Topic,
+    agent,
+    results,
+)
 from handrail import tool as tool_of
 from handrail.lane.bounds import LaneBounds
 from handrail.lane.lane import Lane
-from handrail.testing import Team
+from handrail.testing import Team, TeamTask
 from tests.promises.gate import Gate
 from tests.promises.redrives import NO, WORLD, Order, World, world
 from tests.promises.step_tools import jobs
@@ -20,6 +31,7 @@ TeamOf = Callable[..., Team]
 __all__ = [
     "test_a_redrive_takes_no_place_behind_a_key_where_as_many_wait_as_may",
     "test_what_is_done_anew_needs_no_version_that_had_begun_it",
+    "test_what_was_sent_back_after_its_deadline_is_stopped_by_a_cancel",
     "world",
 ]
 
@@ -105,3 +117,44 @@ async def test_a_redrive_takes_no_place_behind_a_key_where_as_many_wait_as_may(
         await team.redrive(first)
 
         assert await first.result(str) == "first done"
+
+
+letters = Topic("letters", carries=str)
+
+
+@agent(reads=jobs, writes=letters)
+async def splitter(text: str) -> list[str]:
+    return [f"{text} {number}" for number in range(2)]
+
+
+@agent(reads=letters, writes=results)
+async def sleeper(text: str, ctx: Context) -> str:
+    await ctx.sleep(100)
+    return WORLD.does(f"wrote {text}")
+
+
+async def test_what_was_sent_back_after_its_deadline_is_stopped_by_a_cancel(
+    team_of: TeamOf, world: World
+) -> None:
+    async with team_of(splitter, sleeper, partitions=2) as team:
+        task = await team.submit(jobs, "x", deadline_s=60)
+        await team.advance(seconds=62)
+        await task.until("failed")
+        await team.redrive(task)
+        await task.until("working")
+        await team.advance(seconds=5)
+
+        await task.cancel("no longer wanted")
+
+        await is_canceled_though_it_had_died(team, task)
+        await team.advance(seconds=200)
+        assert world.done == []
+
+
+async def is_canceled_though_it_had_died(team: Team, task: TeamTask) -> None:
+    async def closed() -> bool:
+        facts = await task.task.facts()
+        return facts is not None and facts.open == 0
+
+    assert await until(closed, within_s=team.patience_s, what="nothing of it is open")
+    assert await task.state() == "canceled"

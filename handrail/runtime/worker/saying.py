@@ -305,6 +305,7 @@ class Saying:
             run=len(settled.runs),
             count=settled.count,
             resubmitted=resubmitted,
+            deadline_ms=envelope.deadline_ms,
         )
 
     def discarded(self, asked: Settle, offset: int, invocation: str) -> Event:
