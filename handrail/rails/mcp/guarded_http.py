@@ -136,6 +136,8 @@ class _Transport(httpx2.AsyncHTTPTransport):
         response = await super().handle_async_request(request)
         if exchange is not None:
             exchange.answered(_answer_of(request, response))
+        # Words of the server's own, which httpx2 2.16 would write into the log.
+        response.extensions.pop("reason_phrase", None)
         # Whoever compresses all the same is not unpacked, and so says nothing.
         response.headers.pop("content-encoding", None)
         # A stream of events lives as long as the session; the SDK bounds each event of it.

@@ -294,6 +294,21 @@ async def test_no_log_line_of_the_sdk_repeats_what_a_server_has_sent(
     assert TOKEN not in caplog.text
 
 
+async def test_no_log_line_of_a_request_repeats_the_words_of_a_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setenv("SKY_TOKEN", TOKEN)
+    says = {"initialize": lambda _: response(b"{}", status=f"500 {TOKEN}")}
+    async with raw_running(RawHttp(says)) as raw:
+        table = {"url": raw.url, "token_env": "SKY_TOKEN", "spec": "2025-11-25", "start_s": 5}
+        async with McpTools(read_servers({"sky": table}), tmp_path, {}) as tools:
+            told = await tools.call(NAME, PARIS)
+
+    assert "500" in caplog.text
+    assert TOKEN not in caplog.text + repr(told)
+
+
 def test_a_variable_that_is_shown_and_not_given_is_told() -> None:
     with pytest.raises(SettingWrong, match="which `env` does not"):
         read_servers({"sky": {"command": ["x"], "env_shown": ["SKY_KEY"]}})
