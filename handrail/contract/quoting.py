@@ -48,6 +48,19 @@ def side_by_side(values: Sequence[object], chars_max: int) -> list[str]:
     return words
 
 
+def begun(text: str, chars_max: int) -> tuple[str, int]:
+    """Give the beginning of a text with all in it seen, in so many characters, and what is left."""
+    kept: list[str] = []
+    room = chars_max
+    for sign in text:
+        shown = _seen(sign)
+        room -= len(shown)
+        if room < 0:
+            break
+        kept.append(shown)
+    return "".join(kept), len(text) - len(kept)
+
+
 def _quoted(text: str) -> str:
     return "".join(map(_seen, json.dumps(text, ensure_ascii=False)))
 

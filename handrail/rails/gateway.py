@@ -14,7 +14,7 @@ from typing import Any, Final
 from handrail.contract.canonical import unkept
 from handrail.contract.confinement import Level
 from handrail.contract.failure import Refused, State
-from handrail.contract.terms import Approval
+from handrail.contract.terms import QUOTED_COUNT_MAX, Approval
 from handrail.contract.tool import Tool
 from handrail.rails.limits import CallLimits
 from handrail.rails.policy import ANONYMOUS, Access, NoPolicy, Policy
@@ -104,8 +104,8 @@ def judge(call: Call, rails: Rails) -> Verdict:
             if stage is Stage.APPROVAL and needed:
                 # Whoever finds that a person has to decide, all of them are asked for here: what
                 # may be refused without a person is refused before.
-                if (unkept_why := unkept(arguments)) is not None:
-                    return Stopped(Stage.CONTRACT, _not_shown(call.tool.name, unkept_why))
+                if (hidden_why := unkept(arguments) or _too_many(arguments)) is not None:
+                    return Stopped(Stage.CONTRACT, _not_shown(call.tool.name, hidden_why))
                 return _by_another(call, _together(needed))
     except Refused as refused:
         return Stopped(stage, refused)
@@ -129,6 +129,13 @@ def _defect(stage: Stage, error: Exception) -> Refused:
     refused = Refused(State.INTERNAL, f"the {stage} stage could not judge it")
     refused.__cause__ = error
     return refused
+
+
+def _too_many(arguments: Mapping[str, Any]) -> str | None:
+    """Say that arguments would be out of sight; a schema of somebody else may take any number."""
+    if len(arguments) <= QUOTED_COUNT_MAX:
+        return None
+    return f"there are {len(arguments)} of them, and at most {QUOTED_COUNT_MAX} are seen at once"
 
 
 def _not_shown(tool: str, why: str) -> Refused:

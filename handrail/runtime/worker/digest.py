@@ -5,15 +5,20 @@ their names. Of what has no JSON form only the type counts.
 """
 
 import hashlib
+import json
+import re
 from collections.abc import Mapping, Sequence
 
 import orjson
 
 from handrail.contract.canonical import plain
-from handrail.contract.quoting import WHOLE_CHARS_MAX
+from handrail.contract.quoting import WHOLE_CHARS_MAX, begun
 from handrail.lane.divergence import shortened
 
-CUT_CHARS_MIN = 40  #: of one argument that is cut, and for its name and how much is left
+CALL_CHARS_MAX = WHOLE_CHARS_MAX - 100  #: what is said around it is a part of the whole
+CUT_NAME_CHARS_MAX = 24  #: of the name of an argument where not all of them fit
+LEFT_CHARS_MAX = 32  #: how much is left of what is cut, in words
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
@@ -24,21 +29,39 @@ def digest_of(value: object) -> str:
 
 def call_in_words(name: str, arguments: Mapping[str, object] | Sequence[object]) -> str:
     """Give a call as a person would write it, shortened."""
-    return shortened(_call(name, arguments))
+    return begun(shortened(_call(name, arguments)), WHOLE_CHARS_MAX)[0]
 
 
 def call_in_full(name: str, arguments: Mapping[str, object]) -> str:
     """Give a call as whoever decides on it has to see it: to its last argument.
 
-    Where it is too long for that, long arguments are cut, each with how much is left, and none is
-    out of sight behind another one.
+    Where it is too long for that, long arguments are cut, each with how much is left, and none of
+    `QUOTED_COUNT_MAX` is out of sight behind another one. Nothing in one passes for a second one:
+    a name that could is quoted, and what nobody sees is written as its number.
     """
-    words = {one: _word(value) for one, value in arguments.items()}
-    if sum(len(one) + len(word) for one, word in words.items()) > WHOLE_CHARS_MAX:
-        share = max(CUT_CHARS_MIN, WHOLE_CHARS_MAX // len(words) - CUT_CHARS_MIN)
-        words = {one: _cut(word, share) for one, word in words.items()}
-    given = ", ".join(f"{one}={word}" for one, word in words.items())
-    return whole(f"{name}({given})")
+    words = {_name(one): _word(value) for one, value in arguments.items()}
+    room = CALL_CHARS_MAX - len(name) - len("()")
+    # Of what does not fit anyway no more is looked at than would show it.
+    given = [f"{begun(one, room)[0]}={begun(word, room + 1)[0]}" for one, word in words.items()]
+    if sum(len(one) + len(", ") for one in given) > room:
+        share = room // len(words) - len(", =")
+        given = [_share(one, word, share) for one, word in words.items()]
+    return f"{name}({', '.join(given)})"
+
+
+def _share(name: str, word: str, chars_max: int) -> str:
+    named, left = begun(name, CUT_NAME_CHARS_MAX)
+    named = f"{named}…" if left else named
+    room = max(1, chars_max - len(named))
+    said, left = begun(word, room)
+    if left:
+        said, left = begun(word, max(1, room - LEFT_CHARS_MAX))
+        said = f"{said}… ({left} more characters)"
+    return f"{named}={said}"
+
+
+def _name(name: str) -> str:
+    return name if _PLAIN_NAME.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 def whole(text: str) -> str:

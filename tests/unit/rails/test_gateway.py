@@ -10,6 +10,7 @@ import pytest
 
 from handrail import Approval, Effect, Level, Limit, Reach, State, tool
 from handrail.contract.failure import Refused, RetryClass
+from handrail.contract.remote import Approved, remote_tool
 from handrail.contract.tool import Tool
 from handrail.rails.cedar import CedarPolicy
 from handrail.rails.gateway import Call, Go, NeedsApproval, Rails, Stage, Stopped, judge
@@ -283,6 +284,37 @@ def test_nobody_is_asked_to_approve_what_cannot_be_shown_to_the_letter(
     assert isinstance(found, Stopped)
     assert (found.stage, found.refused.state) == (Stage.CONTRACT, State.INVALID_INPUT)
     assert "nobody can be shown its arguments as they are" in found.refused.detail
+
+
+async def no_call() -> bytes:
+    """Nothing is called here."""
+    raise AssertionError
+
+
+@pytest.mark.parametrize(("count", "kind"), [(50, NeedsApproval), (51, Stopped)])
+def test_nobody_is_asked_to_approve_more_arguments_than_are_seen_at_once(
+    count: int, kind: type[object]
+) -> None:
+    open_to_all = remote_tool("sky", "open_to_all")
+    open_to_all.tell(
+        Approved(
+            description="Take anything.",
+            input_schema={"type": "object"},
+            digest="d",
+            effect=Effect.UNSAFE,
+            approval=Approval(),
+            timeout_s=1,
+            call=lambda _: no_call(),
+        )
+    )
+    given = {f"note{number}": 1 for number in range(count)}
+
+    found = judge(call(tool=open_to_all, arguments=given), Rails())
+
+    assert isinstance(found, kind)
+    if isinstance(found, Stopped):
+        assert found.refused.state is State.INVALID_INPUT
+        assert "at most 50 are seen at once" in found.refused.detail
 
 
 def test_more_calls_than_the_rate_allows_are_told_when_to_come_again() -> None:

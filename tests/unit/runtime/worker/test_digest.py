@@ -9,7 +9,13 @@ import pytest
 from pydantic import BaseModel
 
 from handrail.contract.quoting import WHOLE_CHARS_MAX
-from handrail.runtime.worker.digest import call_in_full, call_in_words, digest_of
+from handrail.contract.terms import QUOTED_COUNT_MAX
+from handrail.runtime.worker.digest import (
+    CALL_CHARS_MAX,
+    call_in_full,
+    call_in_words,
+    digest_of,
+)
 
 
 class Order(BaseModel):
@@ -91,3 +97,24 @@ def test_a_call_that_fits_is_not_cut_and_many_long_arguments_are_all_begun() -> 
 
     assert call_in_full("say", {"words": "z" * 3_000, "to": "ann"}).count("z") == 3_000
     assert all(f'{name}="yyy' in call_in_full("say", many) for name in many)
+
+
+def test_as_many_arguments_as_may_be_are_all_begun_whatever_their_names() -> None:
+    many = {
+        f"note {number:02} {'x' * 90}": "\u202e" * 900 for number in range(QUOTED_COUNT_MAX - 1)
+    }
+
+    told = call_in_full("pay", {**many, "to": "eve@evil.example"})
+
+    assert len(told) <= CALL_CHARS_MAX
+    assert told.endswith(', to="eve@evil.example")')
+    assert all(f'"note {number:02} ' in told for number in range(QUOTED_COUNT_MAX - 1))
+
+
+def test_nothing_in_a_call_that_is_decided_on_is_hidden_or_passes_for_another_argument() -> None:
+    odd = {"to": "ann\u202e\u3164\u200b  x", 'n=1, to="ann", x': 2, "k\u2028": "\u2028"}
+
+    assert call_in_full("pay", odd) == (
+        'pay(to="ann\\u202e\\u3164\\u200b  x", "n=1, to=\\"ann\\", x"=2, "k\\u2028"="\\u2028")'
+    )
+    assert call_in_words("pay", {"to": "ann\u202e"}) == 'pay(to="ann\\u202e")'
