@@ -48,6 +48,7 @@ CONCURRENT_TRANSACTIONS_WAIT_S = 0.0005
 BATCH_BYTES = 256 * 1024
 ABORT_DEADLINE_S = 2.0
 STOP_DEADLINE_S = 2.0
+STOP_AGAIN_S = 0.5
 
 METADATA_BYTES_MAX = 4_096  #: the broker's `offset.metadata.max.bytes`
 METADATA_ATTEMPTS = 4
@@ -333,10 +334,21 @@ async def stop_quietly(client: Any) -> None:
         finally:  # However stopping ended, also when whoever stops it is cancelled.
             task = getattr(getattr(client, "_sender", None), "sender_task", None)
             if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                await _to_its_end(task)
             _give_up_buffered(client)
             await client.client.close()
+
+
+async def _to_its_end(sender: "asyncio.Task[None]") -> None:
+    """Cancel a sender until it has ended.
+
+    aiokafka 0.14: it takes the first time as the word to finish the request in hand, and looks for
+    a coordinator of its transaction as long as no broker answers; told again, it gives that up.
+    """
+    sender.cancel()
+    while not (await asyncio.wait({sender}, timeout=STOP_AGAIN_S))[0]:
+        sender.cancel()
+    _look_at(sender)
 
 
 class _Pending(set[Any]):

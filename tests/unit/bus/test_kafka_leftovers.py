@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import ProducerClosed
 from aiokafka.protocol.metadata import MetadataResponse_v0, MetadataResponse_v1
+from aiokafka.structs import BrokerMetadata
 
 from handrail.bus.kafka_leftovers import leave_no_connection
 from handrail.bus.kafka_producer import stop_quietly
@@ -158,3 +159,25 @@ async def test_what_no_broker_took_holds_up_no_task_of_a_producer_that_is_closed
         await asyncio.wait_for(sent, timeout=20)
     await until(lambda: asyncio.all_tasks() < before)
     assert told == []
+
+
+async def test_a_producer_that_looks_for_the_coordinator_of_its_transaction_is_closed_in_time() -> (
+    None
+):
+    producer: Any = AIOKafkaProducer(bootstrap_servers="127.0.0.1:1", transactional_id="lane")
+    where, transaction = aiokafka.TopicPartition("results", 0), producer._txn_manager
+    producer.client.cluster._brokers[0] = BrokerMetadata(0, "127.0.0.1", 1, None)  # nobody is there
+    transaction.set_pid_and_epoch(1, 0)
+    transaction.begin_transaction()
+    transaction.maybe_add_partition_to_txn(where)
+    sent = await producer._message_accumulator.add_message(where, b"key", b"value", timeout=20)
+    sender = producer._sender._sender_task = asyncio.create_task(producer._sender._sender_routine())
+    await until(lambda: len(asyncio.all_tasks()) > 2, what="a task looks for the coordinator")
+
+    stopping = asyncio.create_task(stop_quietly(producer))
+    await asyncio.wait({stopping}, timeout=20)
+
+    assert stopping.done(), "it waits for as long as no broker answers"
+    assert sender.done()
+    with pytest.raises(ProducerClosed):
+        await asyncio.wait_for(sent, timeout=20)
