@@ -97,7 +97,7 @@ def _escaped(value: str) -> str:
 
 def _sign(sign: str, run: str, *, is_taken: bool) -> str:
     """Write a pattern of one; `is_taken`: the run before it belongs to a backslash already."""
-    as_it_is = "|".join([re.escape(sign), _percent(sign), *_entity(sign), *_plus(sign)])
+    as_it_is = "|".join([re.escape(sign), _percent(sign), *_entity(sign, run), *_plus(sign)])
     escaped = "|".join(_numbered(sign))
     if is_taken:
         return f"(?:{as_it_is}|{escaped})"
@@ -106,7 +106,7 @@ def _sign(sign: str, run: str, *, is_taken: bool) -> str:
 
 def _plus(sign: str) -> Iterator[str]:
     if sign == " ":
-        yield "[+]"  # in the query of a URL
+        yield "[+]|%(?:25)*+2[bB]"  # in the query of a URL, and in one within a URL
 
 
 def _numbered(sign: str) -> Iterator[str]:
@@ -129,18 +129,24 @@ def _numbered(sign: str) -> Iterator[str]:
 
 def _percent(sign: str) -> str:
     """Give a sign as URLs write it; each URL within a URL writes its `%` as `%25`."""
+    if sign == "%":
+        return "%(?:25)++"
     body = sign.encode("utf-8", "surrogateescape")
     return "".join(f"%(?:25)*+{_any_case(f'{one:02x}')}" for one in body)
 
 
-def _entity(sign: str) -> Iterator[str]:
-    """Give a sign as HTML and XML write it; each of them writes the `&` of another as `&amp;`."""
+def _entity(sign: str, run: str) -> Iterator[str]:
+    """Give a sign as HTML and XML write it; each of them writes the `&` of another as `&amp;`.
+
+    What stands around its name may be written by JSON or a URL in turn.
+    """
     if sign not in _ENTITIES:
         return
-    number = f"#0*+{ord(sign)}|#[xX]0*+{_any_case(f'{ord(sign):x}')}"
-    yield f"&(?:amp;)*+(?:{_ENTITIES[sign]}|{number});"
+    lead, end = f"(?:&|%(?:25)*+26|(?:{run})?u0026)", "(?:;|%(?:25)*+3[bB])"
+    number = f"(?:#|%(?:25)*+23)(?:0*+{ord(sign)}|[xX]0*+{_any_case(f'{ord(sign):x}')})"
+    yield f"{lead}(?:amp{end})*+(?:{_ENTITIES[sign]}|{number}){end}"
     if sign == "&":
-        yield "&(?:amp;)++"
+        yield f"{lead}(?:amp{end})++"
 
 
 def _any_case(digits: str) -> str:

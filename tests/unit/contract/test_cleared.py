@@ -3,9 +3,12 @@
 import base64
 import html
 import json
-from urllib.parse import quote
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from handrail.contract.cleared import as_read, cleared, cleared_values, cleared_words, unsendable
 
@@ -181,10 +184,48 @@ def test_a_secret_is_found_as_one_writer_writes_what_another_has_written(written
     assert "4711" not in told
 
 
-@pytest.mark.parametrize("hostile", ["\\", '\\"', '"\\', "%25", "%5C", "&amp;", "p\\", 'p\\"'])
+@pytest.mark.parametrize(
+    "hostile", ["\\", '\\"', '"\\', "%25", "%5C", "&amp;", "%26amp%3B", "\\u0026", "p\\", 'p\\"']
+)
 @pytest.mark.parametrize("secret", ['p"4711', '"4711', "\\4711", '%&<\\"4711'])
 def test_no_text_takes_so_long_to_clear_that_anybody_waits(secret: str, hostile: str) -> None:
     # Where each place of it is a new beginning that runs to its end, this takes hours.
     text = hostile * 300_000
 
     assert cleared(text, {"psp": secret}) == text
+
+
+def of_go(text: str) -> str:
+    """Write JSON as Go does."""
+    written = json.dumps(text, ensure_ascii=False)
+    return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+WRITERS = (
+    lambda text: json.dumps({"a": text}),
+    lambda text: json.dumps([text], ensure_ascii=False),
+    lambda text: json.dumps(text).replace("/", "\\/"),
+    of_go,
+    ascii,
+    lambda text: repr(text.encode()),
+    lambda text: f"?a={quote(text, safe='')}",
+    quote_plus,
+    html.escape,
+)
+
+
+@given(
+    st.text("ab19\"\\/\n\t <>&'%+=?#\xfc\u20ac\U0001f600.-_~:@", min_size=4, max_size=14),
+    st.lists(st.sampled_from(WRITERS), max_size=5),
+)
+@example("~%9+", [quote_plus])
+@example("a<b&", [html.escape, of_go])
+@example(" a+b", [quote_plus, quote_plus])
+def test_a_secret_is_found_whoever_has_written_it_in_whatever_order(
+    secret: str, writers: list[Callable[[str], str]]
+) -> None:
+    written = secret
+    for writer in writers:
+        written = writer(written)
+
+    assert "[secret psp]" in cleared(f"it is {written} and ends", {"psp": secret})
