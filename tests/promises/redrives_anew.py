@@ -10,6 +10,7 @@ from handrail import (
     Cost,
     Effect,
     Integrity,
+    Parts,
     Reach,
     Refused,
     State,
@@ -21,6 +22,7 @@ from handrail import tool as tool_of
 from handrail.lane.bounds import LaneBounds
 from handrail.lane.lane import Lane
 from handrail.testing import Team, TeamTask
+from handrail.testing.letters import open_letters
 from tests.promises.gate import Gate
 from tests.promises.redrives import NO, WORLD, Order, World, world
 from tests.promises.step_tools import jobs
@@ -29,6 +31,7 @@ from tests.waiting import until
 TeamOf = Callable[..., Team]
 
 __all__ = [
+    "test_a_part_that_was_sent_back_and_is_canceled_is_not_told_lost_again",
     "test_a_redrive_takes_no_place_behind_a_key_where_as_many_wait_as_may",
     "test_what_is_done_anew_needs_no_version_that_had_begun_it",
     "test_what_was_sent_back_after_its_deadline_is_stopped_by_a_cancel",
@@ -149,6 +152,49 @@ async def test_what_was_sent_back_after_its_deadline_is_stopped_by_a_cancel(
         await is_canceled_though_it_had_died(team, task)
         await team.advance(seconds=200)
         assert world.done == []
+
+
+pages, bound = Topic("pages", carries=str), Topic("bound", carries=str)
+
+
+@agent(reads=jobs, writes=pages)
+async def printer(text: str) -> list[str]:
+    return [f"{text} {number}" for number in range(2)]
+
+
+@agent(reads=pages, writes=bound)
+async def proofreader(text: str, ctx: Context) -> str:
+    done = WORLD.does(f"proof {text}")
+    await ctx.sleep(100)
+    return done
+
+
+@agent(reads=bound, writes=results)
+async def binder(found: Parts[str], ctx: Context) -> str:
+    await ctx.sleep(1000)
+    return f"{len(found)} pages"
+
+
+async def test_a_part_that_was_sent_back_and_is_canceled_is_not_told_lost_again(
+    team_of: TeamOf, world: World
+) -> None:
+    world.wrong["proof"] = NO
+    async with team_of(printer, proofreader, binder, partitions=2) as team:
+        task = await team.submit(jobs, "x")
+        await until(lambda: has_letters(team, task, 2), within_s=team.patience_s)
+        world.wrong.clear()
+        await team.redrive(task)
+        await team.advance(seconds=5)
+
+        await task.cancel("no longer wanted")
+
+        await is_canceled_though_it_had_died(team, task)
+        await team.advance(seconds=5)
+        assert [one.failure.reason for one in await task.dead_letters()] == ["validation"] * 2
+
+
+async def has_letters(team: Team, task: TeamTask, count: int) -> bool:
+    return len(await open_letters(team, task)) >= count
 
 
 async def is_canceled_though_it_had_died(team: Team, task: TeamTask) -> None:

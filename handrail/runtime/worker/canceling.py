@@ -93,7 +93,9 @@ class Canceling:
         self, invocation: Invocation, canceled: Canceled
     ) -> tuple[list[Outgoing], list[Event]]:
         """Give what ends an invocation. To be asked before the lane is told of its end."""
-        return self._left(canceled, invocation.id, invocation.offset)
+        return self._left(
+            canceled, invocation.id, invocation.offset, told_lost=invocation.told_lost
+        )
 
     def look(self) -> bool:
         """Interrupt what runs of canceled tasks and may be interrupted now.
@@ -115,12 +117,13 @@ class Canceling:
         return bool(over)
 
     def _left(
-        self, canceled: Canceled, ended: str, offset: int
+        self, canceled: Canceled, ended: str, offset: int, *, told_lost: bool = False
     ) -> tuple[list[Outgoing], list[Event]]:
         envelope, now_ms = canceled.envelope, self._worker.clock.now_ms()
         records: list[Outgoing] = []
         wrote: list[Wrote] = []
-        if envelope.fan_outs and envelope.causation_id is not None:
+        # Of what was sent back its gather knows since it died.
+        if envelope.fan_outs and envelope.causation_id is not None and not told_lost:
             lost = Marker(MarkerKind.LOST, DropReason.CANCELED)
             origin = Origin(ended, envelope, now_ms)
             told = marker(self._worker.agent, self._worker.team, origin, lost)
