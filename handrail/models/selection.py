@@ -23,6 +23,8 @@ FURTHER_PART_MIN = 0.9
 PASSAGES_MAX, PASSAGE_CHARS_MAX = 64, 20_000
 #: What a question says beyond this length is not read.
 QUESTION_CHARS_MAX = 2_000
+#: Nor what the heading of a passage does.
+HEADING_CHARS_MAX = 1_000
 #: The part of the question's weight that a quote with its surroundings must cover.
 COVER_MIN = 0.68
 #: The part of it that the quote's own words must cover.
@@ -116,7 +118,7 @@ def _read(passage: SourcePassage) -> _Read:
     text = passage.text[:PASSAGE_CHARS_MAX]
     cut = pieces(text)
     stems = tuple(frozenset(w.stem for w in words(text[p.start : p.end])) for p in cut)
-    heading = frozenset(w.stem for w in words(passage.heading))
+    heading = frozenset(w.stem for w in words(passage.heading[:HEADING_CHARS_MAX]))
     return _Read(passage, cut, stems, heading, heading.union(*stems))
 
 
@@ -155,10 +157,12 @@ def _judge(asked: Question, passage: _Read, weights: dict[str, float]) -> Iterat
     credit = {
         term.stem: tuple(_best(term.stem, stems) for stems in passage.stems) for term in asked.terms
     }
+    # Of the whole passage once: it may have a piece for every few of its letters.
+    most = {one: max(got) for one, got in credit.items()}
     for first in range(len(passage.pieces)):
         for last in range(first, min(first + 2, len(passage.pieces))):
             start, end = passage.pieces[first].start, passage.pieces[last].end
-            own, cover, missing = _cover(asked, passage, weights, credit, (first, last))
+            own, cover, missing = _cover(asked, passage, weights, (credit, most), (first, last))
             text = texts[start:end]
             kind = any(
                 answers(asked, texts[p.start : p.end])
@@ -221,10 +225,11 @@ def _cover(
     asked: Question,
     passage: _Read,
     weights: dict[str, float],
-    credit: dict[str, tuple[float, ...]],
+    known: tuple[dict[str, tuple[float, ...]], dict[str, float]],
     span: tuple[int, int],
 ) -> tuple[float, float, tuple[Term, ...]]:
     """Say how much of the question a span covers by itself and with its surroundings."""
+    credit, most = known  # of each piece, and of the passage
     first, last = span
     own = cover = total = 0.0
     missing: list[Term] = []
@@ -237,7 +242,7 @@ def _cover(
             inside,
             beside * CREDIT_BESIDE,
             heading * CREDIT_HEADING,
-            max(got) * CREDIT_PASSAGE,
+            most[term.stem] * CREDIT_PASSAGE,
         )
         total += weight
         own += weight * inside

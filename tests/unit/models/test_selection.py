@@ -161,3 +161,11 @@ def test_of_a_very_long_question_no_more_is_read_than_its_beginning() -> None:
     question = f"How many cars fit on the ferry? {'what do ' * LONG}"
 
     assert select(question, PASSAGES).picks == select(question[:QUESTION_CHARS_MAX], PASSAGES).picks
+
+
+def test_of_a_very_long_heading_no_more_is_read_than_its_beginning() -> None:
+    near = SourcePassage("a", "It costs 7 euros.", f"The Kestrel fare {'x ' * 2_000}")
+    far = SourcePassage("a", "It costs 7 euros.", f"{'x ' * 2_000} The Kestrel fare")
+
+    assert select("What is the fare of the Kestrel?", [near]).picks
+    assert not select("What is the fare of the Kestrel?", [far]).picks
