@@ -17,6 +17,8 @@ from handrail.errors.memory import (
     TooManyPartitions,
 )
 from handrail.errors.topics import TopicsMissing
+from handrail.ledger.event_record import LEDGER
+from handrail.ledger.task_record import TASKS
 from handrail.runtime.clock import Clock
 from handrail.runtime.keeper_book import KeeperBook
 from handrail.runtime.keeper_known import Known, wanted_topics
@@ -63,6 +65,7 @@ def keeper(
         counts = await known.learn(bus.admin.topics)
         await check_topics(bus, namespace, own, counts)
         known.partitions = counts[f"{namespace}.{COMMANDS}"]
+        known.undeclared = await undeclared_spaces(bus, namespace, own, counts)
 
     return SingleWriter(
         bus,
@@ -91,3 +94,21 @@ async def check_topics(
         policy = settings.get(topic, {}).get(_POLICY, "delete")
         if policy != "compact":
             raise NotCompacted(topic=topic, policy=f"{_POLICY}={policy}")
+
+
+async def undeclared_spaces(
+    bus: Bus, namespace: str, own: Sequence[str], counts: Mapping[str, int]
+) -> Sequence[str]:
+    """Give the topics of spaces that were declared once, as the broker names them."""
+    prefix = f"{namespace}.{space_topic('')}"
+    if {f"{prefix}{LEDGER}", f"{prefix}{TASKS}"} <= counts.keys():
+        return ()  # another team has a namespace of its own below our name
+    known = {f"{namespace}.{name}" for name in (*own, COMMANDS, HISTORY)}
+    count = counts[f"{namespace}.{COMMANDS}"]
+    found = [
+        name
+        for name in sorted(counts.keys() - known)
+        if name.startswith(prefix) and counts[name] == count
+    ]
+    settings = await bus.admin.topic_settings(found) if found else {}
+    return [name for name in found if settings.get(name, {}).get(_POLICY) == "compact"]

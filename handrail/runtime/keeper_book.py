@@ -327,8 +327,10 @@ class KeeperBook:
         return is_last
 
     def _spread(self, said: Said, applied: int) -> None:
-        """Write what is said of a subject to the topic of every space."""
+        """Write what is said of a subject to the topic of every space, declared no more or not."""
         key, body = said
+        for topic in self._known.undeclared:
+            self._batch.of_subjects.append(Outgoing(topic, key, body, (), self._partition))
         for topic, space in self._topics.items():
             self._batch.wrote[space] = applied
             self._batch.of_subjects.append(Outgoing(topic, key, body, (), self._partition))

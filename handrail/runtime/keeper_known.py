@@ -7,7 +7,7 @@ All partitions share what is known, and none decides while what it wants to know
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,6 +31,8 @@ class Known:
     """
 
     partitions: int = 1
+    #: Topics of spaces that are declared no more: what is said of people is said there too.
+    undeclared: Sequence[str] = ()
     answers: Mapping[str, int] = field(default_factory=dict[str, int])  #: topic → partitions
     _again_s: dict[str, float] = field(default_factory=dict[str, float])  #: when it is sought again
     _asked_count: int = 0  #: how often the broker was asked

@@ -185,6 +185,25 @@ async def test_the_words_of_a_space_that_is_declared_no_more_leave_views_and_sna
             await until(lambda: files_with(views, CANARY) == [])
 
 
+async def test_a_hold_that_ended_while_a_space_was_not_declared_does_not_come_back_with_it(
+    ground: Ground, tmp_path: Path
+) -> None:
+    fewer = {name: space for name, space in SPACES.items() if name != "tastes"}
+    async with ground.bus() as bus:
+        async with on_memory(ground, bus, tmp_path) as memory:
+            await put(memory, "tastes", "drink", {"text": "tea"}, about=ADA)
+            await acts(memory, "case 7").hold(ADA)
+        async with with_keeper(ground, bus, tmp_path, fewer) as memory:
+            assert await acts(memory).release(ADA)
+        async with with_keeper(ground, bus, tmp_path) as memory:
+            receipt = await acts(memory).forget(
+                ADA, await acts(memory).forgetting(ADA), tmp_path / "views"
+            )
+
+            assert receipt.records == 1
+            assert await read(memory, "tastes", "drink", about=ADA) is None
+
+
 async def test_a_person_with_more_records_than_one_transaction_removes_is_gone_once_that_is_said(
     ground: Ground, tmp_path: Path
 ) -> None:
