@@ -135,7 +135,11 @@ class Supervisor:
 
     async def _keep(self, child: Child) -> None:
         while not self._stopping.is_set():
-            await child.start(self._read_end)
+            try:
+                await child.start(self._read_end)
+            except OSError as error:  # no memory for it, or no process to be had: that passes
+                await self._not_started(child, error)
+                continue
             if self._stopping.is_set():
                 child.signal(signal.SIGTERM)
             self._tell(child, What.STARTED)
@@ -154,18 +158,32 @@ class Supervisor:
 
     async def _bury(self, child: Child, code: int) -> None:
         """Say that a child died, tell its groups, and wait until it may be started again."""
-        restart = restart_of(child, child.exits_s[-1])
         words = child.log.last_words()
-        last = f" Its last words: {words}" if words else ""
-        again = f"starting again in {restart.delay_s:g} s."
-        self._tell(child, What.DIED, f"{exit_words(code)}; {again}{last}")
-        if restart.loop:
-            see = f"See why: handrail logs {child.spec.name}"
-            self._tell(child, What.LOOPING, f"{self._crash_loop(child).what} {see}")
+        restart = self._tell_death(
+            child, exit_words(code), f"Its last words: {words}" * bool(words)
+        )
         note = read_note(child.note_file)
         if note is not None:
             await self._report_death(note)
             child.note_file.unlink(missing_ok=True)
+        await self._pause(restart)
+
+    async def _not_started(self, child: Child, error: OSError) -> None:
+        """Say that a child could not be started, and wait until it is tried again."""
+        child.exits_s.append(asyncio.get_running_loop().time())
+        child.log.write(f"It could not be started: {error}".encode())
+        await self._pause(self._tell_death(child, f"could not be started ({error})", ""))
+
+    def _tell_death(self, child: Child, how: str, words: str) -> Restart:
+        restart = restart_of(child, child.exits_s[-1])
+        again = f"starting again in {restart.delay_s:g} s."
+        self._tell(child, What.DIED, f"{how}; {again} {words}".rstrip())
+        if restart.loop:
+            see = f"See why: handrail logs {child.spec.name}"
+            self._tell(child, What.LOOPING, f"{self._crash_loop(child).what} {see}")
+        return restart
+
+    async def _pause(self, restart: Restart) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), timeout=restart.delay_s)
 

@@ -118,6 +118,23 @@ async def test_a_child_whose_words_cannot_be_kept_goes_on(tmp_path: Path) -> Non
     assert watcher.deaths == []
 
 
+async def test_a_child_that_could_not_be_started_is_tried_again(tmp_path: Path) -> None:
+    watcher, python = Watcher(), tmp_path / "python"
+    spec = ChildSpec("a", (str(python), "-c", PREAMBLE + SERVE))
+    supervisor = Supervisor(tmp_path, [spec, child("b", SERVE)], watcher.hooks())
+    await supervisor.start()
+
+    await until(lambda: bool(watcher.happened(What.DIED)))
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o700)
+    await supervisor.all_ready()
+    await supervisor.stop(asyncio.Event())
+
+    (told, *_) = (one.sentence for one in watcher.events if one.what is What.DIED)
+    assert told.startswith("could not be started ([Errno 2]")
+    assert sorted(watcher.happened(What.STOPPED)) == ["a", "b"]
+
+
 async def test_a_crash_loop_is_named_with_the_last_words(tmp_path: Path) -> None:
     watcher = Watcher()
     supervisor = Supervisor(tmp_path, [child("a", CRASH)], watcher.hooks())
