@@ -13,6 +13,8 @@ from handrail.contract.team import TeamDescription
 from tests.simulation.team import (
     ASK,
     HARD_TOOLS,
+    HOLD,
+    MENDED_STEP,
     PERSON,
     SLEEP,
     STAGE,
@@ -41,6 +43,7 @@ class Topics:
     pieces: Topic[Piece]
     prices: Topic[Price]
     queries: Topic[Query, str]
+    matters: Topic[Query, str]
 
     @classmethod
     def of(cls, *, priorities: bool) -> "Topics":
@@ -50,6 +53,7 @@ class Topics:
             Topic("pieces", carries=Piece),
             Topic("prices", carries=Price, priorities=priorities),
             Topic("queries", carries=Query, replies=str, priorities=priorities),
+            Topic("matters", carries=Query, replies=str, key=lambda _: "one"),
         )
 
     def mailbox(self, asked: Order) -> str:
@@ -72,6 +76,8 @@ async def _carry_out(topics: Topics, asked: Order, ctx: Context) -> str:
                 answers.append(said(name, asked.number, step))
             elif name == ASK:
                 answers.append(await ctx.ask(topics.queries, query_of(asked.number, step)))
+            elif name == HOLD:
+                answers.append(await ctx.ask(topics.matters, query_of(asked.number, step)))
             elif name == PERSON:
                 text = f"{name}(number={asked.number}, step={step})"
                 answers.append(await ctx.ask_person(text, returns=str))
@@ -95,6 +101,17 @@ def _carriers(topics: Topics) -> tuple[Any, Any]:
         return await ctx.call(TOOLS[query.word], query.number, 1)
 
     return clerk, helper
+
+
+def _holder(topics: Topics) -> Any:
+    @agent(reads=topics.matters, followers="block_key")
+    async def holder(query: Query, ctx: Context) -> str:
+        """Take a step, and one that fails until a person has helped."""
+        answer = await ctx.call(TOOLS[query.word], query.number, 1)
+        await ctx.call(HARD_TOOLS["stumble"], query.number, MENDED_STEP)
+        return answer
+
+    return holder
 
 
 def _takers_apart(topics: Topics) -> tuple[Any, Any, Any, Any]:
@@ -143,6 +160,7 @@ def _teams(topics: Topics) -> Mapping[Shape, TeamDescription]:
         Shape.ASKING: _team(clerk, helper),
         Shape.APART: _team(splitter, pricer, joiner),
         Shape.HASTY: _team(splitter, pricer, hasty),
+        Shape.HELD: _team(clerk, _holder(topics)),
         Shape.TROUBLED: _team(clerk),
     }
 

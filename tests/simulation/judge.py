@@ -115,6 +115,8 @@ class Judge:
                 for id_ in self._books.ended.keys() - before:
                     if not waits_for_no_turn(event):
                         self._ended_at[id_] = written.order
+                if isinstance(event, Finished) and event.topic == "matters":
+                    self._ended_at[event.invocation] = written.order  # not when it died
                 if isinstance(event, QuestionAsked):
                     self._books.wrote.extend(event.wrote)
                     questions += event.wrote
@@ -156,7 +158,7 @@ class Judge:
             self._inboxes[where].begun.wait(id_, entry.key)
             headers = dict(entry.headers)
             self.problems += self._priorities.take(topic, id_, headers)
-            if without_priority(topic) == "queries":
+            if without_priority(topic) in ("queries", "matters"):
                 self._pieces[PLAIN.queries.decode(None, entry.value).number] = id_
             if topic == "pieces" and headers.get("ce_type") != MARKER_TYPE.encode():
                 piece = PLAIN.pieces.decode(None, entry.value)
@@ -173,6 +175,7 @@ class Judge:
         reason = dict(entry.headers).get("dlq.reason", b"")
         pressed = any(order.within_s for _, order in self._schedule.plan.orders)
         may = {Shape.TROUBLED: reason, Shape.HASTY: Reason.LATE_PART.encode()}
+        may |= {Shape.HELD: Reason.ATTEMPTS.encode()}
         may |= {Shape.ALONE: Reason.DEADLINE.encode()} if pressed else {}
         return may.get(self._schedule.plan.shape) == reason
 
@@ -297,9 +300,10 @@ class Judge:
                 if not self._books.has_ended(id_)
             ]
         wrote = Counter((one.topic, one.id) for one in self._books.wrote)
-        for topic, id_ in wrote:
+        held = self._schedule.plan.shape is Shape.HELD  # what is asked anew is written anew
+        for (topic, id_), told_count in wrote.items():
             count = self._on_topic.get(topic, Counter())[id_]
-            if count != 1:
+            if count != (told_count if held else 1):
                 self.problems.append(f"{id_} is {count} times on {topic}")
         for topic in {topic for topic, _ in wrote}:
             for id_ in self._on_topic.get(topic, ()):

@@ -15,10 +15,12 @@ def out_of_order(
     """Say what has ended before an earlier one of its key; an inbox has one priority."""
     for where, waiting in inboxes.items():
         last: dict[bytes, tuple[int, int]] = {}
+        seen: set[str] = set()
         for offset, (id_, key) in sorted(waiting.items()):
             ended = ended_at.get(id_)
-            if ended is None:
-                continue
+            if ended is None or id_ in seen:
+                continue  # what comes once more has the place of the first
+            seen.add(id_)
             before = last.get(key)
             if before is not None and before[1] > ended:
                 yield f"{where.topic}@{offset} ended before @{before[0]} of the same key {key!r}"

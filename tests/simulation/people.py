@@ -5,6 +5,7 @@ does the same twice, which must change nothing.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 
@@ -12,7 +13,14 @@ import orjson
 
 from handrail.bus.in_process import InProcessBus
 from handrail.lane.switches import Cancel
-from handrail.ledger.event import PersonAsked, RequestKind
+from handrail.ledger.event import (
+    Dropped,
+    DropReason,
+    PersonAsked,
+    Redriven,
+    RedriveRefused,
+    RequestKind,
+)
 from handrail.ledger.event_record import decode
 from handrail.runtime.cancel import write_cancel
 from handrail.runtime.dead_letters import DeadId, FoundLetter, ask_to_settle
@@ -25,8 +33,10 @@ from tests.simulation.kafka import SimBroker
 from tests.simulation.loop import WORLD, SimLoop
 from tests.simulation.plan import Plan
 from tests.simulation.processes import NAMESPACE
-from tests.simulation.team import Receivers, Shape, said
+from tests.simulation.team import HOLD, MENDED_STEP, Receivers, Shape, said
 
+SOMEBODY = "somebody"
+ALSO_SENT_BACK, MENDED = 0.3, 0.5  #: of the letters of questions; at the first time
 TWICE = 0.4  #: share of what people do that they do twice
 LOOKS_AGAIN_S = 0.1
 DAY_MS = 86_400_000
@@ -39,6 +49,7 @@ ENDS = (
     b"handrail_part_gathered.v1",
 )
 ASKED, REDRIVEN = b"handrail_person_asked.v1", b"handrail_redriven.v1"
+DROPPED = b"handrail_dropped.v1"
 REFUSED = b"handrail_redrive_refused.v1"
 _STEP = re.compile(r"(\w+)\(number=(\d+), step=(\d+)\)")
 
@@ -63,6 +74,7 @@ class People:
         self._loop = loop
         self._receivers = receivers
         self._tell = tell
+        self._sent_back = Counter[int]()  # letters of an order
         self._heard: set[bytes | None] = set()
         self._chance = Random(f"people {plan.seed}")
 
@@ -75,14 +87,14 @@ class People:
             if id_ in self._heard:
                 return  # said twice, it has one name
             self._heard.add(id_)
-            self.ended_count += kind in ENDS
+            self.ended_count += kind in ENDS and not _comes_again(record)
             if kind == ASKED:
                 self._asked(record)
-            elif kind == REDRIVEN:
-                self.ended_count -= 1
-                self.unheard_count -= 1
-            elif kind == REFUSED:
-                self.unheard_count -= 1
+            elif kind in (REDRIVEN, REFUSED):
+                told = decode(record)
+                assert isinstance(told, Redriven | RedriveRefused)
+                self.ended_count -= kind == REDRIVEN
+                self.unheard_count -= told.by == SOMEBODY
 
     def cancel(self, number: int) -> None:
         """Ask that the task of an order stop."""
@@ -133,11 +145,14 @@ class People:
 
     def _find_dead(self, record: Record) -> None:
         letter = DeadLetter.from_record(record)
-        if self._plan.shape is not Shape.TROUBLED or letter.failure.reason is not Reason.ATTEMPTS:
+        is_sent_back = self._plan.shape in (Shape.TROUBLED, Shape.HELD)
+        if not is_sent_back or letter.failure.reason is not Reason.ATTEMPTS:
             return  # it stays where it is
         number = int((letter.task or "").removeprefix("task-"))
         agent = record.topic.removeprefix(f"{NAMESPACE}.").removesuffix(DEAD)
         found = FoundLetter(DeadId(agent, record.partition, record.offset), letter)
+        if agent == "holder" and self._chance.random() > ALSO_SENT_BACK:
+            return  # it goes back with its question, which is asked anew
         times = self._times()
         self.unheard_count += len(times)
         for at_s in times:
@@ -152,11 +167,21 @@ class People:
         self._tell(f"a person mends order {number} and sends {found.id} back")
         order = next(one for _, one in self._plan.orders if one.number == number)
         self._receivers.mended |= {(number, at) for at in range(1, len(order.steps) + 1)}
+        self._sent_back[number] += 1
+        if self._sent_back[number] > 1 or self._chance.random() < MENDED:
+            holds = [at for at, name in enumerate(order.steps, start=1) if name == HOLD]
+            self._receivers.mended |= {(number * 1000 + at, MENDED_STEP) for at in holds}
         now_ms = self._broker.now_ms
         self._loop.spawn(
-            WORLD, ask_to_settle(self.bus, NAMESPACE, found, by="somebody", now_ms=now_ms)
+            WORLD, ask_to_settle(self.bus, NAMESPACE, found, by=SOMEBODY, now_ms=now_ms)
         )
 
     def _times(self) -> list[float]:
         twice = self._chance.random() < TWICE
         return [self._plan.person_s, self._plan.person_s * self._chance.random() * 2][: 1 + twice]
+
+
+def _comes_again(record: Record) -> bool:
+    """Say whether it tells of a question that was asked anew: what it names has its own end."""
+    told = decode(record) if record.header("ce_type") == DROPPED else None
+    return isinstance(told, Dropped) and told.reason is DropReason.REPEAT

@@ -7,7 +7,7 @@ from random import Random
 from handrail.lane.bounds import LaneBounds
 from handrail.runtime.failpoint import Moment
 from tests.simulation.kafka import SESSION_MS
-from tests.simulation.team import ASK, PERSON, SLEEP, TOOLS, Order, Shape
+from tests.simulation.team import ASK, HOLD, PERSON, SLEEP, TOOLS, Order, Shape
 from tests.simulation.weather import CommitFault
 
 SESSION_S = SESSION_MS / 1000
@@ -22,6 +22,8 @@ OUTCOME_LOST = 0.06  #: share of schedules
 SHAPES = {Shape.ALONE: 45, Shape.ASKING: 15, Shape.APART: 25, Shape.TROUBLED: 15}
 HASTY, LATE = 0.4, 0.5  #: shares of what is taken apart in haste, and of its pieces that come late
 LATE_S_MAX = 4.0
+HELD = 0.5  #: share of those who ask that ask whom a person has to help
+HELD_COUNT_MIN = 2  #: orders, so that one waits behind the other
 PRESSED = 0.3  #: share of schedules of one agent in which some orders have little time
 PRESSED_ORDER = 0.5  #: share of their orders
 WITHIN_S_MIN, WITHIN_S_MAX = 0.5, 8.0
@@ -113,6 +115,8 @@ class Plan:
         in_haste = plan.shape is Shape.APART and rng.random() < HASTY
         if plan.shape is Shape.ALONE and Random(f"pressed {seed}").random() < PRESSED:
             return _pressed(plan, Random(f"deadlines {seed}"))
+        if plan.shape is Shape.ASKING and Random(f"held {seed}").random() < HELD:
+            return _held(plan, Random(f"holds {seed}"))
         return _in_haste(plan, rng) if in_haste else plan
 
     @classmethod
@@ -181,6 +185,27 @@ def _order(rng: Random, number: int, shape: Shape) -> tuple[float, Order]:
     key = rng.choice(KEYS)
     urgent = rng.random() < URGENT
     return _early(rng), Order(number=number, key=key, steps=names, pieces=pieces, urgent=urgent)
+
+
+def _held(plan: Plan, rng: Random) -> Plan:
+    """Let two or three ask whom a person has to help, one behind the other."""
+    orders = list(plan.orders)
+    while len(orders) < HELD_COUNT_MIN:
+        orders.append(_order(rng, len(orders) + 1, Shape.ASKING))
+    asked = [
+        (
+            at_s,
+            one.model_copy(
+                # Of one key each would wait for the other: one for its turn, one for a person.
+                update={
+                    "key": f"{one.number}",
+                    "steps": [HOLD if name == ASK else name for name in one.steps],
+                }
+            ),
+        )
+        for at_s, one in orders
+    ]
+    return replace(plan, shape=Shape.HELD, orders=tuple(asked))
 
 
 def _pressed(plan: Plan, rng: Random) -> Plan:

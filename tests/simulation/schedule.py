@@ -23,12 +23,13 @@ from tests.simulation.loop import WORLD, NeverEnds, SimLoop, current_process
 from tests.simulation.people import People
 from tests.simulation.plan import Chance, Happening, Plan
 from tests.simulation.processes import NAMESPACE, MakeBus, Processes, lanes_of
-from tests.simulation.team import ASK, GATHERING, SLEEP, STAGE, Order, Receivers
+from tests.simulation.team import ASKS, GATHERING, HOLD, SLEEP, STAGE, Order, Receivers
 from tests.simulation.weather import Weather
 
 FAULTS_END_S = 12.0  #: after this nothing is harmed any more
 ENDS_WITHIN_S = 90.0  #: after the last fault, besides what handlers sleep
 LOOK_S = 0.25
+HELD_S = 120.0  #: for a question that dies again, its asker, and who waits for them, one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,8 @@ class Schedule:
     def _asleep_s(self) -> float:
         """How long handlers sleep when they do so one after the other."""
         sleeps_count = sum(order.steps.count(SLEEP) for _, order in self.plan.orders)
-        return sleeps_count * self.plan.sleep_s
+        waits_count = sum(order.steps.count(HOLD) for _, order in self.plan.orders)
+        return sleeps_count * self.plan.sleep_s + waits_count * HELD_S
 
     @property
     def _has_ended(self) -> bool:
@@ -146,7 +148,7 @@ class Schedule:
         wanted = sum(
             1
             + len(order.pieces)
-            + order.steps.count(ASK)
+            + sum(name in ASKS for name in order.steps)
             + gathers * (max(1, len(order.pieces)) + 1)
             for _, order in self.plan.orders
         )

@@ -25,6 +25,7 @@ class Shape(StrEnum):
     ASKING = "asking"  #: the same, and one that it asks
     APART = "apart"  #: one that takes orders apart, one for the pieces, one that joins them
     HASTY = "hasty"  #: the same, and who joins does not wait for pieces that come late
+    HELD = "held"  #: one that asks, and one that fails and holds back what follows of its key
     TROUBLED = "troubled"  #: one alone that asks people, fails, is canceled, and kills processes
 
 
@@ -241,6 +242,9 @@ async def fell(number: int, step: int) -> str:
 TOOLS = {one.name: one for one in (think, look, rent, book, order, pay, knock)}
 HARD_TOOLS = {one.name: one for one in (stumble, fell)}  #: for those who are troubled
 SLEEP, ASK, PERSON = "sleep", "ask", "person"  #: steps that are no tools
+HOLD = "hold"  #: likewise: one whom a person has to help is asked
+ASKS = frozenset({ASK, HOLD})
+MENDED_STEP = 2  #: of whoever is asked so: it fails until a person has mended it
 
 
 def query_of(number: int, step: int) -> Query:
@@ -281,7 +285,7 @@ def expected(asked: Order, shape: Shape, come: Collection[int] = ()) -> str:
 
 
 def _answer(name: str, number: int, step: int) -> str:
-    if name != ASK:
+    if name not in ASKS:
         return said(name, number, step)
     query = query_of(number, step)
     return said(query.word, query.number, 1)

@@ -100,8 +100,10 @@ class AskedAnew:
             return None
         if self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms) is not None:
             return None
-        # What has ended here may not have committed.
+        # What has ended here may not have committed. What has is seen once it is marked where it
+        # lies, which Kafka does before it lets another transaction of the same writer begin.
         await self._ground.committer.flush()
+        await self._ground.committer.commit(Item((), tells_group=True))
         question = _Question(invocation, record, envelope)
         answer = await self._answer_to(question, envelope.reply_to, answered_from)
         if answer is not None:
