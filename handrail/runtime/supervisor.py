@@ -159,9 +159,8 @@ class Supervisor:
     async def _bury(self, child: Child, code: int) -> None:
         """Say that a child died, tell its groups, and wait until it may be started again."""
         words = child.log.last_words()
-        restart = self._tell_death(
-            child, exit_words(code), f"Its last words: {words}" * bool(words)
-        )
+        last = f"Its last words: {words}" if words else ""
+        restart = self._tell_death(child, exit_words(code), last)
         note = read_note(child.note_file)
         if note is not None:
             await self._report_death(note)

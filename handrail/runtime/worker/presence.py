@@ -4,7 +4,8 @@ An unclean end makes suspects of what ran (`handrail.lane.poison`); this carries
 suspect starts only when it may, and once its ACCEPTED is committed; when it has survived its trial
 that is committed as well, and the others go on. Guarantees: while one runs alone, no other handler
 of the process starts; nothing else starts in its place before its end or its rest is committed.
-Work that is under no suspicion waits for nobody and writes nothing for this.
+Work that is under no suspicion waits for nobody at the door and writes nothing for this; but those
+who wait there count among the handlers that a lane runs at once.
 """
 
 import asyncio
