@@ -148,8 +148,10 @@ async def test_a_secret_that_is_leaked_into_a_place_is_found_there(
         left = await left_by(team)
 
     assert place in leaks(left)
-    # The ledger is told of an error by its words, and so is the dead letter.
-    assert leaks(left) <= {place} | ({"topics", "logs"} if place == "ledger" else set())
+    # The ledger is told of an error by its words, and so is the dead letter; what a model was asked
+    # is in the journal, in JSON that is a text of JSON.
+    beside = {"ledger": {"topics", "logs"}, "prompts": {"topics"}}
+    assert leaks(left) <= {place} | beside.get(place, set())
 
 
 #: Tools of two servers: one is reached with a token, one is started with a variable.
