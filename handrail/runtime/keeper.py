@@ -16,7 +16,7 @@ from handrail.errors.memory import (
     NotCompacted,
     TooManyPartitions,
 )
-from handrail.errors.topics import TopicsMissing
+from handrail.errors.topics import PartitionsFixed, TopicsMissing
 from handrail.ledger.event_record import LEDGER
 from handrail.ledger.task_record import TASKS
 from handrail.runtime.clock import Clock
@@ -42,8 +42,9 @@ def keeper(
 ) -> SingleWriter:
     """Make a member of the keeper's group; any number of processes may run one.
 
-    Its `run` raises NotCompacted, TooManyPartitions or TopicsMissing for topics that it may not
-    write to, and CommandsCut or MemoryShrunk for those of which something is missing.
+    Its `run` raises NotCompacted, TooManyPartitions, PartitionsFixed or TopicsMissing for topics
+    that it may not write to, PartitionsFixed too once partitions were added while it runs, and
+    CommandsCut or MemoryShrunk for those of which something is missing.
     """
     known = Known()
     own = tuple(space_topic(name) for name in sorted(spaces))
@@ -64,7 +65,10 @@ def keeper(
     async def look() -> None:
         counts = await known.learn(bus.admin.topics)
         await check_topics(bus, namespace, own, counts)
-        known.partitions = counts[f"{namespace}.{COMMANDS}"]
+        commands = f"{namespace}.{COMMANDS}"
+        if known.is_counted and known.partitions != counts[commands]:
+            raise PartitionsFixed(topic=commands, found=counts[commands], wanted=known.partitions)
+        known.partitions, known.is_counted = counts[commands], True
         known.undeclared = await undeclared_spaces(bus, namespace, own, counts)
 
     return SingleWriter(
@@ -89,6 +93,10 @@ async def check_topics(
     if counts[commands] > MEMORY_PARTITIONS_MAX:
         most = MEMORY_PARTITIONS_MAX
         raise TooManyPartitions(topic=commands, count=counts[commands], most=most)
+    for topic in (*topics, f"{namespace}.{HISTORY}"):
+        if counts[topic] != counts[commands]:
+            # A key is in the same partition of all of them, or its record is not found again.
+            raise PartitionsFixed(topic=topic, found=counts[topic], wanted=counts[commands])
     settings = await bus.admin.topic_settings(topics)
     for topic in topics:
         policy = settings.get(topic, {}).get(_POLICY, "delete")

@@ -31,6 +31,7 @@ class Known:
     """
 
     partitions: int = 1
+    is_counted: bool = False  #: whether they were asked for; they are the same for life
     #: Topics of spaces that are declared no more: what is said of people is said there too.
     undeclared: Sequence[str] = ()
     answers: Mapping[str, int] = field(default_factory=dict[str, int])  #: topic → partitions

@@ -10,6 +10,7 @@ from handrail.bus.in_process import InProcessBus
 from handrail.bus.port import TopicSpec
 from handrail.contract.memory import Memory, MemoryClass
 from handrail.errors import TooManyPartitions
+from handrail.errors.topics import PartitionsFixed
 from handrail.memory.deciding import digest_of
 from handrail.runtime.clock import WallClock
 from handrail.runtime.keeper import keeper
@@ -33,6 +34,8 @@ from tests.promises.memory_askers import (
 )
 from tests.unit.runtime.keeper_partition import PEOPLE
 from tests.waiting import until
+
+COMPACT = {"cleanup.policy": "compact"}
 
 
 @pytest.fixture
@@ -151,6 +154,25 @@ async def test_more_partitions_than_a_message_can_name_are_refused_by_name(groun
             await keeper(bus, ground.namespace, SPACES, WallClock()).run()
 
     assert refused.value.facts["topic"] == ground.topic(COMMANDS)
+
+
+@pytest.mark.parametrize("grown", [COMMANDS, HISTORY, "memory.facts"])
+async def test_a_topic_of_memory_to_which_partitions_were_added_is_refused_by_name(
+    ground: Ground, grown: str
+) -> None:
+    names = [COMMANDS, HISTORY, *(space.topic for space in SPACES.values())]
+    async with ground.bus() as bus:
+        topics = [
+            TopicSpec(ground.topic(one), 4 if one == grown else 3, settings=COMPACT)
+            for one in names
+        ]
+        await bus.admin.create(topics)
+
+        with pytest.raises(PartitionsFixed) as refused:
+            await keeper(bus, ground.namespace, SPACES, WallClock()).run()
+
+    assert {refused.value.facts["found"], refused.value.facts["wanted"]} == {3, 4}
+    assert "fixed for life" in str(refused.value)
 
 
 async def test_a_sweep_that_leaves_something_goes_on_at_once(ground: Ground) -> None:
