@@ -24,6 +24,14 @@ def end_without_threads(
 
     def at_last() -> None:
         time.sleep(within_s)
+        try:
+            tell()
+        except (OSError, ValueError):  # nobody is there any more who would read it
+            pass
+        finally:
+            end(code)
+
+    def tell() -> None:
         main = threading.main_thread()
         left = [one for one in threading.enumerate() if not one.daemon and one is not main]
         for one in left or [main]:
@@ -32,6 +40,5 @@ def end_without_threads(
             sys.stderr.write(f"  It ends without its thread {one.name}, which stands at {where}.\n")
         sys.stdout.flush()
         sys.stderr.flush()
-        end(code)
 
     threading.Thread(target=at_last, name="end-without-threads", daemon=True).start()

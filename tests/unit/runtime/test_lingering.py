@@ -52,3 +52,9 @@ def test_why_a_process_ends_is_told_whatever_its_threads_do() -> None:
 
     assert done.returncode == ScaleWrong.exit_code
     assert ScaleWrong.code in done.stderr
+
+
+def test_a_process_ends_without_its_thread_also_where_nobody_reads_what_it_says() -> None:
+    done = ended("import os; os.close(1); os.close(2)")
+
+    assert done.returncode == 0
