@@ -11,6 +11,7 @@ class PartitionsFixed(HandrailError):
     Why: a partition count is fixed for life: with another count the keys would land on other
     partitions, and an agent's inbox, answers, journal and dead letters would no longer match.
     Do: handrail config explain partitions    where the wanted count comes from
+    handrail runbook HR-PLAN-001    which topics of memory can be given more without harm
     handrail --namespace NEW_NAME topics apply    starts a fresh set of topics
     """
 

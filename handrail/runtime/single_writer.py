@@ -21,6 +21,7 @@ from handrail.errors.transport import (
     CommitDoubtful,
     MembershipRefused,
     ProducerFenced,
+    TopicAway,
 )
 from handrail.runtime.clock import Clock
 from handrail.runtime.single_writer_partition import Book, WriterPartition, WriterPlan
@@ -251,7 +252,8 @@ class SingleWriter:
     def _reopening(self, where: TopicPartition) -> Generator[None]:
         try:
             yield
-        except _REOPENS as error:
+        except (*_REOPENS, TopicAway) as error:
+            # A topic that was deleted may be needed no more: opening looks which ones there are.
             self._say("single writer reopens", where, error)
             self._open.pop(where, None)
             membership = self._memberships.get(where)

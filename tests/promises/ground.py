@@ -10,6 +10,7 @@ from typing import Self
 from handrail.bus.in_process import InProcessBus
 from handrail.bus.in_process_broker import InProcessBroker
 from handrail.bus.kafka import KafkaBus
+from handrail.bus.kafka_admin import KafkaAdmin
 from handrail.bus.port import Bus, TopicSpec
 from handrail.bus.where import Connection
 from handrail.ledger.event import Event
@@ -68,6 +69,17 @@ class Ground:
         settings = {"cleanup.policy": "compact"}
         kept = [TopicSpec(self.topic(n), PARTITIONS, settings=settings) for n in compacted]
         await bus.admin.create([*plain, *kept])
+
+    async def delete(self, bus: Bus, name: str) -> None:
+        """Delete a topic, as people do by hand; return once nobody is told of it."""
+        topic = self.topic(name)
+        if isinstance(bus, InProcessBus):
+            bus.broker.delete_topic(topic)
+            return
+        assert isinstance(bus.admin, KafkaAdmin)
+        await bus.admin.delete_topics([topic])
+        while topic in await bus.admin.topics():
+            pass
 
     async def tell(self, bus: Bus, *events: Event) -> None:
         """Write events to the ledger one after the other."""

@@ -16,6 +16,7 @@ from handrail.runtime.keeper import keeper
 from handrail.wire.memory import (
     APPLIED_KEY,
     COMMANDS,
+    HISTORY,
     AppliedMark,
     Op,
     Verdict,
@@ -275,3 +276,22 @@ async def test_whoever_opens_later_goes_on_from_the_topics_alone(ground: Ground)
         assert again.version == 3
         assert without_gaps(await askers.history())
         assert [one.removed for one in await askers.history()] == [False, True, False]
+
+
+async def test_a_topic_of_more_partitions_than_the_commands_have_is_kept_if_nothing_is_in_the_rest(
+    ground: Ground,
+) -> None:
+    wide = TopicSpec(
+        ground.topic("memory.facts"), PARTITIONS + 2, settings={"cleanup.policy": "compact"}
+    )
+    async with ground.bus() as bus:
+        await bus.admin.create([wide, TopicSpec(ground.topic(HISTORY), PARTITIONS + 1)])
+        askers = await Askers.prepared(ground, bus)
+        async with keeping(bus, ground):
+            answers = [
+                await askers.ask(command(Op.PUT, "facts", f"k/{n}", {"text": "a"}, expect=0))
+                for n in range(4)
+            ]
+
+        assert [answer.verdict for answer in answers] == [Verdict.APPLIED] * 4
+        assert len(await askers.newest("facts")) == 4

@@ -204,6 +204,31 @@ async def test_a_hold_that_ended_while_a_space_was_not_declared_does_not_come_ba
             assert await read(memory, "tastes", "drink", about=ADA) is None
 
 
+async def test_a_space_that_is_declared_no_more_may_be_deleted_while_the_keeper_runs(
+    ground: Ground, tmp_path: Path
+) -> None:
+    fewer = {name: space for name, space in SPACES.items() if name != "tastes"}
+    async with ground.bus() as bus:
+        async with on_memory(ground, bus, tmp_path):
+            pass
+        async with with_keeper(ground, bus, tmp_path, fewer) as memory:
+            await ground.delete(bus, "memory.tastes")
+
+            await acts(memory, "case 7").hold(ADA)
+            assert await acts(memory).release(ADA)
+
+
+async def test_what_is_said_of_a_person_is_not_written_to_topics_of_a_namespace_below_ours(
+    ground: Ground, tmp_path: Path
+) -> None:
+    async with ground.bus() as bus:
+        await ground.prepare(bus, compacted=["memory.theirs.results"])
+        async with on_memory(ground, bus, tmp_path) as memory:
+            await acts(memory, "case 7").hold(ADA)
+
+        assert await ground.records(bus, "memory.theirs.results") == []
+
+
 async def test_a_person_with_more_records_than_one_transaction_removes_is_gone_once_that_is_said(
     ground: Ground, tmp_path: Path
 ) -> None:

@@ -156,23 +156,38 @@ async def test_more_partitions_than_a_message_can_name_are_refused_by_name(groun
     assert refused.value.facts["topic"] == ground.topic(COMMANDS)
 
 
-@pytest.mark.parametrize("grown", [COMMANDS, HISTORY, "memory.facts"])
-async def test_a_topic_of_memory_to_which_partitions_were_added_is_refused_by_name(
-    ground: Ground, grown: str
+@pytest.mark.parametrize("other", [COMMANDS, HISTORY, "memory.facts"])
+async def test_a_topic_of_memory_that_has_not_the_partitions_of_the_others_is_refused_by_name(
+    ground: Ground, other: str
 ) -> None:
     names = [COMMANDS, HISTORY, *(space.topic for space in SPACES.values())]
+    count = 4 if other == COMMANDS else 2
     async with ground.bus() as bus:
-        topics = [
-            TopicSpec(ground.topic(one), 4 if one == grown else 3, settings=COMPACT)
-            for one in names
-        ]
-        await bus.admin.create(topics)
+        await bus.admin.create(
+            [TopicSpec(ground.topic(one), 3, settings=COMPACT) for one in names if one != other]
+        )
+        await bus.admin.create([TopicSpec(ground.topic(other), count, settings=COMPACT)])
 
         with pytest.raises(PartitionsFixed) as refused:
             await keeper(bus, ground.namespace, SPACES, WallClock()).run()
 
-    assert {refused.value.facts["found"], refused.value.facts["wanted"]} == {3, 4}
+    assert {refused.value.facts["found"], refused.value.facts["wanted"]} == {3, count}
     assert "fixed for life" in str(refused.value)
+
+
+async def test_a_topic_with_records_where_no_command_leads_is_refused_by_name(
+    ground: Ground,
+) -> None:
+    wide = TopicSpec(ground.topic("memory.facts"), PARTITIONS + 1, settings=COMPACT)
+    async with ground.bus() as bus:
+        await bus.admin.create([wide])
+        await Askers.prepared(ground, bus)
+        await bus.sender().send(Outgoing(wide.name, b"acme/-/k", b"{}", (), PARTITIONS))
+
+        with pytest.raises(PartitionsFixed) as refused:
+            await keeper(bus, ground.namespace, SPACES, WallClock()).run()
+
+    assert refused.value.facts["topic"] == wide.name
 
 
 async def test_a_sweep_that_leaves_something_goes_on_at_once(ground: Ground) -> None:
