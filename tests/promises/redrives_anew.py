@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from pydantic import BaseModel
 
 from handrail import (
     Context,
@@ -21,6 +22,7 @@ from handrail import (
 from handrail import tool as tool_of
 from handrail.lane.bounds import LaneBounds
 from handrail.lane.lane import Lane
+from handrail.runtime.dead_letters import ask_to_settle
 from handrail.testing import Team, TeamTask
 from handrail.testing.letters import open_letters
 from tests.promises.gate import Gate
@@ -34,6 +36,7 @@ __all__ = [
     "test_a_part_that_was_sent_back_and_is_canceled_is_not_told_lost_again",
     "test_a_redrive_takes_no_place_behind_a_key_where_as_many_wait_as_may",
     "test_what_is_done_anew_needs_no_version_that_had_begun_it",
+    "test_what_is_sent_back_to_a_lane_that_hears_answers_starts_at_once",
     "test_what_was_sent_back_after_its_deadline_is_stopped_by_a_cancel",
     "world",
 ]
@@ -152,6 +155,49 @@ async def test_what_was_sent_back_after_its_deadline_is_stopped_by_a_cancel(
         await is_canceled_though_it_had_died(team, task)
         await team.advance(seconds=200)
         assert world.done == []
+
+
+class Price(BaseModel):
+    cents: int
+
+
+prices = Topic("prices", carries=str, replies=Price)
+GATE: list[Gate] = []
+
+
+@agent(reads=prices)
+async def pricer(_: str) -> Price:
+    await GATE[-1].pass_through()
+    return Price(cents=5)
+
+
+@agent(reads=jobs, writes=results)
+async def buyer(text: str, ctx: Context) -> str:
+    if text == "ask":
+        return str((await ctx.ask(prices, text)).cents)
+    return WORLD.does(text)
+
+
+async def test_what_is_sent_back_to_a_lane_that_hears_answers_starts_at_once(
+    team_of: TeamOf, world: World
+) -> None:
+    world.wrong["bad"] = NO
+    GATE.append(Gate())
+    async with team_of(buyer, pricer, partitions=1) as team:
+        task = await team.submit(jobs, "bad")
+        await task.until("failed")
+        asks = await team.submit(jobs, "ask")
+        await GATE[-1].entered.wait()
+        world.wrong.clear()
+
+        (letter,) = await open_letters(team, task)
+        now_ms = team.clock.now_ms()
+        await ask_to_settle(team.bus, team.namespace, letter, by="Ann", now_ms=now_ms)
+
+        await until(lambda: world.done == ["bad"] * 2, within_s=team.patience_s)
+        assert await task.result(str) == "bad done"
+        GATE[-1].opened.set()
+        assert await asks.result(str) == "5"
 
 
 pages, bound = Topic("pages", carries=str), Topic("bound", carries=str)

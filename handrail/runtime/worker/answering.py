@@ -84,10 +84,13 @@ class Answering:
     async def take_in(self, records: Sequence[Record]) -> None:
         """Take in what was just heard, unless it was read before; replies commit together."""
         async with self._one_at_a_time:
+            fresh = [one for one in records if one.offset >= self.next]
             try:
-                await self._take_all([one for one in records if one.offset >= self.next])
+                await self._take_all(fresh)
             finally:
                 self._settle()
+        if not all(map(_is_reply, fresh)):
+            self.on_woken()  # a decision or a redrive starts nothing by itself
 
     def _settle(self) -> None:
         # What is settled may be forgotten once a transaction has said so; whoever waits for it
