@@ -2,12 +2,19 @@
 
 from collections.abc import Callable
 
-from handrail import Topic, agent
+import orjson
+import pytest
+
+from handrail import Refused, State, Topic, agent
 from handrail.bus.in_process import InProcessBus
 from handrail.bus.kafka_admin import KafkaAdmin
 from handrail.bus.port import TopicSpec
+from handrail.runtime.worker.outputs import EMPTY
 from handrail.testing import Team
-from handrail.wire.record import TopicPartition
+from handrail.wire.codec import JSON_TYPE, encode_headers
+from handrail.wire.envelope import Envelope, FanOutHeader
+from handrail.wire.marker import MARKER_TYPE
+from handrail.wire.record import Outgoing, TopicPartition
 from tests.waiting import until
 
 TeamOf = Callable[..., Team]
@@ -15,11 +22,14 @@ TeamOf = Callable[..., Team]
 jobs = Topic("jobs", carries=str)
 drafts = Topic("drafts", carries=str)
 HEARD: list[str] = []
+NO_MORE = "no more"
 
 
 @agent(reads=jobs, writes=drafts)
 async def drafter(text: str) -> str:
     HEARD.append(text)
+    if text == NO_MORE:
+        raise Refused(State.INVALID_INPUT, text)
     return text
 
 
@@ -52,3 +62,35 @@ async def test_what_is_to_be_written_to_a_deleted_topic_waits_until_it_is_there_
 
 async def has_records(team: Team, where: TopicPartition) -> bool:
     return await team.bus.end_offset(where) > 0
+
+
+@pytest.mark.parametrize("how", ["ends well", "dies", "is passed on"])
+async def test_a_part_whose_gather_is_no_more_is_a_dead_letter_and_keeps_its_lane_from_nothing(
+    team_of: TeamOf, how: str
+) -> None:
+    HEARD.clear()
+    async with team_of(drafter, partitions=1) as team:
+        dead = TopicPartition(team.full("drafter.dead"), 0)
+        is_marker, text = how == "is passed on", NO_MORE if how == "dies" else "x"
+        envelope = PART.but(type=MARKER_TYPE) if is_marker else PART
+        headers = encode_headers(envelope, JSON_TYPE)
+        body = EMPTY.encode() if is_marker else orjson.dumps(text)
+        part = Outgoing(team.full(jobs.name), b"part", body, headers, 0)
+        await team.bus.sender().send(part)
+
+        await until(lambda: has_records(team, dead), within_s=30)
+        task = await team.submit(jobs, "later")
+        await task.until("completed")
+
+
+PART = Envelope(
+    id="11111111-1111-5111-8111-111111111111",
+    type=jobs.type_of("x"),
+    source="handrail/test/opener",
+    time_ms=0,
+    task_id="11111111-1111-5111-8111-111111111112",
+    tenant="default",
+    causation_id="11111111-1111-5111-8111-111111111113",
+    hop=1,
+    fan_outs=(FanOutHeader("gone", "11111111-1111-5111-8111-111111111114", 0, 2),),
+)

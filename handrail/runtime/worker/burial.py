@@ -99,7 +99,9 @@ class Burial:
             key_claim = await self._packer.store(record.key or b"")
         ended = buried.envelope.id if invocation is None else invocation.id
         told_before = invocation is not None and invocation.told_lost
-        tells = bool(buried.envelope.fan_outs) and not (buried.absorbed or buried.submission)
+        innermost = buried.envelope.fan_outs[-1:]
+        tells = bool(innermost) and not (buried.absorbed or buried.submission)
+        tells = tells and await self._packer.meets(innermost[0].gather)
         answers = buried.envelope.reply_to is not None and not buried.submission
         failure = replace(
             self._failure(buried, invocation, now_ms),

@@ -122,8 +122,10 @@ class Canceling:
         envelope, now_ms = canceled.envelope, self._worker.clock.now_ms()
         records: list[Outgoing] = []
         wrote: list[Wrote] = []
+        meets = self._packer.meets_already
+        is_part = bool(envelope.fan_outs) and meets(envelope.fan_outs[-1].gather)
         # Of what was sent back its gather knows since it died.
-        if envelope.fan_outs and envelope.causation_id is not None and not told_lost:
+        if is_part and envelope.causation_id is not None and not told_lost:
             lost = Marker(MarkerKind.LOST, DropReason.CANCELED)
             origin = Origin(ended, envelope, now_ms)
             told = marker(self._worker.agent, self._worker.team, origin, lost)

@@ -23,6 +23,7 @@ from handrail.lane.gather import Gather, PartEnd
 from handrail.lane.invocation import Invocation
 from handrail.lane.journal import Kind, entry_key
 from handrail.lane.steps import Doubt
+from handrail.ledger.event import WroteKind
 from handrail.runtime.worker.burial import Buried, record_of_parts
 from handrail.runtime.worker.canceling import Canceled
 from handrail.runtime.worker.context import RunContext
@@ -191,6 +192,8 @@ class Execution:
             worker.limits.fan_out_parts_max,
         )
         check_sending(worker, given.envelope, outputs)
+        for marked in (one.topic for one in outputs.messages if one.kind is WroteKind.MARKER):
+            await self._packer.check_meets(marked)
         records = [await self._packer.pack(message) for message in outputs.messages]
         return Ended(
             record=given.record,

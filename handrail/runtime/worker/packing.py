@@ -8,7 +8,7 @@ import asyncio
 from contextlib import aclosing
 
 from handrail.bus.port import Bus
-from handrail.errors.wire import ClaimBroken, EnvelopeInvalid
+from handrail.errors.wire import ClaimBroken, EnvelopeInvalid, FanOutInvalid
 from handrail.runtime.worker.committer import Committer, Item
 from handrail.runtime.worker.outputs import Outbound
 from handrail.runtime.worker.place import TeamPlace
@@ -16,6 +16,7 @@ from handrail.wire.answer import ReplyAddress
 from handrail.wire.claim import Assembly, Claim, chunk, claim_of, is_claim, needs_claim
 from handrail.wire.codec import CLAIM_TYPE, JSON_TYPE, encode_headers
 from handrail.wire.limits import BLOB_CHUNK_BYTES
+from handrail.wire.priority import without_priority
 from handrail.wire.record import Outgoing, Record, TopicPartition
 
 BLOBS = "blobs"
@@ -77,6 +78,29 @@ class Packer:
         except EnvelopeInvalid:
             return False
         return address.partition < self._counts.get(self._place.full(address.topic), 0)
+
+    async def meets(self, gather: str) -> bool:
+        """Say whether parts can meet there: this team reads it, or the broker has it for another.
+
+        The agent may be gone that gathered them, and its inbox with it: what waits to be told
+        there would wait for ever, and keep its lane from all else.
+        """
+        if self.meets_already(gather):
+            return True
+        self._counts = dict(await self._bus.admin.topics())
+        return self.meets_already(gather)
+
+    def meets_already(self, gather: str) -> bool:
+        """Say the same without looking at the broker."""
+        place, name = self._place, without_priority(gather)
+        reads = place.urgent if gather != name else place.inboxes
+        return name in reads or place.full(gather) in self._counts
+
+    async def check_meets(self, gather: str) -> None:
+        """Raise FanOutInvalid where no parts can meet."""
+        if not await self.meets(gather):
+            detail = f"no agent of this team gathers on {gather[:80]!r}, and the broker has it not"
+            raise FanOutInvalid(detail=detail)
 
     async def body_of(self, record: Record) -> bytes | None:
         """Give the body of a record; a claimed one is fetched and its digest checked.

@@ -5,6 +5,7 @@ Nothing that a record holds raises here: what cannot be carried out is a dead le
 
 from handrail.bus.murmur2 import partition_for
 from handrail.errors.lane import KeyOverflow
+from handrail.errors.wire import FanOutInvalid
 from handrail.lane.bounds import PER_KEY_COUNT_MAX
 from handrail.lane.decision import PartRefused, PartTaken
 from handrail.lane.gather import PartEnd
@@ -94,8 +95,10 @@ class Taking:
                 self._take(record, envelope, mailbox, submission=submission)
             case TakePart(envelope, end, sentence):
                 self._take_part(record, envelope, end, sentence)
-            case Pass(envelope, gather, found):
+            case Pass(envelope, gather, found) if self._ground.packer.meets_already(gather):
                 self._pass(record, envelope, gather, found)
+            case Pass(envelope, gather, found):
+                self._handing.aside(self._pass_if_it_meets(record, envelope, gather, found))
             case Forward(envelope, outgoing):
                 del envelope  # the home lane says that the task began
                 self._handing.hand([outgoing], (), [record.offset])
@@ -173,6 +176,16 @@ class Taking:
                 ours = header is not None and header.gather == self._worker.inbox_name
                 buried = Buried(record, envelope, Reason(reason), error, absorbed=ours)
                 self._bury(record, buried)
+
+    async def _pass_if_it_meets(
+        self, record: Record, envelope: Envelope, gather: str, found: Marker
+    ) -> None:
+        try:
+            await self._ground.packer.check_meets(gather)
+        except FanOutInvalid as gone:
+            self._bury(record, Buried(record, envelope, Reason.FANOUT, gone))
+        else:
+            self._pass(record, envelope, gather, found)
 
     def _pass(self, record: Record, envelope: Envelope, gather: str, found: Marker) -> None:
         inherits = envelope.but(hop=min(envelope.hop, 15))
