@@ -307,16 +307,18 @@ class Shelf:
         return [str(subject) for (subject,) in rows]
 
     def of_subject(self, subject: str, count_max: int) -> list[Place]:
-        """Give keys of a subject that are there, at most so many."""
+        """Give keys of a subject that are there, at most so many; no others are looked at."""
         first, last = f"{subject}/", f"{subject}0"  # "0" comes right after "/"
-        return [
-            Place(str(space), str(key))
-            for space, key in self._database.rows(
-                'SELECT space, "key" FROM record WHERE "key" >= ? AND "key" < ? AND gone = 0'
-                ' ORDER BY space, "key" LIMIT ?',
-                (first, last, count_max),
+        found: list[Place] = []
+        for space in sorted(self._classes):
+            # Space by space, so that the primary key leads to them.
+            rows = self._database.rows(
+                'SELECT "key" FROM record WHERE space = ? AND "key" >= ? AND "key" < ?'
+                ' AND gone = 0 ORDER BY "key" LIMIT ?',
+                (space, first, last, count_max - len(found)),
             )
-        ]
+            found += [Place(space, str(key)) for (key,) in rows]
+        return found
 
     def overdue(
         self, now_ms: int, count_max: int, whose: tuple[str, str] | None = None

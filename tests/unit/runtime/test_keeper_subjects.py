@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import apsw
+
 from handrail.ledger.memory_event import MemoryRefused
 from handrail.memory.asked import Reason
 from handrail.runtime.keeper_book import FORGOTTEN_COUNT_MAX
@@ -126,6 +128,32 @@ def test_what_a_view_is_told_of_a_part_does_not_pass_for_all_of_a_forgetting() -
     assert len(removed) == FORGOTTEN_COUNT_MAX
     assert {one.applied for one in removed} == {len(MANY) - 1}
     assert set(partition.mark("people").spaces.values()) == {len(MANY) - 1}
+
+
+def test_forgetting_one_of_many_people_looks_at_no_record_of_the_others() -> None:
+    asked = [steps_of_forgetting(beside=count) for count in (10, 1_000)]
+
+    assert asked[0] > 0
+    assert asked[1] < 2 * asked[0]
+
+
+def steps_of_forgetting(*, beside: int) -> int:
+    """Count by tens what SQLite does to forget one of whom nothing is there."""
+    steps: list[None] = []
+
+    def count(connection: apsw.Connection) -> None:
+        connection.set_progress_handler(lambda: bool(steps.append(None)), 10)
+
+    apsw.connection_hooks.append(count)
+    try:
+        partition = Partition()
+    finally:
+        apsw.connection_hooks.remove(count)
+    partition.takes(partition.asks(*(sealed_with(NEW, "d2", f"p/{n}") for n in range(beside))))
+    forgetting = partition.asks(forget(OLD))
+    before = len(steps)
+    partition.takes(forgetting)
+    return len(steps) - before
 
 
 def is_of_forgotten(key: bytes | None) -> bool:
