@@ -32,9 +32,9 @@ class Settled:
     dead: int  #: its offset
     invocation: str
     what: Settling
-    answer: int  #: offset of the record that asked for it
+    answer: int  #: offset of the record that asked for it; below 0: its question was asked anew
     by: str
-    person: str = ""  #: who has sent back what asked anew for this one; empty where `by` did
+    person: str = ""  #: who has sent back what asked anew for this one, if that is known
     until_ms: int  #: remembered at least so long
     count: int = 0  #: how often its handoff was sent back, this time included
     runs: tuple[int, ...] = ()  #: the first step of each further run
@@ -44,8 +44,11 @@ class Settled:
 
     @property
     def sent_back_by(self) -> str:
-        """Whose rights it was judged by."""
-        return self.person or self.by
+        """Whose rights it was judged by; empty where nobody is known.
+
+        An agent that has asked anew for it is no person, and has no rights.
+        """
+        return self.person or ("" if self.answer < 0 else self.by)
 
     @property
     def key(self) -> bytes:
