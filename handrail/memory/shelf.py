@@ -301,9 +301,11 @@ class Shelf:
         """Take in that nothing can come any more that was sealed with these keys."""
         self._database.execute("DELETE FROM forgotten WHERE subject = ?", (subject,))
 
-    def forgotten_until(self, now_ms: int) -> list[str]:
-        """Give the subjects of whom it need not be known any more."""
-        rows = self._database.rows("SELECT subject FROM forgotten WHERE until_ms <= ?", (now_ms,))
+    def forgotten_until(self, now_ms: int, count_max: int) -> list[str]:
+        """Give subjects of whom it need not be known any more, at most so many."""
+        rows = self._database.rows(
+            "SELECT subject FROM forgotten WHERE until_ms <= ? LIMIT ?", (now_ms, count_max)
+        )
         return [str(subject) for (subject,) in rows]
 
     def of_subject(self, subject: str, count_max: int) -> list[Place]:

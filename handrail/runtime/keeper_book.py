@@ -195,13 +195,13 @@ class KeeperBook:
         return self._batch.left_count
 
     def overdue(self, now_ms: int) -> Sequence[Outgoing]:
-        """Remove records whose time is over, at most 500, the longest ago first."""
+        """Remove records whose time is over, at most 500, and know of 500 people no more."""
         self._batch = Batch()
         self._shelf.begin()
         self._shelf.forget_gone(now_ms)
         applied = self._mark.applied if self._mark is not None else -1
         self._expire(self._shelf.overdue(now_ms, EXPIRED_COUNT_MAX), applied, now_ms)
-        for said in self._subjects.overdue(now_ms):
+        for said in self._subjects.overdue(now_ms, FORGOTTEN_COUNT_MAX):
             self._spread(said, applied)
         if not self._batch.rest and not self._batch.of_subjects:
             self._shelf.keep(())

@@ -59,9 +59,9 @@ class Subjects:
         self._shelf.forgets(subject, names, now_ms + FORGOTTEN_KEPT_MS)
         return FORGOTTEN_PREFIX + subject.encode(), replace(command, keys=names).encode()
 
-    def overdue(self, now_ms: int) -> list[Said]:
-        """Let go of keys with which nothing can be sealed that is still to come."""
-        gone = self._shelf.forgotten_until(now_ms)
+    def overdue(self, now_ms: int, count_max: int) -> list[Said]:
+        """Let go of keys with which nothing can be sealed that is still to come: of so many."""
+        gone = self._shelf.forgotten_until(now_ms, count_max)
         for subject in gone:
             self._shelf.forgets_no_more(subject)
         return [(FORGOTTEN_PREFIX + subject.encode(), None) for subject in gone]

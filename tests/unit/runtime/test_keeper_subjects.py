@@ -11,7 +11,7 @@ from handrail.runtime.keeper_subjects import FORGOTTEN_KEPT_MS
 from handrail.store.sealing import key_name, seal
 from handrail.wire.memory import FORGOTTEN_PREFIX, Command, Op, StoredRecord, full_key
 from tests.promises.memory_askers import TENANT, command
-from tests.unit.runtime.keeper_partition import Partition, about, add_one
+from tests.unit.runtime.keeper_partition import SPACES, Partition, about, add_one
 
 OLD, NEW = bytes(32), bytes([1] * 32)
 
@@ -66,6 +66,20 @@ def test_once_nothing_can_come_any_more_a_destroyed_key_is_known_no_longer() -> 
     assert last.value is None
     partition.begin_anew()
     assert partition.book.overdue(10 * FORGOTTEN_KEPT_MS) == []
+
+
+def test_destroyed_keys_are_let_go_of_a_bounded_number_in_a_transaction() -> None:
+    partition = Partition()
+    count = FORGOTTEN_COUNT_MAX + 1
+    partition.takes(partition.asks(*(forget(OLD, subject=f"d{n}") for n in range(count))), 1_000)
+    spaces = len(SPACES)
+
+    parts: list[int] = []
+    while out := partition.book.overdue(1_000 + FORGOTTEN_KEPT_MS):
+        parts.append(sum(is_of_forgotten(one.key) for one in out))
+        partition.commits(out)
+
+    assert parts == [FORGOTTEN_COUNT_MAX * spaces, spaces]
 
 
 MANY = [sealed_with(OLD, name=f"p/{number:04}") for number in range(2 * FORGOTTEN_COUNT_MAX + 1)]
