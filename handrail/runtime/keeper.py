@@ -58,6 +58,7 @@ def keeper(
         reads=COMMANDS,
         owns=own,
         learn=learn,
+        may_go=known.is_not_ours,
         cut=CommandsCut,
         shrunk=MemoryShrunk,
     )

@@ -253,7 +253,8 @@ class SingleWriter:
         try:
             yield
         except (*_REOPENS, TopicAway) as error:
-            # A topic that was deleted may be needed no more: opening looks which ones there are.
+            if isinstance(error, TopicAway) and not self._plan.may_go(str(error.topic)):
+                raise
             self._say("single writer reopens", where, error)
             self._open.pop(where, None)
             membership = self._memberships.get(where)

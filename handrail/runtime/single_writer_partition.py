@@ -34,6 +34,13 @@ RECALL_GAP_OFFSETS_MAX = 200  #: own records that lie closer are read back in on
 Sweep = Callable[[int, int], Awaitable[Sequence[Outgoing]]]
 #: Learns what has to be known of the broker before a batch is taken.
 Learn = Callable[[Sequence[Record]], Awaitable[None]]
+#: Says of a topic that it may be deleted meanwhile: opened anew, the writer does without it.
+MayGo = Callable[[str], bool]
+
+
+def _none_may(topic: str) -> bool:
+    del topic
+    return False
 
 
 class OwnPlace(NamedTuple):
@@ -106,6 +113,7 @@ class WriterPlan:
     owns: tuple[str, ...]  #: on the first of them it proves that a partition is its
     sweep: Sweep | None = None  #: once a day
     learn: Learn | None = None  #: before each batch
+    may_go: MayGo = _none_may
     cut: type[HandrailError] = LedgerCut  #: for what was deleted before it was read
     shrunk: type[HandrailError] = LedgerShrunk  #: for a topic that ends before what was read of it
 

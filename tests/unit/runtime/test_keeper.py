@@ -9,7 +9,7 @@ import pytest
 from handrail.bus.in_process import InProcessBus
 from handrail.bus.port import TopicSpec
 from handrail.contract.memory import Memory, MemoryClass
-from handrail.errors import TooManyPartitions
+from handrail.errors import TooManyPartitions, TopicAway
 from handrail.errors.topics import PartitionsFixed
 from handrail.memory.deciding import digest_of
 from handrail.runtime.clock import WallClock
@@ -188,6 +188,40 @@ async def test_a_topic_with_records_where_no_command_leads_is_refused_by_name(
             await keeper(bus, ground.namespace, SPACES, WallClock()).run()
 
     assert refused.value.facts["topic"] == wide.name
+
+
+async def test_a_keeper_goes_on_when_the_topic_is_deleted_on_which_somebody_wants_an_answer(
+    ground: Ground,
+) -> None:
+    async with ground.bus() as bus:
+        askers = await Askers.prepared(ground, bus)
+        async with keeping(bus, ground) as member:
+            await askers.ask(command(Op.INCREMENT, "tally", "t", 1))
+            await ground.delete(bus, "clerk.answers")
+            await askers.send(command(Op.INCREMENT, "tally", "t", 1))
+            await until(lambda: member.handled_count == 2)
+
+        assert {one.value for one in (await askers.newest("tally")).values()} == {2}
+
+
+async def test_a_keeper_whose_ledger_is_deleted_ends_with_its_name_and_does_not_open_for_ever(
+    ground: Ground,
+) -> None:
+    async with ground.bus() as bus:
+        askers = await Askers.prepared(ground, bus)
+        member = keeper(bus, ground.namespace, SPACES, WallClock())
+        running = asyncio.create_task(member.run(), name="keeper under test")
+        await until(lambda: len(member.holds) == PARTITIONS)
+        await ground.delete(bus, "ledger")
+        await askers.send(command(Op.INCREMENT, "tally", "t", 1))
+        try:
+            await until(running.done)
+        finally:
+            member.stop()
+        with pytest.raises(TopicAway) as away:
+            await running
+
+    assert away.value.facts["topic"] == ground.topic("ledger")
 
 
 async def test_a_sweep_that_leaves_something_goes_on_at_once(ground: Ground) -> None:
