@@ -5,7 +5,7 @@ from collections.abc import Callable
 import orjson
 import pytest
 
-from handrail import Refused, State, Topic, agent
+from handrail import Context, Refused, State, Topic, agent, results
 from handrail.bus.in_process import InProcessBus
 from handrail.bus.kafka_admin import KafkaAdmin
 from handrail.bus.port import TopicSpec
@@ -15,12 +15,14 @@ from handrail.wire.codec import JSON_TYPE, encode_headers
 from handrail.wire.envelope import Envelope, FanOutHeader
 from handrail.wire.marker import MARKER_TYPE
 from handrail.wire.record import Outgoing, TopicPartition
+from tests.promises.questions import Price, prices
 from tests.waiting import until
 
 TeamOf = Callable[..., Team]
 
 jobs = Topic("jobs", carries=str)
 drafts = Topic("drafts", carries=str)
+requests = Topic("requests", carries=str)
 HEARD: list[str] = []
 NO_MORE = "no more"
 
@@ -81,6 +83,41 @@ async def test_a_part_whose_gather_is_no_more_is_a_dead_letter_and_keeps_its_lan
         await until(lambda: has_records(team, dead), within_s=30)
         task = await team.submit(jobs, "later")
         await task.until("completed")
+
+
+@agent(reads=requests, writes=results)
+async def asker(text: str, ctx: Context) -> int:
+    return (await ctx.ask(prices, text)).cents
+
+
+@agent(reads=prices)
+async def pricer(name: str) -> Price:
+    return Price(of=name, cents=5)
+
+
+async def test_answers_whose_topic_was_deleted_are_heard_again_once_it_is_made_anew(
+    team_of: TeamOf,
+) -> None:
+    # What it held stays lost, which is told when the team ends.
+    with pytest.raises(AssertionError, match=r"is not on asker\.answers"):
+        await asks_across_a_deletion(team_of)
+
+
+async def asks_across_a_deletion(team_of: TeamOf) -> None:
+    async with team_of(asker, pricer, partitions=1) as team:
+        for text in ("a", "b", "c"):
+            await (await team.submit(requests, text)).until("completed")
+        answers = team.full("asker.answers")
+        await delete(team, answers)
+        await team.bus.admin.create([TopicSpec(answers, 1)])
+
+        task = await team.submit(requests, "d")
+
+        async def is_done() -> bool:
+            await team.advance(seconds=1)  # answers are looked at once a second
+            return await task.state() == "completed"
+
+        await until(is_done, within_s=30)
 
 
 PART = Envelope(

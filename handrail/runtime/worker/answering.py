@@ -9,6 +9,7 @@ that is read twice changes nothing, because it names the attempt that it is abou
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -28,7 +29,7 @@ from handrail.wire.answer import FAILURE_TYPE, REPLY_TYPE
 from handrail.wire.decision import DECISION_TYPE, Decision
 from handrail.wire.human import ANSWER_TYPE
 from handrail.wire.late_outcome import LATE_OUTCOME_TYPE
-from handrail.wire.record import Record
+from handrail.wire.record import Outgoing, Record
 from handrail.wire.settling import DISCARD_TYPE, REDRIVE_TYPE
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("handrail.lane")
 
 UNSETTLED_COUNT_MAX: Final = 1_000  #: too early at a time; those behind them have to wait
+
+MARK_TYPE: Final = "handrail_mark.v1"  #: of a record that only shows where the end is
 
 BATCH_COUNT: Final = 100  #: answers that are read before they are taken in
 
@@ -68,6 +71,7 @@ class Answering:
             REDRIVE_TYPE: redriving.take,
             DISCARD_TYPE: redriving.take,
             LATE_OUTCOME_TYPE: partial(take_late_outcome, ground),
+            MARK_TYPE: _says_nothing,
         }
 
     async def look(self) -> None:
@@ -129,6 +133,8 @@ class Answering:
     async def _read(self) -> None:
         ground, where = self._ground, self._ground.place.answers
         end = await ground.worker.bus.end_offset(where)
+        if end < self.next:
+            await self._begin_anew()
         if end <= self.next:
             return
         while self.next < end:
@@ -144,6 +150,22 @@ class Answering:
                 return
             if len(batch) < BATCH_COUNT:
                 self.next = end
+
+    async def _begin_anew(self) -> None:
+        """Read from the begin where the topic was deleted by hand and made anew.
+
+        Its end has gone back then. A broker that has just restarted may say the same of one that is
+        whole: where a record of our own comes to lie is the truth.
+        """
+        ground, where = self._ground, self._ground.place.answers
+        headers = (("ce_type", MARK_TYPE.encode()),)
+        mark = Outgoing(where.topic, None, b"{}", headers, where.partition)
+        (offset,) = await ground.committer.commit(Item([mark]))
+        if offset >= self.next:
+            return
+        log.warning("answers were made anew", partition=where.partition, what_lay_there="is lost")
+        self.next = await ground.worker.bus.begin_offset(where)
+        self._unsettled = [replace(one, offset=self.next) for one in self._unsettled]
 
     async def _take(self, record: Record) -> bool:
         kind = (record.header("ce_type") or b"").decode(errors="replace")
@@ -196,6 +218,11 @@ class Answering:
         """Come back once the journal shows what an answer was judged by: it may be passed then."""
         await self._ground.committer.flush()
         return True
+
+
+async def _says_nothing(record: Record) -> bool:
+    del record
+    return True
 
 
 def _is_reply(record: Record) -> bool:
