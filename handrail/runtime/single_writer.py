@@ -199,15 +199,18 @@ class SingleWriter:
         self, consumer: GroupConsumer, where: TopicPartition, opening: _Opening
     ) -> None:
         """Take what waits, batch after batch, for as long as the partition is open as it was."""
-        count_max = self._batch_records_max
+        count = self._batch_records_max
         try:
             while opening.waiting and self._open.get(where) is opening:
-                batch, opening.waiting = opening.waiting[:count_max], opening.waiting[count_max:]
+                batch, opening.waiting = opening.waiting[:count], opening.waiting[count:]
                 await self._take(where, batch)
                 if self._open.get(where) is opening:
-                    # What was too much at once goes on, unless the partition is to go elsewhere.
+                    # What was too much at once goes on, unless the partition is to go elsewhere:
+                    # alone, since the others would be made ready for each part of it.
                     place = self._shelf[where].next_offset
-                    opening.waiting[:0] = [one for one in batch if one.offset >= place]
+                    left = [one for one in batch if one.offset >= place]
+                    opening.waiting[:0] = left
+                    count = 1 if left else self._batch_records_max
                 if opening.is_paused and not opening.waiting and self._open.get(where) is opening:
                     opening.is_paused = False
                     consumer.resume(where)

@@ -14,7 +14,7 @@ from handrail.ledger.event_record import encode
 from handrail.runtime.clock import WallClock
 from handrail.runtime.registrar import TaskBook, registrar
 from handrail.runtime.single_writer import BATCH_RECORDS_MAX, SingleWriter
-from handrail.runtime.single_writer_partition import WriterPlan
+from handrail.runtime.single_writer_partition import OwnPlace, WriterPlan
 from handrail.wire.record import Outgoing, Record, TopicPartition
 from tests.unit.ledger.told import Story
 from tests.waiting import until
@@ -183,3 +183,60 @@ async def test_a_writer_ends_no_sooner_than_an_opening_that_another_one_has_repl
 
     assert (looks, ended) == (1, 1)
     await bus.close()
+
+
+class InParts:
+    """A book that takes a record in four parts, and others at once; it writes nothing."""
+
+    read_to: int | None = None
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []  #: how many records each batch had
+        self.left_count, self._parts = 0, 4
+
+    def restore(self, records: Sequence[Record]) -> None:
+        pass
+
+    def begin(self, records: Sequence[Record]) -> Sequence[OwnPlace]:
+        self.begun.append(len(records))
+        return []
+
+    def recall(self, records: Sequence[Record]) -> None:
+        pass
+
+    def decide(self, now_ms: int) -> Sequence[Outgoing]:
+        self._parts -= 1
+        self.left_count = self.begun[-1] if self._parts > 0 else 0
+        return []
+
+    def overdue(self, now_ms: int) -> Sequence[Outgoing]:
+        return []
+
+    def committed(self, offsets: Sequence[int]) -> None:
+        pass
+
+    def undo(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+async def test_what_is_too_much_at_once_goes_on_alone_and_nothing_else_is_prepared() -> None:
+    bus, book = InProcessBus(InProcessBroker(WallClock().now_ms)), InParts()
+    await bus.start()
+    for name in ("in", "own"):
+        bus.broker.create(TopicSpec(f"ns.{name}", 1))
+    for _ in range(10):
+        await bus.sender().send(Outgoing("ns.in", b"k", b"v", (), 0))
+    plan = WriterPlan("ns", "writer", "in", ("own",))
+    writer = SingleWriter(bus, plan, lambda _: book, WallClock())
+    running = asyncio.create_task(writer.run(), name="a writer under test")
+    try:
+        await until(lambda: writer.handled_count == 10)
+    finally:
+        writer.stop()
+        await running
+        await bus.close()
+
+    assert book.begun == [10, 1, 1, 1, 9]
