@@ -15,6 +15,7 @@ import orjson
 
 from handrail.lane.holding import Holds
 from handrail.wire.codec import JSON_TYPE, encode_time
+from handrail.wire.envelope import Envelope
 from handrail.wire.record import Outgoing, Record
 
 CONTROL: Final = "control"  #: name of the topic, without the namespace
@@ -30,8 +31,9 @@ REASON_CHARS_MAX = 500
 class Cancel:
     """A person's wish that a task stop. The deadline tells one opening of a task from the next.
 
-    Everything that follows from a submission has its deadline, to the millisecond. Where the
-    submission had not been taken in yet its deadline is not known, and `exact` is false.
+    All that follows from a submission has its deadline, to the millisecond; a question may have an
+    earlier one. Where the submission had not been taken in yet its deadline is not known, and
+    `exact` is false.
     """
 
     task_id: str
@@ -51,11 +53,16 @@ class Cancel:
         """When nobody has to know of it any more."""
         return self.until_ms + KEPT_AFTER_DEADLINE_MS
 
-    def covers(self, deadline_ms: int | None) -> bool:
-        """Say whether a record of its task, with this deadline, belongs to what was canceled."""
+    def covers(self, deadline_ms: int | None, *, asked: bool = False) -> bool:
+        """Say whether a record of its task, with this deadline, belongs to what was canceled.
+
+        What was `asked` of an agent may have to be answered sooner than its task has to end.
+        """
         if deadline_ms is None:
             return True
-        return deadline_ms == self.until_ms if self.exact else deadline_ms <= self.until_ms
+        if self.exact and not asked:
+            return deadline_ms == self.until_ms
+        return deadline_ms <= self.until_ms
 
     def outgoing(self, topic: str) -> Outgoing:
         """Give its record; the broker chooses the partition by the key."""
@@ -128,10 +135,17 @@ class Switches:
             for listener in tuple(self.listeners):
                 listener()
 
-    def cancel_of(self, task_id: str, deadline_ms: int | None) -> Cancel | None:
+    def cancel_for(self, envelope: Envelope) -> Cancel | None:
+        """Give the cancel that covers what came in this envelope, if there is one."""
+        asked = envelope.reply_to is not None
+        return self.cancel_of(envelope.task_id, envelope.deadline_ms, asked=asked)
+
+    def cancel_of(
+        self, task_id: str, deadline_ms: int | None, *, asked: bool = False
+    ) -> Cancel | None:
         """Give the cancel that covers a record of this task with this deadline, if there is one."""
         for cancel in self._of_task.get(task_id, {}).values():
-            if cancel.covers(deadline_ms):
+            if cancel.covers(deadline_ms, asked=asked):
                 return cancel
         return None
 

@@ -98,7 +98,7 @@ class AskedAnew:
             answered_from = 0  # an asker of an earlier release does not say it
         if answered_from is None or envelope.reply_to is None or envelope.causation_id is None:
             return None
-        if self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms) is not None:
+        if self._worker.switches.cancel_for(envelope) is not None:
             return None
         # What has ended here may not have committed. What has is seen once it is marked where it
         # lies, which Kafka does before it lets another transaction of the same writer begin.

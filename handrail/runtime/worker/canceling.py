@@ -77,7 +77,7 @@ class Canceling:
         """
         match verdict:
             case Take(envelope) | Refuse(envelope, Reason.DEADLINE):
-                cancel = self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms)
+                cancel = self._worker.switches.cancel_for(envelope)
                 return None if cancel is None else Canceled(envelope, cancel)
             case _:
                 return None
@@ -106,7 +106,7 @@ class Canceling:
         if switches.count == 0:
             return False
         for invocation, (envelope, steps) in tuple(running.items()):
-            cancel = switches.cancel_of(envelope.task_id, envelope.deadline_ms)
+            cancel = switches.cancel_for(envelope)
             if cancel is None:
                 continue
             steps.stop(TaskStopped(task=envelope.task_id, by=cancel.by))

@@ -229,7 +229,7 @@ class Execution:
         return replace(ended, commands=sender.records(memory.collected, origin))
 
     def _canceled(self, envelope: Envelope) -> Canceled | None:
-        cancel = self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms)
+        cancel = self._worker.switches.cancel_for(envelope)
         return None if cancel is None else Canceled(envelope, cancel)
 
     async def _cut_off(self, invocation: Invocation, given: Given) -> Canceled | Doubtful | Buried:

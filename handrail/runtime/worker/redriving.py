@@ -335,7 +335,7 @@ class Redriving:
 
     def _check_not_over(self, envelope: Envelope, invocation: str) -> None:
         self._check_not_held([invocation])
-        if self._worker.switches.cancel_of(envelope.task_id, envelope.deadline_ms) is not None:
+        if self._worker.switches.cancel_for(envelope) is not None:
             raise NotTakenBack("its task was canceled")
 
     def _check_room(self, invocation: str, mailbox: bytes) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from handrail.testing import Team
 from tests.promises.cancels import *  # noqa: F403 - every test of it is a test of this file
+from tests.promises.cancels_of_questions import *  # noqa: F403 - the same
 from tests.promises.deadlines import *  # noqa: F403 - the same
 from tests.promises.delivery import *  # noqa: F403 - the same
 from tests.promises.doubts import *  # noqa: F403 - the same
