@@ -32,12 +32,12 @@ from handrail.runtime.worker.letting_go import LastWords, take_back
 from handrail.runtime.worker.moved_acts import MovedActs, Released
 from handrail.runtime.worker.opening import PROOF_DEADLINE_S, LanePlace, begin_epoch, open_lane
 from handrail.runtime.worker.place import WorkerPlace
+from handrail.runtime.worker.reopening import Reopening
 from handrail.runtime.worker.retention import keep_deleting
 from handrail.wire.record import Record
 
 log = structlog.get_logger("handrail.lane")
 
-REOPEN_DELAY_S_MIN, REOPEN_DELAY_S_MAX = 0.1, 2.0
 RESUME_BELOW_SHARE = 0.5
 LAST_WORDS_DEADLINE_S = 3.0
 _REOPEN = (ProducerFenced, CommitDoubtful, BrokerUnreachable, TopicAway)
@@ -195,12 +195,11 @@ class LaneRunner:
     async def _live(self, after: "asyncio.Task[None] | None") -> None:
         if after is not None:
             await asyncio.wait({after})
-        delay_s = REOPEN_DELAY_S_MIN
+        reopening, loop = Reopening(), asyncio.get_running_loop()
         while self.state is not LaneState.SUSPENDED:
-            self.state = LaneState.OPENING
+            self.state, began_s = LaneState.OPENING, loop.time()
             try:
                 await self._open_and_run()
-                delay_s = REOPEN_DELAY_S_MIN
             except MembershipRefused as refused:
                 self._give_up(refused)
                 return
@@ -208,8 +207,7 @@ class LaneRunner:
                 self._to_be_opened(error)
                 log.warning("lane opens anew", **self._facts(), why=str(error))
                 # The broker is waited for in the machine's own time, whatever clock tasks live by.
-                await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, REOPEN_DELAY_S_MAX)
+                await asyncio.sleep(reopening.delay_s(loop.time() - began_s))
             except HandrailError as error:
                 self.state, self.trouble = LaneState.STOPPED, error
                 log.error("lane stopped", **self._facts(), why=str(error))  # noqa: TRY400 - in words
