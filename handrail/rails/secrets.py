@@ -9,7 +9,7 @@ import json
 import os
 import re
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -266,6 +266,7 @@ def _refusal_without(refused: Refused, secrets: Mapping[str, str]) -> Refused:
 def _as_cleared(name: str, error: Exception, secrets: Mapping[str, str]) -> Exception | None:
     """Give an error of the same class, by which it is tried again or not; None when none can be."""
     told: list[object]
+    make = cast("Callable[..., Exception]", type(error))
     try:
         if isinstance(error, ExceptionGroup):
             parts = cast("ExceptionGroup[Exception]", error).exceptions
@@ -273,7 +274,7 @@ def _as_cleared(name: str, error: Exception, secrets: Mapping[str, str]) -> Exce
             told = [cleared(error.message, secrets), clear]
         else:
             told = [cleared(one, secrets) if isinstance(one, str) else one for one in error.args]
-        again = type(error)(*told)
+        again = make(*told)
     except Exception:  # noqa: BLE001 - a constructor of the team's; there is another way
         return None
     return again if _is_clear(again, secrets) else None

@@ -130,5 +130,7 @@ async def undeclared_spaces(
         # No space has a dot in its name: another team's topics may lie deeper below our name.
         if name.startswith(prefix) and "." not in name[len(prefix) :] and counts[name] >= count
     ]
-    settings = await bus.admin.topic_settings(found) if found else {}
-    return [name for name in found if settings.get(name, {}).get(_POLICY) == "compact"]
+    if not found:
+        return ()
+    settings = await bus.admin.topic_settings(found)
+    return [name for name in found if name in settings and settings[name].get(_POLICY) == "compact"]
