@@ -83,7 +83,7 @@ def memory_command() -> Outgoing:
 
 def _written(*later: Command) -> list[Outgoing]:
     book = KeeperBook(
-        "handrail", PARTITION, SPACES, Known(PARTITIONS, {"handrail.clerk.answers": 12})
+        "handrail", PARTITION, SPACES, Known(PARTITIONS, answers={"handrail.clerk.answers": 12})
     )
     found: list[Outgoing] = []
     for offset, one in enumerate((PUT, *later)):

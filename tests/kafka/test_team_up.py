@@ -187,7 +187,7 @@ def test_a_handler_that_raises_leaves_a_dead_letter_that_can_be_read(project: Pr
     shown = project.run("dead", "show", dead["id"])
     assert shown.returncode == 0
     assert "name 'nme' is not defined" in shown.stderr
-    assert shown.stdout == "Ada\n"
+    assert json.loads(shown.stdout) == "Ada"
     assert project.run("dead", "show", "greeter/0/999").returncode == 3
 
 
