@@ -131,7 +131,9 @@ class Recorder:
                 self._moved.notify_all()
 
     async def _until_end(self, name: str) -> None:
-        ends = await _patiently(self._tails[name].ends)
+        # Also of what is committed: a part of a transaction may be there, another be hidden behind
+        # one of a process that was killed, which the broker aborts in its time.
+        ends = await _patiently(self._tails[UNCOMMITTED_FILE].ends)
         async with self._moved:
             await self._moved.wait_for(
                 lambda: all(self._read[name][where] >= end for where, end in ends.items())

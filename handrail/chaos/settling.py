@@ -6,7 +6,7 @@ schedule of faults is over, and one that is never set aside would do so for ever
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -52,11 +52,8 @@ class Settling:
         tail = await self._rows()
         try:
             while loop.time() < began_s + self.over_s_max:
-                for record in await tail.poll(timeout_s=POLL_S):
-                    if record.value is not None:
-                        facts = decode_row(record).facts
-                        self.states[facts.task_id] = facts.state
                 now = await self._ends()
+                await self._read(tail, now or {})
                 if now is None:  # a partition is still on its way to its leader, so nothing rests
                     still_since = loop.time()
                 elif now != ends:
@@ -75,6 +72,21 @@ class Settling:
     def _rests(self, task: str, sent_back: Collection[str]) -> bool:
         state = self.states.get(task)
         return state in AT_REST and not (state is TaskState.FAILED and task in sent_back)
+
+    async def _read(self, tail: Tail, ends: Mapping[tuple[str, int], int]) -> None:
+        """Read the states up to where they ended, or to what is not decided yet.
+
+        Whoever judged by the first of many rows would take a slow machine for a team that hangs.
+        """
+        own = f"{self.namespace}.{TASKS}"
+        ends_of_rows = {TopicPartition(*at): end for at, end in ends.items() if at[0] == own}
+        while records := await tail.poll(timeout_s=POLL_S):
+            for record in records:
+                if record.value is not None:
+                    facts = decode_row(record).facts
+                    self.states[facts.task_id] = facts.state
+            if all(tail.position(where) >= end for where, end in ends_of_rows.items()):
+                return
 
     async def _rows(self) -> Tail:
         name = f"{self.namespace}.{TASKS}"

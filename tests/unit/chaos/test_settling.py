@@ -83,6 +83,15 @@ async def test_a_dead_task_that_is_to_be_sent_back_does_not_rest() -> None:
         assert await Settling(bus, "desk", still_s=0.1).wait(["a"], HANGS_LATE_S, sent_back={"a"})
 
 
+async def test_all_states_that_are_there_are_read_before_anything_is_said() -> None:
+    async with states() as bus:
+        for number in range(1_200):
+            await rests(bus, f"other {number}", TaskState.WORKING)
+        await rests(bus, "a")
+
+        assert await Settling(bus, "desk", still_s=-1.0).wait(["a"], hangs_s=0.0)
+
+
 class Hesitant:
     """A broker whose partitions are on their way to their leaders for two looks."""
 
