@@ -53,28 +53,34 @@ class Question:
         return self.files[-1]
 
 
+class HeldOpener:
+    """Opens a sealed record once it may, in the thread that fills a view."""
+
+    def __init__(self) -> None:
+        self.began, self.may_end = threading.Event(), threading.Event()
+
+    def __call__(self, stored: StoredRecord) -> StoredRecord:
+        self.began.set()
+        assert self.may_end.wait(30)
+        return stored
+
+
 async def test_a_view_that_was_found_damaged_as_it_was_filled_is_not_believed_once_it_is_full(
     ground: Ground, tmp_path: Path
 ) -> None:
-    is_opening, may_open = threading.Event(), threading.Event()
-
-    def opener(stored: StoredRecord) -> StoredRecord:
-        is_opening.set()
-        assert may_open.wait(30)
-        return stored
-
+    opening = HeldOpener()
     async with ground.bus() as bus:
         scribe = await Scribe.begin(ground, bus)
         await scribe.put("facts", "order/1", "x", sealed=True)
         view = MemoryView(
-            bus, ViewSettings(ground.namespace, SPACES, tmp_path / "views", opener=opener)
+            bus, ViewSettings(ground.namespace, SPACES, tmp_path / "views", opener=opening)
         )
         question = Question()
         starting = asyncio.create_task(view.start())
-        await until(is_opening.is_set)
+        await until(opening.began.is_set)
         asking = asyncio.create_task(view.of_file(question))
         await until(lambda: question.files)
-        may_open.set()
+        opening.may_end.set()
         await starting
         first, second = question.files[0], await asking
         await view.close()
@@ -85,29 +91,23 @@ async def test_a_view_that_was_found_damaged_as_it_was_filled_is_not_believed_on
 async def test_a_start_that_ends_while_what_was_damaged_is_filled_anew_lets_nobody_believe_it(
     ground: Ground, tmp_path: Path
 ) -> None:
-    is_opening, may_open = threading.Event(), threading.Event()
-
-    def opener(stored: StoredRecord) -> StoredRecord:
-        is_opening.set()
-        assert may_open.wait(30)
-        return stored
-
+    opening = HeldOpener()
     async with ground.bus() as bus:
         scribe = await Scribe.begin(ground, bus)
         await scribe.put("facts", "order/1", "x", sealed=True)
         view = MemoryView(
-            bus, ViewSettings(ground.namespace, SPACES, tmp_path / "views", opener=opener)
+            bus, ViewSettings(ground.namespace, SPACES, tmp_path / "views", opener=opening)
         )
         question = Question()
         starting = asyncio.create_task(view.start(within_s=0.5))
-        await until(is_opening.is_set)
+        await until(opening.began.is_set)
         asking = asyncio.create_task(view.of_file(question))
         await until(lambda: question.files)
 
         await starting
         after_start = view.freshness
         believed = view.holds(NOTHING_WRITTEN)
-        may_open.set()
+        opening.may_end.set()
         await asking
         await view.close()
 

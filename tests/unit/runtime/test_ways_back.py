@@ -6,22 +6,18 @@ import pytest
 from pydantic import BaseModel
 
 from handrail import (
-    Approval,
     Context,
-    Effect,
-    Integrity,
-    Reach,
     Refused,
     State,
     Topic,
     agent,
     results,
-    tool,
 )
 from handrail.ledger.event import PersonAsked, RequestKind
 from handrail.ledger.task_state import ENDED_STATES, TaskFacts
 from handrail.testing import Team, TeamTask, says
 from handrail.testing.letters import open_letters, settle_letter
+from tests.promises.persons_again import refund
 from tests.promises.step_tools import (
     WORLD,
     Acts,
@@ -50,17 +46,6 @@ prices, favours = (
     Topic("prices", carries=str, replies=Price),
     Topic("favours", carries=str, replies=Price),
 )
-
-
-@tool(
-    effect=Effect.UNSAFE,
-    approval=Approval(by="role:finance"),
-    reach=Reach.TENANT,
-    gives=Integrity.INTERNAL,
-)
-async def refund(order: str) -> str:
-    """Send money back for one order."""
-    return f"refunded {order}"
 
 
 @agent(reads=prices)
