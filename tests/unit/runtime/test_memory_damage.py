@@ -10,6 +10,7 @@ import pytest
 
 from handrail.bus.in_process import InProcessAdmin, InProcessBus
 from handrail.bus.in_process_broker import InProcessBroker
+from handrail.bus.port import Bus
 from handrail.errors import BrokerUnreachable
 from handrail.errors.store import StoreDamaged, StoreTooNew
 from handrail.memory.tables import LAYOUTS
@@ -65,16 +66,20 @@ class HeldOpener:
         return stored
 
 
+async def view_of_something_sealed(
+    ground: Ground, bus: Bus, folder: Path, opener: HeldOpener
+) -> MemoryView:
+    scribe = await Scribe.begin(ground, bus)
+    await scribe.put("facts", "order/1", "x", sealed=True)
+    return MemoryView(bus, ViewSettings(ground.namespace, SPACES, folder / "views", opener=opener))
+
+
 async def test_a_view_that_was_found_damaged_as_it_was_filled_is_not_believed_once_it_is_full(
     ground: Ground, tmp_path: Path
 ) -> None:
     opening = HeldOpener()
     async with ground.bus() as bus:
-        scribe = await Scribe.begin(ground, bus)
-        await scribe.put("facts", "order/1", "x", sealed=True)
-        view = MemoryView(
-            bus, ViewSettings(ground.namespace, SPACES, tmp_path / "views", opener=opening)
-        )
+        view = await view_of_something_sealed(ground, bus, tmp_path, opening)
         question = Question()
         starting = asyncio.create_task(view.start())
         await until(opening.began.is_set)
@@ -93,11 +98,7 @@ async def test_a_start_that_ends_while_what_was_damaged_is_filled_anew_lets_nobo
 ) -> None:
     opening = HeldOpener()
     async with ground.bus() as bus:
-        scribe = await Scribe.begin(ground, bus)
-        await scribe.put("facts", "order/1", "x", sealed=True)
-        view = MemoryView(
-            bus, ViewSettings(ground.namespace, SPACES, tmp_path / "views", opener=opening)
-        )
+        view = await view_of_something_sealed(ground, bus, tmp_path, opening)
         question = Question()
         starting = asyncio.create_task(view.start(within_s=0.5))
         await until(opening.began.is_set)
