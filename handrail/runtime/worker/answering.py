@@ -61,6 +61,7 @@ class Answering:
         self._ground = ground
         self._one_at_a_time = asyncio.Lock()
         self._unsettled: list[Record] = []
+        self._is_behind = False  # there was no room for one; what is heard lies behind it
         self._replies = Replies(ground, running)
         self.redriving = redriving = Redriving(ground, self._replies.drop)
         self._takers: Mapping[str, Take] = {
@@ -90,7 +91,11 @@ class Answering:
         async with self._one_at_a_time:
             fresh = [one for one in records if one.offset >= self.next]
             try:
-                await self._take_all(fresh)
+                if self._is_behind:
+                    # What is too early may wait for one of them; `look` reads them again.
+                    await asyncio.gather(*(self._take(one) for one in fresh if _is_reply(one)))
+                else:
+                    await self._take_all(fresh)
             finally:
                 self._settle()
         if not all(map(_is_reply, fresh)):
@@ -118,6 +123,7 @@ class Answering:
                 continue
             for one in batch:
                 if len(self._unsettled) >= UNSETTLED_COUNT_MAX:
+                    self._is_behind = True
                     return False
                 if not await self._take(one):
                     self._unsettled.append(one)
@@ -135,8 +141,6 @@ class Answering:
         end = await ground.worker.bus.end_offset(where)
         if end < self.next:
             await self._begin_anew()
-        if end <= self.next:
-            return
         while self.next < end:
             batch: list[Record] = []
             async with aclosing(ground.worker.bus.fetch(where, self.next, end)) as records:
@@ -150,6 +154,7 @@ class Answering:
                 return
             if len(batch) < BATCH_COUNT:
                 self.next = end
+        self._is_behind = False
 
     async def _begin_anew(self) -> None:
         """Read from the begin where the topic was deleted by hand and made anew.

@@ -4,10 +4,15 @@ from collections.abc import AsyncGenerator
 from types import SimpleNamespace
 from typing import Any
 
-from handrail.runtime.worker.answering import BATCH_COUNT, Answering
+from handrail.runtime.worker.answering import BATCH_COUNT, UNSETTLED_COUNT_MAX, Answering
+from handrail.wire.answer import REPLY_TYPE
 from handrail.wire.record import Record, TopicPartition
 
 WHERE = TopicPartition("ns.a.answers", 0)
+
+
+def answer(offset: int, kind: str = "known") -> Record:
+    return Record(*WHERE, offset, 0, None, b"", (("ce_type", kind.encode()),))
 
 
 class OneReader:
@@ -26,7 +31,7 @@ class OneReader:
         self.lent += 1
         try:
             for offset in range(start, min(end, self.count)):
-                yield Record(*where, offset, 0, None, b"", (("ce_type", b"known"),))
+                yield answer(offset)
         finally:
             self.lent -= 1
 
@@ -55,3 +60,26 @@ async def test_an_answer_is_taken_in_while_no_reader_is_held_for_the_next_ones()
 
         assert taken == [*range(count)]
         assert one.next == count + 1
+
+
+async def test_a_reply_that_is_heard_behind_what_had_no_room_does_not_pass_over_it() -> None:
+    early = set(range(UNSETTLED_COUNT_MAX))
+    bus, taken = OneReader(UNSETTLED_COUNT_MAX), list[int]()
+
+    async def take(record: Record) -> bool:
+        if record.offset not in early:
+            taken.append(record.offset)
+        return record.offset not in early
+
+    one = answering(bus)
+    one._takers = {"known": take, REPLY_TYPE: take}
+    await one.look()
+    decision, reply = answer(bus.count + 1), answer(bus.count + 2, REPLY_TYPE)
+    bus.count += 3
+    await one.take_in([decision])  # as many as may are too early by now
+    await one.take_in([reply])
+    early.clear()
+    await one.look()
+
+    assert decision.offset in taken
+    assert reply.offset in taken
