@@ -48,6 +48,7 @@ def keeper(
     """
     known = Known()
     own = tuple(space_topic(name) for name in sorted(spaces))
+    needed = {f"{namespace}.{name}" for name in (*own, COMMANDS, HISTORY, LEDGER)}
 
     async def learn(records: Sequence[Record]) -> None:
         await known.seek(wanted_topics(namespace, records), bus.admin.topics)
@@ -58,7 +59,8 @@ def keeper(
         reads=COMMANDS,
         owns=own,
         learn=learn,
-        may_go=known.is_not_ours,
+        # Whatever was known of it meanwhile: another partition may have looked since.
+        may_go=lambda topic: topic not in needed,
         cut=CommandsCut,
         shrunk=MemoryShrunk,
     )

@@ -41,10 +41,6 @@ class Known:
     #: As long as topics are sought: done with why the broker could not be asked, or with None.
     _seeking: "asyncio.Future[BrokerUnreachable | None] | None" = None
 
-    def is_not_ours(self, topic: str) -> bool:
-        """Say whether a topic may be deleted: that of an agent, or of a space that is no more."""
-        return topic in self.undeclared or topic in self.answers
-
     async def learn(self, topics: Topics) -> Mapping[str, int]:
         """Ask which topics there are and give them; of answers that cross, the later one counts."""
         self._asked_count += 1

@@ -3,11 +3,13 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
-from handrail.bus.in_process import InProcessBus
-from handrail.bus.port import TopicSpec
+from handrail.bus.in_process import InProcessBus, InProcessLaneProducer
+from handrail.bus.in_process_broker import InProcessBroker
+from handrail.bus.port import TRANSACTION_DEADLINE_S, OffsetCommit, TopicSpec
 from handrail.contract.memory import Memory, MemoryClass
 from handrail.errors import TooManyPartitions, TopicAway
 from handrail.errors.topics import PartitionsFixed
@@ -202,6 +204,57 @@ async def test_a_keeper_goes_on_when_the_topic_is_deleted_on_which_somebody_want
             await until(lambda: member.handled_count == 2)
 
         assert {one.value for one in (await askers.newest("tally")).values()} == {2}
+
+
+async def test_a_partition_that_misses_a_topic_after_another_one_has_looked_does_without_it_too(
+    ground: Ground,
+) -> None:
+    fewer = {name: space for name, space in SPACES.items() if name != "tags"}
+    hold = Command(op=Op.HOLD, space="", key="d1", by="person:ada", reason="case 7")
+    headers = encode_headers(envelope(reply_to=None))
+    async with ground.bus() as bus:
+        assert isinstance(bus, InProcessBus)
+        await Askers.prepared(ground, bus)
+        late = LateBus(bus.broker, "ns.keeper.1", ground.topic("memory.tags"))
+        async with keeping(late, ground, spaces=fewer) as member:
+            await until(lambda: len(member.holds) == PARTITIONS)
+            await ground.delete(bus, "memory.tags")
+            for partition in range(PARTITIONS):
+                said = Outgoing(ground.topic(COMMANDS), b"d1", hold.encode(), headers, partition)
+                await bus.sender().send(said)
+            await until(lambda: member.handled_count == PARTITIONS - 1)
+            late.go_on.set()
+            await until(lambda: member.handled_count == PARTITIONS)
+
+
+class LateBus(InProcessBus):
+    """Lets one producer write to one topic only once it may go on."""
+
+    def __init__(self, broker: InProcessBroker, transactional_id: str, topic: str) -> None:
+        super().__init__(broker)
+        self.late, self.topic, self.go_on = transactional_id, topic, asyncio.Event()
+
+    def lane_producer(self, transactional_id: str) -> InProcessLaneProducer:
+        if transactional_id == self.late:
+            return LateProducer(self, transactional_id)
+        return super().lane_producer(transactional_id)
+
+
+class LateProducer(InProcessLaneProducer):
+    def __init__(self, bus: LateBus, transactional_id: str) -> None:
+        super().__init__(bus, transactional_id)
+        self._late = bus
+
+    async def commit(
+        self,
+        records: Sequence[Outgoing],
+        offsets: OffsetCommit | None = None,
+        *,
+        deadline_s: float = TRANSACTION_DEADLINE_S,
+    ) -> list[int]:
+        if any(record.topic == self._late.topic for record in records):
+            await self._late.go_on.wait()
+        return await super().commit(records, offsets, deadline_s=deadline_s)
 
 
 async def test_a_keeper_whose_ledger_is_deleted_ends_with_its_name_and_does_not_open_for_ever(
