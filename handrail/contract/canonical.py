@@ -22,11 +22,8 @@ def plain(value: object) -> object:
     """Give plain JSON values; the members of a set in one order."""
     if type(value) in _PLAIN or (type(value) is str and value.isascii()):
         return value  # most arguments are, and each question below takes its time
-    if isinstance(value, BaseModel):
-        return {name: plain(getattr(value, name)) for name in type(value).model_fields}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return {field.name: plain(getattr(value, field.name)) for field in fields}
+    if (fields := fields_of(value)) is not None:
+        return {name: plain(one) for name, one in {**fields, **given_beside(value)}.items()}
     if isinstance(value, Mapping):
         pairs = cast("Mapping[object, object]", value)
         return {str(name): plain(one) for name, one in pairs.items()}
@@ -37,6 +34,35 @@ def plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [plain(one) for one in cast("Sequence[object]", value)]
     return cast("object", to_jsonable_python(value, fallback=_type_only))
+
+
+def fields_of(value: object) -> dict[str, object] | None:
+    """Give what a model or a dataclass holds in its fields; None for whatever is none."""
+    if isinstance(value, BaseModel):
+        return {name: getattr(value, name) for name in type(value).model_fields}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
+    return None
+
+
+def given_beside(value: object) -> dict[str, object]:
+    """Give what a model or a dataclass that takes any names was given beside its fields.
+
+    Whoever called has chosen the names. One that a field has already has `+` behind it.
+    """
+    given: Mapping[str, object] = {}
+    fields = fields_of(value) or {}
+    if isinstance(value, BaseModel):
+        given = value.model_extra or {}
+    elif getattr(type(value), "__pydantic_config__", {}).get("extra") == "allow":
+        given = {name: one for name, one in vars(value).items() if name not in fields}
+    found: dict[str, object] = {}
+    for name, one in given.items():
+        called = name
+        while called in fields or (called != name and called in given):
+            called += "+"
+        found[called] = one
+    return found
 
 
 def canonical(value: object) -> bytes:

