@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from handrail.cli.numbers import COUNT
 from handrail.cli.output import inert, note
 from handrail.cli.place import Place, place_options
 
@@ -59,7 +60,7 @@ def _deciding(command: F) -> F:
 @click.option(
     "--calls",
     metavar="N",
-    type=int,
+    type=COUNT,
     help="How many further ones, with --for-task.  [default: 10]",
 )
 def approve(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import click
 
 from handrail.cli.chaos_check import check
+from handrail.cli.numbers import Amount
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rows import ChaosRow
@@ -52,13 +53,26 @@ def _faults(_context: click.Context, _parameter: click.Parameter, value: str) ->
     return named
 
 
+def _account(
+    _context: click.Context, _parameter: click.Parameter, value: Path | None
+) -> Path | None:
+    """Refuse an account that cannot be written before a round of two minutes is played for it."""
+    if value is None:
+        return None
+    there = next(one for one in (value, *value.absolute().parents) if one.exists())
+    if (there != value and not there.is_dir()) or not os.access(there, os.W_OK):
+        message = f"{value} cannot be written."
+        raise click.BadParameter(message)
+    return value
+
+
 #: What `handrail chaos` can be told, in the order of its help.
 OPTIONS = (
     click.option(
         "--minutes",
         default=5.0,
         show_default=True,
-        type=click.FloatRange(min=0.5),
+        type=Amount(min=0.5),
         help="How long; at least one round is played.",
     ),
     click.option("--seed", type=int, help="The same seed draws the same tasks and faults."),
@@ -72,11 +86,16 @@ OPTIONS = (
     click.option(
         "--processes",
         default=0,
+        type=click.IntRange(min=0),
         metavar="N",
         help="Processes of agents in all; each agent has one at least.",
     ),
     click.option(
-        "--rate", default=TASKS_PER_S, show_default=True, help="Tasks handed in per second of load."
+        "--rate",
+        default=TASKS_PER_S,
+        show_default=True,
+        type=Amount(min=0, min_open=True),
+        help="Tasks handed in per second of load.",
     ),
     click.option(
         "--team",
@@ -93,14 +112,21 @@ OPTIONS = (
         "--gap",
         default=GAP_S,
         show_default=True,
-        type=click.FloatRange(min=0.5),
+        type=Amount(min=0.5),
         help="Seconds between two faults, on average.",
     ),
-    click.option("--unsafe", default=0.01, hidden=True, help="Share of jobs with an unsafe step."),
+    click.option(
+        "--unsafe",
+        default=0.01,
+        type=Amount(0, 1),
+        hidden=True,
+        help="Share of jobs with an unsafe step.",
+    ),
     click.option(
         "--rounds",
         metavar="FILE",
         type=click.Path(dir_okay=False, path_type=Path),
+        callback=_account,
         help="Where the account is kept.  [default: .handrail/chaos/rounds.jsonl]",
     ),
     click.option("--keep", is_flag=True, help="Keep the whole history of clean rounds too."),

@@ -10,6 +10,7 @@ import click
 import orjson
 
 from handrail.cli.dead_settling import discard, redrive
+from handrail.cli.numbers import COUNT
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rows import DeadGroupRow, DeadRow
@@ -59,7 +60,7 @@ for _settling in (redrive, discard):
 @click.option("--agent", metavar="AGENT", help="Only those of this agent.")
 @click.option("--groups", is_flag=True, help="Put together those that died alike.")
 @click.option("--all", "settled_too", is_flag=True, help="Also those sent back or given up.")
-@click.option("-n", "--limit", default=50, show_default=True, help="At most so many.")
+@click.option("-n", "--limit", type=COUNT, default=50, show_default=True, help="At most so many.")
 @output_option
 def list_dead(
     place: Place,
@@ -74,7 +75,10 @@ def list_dead(
     if groups and settled_too:
         message = "--groups puts open dead letters together; leave --all out."
         raise click.UsageError(message, click.get_current_context(silent=True))
-    empty = "There are no dead letters." if settled_too else "No dead letter is open."
+    whose = f" of {inert(agent)}" if agent else ""
+    empty = f"There are no dead letters{whose}."
+    if not settled_too:
+        empty = f"No dead letter{whose} is open."
     if groups:
         found = asyncio.run(_groups(place.settings(), agent))
         show_rows("dead_groups", found[:limit], GROUP_COLUMNS, shape, empty=empty)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
+from handrail.cli.numbers import Amount
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rows import SettledRow
@@ -95,7 +96,7 @@ def _which(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--rate",
     metavar="PER_S",
-    type=click.FloatRange(RATE_PER_S_MIN, RATE_PER_S_MAX),
+    type=Amount(RATE_PER_S_MIN, RATE_PER_S_MAX),
     default=RATE_PER_S,
     show_default=True,
     help="At most so many in a second.",

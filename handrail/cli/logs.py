@@ -16,7 +16,14 @@ LOOK_EVERY_S = 0.2
 @click.argument("name", metavar="AGENT")
 @place_options
 @click.option("-f", "--follow", is_flag=True, help="Go on showing what is said, until Ctrl-C.")
-@click.option("-n", "--lines", default=100, show_default=True, help="Begin so many lines back.")
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    help="Begin so many lines back.",
+)
 def logs(place: Place, name: str, *, follow: bool, lines: int) -> int:
     """Show the log of a process: an agent's name, AGENT-2 for its second process, or `broker`."""
     from handrail.bus.local_broker import LocalBroker

@@ -22,6 +22,7 @@ from handrail.cli.memory_place import (
 from handrail.cli.memory_remove import remove
 from handrail.cli.memory_rows import VERSIONS, memory_row, shown_value
 from handrail.cli.memory_told import manifest, refused
+from handrail.cli.numbers import COUNT
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.remembered_rows import MemoryDiffRow, MemoryRow, PolicyRow
@@ -150,7 +151,7 @@ def put(
 @click.argument("words", nargs=-1, required=True)
 @place_options
 @whose_options
-@click.option("-k", "count", default=10, show_default=True, help="At most so many.")
+@click.option("-k", "count", type=COUNT, default=10, show_default=True, help="At most so many.")
 @output_option
 def search(
     place: Place, space: str, words: tuple[str, ...], count: int, shape: Shape, **whose: str

@@ -25,7 +25,14 @@ BESIDE = ("answers", "journal")  #: topics of the engine whose records are no me
 @click.option(
     "--task", metavar="ID", help="Only messages of this task, on every topic of the team."
 )
-@click.option("-n", "--last", default=10, show_default=True, help="Begin so many records back.")
+@click.option(
+    "-n",
+    "--last",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="Begin so many records back.",
+)
 @output_option
 def tail(place: Place, topic: str | None, task: str | None, last: int, shape: Shape) -> int:
     """Show messages of a topic, or of a task, as they come, until Ctrl-C."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from handrail.cli.numbers import COUNT
 from handrail.cli.output import Shape, output_option, show_rows
 from handrail.cli.place import Place, place_options
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     default="",
     help="Only tasks for which all of these hold: state, ended, agent, tenant, reference, text.",
 )
-@click.option("-n", "--limit", default=50, show_default=True, help="At most so many.")
+@click.option("-n", "--limit", type=COUNT, default=50, show_default=True, help="At most so many.")
 @output_option
 def list_tasks(place: Place, where: str, limit: int, shape: Shape) -> int:
     """List tasks and their states, the one that changed last first."""

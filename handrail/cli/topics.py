@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from handrail.cli.numbers import COUNT
 from handrail.cli.output import Column, Shape, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
 from handrail.cli.rows import PlanRow, TopicRow
@@ -90,7 +91,9 @@ def apply(place: Place, file: Path | None, shape: Shape) -> int:
 @topics.command()
 @click.argument("topic")
 @place_options
-@click.option("-n", "--last", default=10, show_default=True, help="At most so many records.")
+@click.option(
+    "-n", "--last", type=COUNT, default=10, show_default=True, help="At most so many records."
+)
 @output_option
 def inspect(place: Place, topic: str, last: int, shape: Shape) -> int:
     """Show a topic's partitions, the messages it carries, and its last records."""
