@@ -29,7 +29,15 @@ from aiokafka.structs import OffsetAndMetadata
 
 from handrail.bus.kafka_batches import Batch, batches_of, size_of
 from handrail.bus.kafka_exchange import Exchange
-from handrail.bus.port import NO_TOPIC, TRANSACTION_DEADLINE_S, Ahead, OffsetCommit, Then, Written
+from handrail.bus.port import (
+    NO_TOPIC,
+    NOT_ALLOWED,
+    TRANSACTION_DEADLINE_S,
+    Ahead,
+    OffsetCommit,
+    Then,
+    Written,
+)
 from handrail.errors import (
     BrokerUnreachable,
     CommitDoubtful,
@@ -193,6 +201,11 @@ class KafkaLaneProducer:
             sent.append(future)
         outcomes: list[Any] = await asyncio.gather(*sent, return_exceptions=True)
         written = [0] * len(records)
+        for batch, outcome in zip(batches, outcomes, strict=True):
+            # It comes first: those beside it fail of it as well, with words that tell nothing.
+            if isinstance(outcome, TopicAuthorizationFailedError):
+                index = batch.indexes[0]
+                raise _refused(records[index], index, outcome) from outcome
         for batch, outcome in zip(batches, outcomes, strict=True):
             if isinstance(outcome, _REFUSED):
                 index = batch.largest(records)
@@ -371,5 +384,7 @@ def _give_up_buffered(client: Any) -> None:
 
 
 def _refused(record: Outgoing, index: int, error: BaseException) -> RecordRefused:
+    if isinstance(error, TopicAuthorizationFailedError):
+        return TopicAway(topic=record.topic, index=index, reason=NOT_ALLOWED)
     reason = f"{type(error).__name__}: {error}"
     return RecordRefused(topic=record.topic, index=index, reason=reason)

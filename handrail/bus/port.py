@@ -50,6 +50,7 @@ class TopicSpec:
 
 
 NO_TOPIC: Final = "there is no such topic"  #: why a record has nowhere to go
+NOT_ALLOWED: Final = "this user may not write there"  #: why it may not go there now
 
 
 class Written(NamedTuple):

@@ -64,10 +64,10 @@ class RecordRefused(HandrailError):
 
 
 class TopicAway(RecordRefused):
-    """The topic {topic} is not on the broker.
+    """Nothing can be written to the topic {topic} now.
 
     Why: {reason}
-    Do: handrail topics apply    makes it; what is to be written to it waits until then
+    Do: handrail topics plan    whether it is there; what is to be written waits until it can be
     """
 
     code: ClassVar[str] = "HR-LANE-018"

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from handrail.bus.port import Ahead, LaneProducer, OffsetCommit, Written
+from handrail.bus.port import NO_TOPIC, Ahead, LaneProducer, OffsetCommit, Written
 from handrail.errors import RecordRefused, TopicAway
 from handrail.lane.journal import Entry, encode_entry
 from handrail.lane.lane import Lane
@@ -207,7 +207,7 @@ class Committer:
         try:
             await self._transact(batch)
         except RecordRefused as refused:
-            if isinstance(refused, TopicAway) and not self._is_of_another(str(refused.topic)):
+            if isinstance(refused, TopicAway) and not self._is_of_another(refused):
                 raise  # nobody's record is to blame: the lane opens anew until it is there
             await self._renew_producer()
             self._telling.told()  # by the renewed producer's first transaction
@@ -223,9 +223,10 @@ class Committer:
                 await self._running.wait()
                 await self._commit_batch([item])
 
-    def _is_of_another(self, topic: str) -> bool:
+    def _is_of_another(self, away: TopicAway) -> bool:
         """Say whether it is where another agent waits for an answer, and may be no more itself."""
-        return topic.endswith(".answers") and topic != self._place.answers.topic
+        topic, is_gone = str(away.topic), away.facts["reason"] == NO_TOPIC
+        return is_gone and topic.endswith(".answers") and topic != self._place.answers.topic
 
     async def _renew_producer(self) -> None:
         """Not while the group rearranges itself: an init would fence the next owner."""

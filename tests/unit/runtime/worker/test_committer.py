@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handrail.bus.port import Ahead, OffsetCommit, Written
+from handrail.bus.port import NO_TOPIC, NOT_ALLOWED, Ahead, OffsetCommit, Written
 from handrail.errors import CommitDoubtful, RecordRefused, TopicAway
 from handrail.lane.decision import LaneSettings
 from handrail.lane.lane import Lane
@@ -38,7 +38,7 @@ class Log:
         self.ahead: list[list[bytes]] = []
         self.memory_read: list[list[bytes]] = []
         self.refuses: bytes | None = None
-        self.as_missing = False
+        self.away: str | None = None  # why nobody can write where it goes
         self.doubtful = False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -71,8 +71,9 @@ class Producer:
         for index, record in enumerate(records):
             if record.value == self.log.refuses:
                 self.dead = True
-                refused = TopicAway if self.log.as_missing else RecordRefused
-                raise refused(topic=record.topic, index=index, reason="refused")
+                if self.log.away is not None:
+                    raise TopicAway(topic=record.topic, index=index, reason=self.log.away)
+                raise RecordRefused(topic=record.topic, index=index, reason="refused")
         start = sum(len(transaction) for transaction in self.log.transactions)
         self.log.transactions.append([record.value or b"" for record in records])
         self.log.offsets.append(offsets)
@@ -354,7 +355,7 @@ async def test_what_was_dropped_and_is_refused_with_others_passes_no_answer_befo
 
 async def test_an_answer_to_an_agent_that_is_no_more_is_refused_and_stops_nobody() -> None:
     log = Log()
-    log.refuses, log.as_missing = b"answer", True
+    log.refuses, log.away = b"answer", NO_TOPIC
     told: list[RecordRefused] = []
     answer = Item([Outgoing("ns.gone.answers", None, b"answer")], on_refused=told.append)
     async with committing(log) as committer:
@@ -366,9 +367,19 @@ async def test_an_answer_to_an_agent_that_is_no_more_is_refused_and_stops_nobody
     assert log.transactions == [[b"a"]]
 
 
-async def test_a_topic_of_the_team_that_is_gone_ends_the_committer_and_blames_no_record() -> None:
+@pytest.mark.parametrize(
+    ("topic", "why"),
+    [
+        ("ns.out", NO_TOPIC),
+        ("ns.out", NOT_ALLOWED),
+        ("ns.asker.answers", NOT_ALLOWED),  # it is there, and waits
+    ],
+)
+async def test_a_topic_of_the_team_that_nobody_can_write_to_ends_the_committer_and_blames_no_record(
+    topic: str, why: str
+) -> None:
     log = Log()
-    log.refuses, log.as_missing = b"a", True
+    log.refuses, log.away = b"a", why
     told: list[RecordRefused] = []
     lane = Lane(LaneSettings("1", "in"), 0, None)
 
@@ -376,7 +387,7 @@ async def test_a_topic_of_the_team_that_is_gone_ends_the_committer_and_blames_no
         raise AssertionError(producer)
 
     committer = Committer(lane, Producer(log), PLACE, never)  # type: ignore[arg-type]
-    committer.hand(item("a", on_refused=told.append))
+    committer.hand(Item([Outgoing(topic, None, b"a")], on_refused=told.append))
     with pytest.raises(TopicAway):
         await committer.run()
 
