@@ -151,6 +151,14 @@ class InProcessBroker:
         """Delete a topic and all that is in it, as people do by hand."""
         del self._topics[name]
 
+    def add_partitions(self, name: str, count: int) -> None:
+        """Give a topic as many partitions as that, as people do by hand; groups are told of it."""
+        logs = self._topics[name].logs
+        logs += [PartitionLog(TopicPartition(name, new)) for new in range(len(logs), count)]
+        for group in self._groups.values():
+            group.assign_anew(self.now_ms)
+        self.tick()
+
     def check(self, record: Outgoing, index: int | None = None) -> None:
         """Raise RecordRefused when a broker would not take this record."""
         topic = self._topics.get(record.topic)

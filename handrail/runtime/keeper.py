@@ -67,10 +67,11 @@ def keeper(
 
     async def look() -> None:
         counts = await known.learn(bus.admin.topics)
-        await check_topics(bus, namespace, own, counts)
         commands = f"{namespace}.{COMMANDS}"
-        if known.is_counted and known.partitions != counts[commands]:
+        # First of all: what was added to is not to be taken for the count of the others.
+        if known.is_counted and known.partitions != counts.get(commands, known.partitions):
             raise PartitionsFixed(topic=commands, found=counts[commands], wanted=known.partitions)
+        await check_topics(bus, namespace, own, counts)
         known.partitions, known.is_counted = counts[commands], True
         known.undeclared = await undeclared_spaces(bus, namespace, own, counts)
 

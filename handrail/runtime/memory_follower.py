@@ -9,6 +9,7 @@ it is taken out of the file, of snapshots, and of the files of processes that ar
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,7 +39,6 @@ R = TypeVar("R")
 BATCH_RECORDS_MAX: Final = 2_000
 INDEXED_AT_ONCE_MAX: Final = 10_000
 POLL_S: Final = 0.25
-BARRIER_EVERY_S: Final = 30.0  #: how often the ends of the topics are asked for
 BEHIND_AFTER_S: Final = 10.0  #: without reaching the ends that were asked for
 AGAIN_S: Final = 1.0  #: after the broker could not be reached
 PURGE_AGAIN_S: Final = 1.0  #: after somebody was reading while words were to be taken out
@@ -49,7 +49,7 @@ VERSIONS_AT_ONCE_MAX: Final = (
 
 
 class _StartAgain(Exception):  # a turn of the loop, never seen outside
-    """The file was emptied, or is not the one we opened any more."""
+    """The file was emptied or is another one, or there are partitions that are not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class Follower:
         self._is_rebuilt = False  #: whether a file that was damaged is being filled anew
         self._too_new: StoreTooNew | None = None  #: a newer version has written to our file
         self._barrier: _Barrier | None = None
+        self._followed: AbstractSet[TopicPartition] = frozenset()  #: what is read now
         self._ask_again_s = 0.0
         self._snapshot_s: float | None = None
         self._is_indexed = False  #: whether the words of all that was folded have been indexed once
@@ -212,6 +213,7 @@ class Follower:
             where: max(first, places[where].last) if where in places else first
             for where, first in barrier.starts.items()
         }
+        self._followed = starts.keys()
         tail = await self._bus.tail(starts)
         try:
             await self._read(view, tail, view.beginning(), places)
@@ -279,7 +281,7 @@ class Follower:
             self._asking = asyncio.create_task(self._ask_ends(view), name="ends of memory")
         if self._asking is not None and self._asking.done():
             asked, self._asking = self._asking, None
-            self._barrier = asked.result()
+            self._barrier = self._of_known_partitions(asked.result())
         barrier = self._barrier
         if barrier is None:
             return
@@ -292,11 +294,17 @@ class Follower:
             self._check_file()  # a reader may have found it damaged meanwhile
             self._is_indexed, self._is_rebuilt = True, False
             view.became_current(barrier.at_ms, barrier.marks)
-            self._barrier, self._ask_again_s = None, now_s + BARRIER_EVERY_S
+            self._barrier, self._ask_again_s = None, now_s + self._settings.looks_every_s
             self.become(Freshness.CURRENT)
             self._save_sometimes(view, now_s)
         elif self.freshness is Freshness.CURRENT and now_s - barrier.asked_s > BEHIND_AFTER_S:
             self.become(Freshness.BEHIND)
+
+    def _of_known_partitions(self, barrier: _Barrier) -> _Barrier:
+        if barrier.ends.keys() - self._followed:
+            log.info("a topic of memory has more partitions than before")
+            raise _StartAgain
+        return barrier
 
     def _ask_no_more(self) -> None:
         asking, self._asking = self._asking, None

@@ -11,6 +11,7 @@ from handrail.memory.opening import Opener
 from handrail.runtime.clock import Clock, WallClock
 from handrail.wire.memory import HISTORY, space_topic
 
+BARRIER_EVERY_S: Final = 30.0  #: how often the ends of the topics are asked for
 SNAPSHOT_RECORDS_MIN: Final = 1_000  #: fewer are read from the topics as fast
 
 
@@ -33,6 +34,7 @@ class ViewSettings:
     clock: Clock = field(default_factory=WallClock)
     saved_from: int = SNAPSHOT_RECORDS_MIN  #: so many new records are worth a snapshot
     patience_s: float = PATIENCE_S  #: how long a question waits for what it wants to be here
+    looks_every_s: float = BARRIER_EVERY_S  #: for the ends of the topics, and new partitions
     opener_waits: bool = True  #: whether it may ask somebody who is far away
 
     @property

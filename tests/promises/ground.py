@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
+from aiokafka.admin import NewPartitions
+
 from handrail.bus.in_process import InProcessBus
 from handrail.bus.in_process_broker import InProcessBroker
 from handrail.bus.kafka import KafkaBus
@@ -79,6 +81,21 @@ class Ground:
         assert isinstance(bus.admin, KafkaAdmin)
         await bus.admin.delete_topics([topic])
         while topic in await bus.admin.topics():
+            pass
+
+    async def widen(self, bus: Bus, name: str, count: int) -> None:
+        """Give a topic as many partitions as that, as people do by hand; return once it has them.
+
+        Who reads it in a group is told within the five minutes for which a client takes what it
+        knows of topics as given: a test that waits for that has another member join.
+        """
+        topic = self.topic(name)
+        if isinstance(bus, InProcessBus):
+            bus.broker.add_partitions(topic, count)
+            return
+        assert isinstance(bus.admin, KafkaAdmin)
+        await bus.admin._client.create_partitions({topic: NewPartitions(count)})
+        while (await bus.admin.topics())[topic] < count:
             pass
 
     async def tell(self, bus: Bus, *events: Event) -> None:

@@ -43,7 +43,7 @@ class Scribe:
     async def put(self, space: str, key: str, value: Any, **facts: Any) -> Positions:
         """Write a version; give where its command stood."""
         full = facts.pop("full", None) or full_key(TENANT, key)
-        partition, applied = self._next(full)
+        partition, applied = self._next(full, facts.pop("partition", None))
         version = self.versions[space, full] = self.versions.get((space, full), 0) + 1
         stored = StoredRecord(
             space=space,
@@ -86,9 +86,10 @@ class Scribe:
         await self.producer.commit([self._mark(topic, partition)])
         return Positions({partition: applied})
 
-    def _next(self, full: str) -> tuple[int, int]:
-        partition = sum(full.encode()) % PARTITIONS
-        self.applied[partition] += 1
+    def _next(self, full: str, partition: int | None = None) -> tuple[int, int]:
+        if partition is None:
+            partition = sum(full.encode()) % PARTITIONS
+        self.applied[partition] = self.applied.get(partition, -1) + 1
         return partition, self.applied[partition]
 
     async def _write(
