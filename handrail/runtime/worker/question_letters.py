@@ -38,9 +38,10 @@ class OwnLetter:
 class QuestionLetters:
     """The dead letters of questions of one open lane. Not thread-safe; one owner."""
 
-    def __init__(self, ground: "LaneGround") -> None:
-        """Have read nothing yet."""
+    def __init__(self, ground: "LaneGround", count_max: int = IN_MEMORY_COUNT_MAX) -> None:
+        """Have read nothing yet; keep so many in memory."""
         self._ground = ground
+        self._count_max = count_max
         self._known = _Known()
 
     async def open(self, invocation: str) -> list[OwnLetter]:
@@ -86,14 +87,15 @@ class QuestionLetters:
         known = self._known if self._known.is_whole else _Known()
         begin, end = await bus.begin_offset(where), await bus.end_offset(where)
         begin = max(begin, known.next)
-        found: list[tuple[str, OwnLetter]] = []
+        found = _Known(count=known.count)
         if begin < end:
             async with aclosing(bus.fetch(where, begin, end)) as records:
-                found = [one async for one in _of_questions(records)]
+                async for invocation, letter in _of_questions(records):
+                    has_room = found.count < self._count_max or invocation == wanted
+                    found.take(invocation, letter, has_room=has_room)
         # Taken in once all is read: what a broker that fails leaves half read is read again.
         known.next = max(begin, end)
-        for invocation, letter in found:
-            known.take(invocation, letter, wanted)
+        known.add(found)
         self._known = known
 
 
@@ -106,13 +108,19 @@ class _Known:
     count: int = 0
     letters: dict[str, list[OwnLetter]] = field(default_factory=dict[str, list[OwnLetter]])
 
-    def take(self, invocation: str, letter: OwnLetter, wanted: str) -> None:
-        """Keep a letter, while there is room or it is wanted."""
-        if self.count >= IN_MEMORY_COUNT_MAX and invocation != wanted:
+    def take(self, invocation: str, letter: OwnLetter, *, has_room: bool) -> None:
+        """Keep a letter if there is room for it."""
+        if not has_room:
             self.is_whole = False
             return
         self.count += 1
         self.letters.setdefault(invocation, []).append(letter)
+
+    def add(self, later: "_Known") -> None:
+        """Keep what was read after it, and was counted on."""
+        self.count, self.is_whole = later.count, self.is_whole and later.is_whole
+        for invocation, letters in later.letters.items():
+            self.letters.setdefault(invocation, []).extend(letters)
 
 
 async def _of_questions(records: AsyncIterable[Record]) -> AsyncIterator[tuple[str, OwnLetter]]:

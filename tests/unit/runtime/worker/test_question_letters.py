@@ -1,5 +1,6 @@
 """The dead letters of questions, on a bus that fails in the middle of a topic."""
 
+import gc
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -31,9 +32,10 @@ def letter(offset: int, invocation: str) -> Record:
 class BreakingBus:
     """Gives the records of one partition; breaks off before that many of them, once."""
 
-    def __init__(self, records: list[Record], breaks_before: int) -> None:
+    def __init__(self, records: list[Record], breaks_before: int | None = None) -> None:
         self.records = records
-        self.breaks_before: int | None = breaks_before
+        self.breaks_before = breaks_before
+        self.kept_count = 0  #: how many letters were in memory at the end of a fetch
 
     async def begin_offset(self, where: TopicPartition) -> int:
         del where
@@ -50,17 +52,21 @@ class BreakingBus:
                 self.breaks_before = None
                 raise BrokerUnreachable(bootstrap="here", reason="it is gone")
             yield one
+        self.kept_count = sum(isinstance(one, OwnLetter) for one in gc.get_objects())
+
+
+def ground_on(bus: "BreakingBus") -> LaneGround:
+    ground = SimpleNamespace(
+        worker=SimpleNamespace(bus=bus),
+        place=SimpleNamespace(dead=DEAD),
+        lane=SimpleNamespace(redrives=Redrives()),
+    )
+    return cast("LaneGround", ground)
 
 
 async def test_what_is_read_after_the_broker_was_gone_is_there_once() -> None:
     bus = BreakingBus([letter(0, "q"), letter(1, "other"), letter(2, "q")], breaks_before=2)
-    redrives = Redrives()
-    ground = SimpleNamespace(
-        worker=SimpleNamespace(bus=bus),
-        place=SimpleNamespace(dead=DEAD),
-        lane=SimpleNamespace(redrives=redrives),
-    )
-    letters = QuestionLetters(cast("LaneGround", ground))
+    letters = QuestionLetters(ground_on(bus))
 
     with pytest.raises(BrokerUnreachable):
         await letters.open("q")
@@ -70,3 +76,12 @@ async def test_what_is_read_after_the_broker_was_gone_is_there_once() -> None:
 
     assert found == [OwnLetter(has_recorded=False, dead=0), OwnLetter(has_recorded=False, dead=2)]
     assert [one.dead for one in later] == [0, 2, 3]
+
+
+async def test_more_letters_than_are_kept_are_never_all_in_memory_and_each_is_found() -> None:
+    bus = BreakingBus([letter(n, f"q{n}") for n in range(40)])
+    letters = QuestionLetters(ground_on(bus), count_max=5)
+
+    for n in (39, 0, 20):
+        assert [one.dead for one in await letters.open(f"q{n}")] == [n]
+        assert bus.kept_count < 20
