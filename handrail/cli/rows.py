@@ -110,7 +110,7 @@ class PlanRow:
 
     topic: str
     what: str
-    change: str  #: create, alter or refused
+    change: str  #: create, alter, refused or waits
     command: str | None
 
 

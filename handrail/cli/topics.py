@@ -134,7 +134,8 @@ async def _list(settings: "Settings") -> list[TopicRow]:
     states: dict[str, str] = {}
     try:
         for difference in await _plan(settings):
-            states[difference.topic] = "missing" if difference.change == "create" else "differs"
+            is_missing = difference.change in ("create", "waits")
+            states[difference.topic] = "missing" if is_missing else "differs"
         known = "as planned"
     except BrokerUnreachable as error:
         note(f"{error.what} The topics are listed from the team's files alone.")

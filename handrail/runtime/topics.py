@@ -69,6 +69,7 @@ class Change(StrEnum):
     CREATE = "create"
     ALTER = "alter"
     REFUSED = "refused"  #: nothing; a person has to decide
+    WAITS = "waits"  #: it is created once that is decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,15 @@ def differences(
             parts = (f"{key} is {has.get(key, 'unset')}, not {wrong[key]}" for key in wrong)
             sentence = f"{'; '.join(parts)}."
             found.append(Difference(name, Change.ALTER, sentence, spec, wrong))
+    if any(one.change is Change.REFUSED for one in found):
+        # Made now, it would have another count than those of the topics that it belongs to.
+        return [_waiting(one) if one.change is Change.CREATE else one for one in found]
     return found
+
+
+def _waiting(one: Difference) -> Difference:
+    sentence = "is missing; how many partitions it gets is decided with those that differ."
+    return replace(one, change=Change.WAITS, sentence=sentence)
 
 
 def shell_command(difference: Difference, bootstrap: str) -> str:
@@ -154,7 +163,7 @@ def shell_command(difference: Difference, bootstrap: str) -> str:
                 f"kafka-configs.sh {server} --alter --entity-type topics --entity-name {name}"
                 f" --add-config {added}"
             )
-        case Change.REFUSED:
+        case Change.REFUSED | Change.WAITS:
             return f"# {name} {difference.sentence}"
 
 

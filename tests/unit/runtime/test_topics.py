@@ -197,10 +197,26 @@ async def test_a_partition_count_is_never_changed_and_nothing_else_is_either() -
     assert set(broker.specs) == {"desk.intake"}
 
 
+def test_nothing_is_to_be_created_before_it_is_decided_which_count_is_right() -> None:
+    wanted = needed(TEAM, LAYOUT)
+    has = {topic.spec.name: topic.spec.settings for topic in wanted}
+
+    found = differences(wanted, {"desk.intake": 3, "desk.tasks": 12}, has)
+
+    changes = {one.topic: one.change for one in found}
+    assert changes.pop("desk.intake") is Change.REFUSED
+    assert set(changes.values()) == {Change.WAITS}
+    commands = [shell_command(one, "kafka:9092") for one in found]
+    assert all(command.startswith("# desk.") for command in commands)
+    assert "--partitions" not in "".join(commands)
+
+
 def test_the_commands_for_a_clusters_owner_say_the_same() -> None:
     wanted = needed(TEAM, LAYOUT)
-    has = {"desk.tasks": {"cleanup.policy": "delete"}, "desk.intake": wanted[2].spec.settings}
-    found = differences(wanted, {"desk.tasks": 12, "desk.intake": 3}, has)
+    has = {"desk.tasks": {"cleanup.policy": "delete"}}
+    found = differences(wanted, {"desk.tasks": 12}, has)
+    (intake,) = [topic for topic in wanted if topic.spec.name == "desk.intake"]
+    found += differences([intake], {"desk.intake": 3}, {"desk.intake": intake.spec.settings})
     commands = {d.topic: shell_command(d, "kafka:9092") for d in found}
 
     assert commands["desk.control"] == (
