@@ -42,6 +42,36 @@ class Sent:
         return none.joined(Positions({partition: offset}) for partition, offset in self.places)
 
 
+class Awaited:
+    """Commands of whose outcome the keeper has yet to tell."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        """Wait for all of these."""
+        self._wanted = frozenset(places)
+        self._last: dict[int, int] = {}  #: partition → offset of the last of them
+        for partition, offset in places:
+            self._last[partition] = max(offset, self._last.get(partition, offset))
+        self.found: dict[Place, Told] = {}
+
+    @property
+    def left_count(self) -> int:
+        """How many it has not told of."""
+        return len(self._wanted) - len(self.found)
+
+    def take(self, event: object) -> bool:
+        """Take what the ledger says; say whether the keeper has come nearer.
+
+        It does so too with what it tells of the commands ahead in a partition, such as of each
+        record of a person who is forgotten: it takes them in order, and ours comes after them.
+        """
+        if not isinstance(event, MemoryWritten | MemoryRefused) or event.op == EXPIRE:
+            return False
+        place = (event.partition, event.offset)
+        if place in self._wanted:
+            self.found[place] = event
+        return event.offset <= self._last.get(event.partition, -1)
+
+
 @dataclass(frozen=True, slots=True)
 class CommandSender:
     """Sends what one person asks of the keeper of a namespace."""
@@ -79,28 +109,24 @@ class CommandSender:
     ) -> dict[Place, Told]:
         """Wait until the keeper has told of every command. Raises KeeperSilent.
 
-        An act on many keys is told of key by key: wait until `is_done` too, for as long as there is
-        something to be told within that time.
+        It may be at others first, and an act on many keys is told of key by key: wait until
+        `is_done` too, for as long as there is something to be told within that time.
         """
-        wanted, found = set(sent.places), dict[Place, Told]()
+        awaited = Awaited(sent.places)
         tail = await self.bus.tail({await self._ledger(): sent.since})
         try:
             async with asyncio.timeout(within_s) as time:
-                while wanted - found.keys() or not is_done():
+                while awaited.left_count or not is_done():
                     for record in await tail.poll(timeout_s=POLL_S):
-                        event = decode(record)
-                        if isinstance(event, MemoryWritten | MemoryRefused) and event.op != EXPIRE:
-                            place = (event.partition, event.offset)
-                            if place in wanted:
-                                found[place] = event
-                                time.reschedule(asyncio.get_running_loop().time() + within_s)
+                        if awaited.take(decode(record)):
+                            time.reschedule(asyncio.get_running_loop().time() + within_s)
         except TimeoutError:
-            count = len(wanted - found.keys())
-            if count:
-                raise KeeperSilent(count=count, within=f"{within_s:.0f} s") from None
+            if awaited.left_count:
+                within = f"{within_s:.0f} s"
+                raise KeeperSilent(count=awaited.left_count, within=within) from None
         finally:
             await tail.close()
-        return found
+        return awaited.found
 
     async def _ledger(self) -> TopicPartition:
         topic = f"{self.namespace}.{LEDGER}"
