@@ -45,7 +45,7 @@ from handrail.errors import (
     RecordRefused,
     TopicAway,
 )
-from handrail.errors.transport import AiokafkaUnchecked
+from handrail.errors.transport import AiokafkaUnchecked, AssertsMissing
 from handrail.wire.limits import REQUEST_BYTES_MAX
 from handrail.wire.record import Outgoing
 
@@ -73,8 +73,11 @@ _REFUSED = (
 def tune_transactions(version: str) -> None:
     """Make aiokafka wait half a millisecond instead of 20 ms for the end of the transaction before.
 
-    Raises AiokafkaUnchecked when the private setting may mean something else in this version.
+    Raises AiokafkaUnchecked when the private setting may mean something else in this version, and
+    AssertsMissing where its state machine has lost its guard.
     """
+    if not __debug__:
+        raise AssertsMissing
     if version not in CHECKED_VERSIONS or not hasattr(sender, "BACKOFF_OVERRIDE"):
         raise AiokafkaUnchecked(version=version, checked=", ".join(sorted(CHECKED_VERSIONS)))
     sender.BACKOFF_OVERRIDE = CONCURRENT_TRANSACTIONS_WAIT_S

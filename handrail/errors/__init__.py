@@ -163,6 +163,7 @@ from handrail.errors.topics import (
 from handrail.errors.transport import (
     AdminRefused,
     AiokafkaUnchecked,
+    AssertsMissing,
     BrokerUnreachable,
     CommitDoubtful,
     LocalBrokerAway,
@@ -194,6 +195,7 @@ __all__ = [
     "AnswerUnfit",
     "AskCycle",
     "AskInvalid",
+    "AssertsMissing",
     "BodyNotJson",
     "BrokerBusy",
     "BrokerDied",

@@ -107,3 +107,15 @@ class AiokafkaUnchecked(HandrailError):
 
     code: ClassVar[str] = "HR-NET-003"
     failure_class: ClassVar[FailureClass] = FailureClass.FATAL
+
+
+class AssertsMissing(HandrailError):
+    """Python runs without its asserts, and what speaks to Kafka here cannot do without them.
+
+    Why: aiokafka notices by its asserts that a transaction has gone wrong; without them
+    (`python -O`, PYTHONOPTIMIZE) work could be lost or done twice without a sign.
+    Do: unset PYTHONOPTIMIZE    and start Python without -O and -OO
+    """
+
+    code: ClassVar[str] = "HR-NET-005"
+    failure_class: ClassVar[FailureClass] = FailureClass.FATAL

@@ -1,6 +1,8 @@
 """What the edge to Kafka refuses and notices before and beside the broker."""
 
 import asyncio
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,6 +36,20 @@ def test_the_installed_version_is_tuned() -> None:
     tune_transactions(aiokafka.__version__)
 
     assert sender.BACKOFF_OVERRIDE == CONCURRENT_TRANSACTIONS_WAIT_S
+
+
+def test_a_python_without_asserts_is_refused_before_anything_is_sent() -> None:
+    script = (
+        "from handrail.bus.kafka import KafkaBus\nfrom handrail.bus.where import Connection\n"
+        "KafkaBus(Connection('127.0.0.1:1', 'PLAINTEXT'))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-O", "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode != 0
+    assert "HR-NET-005" in done.stderr
 
 
 async def test_a_broker_that_is_not_there_is_named() -> None:
