@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeGuard, overload
 
 from typing_extensions import TypeVar
 
+from handrail.contract.space_check import check_agents, check_class, check_name
 from handrail.contract.topic import Topic
 from handrail.contract.traces import trace_in_key
 from handrail.errors.contract import TopicInvalid
@@ -36,10 +37,7 @@ RECORDS_COUNT_MAX, BYTES_MAX = (
 )  #: of one space of one tenant, unless it says less
 WORKING_AFTER_TASK_S = DAY_S  #: how long the scratch of a task outlives the task's deadline
 
-_NAME = re.compile(r"[a-z][a-z0-9-]*(_[a-z0-9-]+)*")
-_NAME_CHARS_MAX = 60
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+=,-]*")  #: plain, so that it reads the same anywhere
-_RESERVED = frozenset({"commands", "history"})
 
 
 class MemoryClass(StrEnum):
@@ -85,6 +83,11 @@ class Access:
     writers: tuple[str, ...] = ()  #: names of agents; none: every agent
     integrity: Integrity = Integrity.INTERNAL  #: the least trusted origin that is stored as it is
     personal: PersonalData = PersonalData.NONE
+
+    def __post_init__(self) -> None:
+        """Refuse a text, of which each letter would be the name of an agent."""
+        check_agents("readers", self.readers)
+        check_agents("writers", self.writers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,8 @@ class Memory(Generic[M]):
         access: Access | None = None,
     ) -> None:
         """Declare a space."""
-        _check_name(name)
+        check_name(name)
+        check_class(name, keeps, MemoryClass)
         if ttl_s is not None and ttl_s <= 0:
             raise SpaceInvalid(
                 space=name, detail=f"ttl_s={ttl_s:g}", cure="give more than 0, or none"
@@ -381,13 +385,3 @@ class Applied:
 def is_memory(value: object) -> TypeGuard[Memory[Any]]:
     """Say whether a value is a Memory."""
     return isinstance(value, Memory)
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name) or len(name) > _NAME_CHARS_MAX or name in _RESERVED:
-        raise SpaceInvalid(
-            space=name[:80],
-            detail="its name is not allowed",
-            cure="start with a small letter and go on with small letters, digits, - and single _,"
-            f" {_NAME_CHARS_MAX} characters at most; not commands and not history",
-        )

@@ -1,5 +1,7 @@
 """A memory policy says in words what the classes do, and nothing that the keeper does not do."""
 
+from typing import Any, cast
+
 import pytest
 from pydantic import BaseModel
 
@@ -68,6 +70,24 @@ ORIGINS = {
 
 #: Of which what nobody vouches for is never kept, whatever a space says of itself.
 TRUSTED_ALONE = (MemoryClass.PREFERENCE, MemoryClass.PROCEDURE)
+
+
+@pytest.mark.parametrize("keeps", ["fact", "fct", None, MemoryClass])
+def test_what_is_no_memory_class_is_refused_with_the_classes_that_there_are(keeps: Any) -> None:
+    with pytest.raises(SpaceInvalid) as refused:
+        Memory("orders", carries=str, keeps=keeps)
+
+    assert repr(keeps) in refused.value.what
+    assert "MemoryClass.FACT" in refused.value.do[0]
+
+
+@pytest.mark.parametrize("term", ["readers", "writers"])
+def test_a_text_in_place_of_a_tuple_of_names_is_not_taken_for_its_letters(term: str) -> None:
+    with pytest.raises(SpaceInvalid) as refused:
+        Access(**cast("dict[str, Any]", {term: "payer"}))
+
+    assert f"{term}='payer'" in refused.value.what
+    assert refused.value.do == (f"write Access({term}=('payer',))",)
 
 
 @pytest.mark.parametrize("keeps", TRUSTED_ALONE)
