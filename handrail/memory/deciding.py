@@ -94,7 +94,9 @@ def _compared(asked: Asked, space: Memory[Any], seen: Seen) -> Decision | None:
         named = command.op is not Op.PUT or not space.rules.compares or seen.version == 0
         return None if named else Conflicting(seen.version)
     if _has_written(asked, space, seen):
-        return Unchanged(command.key, seen.version)
+        # With other origins it is another statement, and stands in the place of its own.
+        is_new = space.rules.changes and not _names_origins(asked, seen)
+        return None if is_new else Unchanged(command.key, seen.version)
     if command.expect > seen.present.version or command.expect < 0:
         return Refusal(
             Reason.FUTURE,
@@ -122,6 +124,13 @@ def _has_written(asked: Asked, space: Memory[Any], seen: Seen) -> bool:
         and record.value == command.value
         and record.type_name == type_after(asked, space, seen)
         and not record.quarantined
+    )
+
+
+def _names_origins(asked: Asked, seen: Seen) -> bool:
+    """Say whether the record that is there names all that a command is derived from."""
+    return seen.record is not None and set(asked.command.derived_from) <= set(
+        seen.record.derived_from
     )
 
 
@@ -171,6 +180,9 @@ def _written(asked: Asked, space: Memory[Any], seen: Seen, around: Surroundings)
         record = replace(record, same_as=alike.key)
     if is_same:
         record = replace(record, builds_on=seen.version)
+    if seen.record is not None and command.expect not in (None, seen.version):
+        # It stands in the place of its own: as that one it is known again, however often asked for.
+        record = replace(record, supersedes=seen.record.supersedes)
     return _stored(record, space, seen, around)
 
 
