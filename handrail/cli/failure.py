@@ -15,11 +15,16 @@ LABEL_WIDTH = 7  #: of "  Why: " and "  Do:  "
 
 
 def form(error: HandrailError) -> str:
-    """Give the lines of a failure, without colour; the last one names the code and its runbook."""
-    lines = [error.what]
+    """Give the lines of a failure, without colour; the last one names the code and its runbook.
+
+    What a stranger has said may be quoted in any of them, so each is made harmless.
+    """
+    from handrail.cli.output import inert
+
+    lines = [inert(error.what)]
     if error.why:
-        lines.append(f"  Why: {error.why}")
-    rows = [_split(line) for line in error.do]
+        lines.append(f"  Why: {inert(error.why)}")
+    rows = [_split(inert(line)) for line in error.do]
     width = max((len(command) for command, note in rows if note), default=0)
     for number, (command, note) in enumerate(rows):
         label = "  Do:  " if number == 0 else " " * LABEL_WIDTH

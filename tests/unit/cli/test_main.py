@@ -16,7 +16,13 @@ from handrail.cli.failure import form
 from handrail.cli.lazy import load
 from handrail.cli.main import main, root
 from handrail.cli.place import Place
-from handrail.errors import BrokerUnreachable, HandrailError, InternalFailure, UsageWrong
+from handrail.errors import (
+    AnswerRefused,
+    BrokerUnreachable,
+    HandrailError,
+    InternalFailure,
+    UsageWrong,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 HEAVY = ("aiokafka", "anthropic", "apsw", "pydantic", "rich", "asyncio")
@@ -100,6 +106,15 @@ def test_a_failure_has_its_form() -> None:
         "       export HANDRAIL_BOOTSTRAP=HOST:PORT  or point at your cluster\n"
         "  HR-NET-001   handrail runbook HR-NET-001"
     )
+
+
+def test_a_failure_sends_no_sign_that_turns_the_screen_around() -> None:
+    error = AnswerRefused(detail="a\u202eb", asked="it \x1b[2Jsaid:\nsomething 😀.")
+
+    said = form(error)
+
+    assert r"a\u202eb" in said
+    assert r"  Why: it \x1b[2Jsaid: something 😀." in said.splitlines()
 
 
 @pytest.mark.parametrize(
