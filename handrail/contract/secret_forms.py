@@ -30,6 +30,8 @@ _ENTITIES: Final = {"&": "AMP", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _BACKSLASH: Final = "\\"
 _SLASH: Final = r"(?:\\|%(?:25)*+5[cC])"  #: one, also as a URL writes it
 _FIRST_RUN: Final = r"(?:(?<!\\)\\++|(?:%(?:25)*+5[cC]){1,64}+)"
+#: The same where a `%` follows in the secret, maybe of a `%5c` of its own: it gives back.
+_FIRST_RUN_BEFORE_PERCENT: Final = r"(?:(?<!\\)\\+|(?:%(?:25)*+5[cC]){1,64})"
 #: What stands before and behind a word: no letter or digit, but for the end of an escape.
 _BEFORE: Final = (
     r"(?:(?<![^\W_])|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4})|(?<=\\x[0-9a-fA-F]{2})"
@@ -75,16 +77,21 @@ def pattern_of(value: str) -> "re.Pattern[str] | None":
 def _escaped(value: str) -> str:
     """Write a pattern: each sign as it stands or is numbered, behind any number of backslashes.
 
-    What repeats gives nothing back, and at the beginning no run is tried from within: no text takes
-    longer than it is long.
+    What repeats gives back only where the secret may go on with the same, which is then fixed by
+    what is behind it, and at the beginning no run is tried from within: no text takes longer than
+    it is long.
     """
     parts: list[str] = []
-    before = ""
+    before, at = "", 0
     for sign, signs in groupby(value):
         count = len(list(signs))
+        at += count
         if sign == _BACKSLASH:
             # Each level doubles them; what is behind them may be escaped by more.
-            parts.append(f"{_SLASH}++" if parts else _FIRST_RUN)
+            if value[at : at + 1] == "%":
+                parts.append(f"{_SLASH}+" if parts else _FIRST_RUN_BEFORE_PERCENT)
+            else:
+                parts.append(f"{_SLASH}++" if parts else _FIRST_RUN)
         elif _PLAIN.fullmatch(sign):
             parts.append(re.escape(sign * count))
         else:
@@ -130,7 +137,7 @@ def _numbered(sign: str) -> Iterator[str]:
 def _percent(sign: str) -> str:
     """Give a sign as URLs write it; each URL within a URL writes its `%` as `%25`."""
     if sign == "%":
-        return "%(?:25)++"
+        return "%(?:25)+"  # gives back: what follows in the secret may be a `25` of its own
     body = sign.encode("utf-8", "surrogateescape")
     return "".join(f"%(?:25)*+{_any_case(f'{one:02x}')}" for one in body)
 
@@ -146,7 +153,7 @@ def _entity(sign: str, run: str) -> Iterator[str]:
     number = f"(?:#|%(?:25)*+23)(?:0*+{ord(sign)}|[xX]0*+{_any_case(f'{ord(sign):x}')})"
     yield f"{lead}(?:amp{end})*+(?:{_ENTITIES[sign]}|{number}){end}"
     if sign == "&":
-        yield f"{lead}(?:amp{end})++"
+        yield f"{lead}(?:amp{end})+"  # gives back: the secret may go on with an `amp;` of its own
 
 
 def _any_case(digits: str) -> str:

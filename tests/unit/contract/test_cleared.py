@@ -187,7 +187,9 @@ def test_a_secret_is_found_as_one_writer_writes_what_another_has_written(written
 @pytest.mark.parametrize(
     "hostile", ["\\", '\\"', '"\\', "%25", "%5C", "&amp;", "%26amp%3B", "\\u0026", "p\\", 'p\\"']
 )
-@pytest.mark.parametrize("secret", ['p"4711', '"4711', "\\4711", '%&<\\"4711'])
+@pytest.mark.parametrize(
+    "secret", ['p"4711', '"4711', "\\4711", '%&<\\"4711', "%25%25&amp;4711", "\\%5c4711"]
+)
 def test_no_text_takes_so_long_to_clear_that_anybody_waits(secret: str, hostile: str) -> None:
     # Where each place of it is a new beginning that runs to its end, this takes hours.
     text = hostile * 300_000
@@ -221,6 +223,12 @@ WRITERS = (
 @example("~%9+", [quote_plus])
 @example("a<b&", [html.escape, of_go])
 @example(" a+b", [quote_plus, quote_plus])
+@example("pa%25ss", [quote_plus])
+@example("pa%25%2525ss", [quote_plus, html.escape, quote_plus])
+@example("a&amp;b", [html.escape])
+@example("a&amp;amp;b", [html.escape, quote_plus])
+@example("a\\%5cb", [])
+@example("\\%5cab", [quote_plus, quote_plus])
 def test_a_secret_is_found_whoever_has_written_it_in_whatever_order(
     secret: str, writers: list[Callable[[str], str]]
 ) -> None:
