@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 from pydantic_core import to_jsonable_python
 
 _PLAIN = frozenset({int, bool, type(None)})
@@ -72,6 +72,11 @@ def canonical(value: object) -> bytes:
 
 def unkept(value: object) -> str | None:
     """Say in words why no record keeps what this means in JSON as it is; None for what is kept."""
+    if _is_masked(value):
+        return (
+            "one of them is a secret, of which a record has only asterisks; its tool gets it by"
+            " `secrets=` of its contract, not as an argument"
+        )
     found = plain(value)
     try:
         json.dumps(found, allow_nan=False)
@@ -82,6 +87,19 @@ def unkept(value: object) -> str | None:
     except TypeError as error:  # orjson 3.11, of a whole number of more than 64 bits and the like
         return str(error)
     return None
+
+
+def _is_masked(value: object) -> bool:
+    """Say whether two values that differ have one form, since pydantic shows neither."""
+    if isinstance(value, SecretStr | SecretBytes | Secret):
+        return True
+    if (fields := fields_of(value)) is not None:
+        return any(map(_is_masked, [*fields.values(), *given_beside(value).values()]))
+    if isinstance(value, Mapping):
+        return any(map(_is_masked, cast("Mapping[object, object]", value).values()))
+    if isinstance(value, list | tuple | AbstractSet):
+        return any(map(_is_masked, cast("Sequence[object]", value)))
+    return False
 
 
 def sha256_of(value: object) -> str:

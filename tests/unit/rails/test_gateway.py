@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from handrail import Approval, Effect, Level, Limit, Reach, State, tool
 from handrail.contract.failure import Refused, RetryClass
@@ -284,6 +285,23 @@ def test_nobody_is_asked_to_approve_what_cannot_be_shown_to_the_letter(
     assert isinstance(found, Stopped)
     assert (found.stage, found.refused.state) == (Stage.CONTRACT, State.INVALID_INPUT)
     assert "nobody can be shown its arguments as they are" in found.refused.detail
+
+
+@tool(effect=Effect.UNSAFE, approval=Approval(free=["note"]))
+async def open_account(note: str, access: dict[str, list[SecretStr]]) -> str:
+    """Open an account."""
+    return f"{note} {access}"
+
+
+def test_nobody_is_asked_to_approve_a_secret_of_which_they_see_asterisks() -> None:
+    given = {"note": "new", "access": {"password": ["of-whoever-asks"]}}
+
+    found = judge(call(tool=open_account, arguments=given), Rails())
+
+    assert isinstance(found, Stopped)
+    assert (found.stage, found.refused.state) == (Stage.CONTRACT, State.INVALID_INPUT)
+    assert "`secrets=` of its contract" in found.refused.detail
+    assert "of-whoever-asks" not in found.refused.detail
 
 
 async def no_call() -> bytes:
