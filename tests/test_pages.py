@@ -12,6 +12,7 @@ import handrail.errors
 from handrail.cli.main import root as command_line
 from handrail.runtime.failpoint import Moment
 from tests.laws import pages as law
+from tests.simulation.plants import PLANTS
 
 #: What stands in the last cell of a row in place of a test: heads, and the test of the row above.
 OF = ("---", "the same", "the test", "the test that fails without it")
@@ -65,6 +66,12 @@ def test_every_row_of_the_guarantees_names_a_test() -> None:
     assert [row.split("|")[1].strip() for row in rows if row.startswith("| T")] == [
         f"T{number}" for number in range(1, 12)
     ]
+
+
+def test_the_guarantees_count_the_mistakes_that_the_simulation_has_to_find() -> None:
+    page = (ROOT / "docs/why/guarantees.md").read_text(encoding="utf-8")
+
+    assert f"each of {len(PLANTS)} planted mistakes is found by them" in page
 
 
 async def test_the_agent_of_the_front_page_runs() -> None:
