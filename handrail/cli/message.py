@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 import orjson
 
-from handrail.errors import HandrailError, IntakeUnclear, MessageMisfit, NothingGiven
+from handrail.errors import HandrailError, IntakeUnclear, MessageMisfit, NothingGiven, TooLarge
 
 if TYPE_CHECKING:
     from handrail.contract.message_model import MessageModel
@@ -69,7 +69,10 @@ def _text_of(file: Path) -> str:
 
 
 def message_of(topic: "Topic[Any, Any]", text: str, extra: dict[str, str] | None = None) -> Any:  # noqa: ANN401  # whatever the topic carries
-    """Make the message that a text means; `extra` sets further fields. Raises MessageMisfit."""
+    """Make the message that a text means; `extra` sets further fields.
+
+    Raises MessageMisfit, and TooLarge or TooDeep, which no other field would mend.
+    """
     extra = extra or {}
     if absent := _untaken(topic, extra):
         reason = f"its messages have no field `{absent}`, so nothing could be done with it there."
@@ -78,6 +81,8 @@ def message_of(topic: "Topic[Any, Any]", text: str, extra: dict[str, str] | None
     for candidate in _candidates(topic, text, extra):
         try:
             return topic.decode(None, candidate)
+        except TooLarge:
+            raise
         except HandrailError as error:
             tried.append(error)
     reason = tried[0].why or tried[0].what if tried else _wanted(topic, text)

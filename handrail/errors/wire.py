@@ -48,6 +48,7 @@ class TooLarge(WireError):
     """
 
     code: ClassVar[str] = "HR-WIRE-004"
+    exit_code: ClassVar[int] = 2
     reason: ClassVar[str] = "size"
 
 

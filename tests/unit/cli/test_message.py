@@ -1,6 +1,7 @@
 """Turning what was typed into a message of a topic."""
 
 import io
+import json
 from pathlib import Path
 
 import click
@@ -10,8 +11,9 @@ from pydantic import BaseModel
 from handrail import Effect, Topic, agent, results, tool
 from handrail.cli.message import given_text, intake_of, message_of
 from handrail.contract.team import TeamDescription
-from handrail.errors import IntakeUnclear, MessageMisfit, NothingGiven
+from handrail.errors import IntakeUnclear, MessageMisfit, NothingGiven, TooLarge
 from handrail.runtime.undo import undoers
+from handrail.wire.limits import BODY_BYTES_MAX
 
 
 class Ask(BaseModel):
@@ -105,6 +107,14 @@ def test_a_collection_for_a_topic_that_knows_none_is_refused_and_not_passed_over
         message_of(topic, "x", {"collection": "mine"})
 
     assert "have no field `collection`" in failure.value.why
+
+
+def test_a_message_that_is_too_large_is_refused_with_its_size_and_not_for_its_fields() -> None:
+    with pytest.raises(TooLarge) as failure:
+        message_of(refunds, json.dumps({"order": "x" * BODY_BYTES_MAX, "amount": 3}))
+
+    assert f"the limit is {BODY_BYTES_MAX} bytes" in failure.value.what
+    assert failure.value.exit_code == 2
 
 
 def test_text_comes_from_the_command_line_a_file_or_standard_input(tmp_path: Path) -> None:
