@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from handrail import Context, Topic, agent, results
 from handrail.bus.port import GroupConsumer, Membership
 from handrail.errors import BrokerUnreachable, MembershipRefused
@@ -11,6 +13,7 @@ from handrail.lane.journal import LANE, Kind, decode_entry
 from handrail.runtime.worker.agent_worker import POLL_RECORDS_MAX
 from handrail.runtime.worker.lane_runner import LaneRunner
 from handrail.runtime.worker.lane_state import LaneState
+from handrail.runtime.worker.opening import open_lane
 from handrail.runtime.worker.silence import SILENCE_S_MAX, Silence
 from handrail.testing import Team, TeamTask
 from handrail.testing.accounting import read_all
@@ -86,6 +89,38 @@ async def test_a_stale_membership_is_refused_and_the_lane_opens_under_the_next_o
         await until(lambda: lane.state is LaneState.GIVEN_UP, what="the lane is given up")
         await team.start(worker)
 
+        assert await (await team.submit(jobs, "after")).result(str) == "after"
+
+
+async def test_an_opener_of_an_earlier_membership_gives_up_and_whoever_has_the_lane_opens_anew(
+    team_of: TeamOf,
+) -> None:
+    @agent(reads=jobs, writes=results)
+    async def worker(text: str) -> str:
+        return text
+
+    async def nothing() -> None:
+        return
+
+    async with team_of(worker, partitions=1) as team:
+        runner = lane_of(team)
+        now = team.members[0].process._workers[0].membership
+        assert now is not None
+        assert runner.lane is not None
+        stale = Membership(now.group, now.generation - 1, now.member_id)
+
+        with pytest.raises(MembershipRefused):
+            await open_lane(
+                team.bus,
+                runner._consumer,
+                stale,
+                runner.place,
+                runner.lane.settings,
+                team.clock.now_ms(),
+                nothing,
+            )
+
+        # Its init has fenced the one who has the lane, and it may not have it for that.
         assert await (await team.submit(jobs, "after")).result(str) == "after"
 
 

@@ -127,6 +127,21 @@ async def test_answers_are_deleted_as_far_as_they_are_settled_and_read_on_from_t
         assert again.answers >= end
 
 
+async def test_an_answer_that_is_not_settled_stays_however_old_it_is(team_of: TeamOf) -> None:
+    async with team_of(worker, partitions=1) as team:
+        place, lane = lane_of(team).place, lane_of(team).lane
+        assert lane is not None
+        for _ in range(3):
+            nothing = Outgoing(place.answers.topic, b"k", b"{}", (), place.answers.partition)
+            await team.bus.sender().send(nothing)
+        unsettled = lane.answers < await team.bus.end_offset(place.answers)
+
+        await deleted(team, WEEK_AND_A_DAY_MS)
+
+        assert unsettled, "nobody looks at the answers before time passes"
+        assert await team.bus.begin_offset(place.answers) <= lane.answers
+
+
 async def test_a_reference_is_known_although_what_came_before_it_was_deleted(
     team_of: TeamOf,
 ) -> None:
