@@ -8,7 +8,7 @@ transaction with how far it has read. A topic of memory that would lose records 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from handrail.bus.port import Bus
+from handrail.bus.port import NOT_ALLOWED, Bus
 from handrail.contract.memory import Memory
 from handrail.errors.memory import (
     CommandsCut,
@@ -17,6 +17,7 @@ from handrail.errors.memory import (
     TooManyPartitions,
 )
 from handrail.errors.topics import PartitionsFixed, TopicsMissing
+from handrail.errors.transport import TopicAway
 from handrail.ledger.event_record import LEDGER
 from handrail.ledger.task_record import TASKS
 from handrail.runtime.clock import Clock
@@ -53,14 +54,20 @@ def keeper(
     async def learn(records: Sequence[Record]) -> None:
         await known.seek(wanted_topics(namespace, records), bus.admin.topics)
 
+    def may_go(away: TopicAway) -> bool:
+        # Whatever is known of it by now: another partition may have looked meanwhile.
+        topic = str(away.topic)
+        if topic not in needed and away.facts["reason"] == NOT_ALLOWED:
+            known.leave_out(topic)
+        return topic not in needed
+
     plan = WriterPlan(
         namespace=namespace,
         name=KEEPER,
         reads=COMMANDS,
         owns=own,
         learn=learn,
-        # Whatever was known of it meanwhile: another partition may have looked since.
-        may_go=lambda topic: topic not in needed,
+        may_go=may_go,
         cut=CommandsCut,
         shrunk=MemoryShrunk,
     )
@@ -73,7 +80,8 @@ def keeper(
             raise PartitionsFixed(topic=commands, found=counts[commands], wanted=known.partitions)
         await check_topics(bus, namespace, own, counts)
         known.partitions, known.is_counted = counts[commands], True
-        known.undeclared = await undeclared_spaces(bus, namespace, own, counts)
+        undeclared = await undeclared_spaces(bus, namespace, own, counts)
+        known.undeclared = [topic for topic in undeclared if not known.is_left_out(topic)]
 
     return SingleWriter(
         bus,

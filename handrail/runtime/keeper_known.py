@@ -17,6 +17,7 @@ from handrail.wire.answer import ReplyAddress
 from handrail.wire.record import Record
 
 SOUGHT_AGAIN_S: Final = 10.0  #: after a topic was not there
+CLOSED_S: Final = 600.0  #: how long a topic is left out to which we may not write
 SOUGHT_COUNT_MAX: Final = 1_000  #: topics that were not there and are remembered
 _REPLY_TO, _ANSWERS = "ce_replyto", ".answers"
 
@@ -36,10 +37,19 @@ class Known:
     undeclared: Sequence[str] = ()
     answers: Mapping[str, int] = field(default_factory=dict[str, int])  #: topic → partitions
     _again_s: dict[str, float] = field(default_factory=dict[str, float])  #: when it is sought again
+    _closed_s: dict[str, float] = field(default_factory=dict[str, float])  #: when it is tried again
     _asked_count: int = 0  #: how often the broker was asked
     _newest: int = 0  #: which of these times `answers` is from
     #: As long as topics are sought: done with why the broker could not be asked, or with None.
     _seeking: "asyncio.Future[BrokerUnreachable | None] | None" = None
+
+    def leave_out(self, topic: str) -> None:
+        """Do without a topic to which we may not write, until it is tried again."""
+        self._closed_s[topic] = time.monotonic() + CLOSED_S
+
+    def is_left_out(self, topic: str) -> bool:
+        """Say whether a topic is there to which we may not write."""
+        return time.monotonic() < self._closed_s.get(topic, 0.0)
 
     async def learn(self, topics: Topics) -> Mapping[str, int]:
         """Ask which topics there are and give them; of answers that cross, the later one counts."""
@@ -48,7 +58,11 @@ class Known:
         counts = await topics()
         if number > self._newest:
             self._newest = number
-            self.answers = {name: of for name, of in counts.items() if name.endswith(_ANSWERS)}
+            self.answers = {
+                name: of
+                for name, of in counts.items()
+                if name.endswith(_ANSWERS) and not self.is_left_out(name)
+            }
         return counts
 
     async def seek(self, names: Iterable[str], topics: Topics) -> None:

@@ -256,7 +256,7 @@ class SingleWriter:
         try:
             yield
         except (*_REOPENS, TopicAway) as error:
-            if isinstance(error, TopicAway) and not self._plan.may_go(str(error.topic)):
+            if isinstance(error, TopicAway) and not self._plan.may_go(error):
                 raise
             self._say("single writer reopens", where, error)
             self._open.pop(where, None)

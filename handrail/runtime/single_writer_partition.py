@@ -17,7 +17,12 @@ from typing import NamedTuple, Protocol
 from handrail.bus.port import Bus, GroupConsumer, LaneProducer, Membership, OffsetCommit
 from handrail.errors.ledger import LedgerCut, LedgerShrunk
 from handrail.errors.root import HandrailError
-from handrail.errors.transport import BrokerUnreachable, CommitDoubtful, ProducerFenced
+from handrail.errors.transport import (
+    BrokerUnreachable,
+    CommitDoubtful,
+    ProducerFenced,
+    TopicAway,
+)
 from handrail.lane.telling import Telling
 from handrail.wire.record import Outgoing, Record, TopicPartition
 
@@ -34,12 +39,12 @@ RECALL_GAP_OFFSETS_MAX = 200  #: own records that lie closer are read back in on
 Sweep = Callable[[int, int], Awaitable[Sequence[Outgoing]]]
 #: Learns what has to be known of the broker before a batch is taken.
 Learn = Callable[[Sequence[Record]], Awaitable[None]]
-#: Says of a topic that it may be deleted meanwhile: opened anew, the writer does without it.
-MayGo = Callable[[str], bool]
+#: Says of a topic to which nothing can be written that the writer, opened anew, does without it.
+MayGo = Callable[[TopicAway], bool]
 
 
-def _none_may(topic: str) -> bool:
-    del topic
+def _none_may(away: TopicAway) -> bool:
+    del away
     return False
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from handrail.bus.in_process import InProcessBus, InProcessLaneProducer
 from handrail.bus.in_process_broker import InProcessBroker
-from handrail.bus.port import TRANSACTION_DEADLINE_S, OffsetCommit, TopicSpec
+from handrail.bus.port import NOT_ALLOWED, TRANSACTION_DEADLINE_S, OffsetCommit, TopicSpec
 from handrail.contract.memory import Memory, MemoryClass
 from handrail.errors import TooManyPartitions, TopicAway
 from handrail.errors.topics import PartitionsFixed
@@ -21,7 +21,7 @@ from handrail.runtime.single_writer import TIDY_EVERY_MS
 from handrail.testing.clock import VirtualClock
 from handrail.wire.codec import encode_headers
 from handrail.wire.limits import MEMORY_PARTITIONS_MAX
-from handrail.wire.memory import COMMANDS, HISTORY, Command, Op, Verdict, full_key
+from handrail.wire.memory import COMMANDS, HISTORY, HOLD_PREFIX, Command, Op, Verdict, full_key
 from handrail.wire.record import Outgoing
 from tests.promises.ground import PARTITIONS, Ground
 from tests.promises.keeper import *  # noqa: F403 - every test of it is a test of this file
@@ -227,6 +227,46 @@ async def test_a_partition_that_misses_a_topic_after_another_one_has_looked_does
             await until(lambda: member.handled_count == PARTITIONS)
 
 
+@pytest.mark.parametrize("closed", ["memory.tags", "clerk.answers"])
+async def test_a_keeper_goes_on_without_a_topic_to_which_it_may_not_write_and_does_not_need(
+    ground: Ground, closed: str
+) -> None:
+    fewer = {name: space for name, space in SPACES.items() if name != "tags"}
+    hold = Command(op=Op.HOLD, space="", key="d1", by="person:ada", reason="case 7")
+    headers = encode_headers(envelope(reply_to=None))
+    async with ground.bus() as bus:
+        assert isinstance(bus, InProcessBus)
+        askers = await Askers.prepared(ground, bus)
+        barred = BarredBus(bus.broker, ground.topic(closed))
+        async with keeping(barred, ground, spaces=fewer) as member:
+            await until(lambda: len(member.holds) == PARTITIONS)
+            await askers.send(command(Op.INCREMENT, "tally", "t", 1))
+            for partition in range(PARTITIONS):
+                said = Outgoing(ground.topic(COMMANDS), b"d1", hold.encode(), headers, partition)
+                await bus.sender().send(said)
+            await until(lambda: member.handled_count == PARTITIONS + 1)
+
+        assert {one.value for one in (await askers.newest("tally")).values()} == {1}
+        held = await ground.records(bus, "memory.tally")
+        assert len([one for one in held if one.key == HOLD_PREFIX + b"acme/~d1"]) == PARTITIONS
+        assert not await ground.records(bus, closed)
+
+
+async def test_a_keeper_that_may_not_write_to_a_topic_of_its_own_ends_with_its_name(
+    ground: Ground,
+) -> None:
+    async with ground.bus() as bus:
+        assert isinstance(bus, InProcessBus)
+        askers = await Askers.prepared(ground, bus)
+        await askers.send(command(Op.INCREMENT, "tally", "t", 1))
+        barred = BarredBus(bus.broker, ground.topic(HISTORY))
+
+        with pytest.raises(TopicAway) as away:
+            await keeper(barred, ground.namespace, SPACES, WallClock()).run()
+
+    assert away.value.facts["topic"] == ground.topic(HISTORY)
+
+
 class LateBus(InProcessBus):
     """Lets one producer write to one topic only once it may go on."""
 
@@ -236,14 +276,29 @@ class LateBus(InProcessBus):
 
     def lane_producer(self, transactional_id: str) -> InProcessLaneProducer:
         if transactional_id == self.late:
-            return LateProducer(self, transactional_id)
+            return StoppedProducer(self, transactional_id, self.topic, self.go_on)
         return super().lane_producer(transactional_id)
 
 
-class LateProducer(InProcessLaneProducer):
-    def __init__(self, bus: LateBus, transactional_id: str) -> None:
+class BarredBus(InProcessBus):
+    """Belongs to a user who may not write to one topic."""
+
+    def __init__(self, broker: InProcessBroker, topic: str) -> None:
+        super().__init__(broker)
+        self.topic = topic
+
+    def lane_producer(self, transactional_id: str) -> InProcessLaneProducer:
+        return StoppedProducer(self, transactional_id, self.topic, None)
+
+
+class StoppedProducer(InProcessLaneProducer):
+    """Writes to one topic only once it may go on; without such a sign it is not allowed to."""
+
+    def __init__(
+        self, bus: InProcessBus, transactional_id: str, topic: str, go_on: asyncio.Event | None
+    ) -> None:
         super().__init__(bus, transactional_id)
-        self._late = bus
+        self._stops_at, self._go_on = topic, go_on
 
     async def commit(
         self,
@@ -252,8 +307,10 @@ class LateProducer(InProcessLaneProducer):
         *,
         deadline_s: float = TRANSACTION_DEADLINE_S,
     ) -> list[int]:
-        if any(record.topic == self._late.topic for record in records):
-            await self._late.go_on.wait()
+        if any(record.topic == self._stops_at for record in records):
+            if self._go_on is None:
+                raise TopicAway(topic=self._stops_at, index=0, reason=NOT_ALLOWED)
+            await self._go_on.wait()
         return await super().commit(records, offsets, deadline_s=deadline_s)
 
 
