@@ -77,9 +77,15 @@ class Retry:
     on: frozenset[State]
 
     def __init__(self, max: int, on: "frozenset[State] | set[State]") -> None:
-        """Raises ValueError for no try, too many, or a state after which nobody may try again."""
+        """Raises ValueError for no try, too many, or a state after which nobody may try again.
+
+        A state that is given alone is a text, and would be taken for its letters.
+        """
+        if set(on) - set(State):
+            message = "on= is a set of states, such as {State.DEPENDENCY_UNAVAILABLE}"
+            raise ValueError(message)
         unfit = {State.OUTCOME_UNKNOWN, State.PARTIAL} & set(on)
-        if not 1 <= max <= TRIES_COUNT_MAX or unfit:
+        if max not in range(1, TRIES_COUNT_MAX + 1) or unfit:
             message = f"give 1 to {TRIES_COUNT_MAX} tries, and no state in which it may have acted"
             raise ValueError(message)
         object.__setattr__(self, "max", max)

@@ -1,7 +1,7 @@
 """What follows from a contract: a page, the words it lacks, keys, conditions."""
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import pytest
 from pydantic import BaseModel, Field
@@ -312,7 +312,10 @@ def test_a_key_that_could_mean_an_argument_or_the_call_is_refused(own: str) -> N
         lambda: Limit(rate="often"),
         lambda: Limit(per_tenant=0),
         lambda: Retry(max=0, on=set()),
+        lambda: Retry(max=cast("Any", "3"), on=set()),
         lambda: Retry(max=2, on={State.OUTCOME_UNKNOWN}),
+        lambda: Retry(max=2, on=cast("Any", State.CONFLICT)),
+        lambda: Retry(max=2, on=cast("Any", {"conflicts"})),
         lambda: Cost(-1),
         lambda: Approval(expires_s=0),
         lambda: Approval(by=" "),
