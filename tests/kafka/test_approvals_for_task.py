@@ -14,6 +14,7 @@ from tests.promises.approvals_not_for_task import (  # noqa: F401 - tests of thi
     test_a_denial_ends_it_whichever_step_is_asked_for_first_when_the_run_comes_again,
     test_an_approval_for_the_task_is_worth_nothing_once_it_has_expired,
     test_an_approval_for_the_task_is_worth_nothing_under_other_rules,
+    test_what_has_expired_before_the_call_that_was_shown_begins_is_not_done,
 )
 from tests.promises.step_tools import Acts, acts  # noqa: F401 - a fixture
 

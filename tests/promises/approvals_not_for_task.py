@@ -162,6 +162,19 @@ async def test_what_has_expired_before_a_further_call_begins_is_put_to_a_person(
         assert len(acts.done) == 2
 
 
+async def test_what_has_expired_before_the_call_that_was_shown_begins_is_not_done(
+    team_of: TeamOf, acts: Acts
+) -> None:
+    async with team_of(clerk, tools=TOOLS, partitions=1) as team:
+        task = await allowed(team).submit(jobs, "pay bob")
+        await waits(task)
+        team.members[0].kill_point.countdown = TimePasses("pay", 1, team.clock, EXPIRES_S + 1)
+        await team.approve(task, by=BY)
+
+        assert await task.result(str) == "approval_expired"
+        assert acts.done == []
+
+
 class TimePasses(Countdown):
     """Lets time pass when an intent is about to be written, and lets the process go on."""
 

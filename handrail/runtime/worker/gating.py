@@ -40,7 +40,7 @@ from handrail.runtime.worker.flights import ApprovalEnded
 from handrail.runtime.worker.ground import Act, never_again
 from handrail.runtime.worker.refusals import trace_of
 from handrail.runtime.worker.requests import request_id
-from handrail.runtime.worker.run_licences import FACT, Further
+from handrail.runtime.worker.run_licences import FACT, Further, unless_ended
 from handrail.runtime.worker.wait import Wait
 from handrail.runtime.worker.waiting import RunSteps
 
@@ -138,7 +138,7 @@ class Gate:
             licence, lost = self._licence(ask_path, original, call.now_ms)
             if lost is not None:
                 return await steps.carry_out(refusing(made, expired(tool.name, lost)))
-            made = replace(made, licence={**made.licence, **licence})
+            made = self._in_time(replace(made, licence={**made.licence, **licence}), ask_path)
         made = replace(made, licence={**made.licence, **costs})
         if not steps.budget.account.fits(cost):
             return await steps.carry_out(refusing(made, used_up(tool.name)))
@@ -150,7 +150,7 @@ class Gate:
             rails.limits.running(tool.name, call.tenant, limit, call.now_ms),
         ):
             return await steps.carry_out(made)
-        # What it was to go on by has ended before it began: it is put to a person.
+        # What it was to go on by has ended before it began: it is put to a person, or refused.
         return await self._judged(tool, arguments, path, act, cost)
 
     def _tell(self, tool: Tool[Any, Any], verdict: Stopped) -> None:
@@ -215,6 +215,16 @@ class Gate:
             return not self.is_settled(path) and further.has_ended(self._log, self.steps.now_ms())
 
         return further.of(act, told, ended)
+
+    def _in_time(self, act: Act[R], ask_path: str) -> Act[R]:
+        """Give the act that begins only before its approval expires, whatever it waits for."""
+        asked = self.record(ask_path)
+        assert asked is not None, "it was waited for"
+        assert asked.intent is not None, "a request was made"
+        until_ms, path = int(str(asked.intent.facts["until_ms"])), act.asked.path
+        return unless_ended(
+            act, lambda: not self.is_settled(path) and self.steps.now_ms() >= until_ms
+        )
 
     def _again(self, act: Act[R], path: str) -> Act[R]:
         """Give an act that was begun before with the approval for the task that it went on by."""

@@ -102,6 +102,17 @@ class Further:
         )
 
 
+def unless_ended(act: Act[R], ended: Callable[[], bool]) -> Act[R]:
+    """Give an act of which no intent is written once its approval has `ended`: ApprovalEnded."""
+
+    def with_intent(attempt: int) -> Sequence[Outgoing]:
+        if ended():
+            raise ApprovalEnded
+        return act.with_intent(attempt)
+
+    return replace(act, with_intent=with_intent)
+
+
 class RunLicences:
     """The approvals for the task of one run."""
 
