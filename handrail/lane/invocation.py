@@ -84,6 +84,7 @@ class Invocation:
     is_early: bool = False  #: it was sent back, and what stands before it may not be read again yet
     redriven: Settled | None = None  #: the dead letter that it was made from again
     memory_read: str | None = None  #: how far in memory its failed tries had seen, as `ce_memread`
+    spared_by: int = 0  #: of how many cancels it was found to belong to none
     memory_refused: Sequence[RefusedUse] = ()  #: what its newest run was refused; told at its end
 
     @property

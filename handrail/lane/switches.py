@@ -23,6 +23,7 @@ CANCEL: Final = "cancel"  #: last part of the key of a cancel
 CANCEL_TYPE: Final = b"handrail_cancel.v1"
 SOURCE: Final = b"handrail/client"
 KEPT_AFTER_DEADLINE_MS = 3_600_000
+CLOCKS_DIFFER_MS: Final = 60_000  #: of any two machines of a team
 CANCELS_COUNT_MAX = 100_000  #: about 50 MB; beyond it those whose time is over first are forgotten
 REASON_CHARS_MAX = 500
 
@@ -53,16 +54,18 @@ class Cancel:
         """When nobody has to know of it any more."""
         return self.until_ms + KEPT_AFTER_DEADLINE_MS
 
-    def covers(self, deadline_ms: int | None, *, asked: bool = False) -> bool:
+    def covers(self, deadline_ms: int | None, *, asked_ms: int | None = None) -> bool:
         """Say whether a record of its task, with this deadline, belongs to what was canceled.
 
-        What was `asked` of an agent may have to be answered sooner than its task has to end.
+        What was asked of an agent, at `asked_ms`, may have to be answered sooner than its task has
+        to end. What is asked later than the cancel is asked by a later opening of the task.
         """
-        if deadline_ms is None:
+        if deadline_ms is None or deadline_ms == self.until_ms:
             return True
-        if self.exact and not asked:
-            return deadline_ms == self.until_ms
-        return deadline_ms <= self.until_ms
+        if asked_ms is not None:
+            is_earlier = asked_ms <= self.asked_ms + CLOCKS_DIFFER_MS
+            return is_earlier and deadline_ms < self.until_ms
+        return not self.exact and deadline_ms < self.until_ms
 
     def outgoing(self, topic: str) -> Outgoing:
         """Give its record; the broker chooses the partition by the key."""
@@ -110,6 +113,7 @@ class Switches:
     def __init__(self, count_max: int = CANCELS_COUNT_MAX) -> None:
         """Know of none."""
         self.listeners: set[Callable[[], None]] = set()  #: called after each change
+        self.cancels_taken = 0  #: how many cancels have come so far
         self.holds = Holds()  #: which agents and tenants are paused or drained
         self._count_max = count_max
         self._cancels: dict[bytes, Cancel] = {}
@@ -137,15 +141,15 @@ class Switches:
 
     def cancel_for(self, envelope: Envelope) -> Cancel | None:
         """Give the cancel that covers what came in this envelope, if there is one."""
-        asked = envelope.reply_to is not None
-        return self.cancel_of(envelope.task_id, envelope.deadline_ms, asked=asked)
+        asked_ms = None if envelope.reply_to is None else envelope.time_ms
+        return self.cancel_of(envelope.task_id, envelope.deadline_ms, asked_ms=asked_ms)
 
     def cancel_of(
-        self, task_id: str, deadline_ms: int | None, *, asked: bool = False
+        self, task_id: str, deadline_ms: int | None, *, asked_ms: int | None = None
     ) -> Cancel | None:
         """Give the cancel that covers a record of this task with this deadline, if there is one."""
         for cancel in self._of_task.get(task_id, {}).values():
-            if cancel.covers(deadline_ms, asked=asked):
+            if cancel.covers(deadline_ms, asked_ms=asked_ms):
                 return cancel
         return None
 
@@ -160,6 +164,7 @@ class Switches:
 
     def _keep(self, cancel: Cancel) -> None:
         key = cancel.key
+        self.cancels_taken += 1
         if key not in self._cancels:
             heapq.heappush(self._times, (cancel.kept_until_ms, key))
         self._cancels[key] = cancel

@@ -11,14 +11,12 @@ import uuid
 
 from handrail.bus.port import Bus
 from handrail.errors import TaskEnded
-from handrail.lane.switches import CONTROL, REASON_CHARS_MAX, Cancel
+from handrail.lane.switches import CLOCKS_DIFFER_MS, CONTROL, REASON_CHARS_MAX, Cancel
 from handrail.ledger.event import CancelAsked
 from handrail.ledger.event_record import LEDGER, encode
 from handrail.ledger.explanation import why
 from handrail.ledger.task_state import TaskFacts, TaskState
 from handrail.runtime.one_commit import commit_together
-
-CLOCKS_DIFFER_MS = 60_000  #: of a submitter and of the process that takes its submission in
 
 
 def who() -> str:

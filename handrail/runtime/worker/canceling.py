@@ -111,7 +111,12 @@ class Canceling:
                 continue
             steps.stop(TaskStopped(task=envelope.task_id, by=cancel.by))
             self._interrupting.between_acts(invocation)
-        over = [one for one in self._lane.rests if switches.cancel_of(one.task_id, None)]
+        # Which opening of its task it belongs to is known once it runs: so once for each cancel.
+        over = [
+            one
+            for one in self._lane.rests
+            if one.spared_by < switches.cancels_taken and switches.cancel_of(one.task_id, None)
+        ]
         for one in over:
             self._lane.wake(one)
         return bool(over)

@@ -87,7 +87,7 @@ class Execution:
         that has another cause is the handler's own failure.
         """
         given = await self._input(invocation)
-        if (canceled := self._canceled(given.envelope)) is not None:
+        if (canceled := self._canceled(invocation, given.envelope)) is not None:
             return canceled
         if not isinstance(given, Given):
             return given
@@ -120,7 +120,7 @@ class Execution:
             failure.__cause__ = cancelled
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever user code raises
             failure = raised
-        if (canceled := self._canceled(given.envelope)) is not None:
+        if (canceled := self._canceled(invocation, given.envelope)) is not None:
             return canceled
         # Whatever it has made of its cancellation: at its deadline its act was cut off.
         late = await self._left_in_doubt(invocation) if why_cancelled.past_deadline() else ()
@@ -228,13 +228,16 @@ class Execution:
         origin = Origin(invocation.id, ended.envelope, now_ms, invocation.run)
         return replace(ended, commands=sender.records(memory.collected, origin))
 
-    def _canceled(self, envelope: Envelope) -> Canceled | None:
-        cancel = self._worker.switches.cancel_for(envelope)
-        return None if cancel is None else Canceled(envelope, cancel)
+    def _canceled(self, invocation: Invocation, envelope: Envelope) -> Canceled | None:
+        switches = self._worker.switches
+        if (cancel := switches.cancel_for(envelope)) is not None:
+            return Canceled(envelope, cancel)
+        invocation.spared_by = switches.cancels_taken
+        return None
 
     async def _cut_off(self, invocation: Invocation, given: Given) -> Canceled | Doubtful | Buried:
         """Say what becomes of an invocation whose handler was stopped at the deadline."""
-        if (canceled := self._canceled(given.envelope)) is not None:
+        if (canceled := self._canceled(invocation, given.envelope)) is not None:
             return canceled
         # What was cut off in the middle of an act that must not happen twice is in doubt.
         doubts = await self._left_in_doubt(invocation)
@@ -300,7 +303,7 @@ class Execution:
         given = await self._input(invocation)
         if not isinstance(given, Doubtful):
             return None
-        return self._canceled(given.envelope) or given
+        return self._canceled(invocation, given.envelope) or given
 
     def _doubts(self, invocation: Invocation) -> Sequence[Doubt]:
         return self._lane.steps.doubts(invocation.id, self._worker.clock.now_ms())

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from handrail.lane.switches import KEPT_AFTER_DEADLINE_MS, Cancel, Switches
+from handrail.lane.switches import CLOCKS_DIFFER_MS, KEPT_AFTER_DEADLINE_MS, Cancel, Switches
 from handrail.wire.record import Outgoing, Record
 
 DEADLINE_MS = 1_800_000_000_000
@@ -51,6 +51,23 @@ def test_a_cancel_covers_one_opening_of_its_task(
 
     assert (switches.cancel_of("t1", deadline_ms) is not None) is covered
     assert switches.cancel_of("t2", deadline_ms) is None
+
+
+@pytest.mark.parametrize(
+    ("asked_ms", "deadline_ms", "covered"),
+    [
+        (CANCEL.asked_ms - 1, DEADLINE_MS - 1, True),
+        (CANCEL.asked_ms - 1, DEADLINE_MS + 1, False),
+        (CANCEL.asked_ms + CLOCKS_DIFFER_MS + 1, DEADLINE_MS - 1, False),
+        (CANCEL.asked_ms + CLOCKS_DIFFER_MS + 1, DEADLINE_MS, True),
+    ],
+)
+def test_a_cancel_covers_what_was_asked_before_it_with_a_time_of_its_own(
+    asked_ms: int, deadline_ms: int, covered: bool
+) -> None:
+    switches = knowing(CANCEL)
+
+    assert (switches.cancel_of("t1", deadline_ms, asked_ms=asked_ms) is not None) is covered
 
 
 def test_two_openings_of_a_task_are_canceled_each_by_itself() -> None:
