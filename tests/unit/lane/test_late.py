@@ -46,6 +46,18 @@ def test_what_has_ended_counts_whoever_is_the_owner_now() -> None:
     assert [entry.kind for entry in settled.entries] == [Kind.OUTCOME]
 
 
+@pytest.mark.parametrize("state", [LateState.ENDED, LateState.CUT_OFF, LateState.NOT_BEGUN])
+def test_what_became_of_another_attempt_says_nothing_of_the_open_one(state: LateState) -> None:
+    facts = {"ok": True, "attempt": 2} if state is LateState.ENDED else {}
+    late = LateOutcome("order", "1", 2, state, facts, b'"done"', begun_in=2)
+    book = book_with_an_open_step(2)
+
+    assert settle(book, late, 3, 0) is None
+    record = book.known("order", "1")
+    assert record is not None
+    assert record.outcome is None
+
+
 @pytest.mark.parametrize(("released_in", "is_waited_for"), [(2, True), (3, True), (1, False)])
 def test_an_act_of_a_lane_let_go_is_waited_for_unless_its_step_was_begun_after_that(
     released_in: int, is_waited_for: bool
