@@ -1,9 +1,9 @@
 """Takes secrets out of words before anybody keeps them, and says which an HTTP header can carry.
 
-Pure. Found are a secret itself, and as JSON, Python, a URL, HTML and base64 write it, at any depth
-of one in another but for base64 (`secret_forms`); and what looks like a token behind `Bearer` or
-`Basic`. Not found is what a program makes of a secret in any other way, and one of fewer than four
-characters.
+Pure. Found are a secret itself, and as JSON, Python, a URL, HTML, base64 and hex write it, at any
+depth of one in another, of base64 as far as base64 or hex of it (`secret_forms`); and what looks
+like a token behind `Bearer` or `Basic`. Not found is what a program makes of a secret in any other
+way, and one of fewer than four characters.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Says how a secret may be written: in JSON, Python, a URL, HTML and base64, each also in another.
+"""Says how a secret may be written: in JSON, Python, a URL, HTML, base64 and hex, also in another.
 
 Pure. A pattern finds what these writers make of a secret at any depth, such as JSON that is a text
 of JSON that is a text of JSON, in time that grows with the text alone. Where a text is cut off no
@@ -18,6 +18,8 @@ CHARS_MIN: Final = 4  #: a shorter one is a word like others, and is not looked 
 LEVELS: Final = 3  #: of JSON within JSON, where a text is cut off
 #: A pattern of a longer one takes too long to make; its forms are looked for one by one.
 PATTERN_CHARS_MAX: Final = 8 * 1024
+#: Shorter base64 of base64, and hex, is a part of others by chance.
+AGAIN_CHARS_MIN: Final = 8
 #: Shorter base64 of a word is a part of others by chance.
 WORD_BASE64_CHARS_MIN: Final = 5
 
@@ -168,17 +170,29 @@ def _as_it_stands(value: str) -> set[str]:
 
 
 def in_base64(value: str) -> set[str]:
-    """Give what base64 makes of a secret within a longer text, and of it within JSON."""
-    found: set[str] = set()
-    for text in {value, _plainly(value), _in_ascii(value)}:
-        body = text.encode("utf-8", "surrogateescape")
-        for ahead in range(3):  # bytes before it in its group of three
-            whole = base64.b64encode(bytes(ahead) + body).rstrip(b"=").decode()
-            # What its neighbours have a part in is left out.
-            own = whole[(0, 2, 3)[ahead] : len(whole) - bool((ahead + len(body)) % 3)]
-            if len(own) >= CHARS_MIN:
-                found |= {own, own.replace("+", "-").replace("/", "_")}
-    return found
+    """Give what base64 and hex make of a secret, of it within JSON, and of what base64 made of it.
+
+    Each as it stands within what is made of a longer text.
+    """
+    bodies = [
+        one.encode("utf-8", "surrogateescape") for one in {value, _plainly(value), _in_ascii(value)}
+    ]
+    found = {one for body in bodies for one in _base64_of(body) if len(one) >= CHARS_MIN}
+    if len(value) > PATTERN_CHARS_MAX:
+        return found
+    bodies += (within := [one.encode() for one in found])
+    again = {one for body in within for one in _base64_of(body)}
+    again |= {one for body in bodies for one in (body.hex(), body.hex().upper())}
+    return found | {one for one in again if len(one) >= AGAIN_CHARS_MIN}
+
+
+def _base64_of(body: bytes) -> Iterator[str]:
+    for ahead in range(3):  # bytes before it in its group of three
+        whole = base64.b64encode(bytes(ahead) + body).rstrip(b"=").decode()
+        # What its neighbours have a part in is left out.
+        own = whole[(0, 2, 3)[ahead] : len(whole) - bool((ahead + len(body)) % 3)]
+        yield own
+        yield own.replace("+", "-").replace("/", "_")
 
 
 def _in_json(value: str, levels: int) -> set[str]:

@@ -184,6 +184,22 @@ def test_a_secret_is_found_as_one_writer_writes_what_another_has_written(written
     assert "4711" not in told
 
 
+def in_base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize("ahead", ["", "u:", "me:"])
+@pytest.mark.parametrize("secret", [KEY, KEY_WITH_SIGNS])
+def test_a_secret_is_found_in_base64_of_base64_and_in_hex(secret: str, ahead: str) -> None:
+    basic = f"Basic {in_base64(f'{ahead}{secret}:')}"
+    by_url = base64.urlsafe_b64encode(f"{ahead}{secret}".encode()).decode()
+    as_hex = f"{ahead}{json.dumps(secret)}".encode().hex()
+
+    for made in (in_base64(f"{ahead}{basic}"), in_base64(by_url), basic.encode().hex(), as_hex):
+        for written in (made, made.upper() if made in (as_hex, basic.encode().hex()) else made):
+            assert "[secret psp]" in cleared(f"it says {written} and ends", {"psp": secret})
+
+
 @pytest.mark.parametrize(
     "hostile", ["\\", '\\"', '"\\', "%25", "%5C", "&amp;", "%26amp%3B", "\\u0026", "p\\", 'p\\"']
 )
