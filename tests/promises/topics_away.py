@@ -16,6 +16,9 @@ from handrail.wire.envelope import Envelope, FanOutHeader
 from handrail.wire.marker import MARKER_TYPE
 from handrail.wire.record import Outgoing, TopicPartition
 from tests.promises.questions import Price, prices
+from tests.promises.questions_again import PATIENCE, impatient, repeats, slow
+from tests.promises.step_tools import TOOLS, real
+from tests.promises.step_tools import jobs as requested
 from tests.waiting import until
 
 TeamOf = Callable[..., Team]
@@ -88,6 +91,40 @@ async def test_a_part_whose_gather_is_no_more_is_a_dead_letter_and_keeps_its_lan
 @agent(reads=requests, writes=results)
 async def asker(text: str, ctx: Context) -> int:
     return (await ctx.ask(prices, text)).cents
+
+
+async def test_a_question_asked_anew_before_its_topic_of_answers_was_deleted_is_answered_after(
+    team_of: TeamOf,
+) -> None:
+    # What it held stays lost, which is told when the team ends.
+    with pytest.raises(AssertionError, match=r"is not on impatient\.answers"):
+        await asks_anew_across_a_deletion(team_of)
+
+
+async def asks_anew_across_a_deletion(team_of: TeamOf) -> None:
+    async with team_of(impatient, slow, tools=TOOLS, partitions=1) as team:
+        for text in ("a", "b", "c"):
+            earlier = await real(team).submit(requested, text)
+            await earlier.until("input_required")
+            await team.answer(earlier, 5)
+            await earlier.until("completed")
+        task = await team.submit(requested, "x")
+        await task.until("input_required")
+        PATIENCE[-1].reschedule(0)
+        await task.until("failed")
+        await team.redrive(task)
+        await until(lambda: repeats(team), what="the question lies there once more")
+        answers = team.full("impatient.answers")
+        await delete(team, answers)
+        await team.bus.admin.create([TopicSpec(answers, 1)])
+
+        await team.answer(task, 5)
+
+        async def is_done() -> bool:
+            await team.advance(seconds=1)  # answers are looked at once a second
+            return await task.state() == "completed"
+
+        await until(is_done, within_s=30)
 
 
 @agent(reads=prices)

@@ -135,8 +135,9 @@ class AskedAnew:
             return None
         address, bus = ReplyAddress.of(reply_to), ground.worker.bus
         where = TopicPartition(ground.worker.team.full(address.topic), address.partition)
-        begin = max(answered_from, await bus.begin_offset(where))
-        end = await bus.end_offset(where)
+        begin, end = await bus.begin_offset(where), await bus.end_offset(where)
+        if answered_from <= end:  # else it was deleted by hand and made anew: all is looked at
+            begin = max(answered_from, begin)
         found: Record | None = None
         if begin < end:
             wanted = question.invocation.id.encode()

@@ -64,7 +64,7 @@ class Replies:
         envelope = decode_envelope(record)
         question, invocation = envelope.answers or "", (record.key or b"").decode(errors="replace")
         intent = self._open_question(invocation, question)
-        if intent is None or record.offset < int(str(intent.facts.get(COUNTS_FROM, 0))):
+        if intent is None or await self._is_earlier(record, intent):
             # What has ended its step may not have committed, and then the next owner waits for it.
             await self._ground.committer.flush()
             if not self._ground.lane.steps.was_answered_by(invocation, envelope.id):
@@ -189,6 +189,15 @@ class Replies:
             if asks_person and (intent.path, str(intent.facts["attempt"])) == (path, attempt):
                 return intent
         return None
+
+    async def _is_earlier(self, record: Record, intent: Entry) -> bool:
+        """Say whether it answers an earlier asking of this question."""
+        counts_from = int(str(intent.facts.get(COUNTS_FROM, 0)))
+        if record.offset >= counts_from:
+            return False
+        # Where the topic was deleted by hand and made anew, its offsets have begun anew as well.
+        ground = self._ground
+        return await ground.worker.bus.end_offset(ground.place.answers) >= counts_from
 
     def _why_not(self, invocation: str, question: str) -> str:
         if self._open_question(invocation, question) is not None:
