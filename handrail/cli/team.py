@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from handrail.cli.output import note
+from handrail.cli.output import inert, note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from handrail.bus.settings import Settings
     from handrail.contract.agent import Agent
@@ -104,10 +104,18 @@ def lacks_secrets(settings: "Settings", tools: "Iterable[Tool[..., Any]]") -> "l
     return missing_secrets(tools, read_servers(settings.mcp), store)
 
 
-def warn_of_idle(settings: "Settings", scale: dict[str, int]) -> None:
-    """Say which agents get more processes than there are partitions to share."""
+def warn_of_scale(
+    settings: "Settings", scale: "Mapping[str, int]", agents: "Sequence[str]"
+) -> None:
+    """Say which agents get more processes than partitions to share, and which are not there."""
     for agent, processes in scale.items():
-        if processes > settings.partitions:
+        if agent not in agents:
+            note(
+                f"Warning: scale.{inert(agent)} is without effect, since this team has no agent"
+                f" called {inert(agent)}; its agents are {', '.join(agents)}."
+                " Where it is set: handrail config show"
+            )
+        elif processes > settings.partitions:
             idle = processes - settings.partitions
             note(
                 f"{agent}: {processes} processes share {settings.partitions} partitions,"

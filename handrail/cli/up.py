@@ -37,7 +37,7 @@ def up(place: Place, scale: tuple[str, ...], *, together: bool, keep_broker: boo
     """
     from handrail.cli.broker import ShownProgress
     from handrail.cli.live_team import LiveTeam
-    from handrail.cli.team import checked_team, lacks_secrets, layout_of, say_notes, warn_of_idle
+    from handrail.cli.team import checked_team, lacks_secrets, layout_of, say_notes, warn_of_scale
     from handrail.runtime.log_lines import set_up_logging
     from handrail.runtime.team_up import UpPlan, child_specs
     from handrail.runtime.topics import needed
@@ -50,7 +50,7 @@ def up(place: Place, scale: tuple[str, ...], *, together: bool, keep_broker: boo
     settings = place.settings()
     team = checked_team(settings)
     processes = {**settings.scale, **scale_of(scale, list(team.loaded.agents))}
-    warn_of_idle(settings, processes)
+    warn_of_scale(settings, processes, list(team.loaded.agents))
     say_notes(team.description)
     for lack in lacks_secrets(settings, team.loaded.tools.values()):
         note(f"Warning: {inert(lack)}; calls that need it are refused. See `handrail doctor`.")

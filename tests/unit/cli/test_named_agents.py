@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 import pytest
 
+from handrail.bus.settings import Settings
 from handrail.bus.settings_file import load_settings
 from handrail.cli.main import main
-from handrail.cli.team import team_and_agents
+from handrail.cli.team import team_and_agents, warn_of_scale
 from handrail.errors import AgentUnknown, TeamFileMissing
 from handrail.runtime.team_imports import close_projects
 
@@ -61,3 +62,14 @@ def test_what_is_not_there_is_told_by_its_name(desk: Path) -> None:
         named(desk, "agents/nobody.py")
     with pytest.raises(AgentUnknown):
         named(desk, "writer", "wrter")
+
+
+def test_a_number_of_processes_for_an_agent_that_is_not_there_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    warn_of_scale(Settings(), {"reader": 2, "wrter": 3}, ["reader", "writer"])
+
+    assert capsys.readouterr().err == (
+        "Warning: scale.wrter is without effect, since this team has no agent called wrter;"
+        " its agents are reader, writer. Where it is set: handrail config show\n"
+    )
