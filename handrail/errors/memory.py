@@ -174,7 +174,7 @@ class NothingRemembered(HandrailError):
     """Memory holds nothing under {what}.
 
     Why: {detail}
-    Do: handrail memory search SPACE WORDS    finds records by their words
+    Do: handrail memory list    the spaces, and how many records each of them holds
     handrail memory policy    which spaces there are, and what each of them keeps
     """
 

@@ -67,7 +67,7 @@ class TypeUnknown(WireError):
     """Topic {topic} does not carry messages of type {type}.
 
     Why: it carries {known}.
-    Do: handrail topics inspect TOPIC    what it carries; deploy the reader of a new version first
+    Do: handrail topics inspect {topic}    what it carries; deploy the reader of a new version first
     """
 
     code: ClassVar[str] = "HR-WIRE-006"

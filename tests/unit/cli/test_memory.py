@@ -23,6 +23,7 @@ from handrail.cli.remembered_rows import (
     MemoryRow,
     MemorySpaceRow,
 )
+from handrail.errors import NothingRemembered
 from handrail.runtime.team_imports import close_projects
 from handrail.wire.memory import StoredRecord, full_key
 
@@ -303,3 +304,9 @@ def test_a_version_is_shown_with_the_reason_that_was_given_for_it(
     reason = memory_row(stored, nothing_sealed, present=True).reason
 
     assert reason == said
+
+
+def test_what_is_advised_where_nothing_is_remembered_can_be_pasted_as_it_stands() -> None:
+    commands = [line.partition("  ")[0] for line in NothingRemembered(what="a/b", detail="x").do]
+
+    assert commands == ["handrail memory list", "handrail memory policy"]

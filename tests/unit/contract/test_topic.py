@@ -138,6 +138,7 @@ def test_a_type_or_version_that_is_not_carried_is_refused(type_name: str) -> Non
 
     assert raised.value.reason == "schema"
     assert "it carries finding.v1" in raised.value.why
+    assert raised.value.do[0].startswith("handrail topics inspect findings ")
 
 
 @pytest.mark.parametrize(
