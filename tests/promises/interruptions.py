@@ -7,9 +7,9 @@ import pytest
 
 from handrail import Context, Topic, agent, results
 from handrail.bus.port import GroupConsumer, Membership
-from handrail.errors import BrokerUnreachable, MembershipRefused
+from handrail.errors import BrokerUnreachable, MembershipRefused, ProducerFenced
 from handrail.lane.bounds import BUFFERED_COUNT_MAX
-from handrail.lane.journal import LANE, Kind, decode_entry
+from handrail.lane.journal import LANE, Kind, decode_entry, tombstone
 from handrail.runtime.worker.agent_worker import POLL_RECORDS_MAX
 from handrail.runtime.worker.lane_runner import LaneRunner
 from handrail.runtime.worker.lane_state import LaneState
@@ -41,6 +41,26 @@ class LosesOneProof:
         if not self._lost:
             self._lost = True
             raise MembershipRefused(group=membership.group, where="here", reason="no answer")
+        await self._consumer.prove_membership(membership, *args, **kwargs)
+
+
+class AsksWhoIsFenced:
+    """A consumer that looks, as it proves its membership, whether the lane's writer is fenced."""
+
+    def __init__(self, runner: LaneRunner) -> None:
+        assert runner._committer is not None
+        self.is_fenced = False
+        self._consumer, self._place = runner._consumer, runner.place
+        self._writer = runner._committer.producer
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._consumer, name)
+
+    async def prove_membership(self, membership: Membership, *args, **kwargs) -> None:
+        try:
+            await self._writer.commit([tombstone(b"nothing", self._place.journal)])
+        except ProducerFenced:
+            self.is_fenced = True
         await self._consumer.prove_membership(membership, *args, **kwargs)
 
 
@@ -104,6 +124,7 @@ async def test_an_opener_of_an_earlier_membership_gives_up_and_whoever_has_the_l
 
     async with team_of(worker, partitions=1) as team:
         runner = lane_of(team)
+        asked = AsksWhoIsFenced(runner)
         now = team.members[0].process._workers[0].membership
         assert now is not None
         assert runner.lane is not None
@@ -112,7 +133,7 @@ async def test_an_opener_of_an_earlier_membership_gives_up_and_whoever_has_the_l
         with pytest.raises(MembershipRefused):
             await open_lane(
                 team.bus,
-                runner._consumer,
+                asked,
                 stale,
                 runner.place,
                 runner.lane.settings,
@@ -120,7 +141,9 @@ async def test_an_opener_of_an_earlier_membership_gives_up_and_whoever_has_the_l
                 nothing,
             )
 
-        # Its init has fenced the one who has the lane, and it may not have it for that.
+        # Its init has fenced the one who has the lane, and it may not have it for that. It comes
+        # first: a proof that is older than the init would say nothing about the time after it.
+        assert asked.is_fenced
         assert await (await team.submit(jobs, "after")).result(str) == "after"
 
 
