@@ -52,7 +52,7 @@ def given_text(
         if stream.isatty() and text != "-" and file != "-":
             reason = "no text was given, no file was named and standard input is a terminal."
             raise NothingGiven(verb=verb, reason=reason, cure=cure)
-        found = stream.buffer.read(BYTES_MAX).decode("utf-8-sig", "replace")
+        found = _decoded(stream.buffer.read(BYTES_MAX), "standard input")
         source = "standard input is empty."
     if not found.strip():
         # A pipe that broke before us: a task about nothing is never what was meant.
@@ -62,9 +62,17 @@ def given_text(
 
 def _text_of(file: Path) -> str:
     try:
-        return file.read_bytes()[:BYTES_MAX].decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return _decoded(file.read_bytes()[:BYTES_MAX], str(file))
+    except OSError as error:
         message = f"{file} cannot be read as text: {error}"
+        raise click.UsageError(message, click.get_current_context(silent=True)) from error
+
+
+def _decoded(data: bytes, source: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"{source} cannot be read as text: {error}"
         raise click.UsageError(message, click.get_current_context(silent=True)) from error
 
 

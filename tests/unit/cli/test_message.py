@@ -131,6 +131,13 @@ def test_text_comes_from_the_command_line_a_file_or_standard_input(tmp_path: Pat
         given_text(None, str(tmp_path / "absent"), "submit")
 
 
+def test_a_pipe_that_is_no_utf_8_is_refused_as_a_file_is_and_no_letter_of_it_replaced() -> None:
+    incoming = io.TextIOWrapper(io.BytesIO("Grüße".encode("latin-1")))
+
+    with pytest.raises(click.UsageError, match="standard input cannot be read as text"):
+        given_text(None, None, "submit", incoming)
+
+
 def test_nothing_at_all_is_named_instead_of_waiting_for_a_person() -> None:
     class Terminal(io.TextIOWrapper):
         def isatty(self) -> bool:
