@@ -22,6 +22,7 @@ from handrail.cli.memory_place import (
 from handrail.cli.memory_remove import remove
 from handrail.cli.memory_rows import VERSIONS, memory_row, shown_value
 from handrail.cli.memory_told import manifest, refused
+from handrail.cli.message import given_value
 from handrail.cli.numbers import COUNT
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.place import Place, place_options
@@ -138,7 +139,7 @@ def put(
     Without --if-version it replaces whatever is there when the command has looked. Ends with 5
     when somebody has written it meanwhile and with 4 when the space does not allow it.
     """
-    text = click.get_text_stream("stdin").read() if value == "-" else value
+    text = given_value(value)
     said = (text, by or getpass.getuser(), reason)
     version = asyncio.run(_put(place.settings(), space, key, said, if_version, Whose(**whose)))
     note(f"Written: {space}/{inert(key)} is at version {version}.")

@@ -60,6 +60,14 @@ def given_text(
     return found
 
 
+def given_value(value: str, incoming: TextIO | None = None) -> str:
+    """Give a value of the command line, or where it is `-` what standard input holds."""
+    if value != "-":
+        return value
+    stream: TextIO = sys.stdin if incoming is None else incoming
+    return _decoded(stream.buffer.read(), "standard input")
+
+
 def _text_of(file: Path) -> str:
     try:
         return _decoded(file.read_bytes()[:BYTES_MAX], str(file))

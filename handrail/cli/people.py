@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from handrail.cli.message import given_value
 from handrail.cli.output import Column, Shape, inert, note, output_option, show_rows
 from handrail.cli.person_rows import RequestRow
 from handrail.cli.place import Place, place_options
@@ -59,7 +60,7 @@ def answer(place: Place, task: str, value: str, step: str | None, by: str | None
     standard input. What is no answer is refused in words, and nothing is sent. The first answer
     that the agent records counts; what it took is what is shown.
     """
-    text = click.get_text_stream("stdin").read() if value == "-" else value
+    text = given_value(value)
     taken = asyncio.run(_answer(place.settings(), task, step, text, by or getpass.getuser()))
     if taken is None:
         note("It is on its way; the agent will take it once it runs.")

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from handrail import Effect, Topic, agent, results, tool
-from handrail.cli.message import given_text, intake_of, message_of
+from handrail.cli.message import given_text, given_value, intake_of, message_of
 from handrail.contract.team import TeamDescription
 from handrail.errors import IntakeUnclear, MessageMisfit, NothingGiven, TooLarge
 from handrail.runtime.undo import undoers
@@ -136,6 +136,13 @@ def test_a_pipe_that_is_no_utf_8_is_refused_as_a_file_is_and_no_letter_of_it_rep
 
     with pytest.raises(click.UsageError, match="standard input cannot be read as text"):
         given_text(None, None, "submit", incoming)
+
+
+def test_a_value_is_read_from_a_pipe_by_a_dash_and_refused_where_it_is_no_utf_8() -> None:
+    assert given_value("yes") == "yes"
+    assert given_value("-", io.TextIOWrapper(io.BytesIO("Grüße".encode()))) == "Grüße"
+    with pytest.raises(click.UsageError, match="standard input cannot be read as text"):
+        given_value("-", io.TextIOWrapper(io.BytesIO("Grüße".encode("latin-1"))))
 
 
 def test_nothing_at_all_is_named_instead_of_waiting_for_a_person() -> None:
