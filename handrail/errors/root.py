@@ -110,6 +110,12 @@ def message_parts(cls: type[HandrailError]) -> dict[str, str]:
     }
 
 
+def said_by(error: BaseException) -> str:
+    """Give the words of an error; of a missing key, which says its key alone, its kind with it."""
+    words = str(error).strip()
+    return f"{type(error).__name__}: {words}" if isinstance(error, KeyError) and words else words
+
+
 def every_error(root: type[HandrailError] = HandrailError) -> list[type[HandrailError]]:
     """List every error class that is imported, the root first."""
     found = [root]

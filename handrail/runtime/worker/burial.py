@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import orjson
 import structlog
 
+from handrail.errors.root import said_by
 from handrail.errors.wire import WireError
 from handrail.lane.charging import spent_at_most
 from handrail.lane.journal import encode_entry, tombstone
@@ -89,7 +90,7 @@ class Burial:
             agent=self._worker.agent.name,
             reason=str(buried.reason),
             task=buried.envelope.task_id,
-            why=str(buried.error),
+            why=said_by(buried.error),
             exc_info=buried.error if buried.reason in _TOLD_WHOLE else None,
         )
         record, claim, key_claim = await self._lasting(buried.record, now_ms), None, None

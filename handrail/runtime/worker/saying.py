@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from handrail.errors.lane import GatherMissed
-from handrail.errors.root import HandrailError
+from handrail.errors.root import HandrailError, said_by
 from handrail.errors.wire import WireError
 from handrail.lane.invocation import Invocation
 from handrail.lane.redrives import Settled
@@ -383,7 +383,7 @@ def _told_lost(invocation: Invocation | None) -> bool:
 
 def in_full(error: BaseException) -> str:
     """Give all that an error says, or where that is too long its first line: whole sentences."""
-    words = str(error).strip()
+    words = said_by(error)
     return (
         summary(words, SENTENCE_CHARS_MAX) if len(words) <= SENTENCE_CHARS_MAX else in_short(error)
     )
@@ -391,7 +391,7 @@ def in_full(error: BaseException) -> str:
 
 def in_short(error: BaseException) -> str:
     """Give the first line of what an error says, or its kind when it says nothing."""
-    words = error.what if isinstance(error, HandrailError) else str(error)
+    words = error.what if isinstance(error, HandrailError) else said_by(error)
     first = words.strip().partition("\n")[0].strip()
     return summary(first or type(error).__name__, SENTENCE_CHARS_MAX)
 
