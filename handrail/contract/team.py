@@ -290,6 +290,6 @@ def _ambiguous(agent: AnyAgent, gathers: tuple[AnyTopic, ...]) -> Problem:
 def _team_invalid(problems: list[Problem]) -> TeamInvalid:
     return TeamInvalid(
         summary="; ".join(p.detail for p in problems),
-        cure="\n".join(p.cure for p in problems),
+        cure="\n".join(dict.fromkeys(p.cure for p in problems)),
         problems=tuple(problems),
     )

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel
 
-from handrail import Effect, Parts, Topic, agent, results, tool
+from handrail import Access, Effect, Memory, MemoryClass, Parts, Topic, agent, results, tool
 from handrail.contract.team import AnyAgent, AnyTopic, TeamDescription, check_team
 from handrail.errors import TeamInvalid
 
@@ -154,6 +154,16 @@ def test_all_problems_are_told_at_once() -> None:
         check_team(agents, intake="letters")
 
     assert len(raised.value.facts["problems"]) == len(raised.value.do) == 3  # type: ignore[arg-type]
+
+
+def test_one_cure_for_two_problems_is_told_once() -> None:
+    access = Access(readers=("redaer",), writers=("writr",))
+    notes = Memory("notes", carries=str, keeps=MemoryClass.FACT, access=access)
+
+    with pytest.raises(TeamInvalid, match=r"names agent redaer.* names agent writr") as raised:
+        TeamDescription(DESK, spaces=[notes]).check()
+
+    assert raised.value.do == ("correct the name in memory/, or leave it out",)
 
 
 def test_two_tools_of_one_name_are_refused() -> None:
