@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from handrail.bus.in_process_group import Group
 from handrail.bus.in_process_log import Entry, Fate, PartitionLog, refusal
-from handrail.bus.port import NO_TOPIC, Committed, OffsetCommit, TopicSpec
+from handrail.bus.port import NO_TOPIC, NOT_ALLOWED, Committed, OffsetCommit, TopicSpec
 from handrail.errors import ProducerFenced, RecordRefused, TopicAway
 from handrail.wire.record import Outgoing, TopicPartition
 
@@ -48,6 +48,7 @@ class InProcessBroker:
         self._now_ms = now_ms
         self._session_ms = session_ms
         self._topics: dict[str, _Topic] = {}
+        self._forbidden: set[str] = set()
         self._identities: dict[str, _Identity] = {}
         self._groups: dict[str, Group] = {}
         self._waiters: dict[asyncio.Future[bool], Mapping[TopicPartition, int] | None] = {}
@@ -151,6 +152,10 @@ class InProcessBroker:
         """Delete a topic and all that is in it, as people do by hand."""
         del self._topics[name]
 
+    def forbid_writing(self, name: str) -> None:
+        """Let nobody write to a topic, as whoever owns a cluster may decide."""
+        self._forbidden.add(name)
+
     def add_partitions(self, name: str, count: int) -> None:
         """Give a topic as many partitions as that, as people do by hand; groups are told of it."""
         logs = self._topics[name].logs
@@ -164,6 +169,8 @@ class InProcessBroker:
         topic = self._topics.get(record.topic)
         if topic is None:
             raise TopicAway(topic=record.topic, reason=NO_TOPIC, index=index)
+        if record.topic in self._forbidden:
+            raise TopicAway(topic=record.topic, reason=NOT_ALLOWED, index=index)
         reason: str | None
         if record.partition is None or not 0 <= record.partition < len(topic.logs):
             reason = f"there is no partition {record.partition}"

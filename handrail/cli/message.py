@@ -5,6 +5,7 @@ takes it there, unless the text is a JSON object or array: that was meant as the
 refused where it does not fit. Anything else is written as JSON.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -97,10 +98,10 @@ def message_of(topic: "Topic[Any, Any]", text: str, extra: dict[str, str] | None
     for candidate in _candidates(topic, text, extra):
         try:
             return topic.decode(None, candidate)
-        except TooLarge:
-            raise
         except HandrailError as error:
             tried.append(error)
+    if (too_large := next((one for one in tried if isinstance(one, TooLarge)), None)) is not None:
+        raise too_large
     reason = tried[0].why or tried[0].what if tried else _wanted(topic, text)
     raise MessageMisfit(topic=topic.name, carries=", ".join(topic.models), reason=reason)
 
@@ -138,14 +139,14 @@ def _candidates(topic: "Topic[Any, Any]", text: str, extra: dict[str, str]) -> l
     found: list[bytes] = []
     as_json = _json(text)
     if isinstance(as_json, dict):
-        found.append(orjson.dumps({**as_json, **extra}))
+        found.append(_dumped({**as_json, **extra}))
     for model in topic.models.values():
         if model.python_type is str and not extra:
             found.append(orjson.dumps(text))
         elif not isinstance(as_json, dict | list) and (field := the_text_field(model)) is not None:
             found.append(orjson.dumps({field: text, **extra}))
     if as_json is not None and not isinstance(as_json, dict) and not extra:
-        found.append(orjson.dumps(as_json))
+        found.append(_dumped(as_json))
     return found
 
 
@@ -157,6 +158,14 @@ def the_text_field(model: "MessageModel") -> str | None:
         return None
     field = schema.get("properties", {}).get(required[0], {})
     return required[0] if field.get("type") == "string" else None
+
+
+def _dumped(value: Any) -> bytes:  # noqa: ANN401  # whatever JSON holds
+    # The wire refuses what is nested deeper than it lets through, and says how deep that is.
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _json(text: str) -> Any:  # noqa: ANN401  # whatever JSON holds

@@ -55,7 +55,8 @@ def given_beside(value: object) -> dict[str, object]:
     if isinstance(value, BaseModel):
         given = value.model_extra or {}
     elif getattr(type(value), "__pydantic_config__", {}).get("extra") == "allow":
-        given = {name: one for name, one in vars(value).items() if name not in fields}
+        around: Mapping[str, object] = getattr(value, "__dict__", {})  # one with slots has none
+        given = {name: one for name, one in around.items() if name not in fields}
     found: dict[str, object] = {}
     for name, one in given.items():
         called = name

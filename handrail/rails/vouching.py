@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from handrail.contract.canonical import plain
 from handrail.contract.effect import Effect
 from handrail.contract.plan import OPEN, Plan
 from handrail.contract.terms import Reach
@@ -81,4 +82,5 @@ def _matters(label: Label, *, outside: bool, acts: bool) -> bool:
 
 
 def _same(one: object, two: object) -> bool:
-    return type(one) is type(two) and one == two
+    # Two dataclasses are equal whatever they were given beside their fields.
+    return type(one) is type(two) and one == two and plain(one) == plain(two)

@@ -21,6 +21,7 @@ from handrail.errors.transport import TopicAway
 from handrail.ledger.event_record import LEDGER
 from handrail.ledger.task_record import TASKS
 from handrail.runtime.clock import Clock
+from handrail.runtime.closed_topics import ClosedTopics
 from handrail.runtime.keeper_book import KeeperBook
 from handrail.runtime.keeper_known import Known, wanted_topics
 from handrail.runtime.single_writer import BATCH_RECORDS_MAX, SingleWriter
@@ -47,7 +48,7 @@ def keeper(
     that it may not write to, PartitionsFixed too once partitions were added while it runs, and
     CommandsCut or MemoryShrunk for those of which something is missing.
     """
-    known = Known()
+    known = Known(closed=ClosedTopics(lambda: clock.now_ms() / 1000))
     own = tuple(space_topic(name) for name in sorted(spaces))
     needed = {f"{namespace}.{name}" for name in (*own, COMMANDS, HISTORY, LEDGER)}
 
@@ -58,7 +59,7 @@ def keeper(
         # Whatever is known of it by now: another partition may have looked meanwhile.
         topic = str(away.topic)
         if topic not in needed and away.facts["reason"] == NOT_ALLOWED:
-            known.leave_out(topic)
+            known.closed.refused(topic)
         return topic not in needed
 
     plan = WriterPlan(
@@ -81,7 +82,7 @@ def keeper(
         await check_topics(bus, namespace, own, counts)
         known.partitions, known.is_counted = counts[commands], True
         undeclared = await undeclared_spaces(bus, namespace, own, counts)
-        known.undeclared = [topic for topic in undeclared if not known.is_left_out(topic)]
+        known.undeclared = [topic for topic in undeclared if not known.closed.is_left_out(topic)]
 
     return SingleWriter(
         bus,

@@ -13,11 +13,11 @@ from typing import Final
 
 from handrail.errors import BrokerUnreachable
 from handrail.errors.wire import WireError
+from handrail.runtime.closed_topics import ClosedTopics
 from handrail.wire.answer import ReplyAddress
 from handrail.wire.record import Record
 
 SOUGHT_AGAIN_S: Final = 10.0  #: after a topic was not there
-CLOSED_S: Final = 600.0  #: how long a topic is left out to which we may not write
 SOUGHT_COUNT_MAX: Final = 1_000  #: topics that were not there and are remembered
 _REPLY_TO, _ANSWERS = "ce_replyto", ".answers"
 
@@ -36,20 +36,12 @@ class Known:
     #: Topics of spaces that are declared no more: what is said of people is said there too.
     undeclared: Sequence[str] = ()
     answers: Mapping[str, int] = field(default_factory=dict[str, int])  #: topic → partitions
+    closed: ClosedTopics = field(default_factory=ClosedTopics)  #: what is done without for now
     _again_s: dict[str, float] = field(default_factory=dict[str, float])  #: when it is sought again
-    _closed_s: dict[str, float] = field(default_factory=dict[str, float])  #: when it is tried again
     _asked_count: int = 0  #: how often the broker was asked
     _newest: int = 0  #: which of these times `answers` is from
     #: As long as topics are sought: done with why the broker could not be asked, or with None.
     _seeking: "asyncio.Future[BrokerUnreachable | None] | None" = None
-
-    def leave_out(self, topic: str) -> None:
-        """Do without a topic to which we may not write, until it is tried again."""
-        self._closed_s[topic] = time.monotonic() + CLOSED_S
-
-    def is_left_out(self, topic: str) -> bool:
-        """Say whether a topic is there to which we may not write."""
-        return time.monotonic() < self._closed_s.get(topic, 0.0)
 
     async def learn(self, topics: Topics) -> Mapping[str, int]:
         """Ask which topics there are and give them; of answers that cross, the later one counts."""
@@ -61,7 +53,7 @@ class Known:
             self.answers = {
                 name: of
                 for name, of in counts.items()
-                if name.endswith(_ANSWERS) and not self.is_left_out(name)
+                if name.endswith(_ANSWERS) and not self.closed.is_left_out(name)
             }
         return counts
 

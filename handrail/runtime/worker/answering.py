@@ -91,11 +91,10 @@ class Answering:
         async with self._one_at_a_time:
             fresh = [one for one in records if one.offset >= self.next]
             try:
-                if self._is_behind:
+                if self._is_behind or not await self._take_all(fresh):
                     # What is too early may wait for one of them; `look` reads them again.
-                    await asyncio.gather(*(self._take(one) for one in fresh if _is_reply(one)))
-                else:
-                    await self._take_all(fresh)
+                    behind = (one for one in fresh if one.offset >= self.next and _is_reply(one))
+                    await asyncio.gather(*map(self._take, behind))
             finally:
                 self._settle()
         if not all(map(_is_reply, fresh)):

@@ -62,7 +62,8 @@ class Carrier:
         self._place = place
         self._lane = lane
         self._committer = committer
-        packer, saying = Packer(worker.bus, worker.team, committer), Saying(worker, place)
+        packer = Packer(worker.bus, worker.team, committer, worker.closed)
+        saying = Saying(worker, place)
         self._saying = saying
         self._handing = Handing(place, lane, committer, saying)
         self._handing.on_end = self.start_ready

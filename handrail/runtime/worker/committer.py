@@ -17,11 +17,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from handrail.bus.port import NO_TOPIC, Ahead, LaneProducer, OffsetCommit, Written
+from handrail.bus.port import NOT_ALLOWED, Ahead, LaneProducer, OffsetCommit, Written
 from handrail.errors import RecordRefused, TopicAway
 from handrail.lane.journal import Entry, encode_entry
 from handrail.lane.lane import Lane
 from handrail.lane.telling import Telling
+from handrail.runtime.closed_topics import ClosedTopics
 from handrail.runtime.failpoint import FailPoints, NoFailPoints
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.produced import PRODUCED, commit_produced
@@ -70,6 +71,15 @@ class Item:
         return sum(record_size(record) for record in (*self.records, *self.commands))
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the committers of one process have in common."""
+
+    traffic: Traffic = field(default_factory=Traffic)  #: says when it is whose turn
+    closed: ClosedTopics = field(default_factory=ClosedTopics)  #: where nothing can be written
+    points: FailPoints = field(default_factory=NoFailPoints)
+
+
 class Committer:
     """Commits the items of one lane, one transaction at a time."""
 
@@ -79,19 +89,15 @@ class Committer:
         producer: LaneProducer,
         place: LanePlace,
         renew: Callable[[LaneProducer], Awaitable[LaneProducer]],
-        traffic: Traffic | None = None,
-        points: FailPoints | None = None,
+        shared: Shared | None = None,
     ) -> None:
-        """Write through `producer`; `renew` gives another one after an aborted transaction.
-
-        `traffic` says when it is this lane's turn among those of its process.
-        """
-        self._points = points or NoFailPoints()
+        """Write through `producer`; `renew` gives another one after an aborted transaction."""
+        shared = shared or Shared()
+        self._points, self._traffic, self._closed = shared.points, shared.traffic, shared.closed
         self._lane = lane
         self._producer = producer
         self._place = place
         self._renew = renew
-        self._traffic = traffic or Traffic()
         self._queue: deque[Item] = deque()
         self._batch: list[Item] = []  # what is being committed
         self._wake = asyncio.Event()
@@ -207,7 +213,7 @@ class Committer:
         try:
             await self._transact(batch)
         except RecordRefused as refused:
-            if isinstance(refused, TopicAway) and not self._is_of_another(refused):
+            if isinstance(refused, TopicAway) and not self._may_do_without(refused):
                 raise  # nobody's record is to blame: the lane opens anew until it is there
             await self._renew_producer()
             self._telling.told()  # by the renewed producer's first transaction
@@ -223,10 +229,16 @@ class Committer:
                 await self._running.wait()
                 await self._commit_batch([item])
 
-    def _is_of_another(self, away: TopicAway) -> bool:
-        """Say whether it is where another agent waits for an answer, and may be no more itself."""
-        topic, is_gone = str(away.topic), away.facts["reason"] == NO_TOPIC
-        return is_gone and topic.endswith(".answers") and topic != self._place.answers.topic
+    def _may_do_without(self, away: TopicAway) -> bool:
+        """Say whether it is where another agent waits for an answer, and nobody can answer there.
+
+        That agent may be no more, or a question may name an address to which we have no right:
+        whoever asks says where its answer goes, and must not hold up all else of this lane.
+        """
+        topic = str(away.topic)
+        if not topic.endswith(".answers") or topic == self._place.answers.topic:
+            return False
+        return away.facts["reason"] != NOT_ALLOWED or self._closed.refused(topic)
 
     async def _renew_producer(self) -> None:
         """Not while the group rearranges itself: an init would fence the next owner."""

@@ -25,7 +25,7 @@ from handrail.lane.lane import Lane
 from handrail.runtime.failpoint import Moment
 from handrail.runtime.worker.asking_again import AskingAgain
 from handrail.runtime.worker.carrying import Carrier
-from handrail.runtime.worker.committer import Committer, InHand
+from handrail.runtime.worker.committer import Committer, InHand, Shared
 from handrail.runtime.worker.copying import copy_forward
 from handrail.runtime.worker.lane_state import LaneState, end_task, first_end, to_its_end
 from handrail.runtime.worker.letting_go import LastWords, take_back
@@ -232,8 +232,8 @@ class LaneRunner:
             worker.clock.now_ms(),
             lambda: worker.fail_points.reached(Moment.AFTER_FENCE),
         )
-        lane, traffic, points = opened.lane, worker.traffic, worker.fail_points
-        committer = Committer(lane, opened.producer, self.place, self._renew, traffic, points)
+        lane, shared = opened.lane, Shared(worker.traffic, worker.closed, worker.fail_points)
+        committer = Committer(lane, opened.producer, self.place, self._renew, shared)
         on_record_count = opened.judgement.on_record_count
         carrier = Carrier(worker, self.place, lane, committer, self._partitions, on_record_count)
         carrier.tell_room(self._after_commit)

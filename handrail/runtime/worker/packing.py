@@ -9,6 +9,7 @@ from contextlib import aclosing
 
 from handrail.bus.port import Bus
 from handrail.errors.wire import ClaimBroken, EnvelopeInvalid, FanOutInvalid
+from handrail.runtime.closed_topics import ClosedTopics
 from handrail.runtime.worker.committer import Committer, Item
 from handrail.runtime.worker.outputs import Outbound
 from handrail.runtime.worker.place import TeamPlace
@@ -31,11 +32,14 @@ LOOK_AGAIN_S = 0.1
 class Packer:
     """Packs what a lane writes and unpacks what it reads."""
 
-    def __init__(self, bus: Bus, place: TeamPlace, committer: Committer) -> None:
-        """Write blobs through the lane's committer."""
+    def __init__(
+        self, bus: Bus, place: TeamPlace, committer: Committer, closed: ClosedTopics
+    ) -> None:
+        """Write blobs through the lane's committer; nobody waits at the topics that are closed."""
         self._bus = bus
         self._place = place
         self._committer = committer
+        self._closed = closed
         self._blob_partitions = 0
         self._counts: dict[str, int] = {}  # partitions of each topic, as seen once
 
@@ -65,7 +69,7 @@ class Packer:
         return Outgoing(topic, message.key, value, headers, message.partition)
 
     async def knows(self, reply_to: str) -> bool:
-        """Say whether the broker has the partition that a question names; False for no address."""
+        """Say whether this process can answer at the partition that a question names."""
         if self.knows_already(reply_to):
             return True
         self._counts = dict(await self._bus.admin.topics())
@@ -77,7 +81,10 @@ class Packer:
             address = ReplyAddress.of(reply_to)
         except EnvelopeInvalid:
             return False
-        return address.partition < self._counts.get(self._place.full(address.topic), 0)
+        topic = self._place.full(address.topic)
+        return address.partition < self._counts.get(topic, 0) and not self._closed.is_left_out(
+            topic
+        )
 
     async def meets(self, gather: str) -> bool:
         """Say whether parts can meet there: this team reads it, or the broker has it for another.

@@ -17,6 +17,7 @@ from handrail.lane.switches import Switches
 from handrail.models.port import Model
 from handrail.rails.gateway import Rails
 from handrail.runtime.clock import Clock
+from handrail.runtime.closed_topics import ClosedTopics
 from handrail.runtime.failpoint import FailPoints, NoFailPoints
 from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.presence import Door
@@ -120,6 +121,7 @@ class WorkerPlace:
     memory: WorkerMemory = field(default_factory=WorkerMemory)
     references: Path | None = None  #: where its lanes keep their reference caches; None: nowhere
     priority: Priority = Priority.NORMAL  #: of its inbox
+    closed: ClosedTopics = field(default_factory=ClosedTopics)  #: where it may not write for now
     turns: "Turns | None" = None  #: of its process; None: nothing is of high priority there
 
     def reference_cache(self, lane: str) -> Path | None:

@@ -18,6 +18,7 @@ from handrail.lane.switches import CONTROL
 from handrail.models.port import Model
 from handrail.rails.gateway import Rails
 from handrail.runtime.clock import Clock, WallClock
+from handrail.runtime.closed_topics import ClosedTopics
 from handrail.runtime.failpoint import FailPoints, fail_points_of_environment
 from handrail.runtime.worker.acting import StepRunner
 from handrail.runtime.worker.agent_worker import AgentWorker
@@ -100,6 +101,7 @@ class AgentProcess:
         self._is_prepared = False
         self.gates = ProviderGates()
         door, traffic = Door(), Traffic()
+        closed = ClosedTopics(lambda: settings.clock.now_ms() / 1000)
         turns = Turns() if any(agent.reads.priorities for agent in agents) else None
         place = MemoryPlace(
             settings.namespace,
@@ -120,6 +122,7 @@ class AgentProcess:
                     team=team_place(settings.namespace, team, agent),
                     model=model,
                     process=settings.process,
+                    closed=closed,
                     limits=settings.limits,
                     steps=settings.steps,
                     fail_points=settings.fail_points,

@@ -64,7 +64,11 @@ class Replies:
         envelope = decode_envelope(record)
         question, invocation = envelope.answers or "", (record.key or b"").decode(errors="replace")
         intent = self._open_question(invocation, question)
-        if intent is None or await self._is_earlier(record, intent):
+        if intent is not None:
+            is_earlier = await self._is_earlier(record, intent)
+            # Another answer, or the end of whoever asked, may have come meanwhile.
+            intent = None if is_earlier else self._open_question(invocation, question)
+        if intent is None:
             # What has ended its step may not have committed, and then the next owner waits for it.
             await self._ground.committer.flush()
             if not self._ground.lane.steps.was_answered_by(invocation, envelope.id):

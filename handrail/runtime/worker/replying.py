@@ -47,16 +47,16 @@ def reply_of(agent: Agent[..., Any], place: TeamPlace, origin: Origin, returned:
 
 
 async def check_address(packer: "Packer", reply_to: str) -> None:
-    """Raise EnvelopeInvalid when there is no such partition: a lane could not write to it."""
+    """Raise EnvelopeInvalid when there is no such partition, or none that we may write to."""
     if not await packer.knows(reply_to):
-        detail = f"there are no answers of an agent at {reply_to[:80]!r}"
+        detail = f"no answers of an agent can be written to {reply_to[:80]!r}"
         raise EnvelopeInvalid(header="ce_replyto", detail=detail)
 
 
 async def failed_answer(
     ground: "LaneGround", envelope: Envelope, ended: str, why: NoAnswer
 ) -> Outbound | None:
-    """Give what tells the asker of a question that there will be no answer; None without one."""
+    """Give what tells the asker of a question that there will be no answer, if it can be told."""
     if envelope.reply_to is None or not await ground.packer.knows(envelope.reply_to):
         return None
     return failure_of(ground, envelope, ended, why)

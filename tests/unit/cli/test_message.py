@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from handrail import Effect, Topic, agent, results, tool
 from handrail.cli.message import given_text, given_value, intake_of, message_of
 from handrail.contract.team import TeamDescription
-from handrail.errors import IntakeUnclear, MessageMisfit, NothingGiven, TooLarge
+from handrail.errors import IntakeUnclear, MessageMisfit, NothingGiven, TooDeep, TooLarge
 from handrail.runtime.undo import undoers
 from handrail.wire.limits import BODY_BYTES_MAX
 
@@ -115,6 +115,19 @@ def test_a_message_that_is_too_large_is_refused_with_its_size_and_not_for_its_fi
 
     assert f"the limit is {BODY_BYTES_MAX} bytes" in failure.value.what
     assert failure.value.exit_code == 2
+
+
+@pytest.mark.parametrize("depth", [70, 200, 400])
+def test_a_text_is_taken_as_it_is_however_deep_the_json_goes_that_it_also_is(depth: int) -> None:
+    text = '{"a":' * depth + "1" + "}" * depth
+
+    assert message_of(names, text) == text
+
+
+def test_json_that_is_too_deep_for_its_topic_is_refused_as_that() -> None:
+    for depth in (70, 400):
+        with pytest.raises(TooDeep):
+            message_of(refunds, '{"a":' * depth + "1" + "}" * depth)
 
 
 def test_text_comes_from_the_command_line_a_file_or_standard_input(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.dataclasses import dataclass
 
 from handrail import Approval, Effect, Idempotent, Reach, State, tool
+from handrail.contract.canonical import plain
 from handrail.contract.plan import ANYTHING, OPEN, May, OneOf, Plan
 from handrail.rails.gateway import Call, Go, NeedsApproval, Stage, Stopped, judge
 from handrail.rails.policy import Access, Denied, NoPolicy
@@ -72,6 +73,29 @@ async def ship(parcel: Parcel | None = None, crate: Crate | None = None) -> str:
     return f"{parcel} {crate}"
 
 
+@dataclass(config=ConfigDict(extra="allow", frozen=True))
+class Address:
+    to: str
+
+
+HOME = Address(to="home")
+
+
+@tool(effect=Effect.UNSAFE)
+async def bring(address: Address = HOME) -> str:
+    """Send a thing where it goes mostly."""
+    return str(address)
+
+
+@dataclass(config=ConfigDict(extra="allow"), slots=True)
+class Slot:
+    to: str
+
+
+def test_what_takes_any_names_and_keeps_only_its_fields_is_plain() -> None:
+    assert plain(Slot(to="bob")) == {"to": "bob"}
+
+
 def words() -> Words:
     found = Words()
     found.hear("Write to bob, 2 copies.")
@@ -118,6 +142,7 @@ def asked_for(found: Go | NeedsApproval | Stopped) -> str:
         (count, {"text": "whatever"}),
         (keep, {"name": "bob", "text": "whatever"}),
         (ship, {"parcel": {"to": "bob"}, "crate": {"to": "bob", "copies": 2}}),
+        (bring, {"address": {"to": "home"}}),
     ],
 )
 def test_what_is_said_by_who_is_trusted_or_harmless_goes_on(
@@ -139,6 +164,7 @@ def test_what_is_said_by_who_is_trusted_or_harmless_goes_on(
         (ship, {"parcel": {"to": "bob", "copy": "eve"}}, "parcel"),
         (ship, {"parcel": {"to": "bob", "eve": "bob"}}, "parcel"),
         (ship, {"crate": {"to": "bob", "copy": "eve"}}, "crate"),
+        (bring, {"address": {"to": "home", "copy": "eve"}}, "address"),
     ],
 )
 def test_what_an_attacker_could_have_chosen_needs_a_person(

@@ -83,3 +83,22 @@ async def test_a_reply_that_is_heard_behind_what_had_no_room_does_not_pass_over_
 
     assert decision.offset in taken
     assert reply.offset in taken
+
+
+async def test_a_reply_that_is_heard_together_with_what_has_no_room_is_taken_in() -> None:
+    early = set(range(UNSETTLED_COUNT_MAX))
+    bus, taken = OneReader(UNSETTLED_COUNT_MAX), list[int]()
+
+    async def take(record: Record) -> bool:
+        if record.offset not in early:
+            taken.append(record.offset)
+        return record.offset not in early
+
+    one = answering(bus)
+    one._takers = {"known": take, REPLY_TYPE: take}
+    await one.look()
+    decision, reply = answer(bus.count + 1), answer(bus.count + 2, REPLY_TYPE)
+
+    await one.take_in([decision, reply])
+
+    assert taken == [reply.offset]

@@ -13,7 +13,8 @@ from handrail.errors import CommitDoubtful, RecordRefused, TopicAway
 from handrail.lane.decision import LaneSettings
 from handrail.lane.lane import Lane
 from handrail.lane.progress import OffsetMetadata
-from handrail.runtime.worker.committer import BATCH_ITEMS_MAX, Committer, Item
+from handrail.runtime.closed_topics import PATIENCE_S, ClosedTopics
+from handrail.runtime.worker.committer import BATCH_ITEMS_MAX, Committer, Item, Shared
 from handrail.runtime.worker.opening import LanePlace
 from handrail.runtime.worker.replies import Replies
 from handrail.wire.memory import MEMORY_READ
@@ -97,7 +98,7 @@ def item(text: str, **kw: object) -> Item:
 
 
 @asynccontextmanager
-async def committing(log: Log) -> AsyncIterator[Committer]:
+async def committing(log: Log, shared: Shared | None = None) -> AsyncIterator[Committer]:
     async def renew(producer: object) -> Producer:
         assert isinstance(producer, Producer)
         await producer.close()
@@ -107,7 +108,7 @@ async def committing(log: Log) -> AsyncIterator[Committer]:
     lane = Lane(LaneSettings("1", "in"), 0, None)
     for offset in range(300):
         lane.progress.admit(offset)
-    committer = Committer(lane, Producer(log), PLACE, renew)  # type: ignore[arg-type]
+    committer = Committer(lane, Producer(log), PLACE, renew, shared)  # type: ignore[arg-type]
     running = asyncio.create_task(committer.run())
     try:
         yield committer
@@ -353,12 +354,19 @@ async def test_what_was_dropped_and_is_refused_with_others_passes_no_answer_befo
     assert told == [0, 7]
 
 
-async def test_an_answer_to_an_agent_that_is_no_more_is_refused_and_stops_nobody() -> None:
+@pytest.mark.parametrize("why", [NO_TOPIC, NOT_ALLOWED])
+async def test_an_answer_that_cannot_be_written_where_another_agent_waits_stops_nobody(
+    why: str,
+) -> None:
     log = Log()
-    log.refuses, log.away = b"answer", NO_TOPIC
+    log.refuses, log.away = b"answer", why
+    now_s = [0.0]
+    closed = ClosedTopics(lambda: now_s[0])
+    closed.refused("ns.gone.answers")
+    now_s[0] = PATIENCE_S
     told: list[RecordRefused] = []
     answer = Item([Outgoing("ns.gone.answers", None, b"answer")], on_refused=told.append)
-    async with committing(log) as committer:
+    async with committing(log, Shared(closed=closed)) as committer:
         committer.hand(answer)
         committer.hand(item("a"))
         await committer.flush()
@@ -369,11 +377,7 @@ async def test_an_answer_to_an_agent_that_is_no_more_is_refused_and_stops_nobody
 
 @pytest.mark.parametrize(
     ("topic", "why"),
-    [
-        ("ns.out", NO_TOPIC),
-        ("ns.out", NOT_ALLOWED),
-        ("ns.asker.answers", NOT_ALLOWED),  # it is there, and waits
-    ],
+    [("ns.out", NO_TOPIC), ("ns.out", NOT_ALLOWED), ("ns.asker.answers", NOT_ALLOWED)],
 )
 async def test_a_topic_of_the_team_that_nobody_can_write_to_ends_the_committer_and_blames_no_record(
     topic: str, why: str
