@@ -27,7 +27,7 @@ CANCEL_SHARE = 0.02  #: of the tasks are canceled
 THINKS_S = (0.2, 5.0)  #: from hearing of something until doing it
 POLL_S = 0.5
 AGAIN_S = 1.0
-TRIES_MAX = 30
+TRIES_MAX = 30  #: of what may be left undone
 BY = "chaos"
 
 Deed = Callable[[], Awaitable[object]]
@@ -49,6 +49,7 @@ class People:
     settles: float = SETTLE_SHARE
     cancels: float = CANCEL_SHARE
     thinks_s: tuple[float, float] = THINKS_S
+    again_s: float = AGAIN_S
     dying: Mapping[str, int] = field(default_factory=dict[str, int])  #: task → number, of a job
     done: dict[str, int] = field(default_factory=dict[str, int])  #: deeds, by what they were
     _mended: set[str] = field(default_factory=set[str])  #: each dies once by plan, and not again
@@ -74,7 +75,7 @@ class People:
                     for record in records:
                         event = decode(record)
                         if isinstance(event, DeadLettered):
-                            self._hear_of_death(client, event)
+                            self._hear_of_death(client, event, until)
                         elif not isinstance(event, UnknownEvent) and self._is_early(ends_s):
                             self._hear(client, event)
                 await asyncio.gather(*self._doing)
@@ -88,12 +89,14 @@ class People:
     def _is_early(ends_s: float) -> bool:
         return asyncio.get_running_loop().time() < ends_s
 
-    def _hear_of_death(self, client: Client, event: DeadLettered) -> None:
+    def _hear_of_death(
+        self, client: Client, event: DeadLettered, until: asyncio.Event | None
+    ) -> None:
         task = event.task_id
         number = self.dying.get(task)
         if number is not None and task not in self._mended:
             self._mended.add(task)
-            self._do("send back", task, lambda: self._send_back(client, task, number))
+            self._do("send back", task, lambda: self._send_back(client, task, number), until)
 
     async def _send_back(self, client: Client, task: str, number: int) -> None:
         let_through(self.project, number)
@@ -123,18 +126,23 @@ class People:
         now_ms = time.time_ns() // 1_000_000
         await decide(self.bus, self.namespace, doubt, b'"by hand"', BY, now_ms)
 
-    def _do(self, what: str, about: str, deed: Deed) -> None:
-        doing = asyncio.create_task(self._done(what, about, deed), name=f"{what} {about}")
+    def _do(self, what: str, about: str, deed: Deed, until: asyncio.Event | None = None) -> None:
+        """Do it; for as long as `until` is not set it is tried until it is done."""
+        done = self._done(what, about, deed, until)
+        doing = asyncio.create_task(done, name=f"{what} {about}")
         self._doing.add(doing)
         doing.add_done_callback(self._doing.discard)
 
-    async def _done(self, what: str, about: str, deed: Deed) -> None:
+    async def _done(self, what: str, about: str, deed: Deed, until: asyncio.Event | None) -> None:
         await asyncio.sleep(self._drawn(f"{about}/when").uniform(*self.thinks_s))
-        for _ in range(TRIES_MAX):
+        tries = 0
+        # Whoever would write the row of a task may be frozen for longer than most things are tried.
+        while (until is not None and not until.is_set()) or tries < TRIES_MAX:
+            tries += 1
             try:
                 await deed()
             except (BrokerUnreachable, TaskUnknown, NotTakenYetError):  # it has no row yet, or lane
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(self.again_s)
             except HandrailError:
                 return  # it has ended meanwhile, or waits no more: people are told so in words
             else:

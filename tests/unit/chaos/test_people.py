@@ -7,7 +7,8 @@ import pytest
 
 from handrail import Context, Effect, Integrity, Reach, Refused, State, agent, results, tool
 from handrail.chaos.let_through import was_let_through
-from handrail.chaos.people import People
+from handrail.chaos.people import TRIES_MAX, People
+from handrail.errors import TaskUnknown
 from handrail.ledger.task_state import TaskState
 from handrail.testing import Team
 from handrail.testing.task import TeamTask
@@ -174,3 +175,32 @@ async def test_who_is_not_to_be_answered_waits_on(seed: int) -> None:
 
         await task.until("input_required")
     assert nobody.done == {}
+
+
+async def test_what_is_to_be_sent_back_is_tried_for_as_long_as_its_row_is_not_there() -> None:
+    async with Team(taker, giver) as team:
+        patient, over = people(team), asyncio.Event()
+        patient.again_s, tries = 0.0, 0
+
+        async def send_back() -> None:
+            nonlocal tries
+            tries += 1
+            if tries <= 2 * TRIES_MAX:
+                raise TaskUnknown(wanted="t", reason="it has no row yet")
+
+        patient._do("send back", "t", send_back, over)
+        await until(lambda: patient.done == {"send back": 1}, what="it is sent back")
+
+
+async def test_what_is_not_there_when_all_is_over_is_not_tried_for_ever() -> None:
+    async with Team(taker, giver) as team:
+        patient, over = people(team), asyncio.Event()
+        patient.again_s = 0.0
+        over.set()
+
+        async def send_back() -> None:
+            raise TaskUnknown(wanted="t", reason="it has no row yet")
+
+        patient._do("send back", "t", send_back, over)
+        await until(lambda: not patient._doing, what="it is given up")
+        assert patient.done == {}
