@@ -35,7 +35,7 @@ class BreakingBus:
     def __init__(self, records: list[Record], breaks_before: int | None = None) -> None:
         self.records = records
         self.breaks_before = breaks_before
-        self.kept_count = 0  #: how many letters were in memory at the end of a fetch
+        self.kept_count = 0  #: how many letters a fetch has left in memory
 
     async def begin_offset(self, where: TopicPartition) -> int:
         del where
@@ -47,12 +47,18 @@ class BreakingBus:
 
     async def fetch(self, where: TopicPartition, start: int, end: int) -> AsyncGenerator[Record]:
         del where
+        gc.collect()  # others may have left theirs
+        before_count = letters_in_memory()
         for one in self.records[start:end]:
             if one.offset == self.breaks_before:
                 self.breaks_before = None
                 raise BrokerUnreachable(bootstrap="here", reason="it is gone")
             yield one
-        self.kept_count = sum(isinstance(one, OwnLetter) for one in gc.get_objects())
+        self.kept_count = letters_in_memory() - before_count
+
+
+def letters_in_memory() -> int:
+    return sum(isinstance(one, OwnLetter) for one in gc.get_objects())
 
 
 def ground_on(bus: "BreakingBus") -> LaneGround:
