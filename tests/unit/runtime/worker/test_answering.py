@@ -62,7 +62,8 @@ async def test_an_answer_is_taken_in_while_no_reader_is_held_for_the_next_ones()
         assert one.next == count + 1
 
 
-async def test_a_reply_that_is_heard_behind_what_had_no_room_does_not_pass_over_it() -> None:
+async def full() -> tuple[Any, OneReader, set[int], list[int]]:
+    """Give one for which as many as may are too early; those offsets, and what it takes in."""
     early = set(range(UNSETTLED_COUNT_MAX))
     bus, taken = OneReader(UNSETTLED_COUNT_MAX), list[int]()
 
@@ -74,6 +75,11 @@ async def test_a_reply_that_is_heard_behind_what_had_no_room_does_not_pass_over_
     one = answering(bus)
     one._takers = {"known": take, REPLY_TYPE: take}
     await one.look()
+    return one, bus, early, taken
+
+
+async def test_a_reply_that_is_heard_behind_what_had_no_room_does_not_pass_over_it() -> None:
+    one, bus, early, taken = await full()
     decision, reply = answer(bus.count + 1), answer(bus.count + 2, REPLY_TYPE)
     bus.count += 3
     await one.take_in([decision])  # as many as may are too early by now
@@ -86,17 +92,7 @@ async def test_a_reply_that_is_heard_behind_what_had_no_room_does_not_pass_over_
 
 
 async def test_a_reply_that_is_heard_together_with_what_has_no_room_is_taken_in() -> None:
-    early = set(range(UNSETTLED_COUNT_MAX))
-    bus, taken = OneReader(UNSETTLED_COUNT_MAX), list[int]()
-
-    async def take(record: Record) -> bool:
-        if record.offset not in early:
-            taken.append(record.offset)
-        return record.offset not in early
-
-    one = answering(bus)
-    one._takers = {"known": take, REPLY_TYPE: take}
-    await one.look()
+    one, bus, _, taken = await full()
     decision, reply = answer(bus.count + 1), answer(bus.count + 2, REPLY_TYPE)
 
     await one.take_in([decision, reply])
